@@ -1,0 +1,19 @@
+# Flags shared by every target of our own: warnings, sanitizers.
+
+add_library(wring_flags INTERFACE)
+target_compile_options(wring_flags INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual>
+  $<$<AND:$<BOOL:${WRING_WERROR}>,$<COMPILE_LANGUAGE:CXX>>:-Werror>
+  $<$<AND:$<BOOL:${WRING_WERROR}>,$<COMPILE_LANGUAGE:CUDA>>:-Werror=all-warnings>)
+if(WRING_SANITIZE)
+  target_compile_options(wring_flags INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${WRING_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined>)
+  target_link_options(wring_flags INTERFACE -fsanitize=${WRING_SANITIZE})
+endif()
+
+# wring_library(NAME SOURCES…): a static library with our flags and src/ on its include path.
+function(wring_library name)
+  add_library(${name} STATIC ${ARGN})
+  target_include_directories(${name} PUBLIC "${CMAKE_SOURCE_DIR}/src")
+  target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:wring_flags>)
+endfunction()

@@ -1,0 +1,82 @@
+#include "wring/base/files.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+
+#include "wring/base/error.h"
+
+namespace wring {
+namespace fs = std::filesystem;
+namespace {
+
+[[noreturn]] void fail(const char* what, const fs::path& path, int error) {
+  Text hint = error == ENOSPC   ? Text("free some space on that disk, then run the command again")
+              : error == ENOENT ? Text("check the path")
+                                : Text("check the path and its permissions");
+  throw Error(ErrorCode::failed, fmt::format("{} {}: {}", what, path.string(), std::strerror(error)), hint);
+}
+
+void flush_to_disk(const fs::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) fail("cannot open", path, errno);
+  const int result = ::fsync(descriptor);
+  const int error = errno;
+  ::close(descriptor);
+  if (result != 0 && error != EINVAL) fail("cannot write", path, error);  // EINVAL: not a file that syncs
+}
+
+}  // namespace
+
+std::string read_file(const fs::path& path) {
+  std::error_code error;
+  if (fs::is_directory(path, error)) fail("cannot read", path, EISDIR);
+  std::ifstream in(path, std::ios::binary);
+  if (!in) fail("cannot read", path, errno);
+  std::ostringstream content;
+  content << in.rdbuf();
+  if (in.bad()) fail("cannot read", path, errno);
+  return std::move(content).str();
+}
+
+void write_file_atomically(const fs::path& path, const std::function<void(std::ostream&)>& write) {
+  const fs::path temporary = path.string() + fmt::format(".tmp{}", ::getpid());
+  try {
+    errno = 0;
+    std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
+    if (!out) fail("cannot write", path, errno);
+    write(out);
+    out.close();
+    if (!out) fail("cannot write", path, errno != 0 ? errno : EIO);
+    flush_to_disk(temporary);
+    std::error_code error;
+    fs::rename(temporary, path, error);
+    if (error) fail("cannot write", path, error.value());
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(temporary, ignored);
+    throw;
+  }
+}
+
+void write_file_atomically(const fs::path& path, std::string_view content) {
+  write_file_atomically(path, [&](std::ostream& out) {
+    out.write(content.data(), static_cast<std::streamsize>(content.size()));
+  });
+}
+
+void make_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) fail("cannot create the folder", path, error.value());
+}
+
+fs::path this_program() { return fs::read_symlink("/proc/self/exe"); }
+
+}  // namespace wring

@@ -1,0 +1,19 @@
+#pragma once
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace wring {
+
+// key: value, the value as YAML text ("32", "true", "bf16").
+struct Assignment {
+  std::string key;
+  std::string value;
+};
+
+// Changes top-level values of a YAML text in place. Every byte outside the changed values survives: comments,
+// order, blank lines, quoting of other values, foreign keys, line ends. A key that is not there yet is added
+// after the last line. Throws Error{usage} when a key's present value is not a plain one-line scalar.
+std::string patch_yaml(std::string_view text, std::span<const Assignment> assignments);
+
+}  // namespace wring

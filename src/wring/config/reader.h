@@ -1,0 +1,49 @@
+#pragma once
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "wring/config/train_config.h"
+
+namespace wring {
+
+enum class UnknownKeys { reject, ignore };
+
+// One scalar of a config file as it was written: "lr", "1e-4", line 12 (counted from 1).
+struct ConfigEntry {
+  std::string key;
+  std::string value;
+  int line = 0;
+};
+
+// A config file as read: its values, and which keys it names (the others have their defaults).
+struct ConfigFile {
+  std::filesystem::path path;
+  std::string text;                   // byte for byte
+  TrainConfig values;
+  std::vector<ConfigEntry> entries;   // in the file's order, foreign keys included
+
+  const ConfigEntry* find(std::string_view key) const;
+};
+
+// Reads and checks a flat YAML config. Throws Error naming the file, the line and the key:
+// {failed} when the file cannot be read; {usage} for what is wrong inside it (not YAML, not a flat map, a key
+// given twice, a wrong type, a value out of range, an unknown key with the nearest known one).
+ConfigFile read_config(const std::filesystem::path& path, UnknownKeys unknown);
+
+// Same for text already in memory; `path` is only used in messages.
+ConfigFile parse_config(std::string text, const std::filesystem::path& path, UnknownKeys unknown);
+
+// Applies "key=value" as --set gives it. Throws Error{usage} naming the key.
+void set_value(TrainConfig& config, std::string_view assignment);
+
+// Rejects combinations that cannot work (patch_size not a multiple of scale_factor, warm-up longer than the
+// run, …). Throws Error{usage} naming `path` and the keys. What needs the data set is checked by the trainer.
+void check_combinations(const TrainConfig& config, const std::filesystem::path& path);
+
+// Every key with its value, as YAML in the table's order: the record of what a run really used.
+std::string to_yaml(const TrainConfig& config);
+
+}  // namespace wring

@@ -1,0 +1,38 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "wring_train/data/image.h"
+
+namespace wring {
+
+// An HR image and, where the data set brings it, its LR version.
+struct ImagePair {
+  std::filesystem::path hr;
+  std::optional<std::filesystem::path> lr;
+};
+
+struct SkippedImage {
+  std::filesystem::path path;
+  std::string reason;
+};
+
+// The images of a folder (and its sub-folders) that can be used, sorted by path, and those that cannot.
+struct ImageSet {
+  std::vector<ImagePair> pairs;
+  std::vector<ImageSize> sizes;  // of pairs[i].hr
+  std::vector<SkippedImage> skipped;
+};
+
+// Lists `hr_folder`, pairs each file with the one of the same stem in `lr_folder` where given (also BasicSR's
+// <stem>x<scale>), reads every header, and leaves out what is corrupt or smaller than `min_size` HR pixels on a
+// side, with the reason. Throws Error{failed}: a folder that does not exist, no image in it, no usable image left
+// (with the first reasons), an HR without its LR, sizes that do not fit (HR must be LR × scale, after
+// crop_to_multiple).
+ImageSet scan_images(const std::filesystem::path& hr_folder, const std::optional<std::filesystem::path>& lr_folder,
+                     int scale, int min_size);
+
+}  // namespace wring

@@ -1,0 +1,65 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "wring_train/data/dataset.h"
+
+namespace wring {
+
+struct LoaderOptions {
+  int batch_size = 1;
+  int patch_size = 0;  // HR pixels, a multiple of scale
+  int scale = 4;
+  int num_workers = 0;      // 0: batches are made in next(), in the caller's thread
+  int prefetch_factor = 2;  // finished batches kept ready per worker
+  bool persistent_workers = true;  // false: worker threads end with each epoch and start anew
+  bool hflip = true;
+  bool rotate = true;  // vertical flip and transpose, each with probability 1/2, as BasicSR's use_rot
+  int enlarge_ratio = 1;    // every image counts this often in an epoch
+  std::uint64_t seed = 0;
+  std::int64_t first_step = 0;  // resume: the batch that next() gives first
+  bool cache_decoded = true;    // keep decoded images in memory (the caller decides whether they fit)
+  // Where batches live, for example pinned memory; the deleter travels with the pointer. Empty: ordinary memory.
+  std::function<std::shared_ptr<std::uint8_t>(std::size_t bytes)> allocate;
+  // Called once per image that turns out corrupt or truncated while training, from any thread.
+  std::function<void(const SkippedImage&)> on_skip;
+};
+
+// One batch: RGB bytes, shape (batch, patch, patch, 3), the LR patches cut from the same places.
+struct Batch {
+  std::int64_t step = 0;   // counts batches since the start of training
+  std::int64_t epoch = 0;
+  int size = 0;
+  int hr_patch = 0;
+  int lr_patch = 0;
+  std::shared_ptr<std::uint8_t> hr;
+  std::shared_ptr<std::uint8_t> lr;
+};
+
+// Random crops of an image set, for ever. Batch k is a function of (seed, k) and the files alone: the number of
+// workers changes only the speed. An epoch is one pass over images × enlarge_ratio in a new order, its last
+// incomplete batch left out.
+class Loader {
+ public:
+  // Throws Error{usage} when the batch is larger than the data set.
+  Loader(ImageSet images, LoaderOptions options);
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  // The next batch; waits for the workers. Throws Error{failed} when no usable image is left.
+  Batch next();
+
+  std::int64_t steps_per_epoch() const;
+  std::size_t image_count() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace wring

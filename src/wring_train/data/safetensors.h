@@ -1,0 +1,44 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace wring {
+
+// The safetensors format (huggingface/safetensors, README "Format"): a little-endian u64 header length, a JSON
+// header, raw data. Reading maps the file into memory.
+
+struct TensorView {
+  std::string dtype;                 // "F32", "BF16", "F16", "F64", "I64", "I32", "U8", "BOOL"
+  std::vector<std::int64_t> shape;
+  std::span<const std::byte> data;   // row-major, little-endian
+};
+
+class SafetensorsFile {
+ public:
+  // Throws Error{failed} naming the file and what is wrong: truncated, not safetensors, offsets that overlap,
+  // leave gaps or point outside, a size that does not fit shape and dtype.
+  explicit SafetensorsFile(const std::filesystem::path& path);
+  ~SafetensorsFile();
+  SafetensorsFile(SafetensorsFile&&) noexcept;
+
+  // Views live as long as this object.
+  const std::map<std::string, TensorView>& tensors() const;
+  const std::map<std::string, std::string>& metadata() const;
+  const std::filesystem::path& path() const;
+
+ private:
+  struct Mapping;
+  std::unique_ptr<Mapping> mapping_;
+};
+
+// Whole or not at all. Tensors are laid out in the order of the map.
+void write_safetensors(const std::filesystem::path& path, const std::map<std::string, TensorView>& tensors,
+                       const std::map<std::string, std::string>& metadata);
+
+}  // namespace wring

@@ -1,0 +1,34 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace wring {
+
+// Mean over all elements of: "l1" |d|; "mse" d²; "charbonnier" √(d² + 1e-12) (BasicSR's ε).
+// sr and hr have the same shape. Throws Error{usage} for another name.
+at::Tensor pixel_loss(const std::string& name, const at::Tensor& sr, const at::Tensor& hr);
+
+// Distance of VGG-19 features at conv5_4, before its ReLU (ESRGAN, Wang et al. 2018): mean |difference|.
+class PerceptualLoss {
+ public:
+  // `weights`: a safetensors file with torchvision's vgg19 names (features.0.weight …). Empty: a fixed-seed random
+  // VGG, whose features also measure structure (random-feature perceptual losses).
+  PerceptualLoss(const std::filesystem::path& weights, at::Device device, bool channels_last);
+
+  // sr and hr: (N, 3, H, W) in [0, 1], RGB. A scalar; the gradient flows to sr only.
+  at::Tensor operator()(const at::Tensor& sr, const at::Tensor& hr) const;
+
+  // One sentence for the log: which weights are in use, and what random ones mean.
+  const std::string& note() const { return note_; }
+
+ private:
+  std::vector<at::Tensor> weights_;  // weight, bias, weight, bias, … of the sixteen convolutions
+  std::string note_;
+};
+
+}  // namespace wring
