@@ -1,0 +1,3 @@
+#include "wring/cli/program.h"
+
+int main(int argc, char** argv) { return wring::run_optimize_gpu(argc, argv); }

@@ -1,0 +1,3 @@
+#include "wring_train/run/program.h"
+
+int main(int argc, char** argv) { return wring::run_wring_train(argc, argv); }
