@@ -1,0 +1,76 @@
+#include "wring_train/engine/device.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include "wring/base/error.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Context.h>
+#include <ATen/DeviceAccelerator.h>
+#include <ATen/Parallel.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+
+namespace wring {
+namespace {
+
+bool cpu_has_bf16() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+
+at::Device choose_device(Device wanted) {
+  const bool has_gpu = at::hasCUDA() && at::detail::getCUDAHooks().deviceCount() > 0;
+  if (wanted == Device::cuda && !has_gpu) {
+    throw Error(ErrorCode::no_gpu,
+                at::hasCUDA() ? "no GPU answers on this machine" : "this LibTorch was built without CUDA",
+                "run nvidia-smi to see whether the driver works, or train with --device cpu");
+  }
+  if (wanted == Device::cpu || !has_gpu) return at::Device(at::kCPU);
+  // Patch sizes never change during training, so timing cuDNN's algorithms once pays for itself at once.
+  at::globalContext().setBenchmarkCuDNN(true);
+  return at::Device(at::kCUDA, 0);
+}
+
+std::string describe(at::Device device) {
+  if (device.is_cpu()) return fmt::format("CPU ({} threads)", at::get_num_threads());
+  return fmt::format("GPU (CUDA device {})", static_cast<int>(device.index()));
+}
+
+void synchronize(at::Device device) {
+  if (!device.is_cpu()) at::accelerator::synchronizeDevice(device.index());
+}
+
+std::optional<at::ScalarType> mixed_precision_type(const std::string& amp_dtype, at::Device device,
+                                                   std::string& why_not) {
+  if (amp_dtype == "fp16") {
+    throw Error(ErrorCode::usage, "amp_dtype: fp16 needs loss scaling, which is not in this version",
+                "use amp_dtype: bf16");
+  }
+  if (device.is_cpu() && !cpu_has_bf16()) {
+    why_not = "mixed precision is off: this CPU has no bf16 instructions, so it would only be slower";
+    return std::nullopt;
+  }
+  return at::kBFloat16;
+}
+
+std::int64_t peak_memory_mib(at::Device device) {
+  if (!device.is_cpu()) {
+    constexpr auto kAggregate = static_cast<std::size_t>(at::CachingAllocator::StatType::AGGREGATE);
+    return at::accelerator::getDeviceStats(device.index()).allocated_bytes[kAggregate].peak >> 20;
+  }
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss >> 10;  // KiB
+}
+
+void reset_peak_memory(at::Device device) {
+  if (!device.is_cpu()) at::accelerator::resetPeakStats(device.index());
+}
+
+}  // namespace wring

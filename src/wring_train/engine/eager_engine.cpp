@@ -1,0 +1,159 @@
+#include "wring_train/engine/eager_engine.h"
+
+#include "wring/base/error.h"
+#include "wring_train/engine/batch_tensor.h"
+#include "wring_train/engine/device.h"
+#include "wring_train/engine/precision.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <ATen/DeviceAccelerator.h>
+
+namespace wring {
+namespace {
+
+Edsr on_device(Edsr model, at::Device device, bool channels_last) {
+  model.to(device, channels_last);
+  model.requires_grad(true);
+  return model;
+}
+
+// The same network with tensors of its own, which no gradient reaches.
+Edsr detached_copy(const Edsr& model) {
+  Edsr copy = model;
+  for (NamedTensor& parameter : copy.parameters()) parameter.tensor = parameter.tensor.detach().clone();
+  return copy;
+}
+
+}  // namespace
+
+EagerEngine::EagerEngine(const TrainConfig& config, Edsr model, at::Device device,
+                         std::optional<at::ScalarType> low_precision)
+    : config_(config),
+      device_(device),
+      low_precision_(low_precision),
+      model_(on_device(std::move(model), device, config.channels_last)),
+      average_(detached_copy(model_)),
+      optimizer_(config, model_.tensors()),
+      loss_sum_(at::zeros({}, at::TensorOptions(device).dtype(at::kFloat))),
+      gradient_norm_(loss_sum_) {
+  if (config.use_perceptual) {
+    perceptual_ =
+        std::make_unique<PerceptualLoss>(config.perceptual_weights_file, device, config.channels_last);
+  }
+}
+
+at::Tensor EagerEngine::upload(const std::shared_ptr<std::uint8_t>& bytes, std::int64_t batch, std::int64_t side) {
+  const at::Tensor host = at::from_blob(bytes.get(), {batch, side, side, 3}, at::kByte);
+  if (device_.is_cpu()) return images_to_float(host);
+  at::Tensor images = images_to_float(host.to(device_, /*non_blocking=*/true));
+  Upload upload{bytes, c10::Event(device_.type())};
+  upload.done.record(at::accelerator::getCurrentStream(device_.index()));
+  uploads_.push_back(std::move(upload));
+  return images;
+}
+
+void EagerEngine::release_finished_uploads() {
+  while (!uploads_.empty() && uploads_.front().done.query()) uploads_.pop_front();
+}
+
+at::Tensor EagerEngine::loss_of(const Batch& batch) {
+  const at::Tensor lr = upload(batch.lr, batch.size, batch.lr_patch);
+  at::Tensor hr = upload(batch.hr, batch.size, batch.hr_patch);
+  if (!config_.channels_last) hr = hr.contiguous();
+  const AutocastScope autocast(device_.type(), low_precision_);
+  const at::Tensor sr = model_.forward(config_.channels_last ? lr : lr.contiguous());
+  at::Tensor loss = pixel_loss(config_.loss, sr, hr);
+  if (perceptual_) loss = loss + (*perceptual_)(sr, hr) * config_.perceptual_weight;
+  return loss;
+}
+
+void EagerEngine::step(std::span<const Batch> micro_batches, double lr) {
+  release_finished_uploads();
+  const double share = 1.0 / static_cast<double>(micro_batches.size());
+  for (const Batch& batch : micro_batches) {
+    at::Tensor loss = loss_of(batch);
+    if (micro_batches.size() > 1) loss = loss * share;
+    loss.backward();
+    loss_sum_ = loss_sum_ + loss.detach();
+  }
+  gradient_norm_ = clip_gradients(model_.tensors(), config_.grad_clip);
+  optimizer_.step(lr);
+  if (config_.ema_decay > 0) {
+    const c10::NoGradGuard no_grad;
+    at::_foreach_lerp_(average_.tensors(), model_.tensors(), 1.0 - config_.ema_decay);
+  }
+  ++steps_since_report_;
+}
+
+StepReport EagerEngine::report() {
+  StepReport report;
+  report.steps = steps_since_report_;
+  if (steps_since_report_ > 0) {
+    report.loss = loss_sum_.item<float>() / static_cast<double>(steps_since_report_);
+    report.gradient_norm = gradient_norm_.item<float>();
+  }
+  loss_sum_ = at::zeros_like(loss_sum_);
+  steps_since_report_ = 0;
+  return report;
+}
+
+std::vector<NamedTensor> EagerEngine::state() const {
+  std::vector<NamedTensor> state;
+  const auto& parameters = model_.parameters();
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const std::string& name = parameters[i].name;
+    state.push_back({"model." + name, parameters[i].tensor.detach()});
+    if (config_.ema_decay > 0) state.push_back({"ema." + name, average_.parameters()[i].tensor});
+    state.push_back({"exp_avg." + name, optimizer_.first_moments()[i]});
+    state.push_back({"exp_avg_sq." + name, optimizer_.second_moments()[i]});
+  }
+  state.push_back({"optimizer.step", at::scalar_tensor(optimizer_.steps_done(), at::kLong)});
+  return state;
+}
+
+void EagerEngine::load_state(const LoadedTensors& state, const std::filesystem::path& source) {
+  const c10::NoGradGuard no_grad;
+  const auto find = [&](const std::string& name) -> const at::Tensor& {
+    const auto found = state.tensors.find(name);
+    if (found == state.tensors.end()) {
+      throw Error(ErrorCode::failed, source.string() + ": the tensor " + name + " is missing",
+                  "the run was started with other settings (model, ema_decay); resume it with its own config, or "
+                  "start a new run under another experiment_name");
+    }
+    return found->second;
+  };
+  const auto restore = [&](const at::Tensor& target, const std::string& name) {
+    const at::Tensor& saved = find(name);
+    if (saved.sizes() != target.sizes()) {
+      throw Error(ErrorCode::failed, source.string() + ": the tensor " + name + " has another size than this config's",
+                  "resume with the config that the run was started with");
+    }
+    target.detach().copy_(saved);
+  };
+  const auto& parameters = model_.parameters();
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const std::string& name = parameters[i].name;
+    restore(parameters[i].tensor, "model." + name);
+    if (config_.ema_decay > 0) restore(average_.parameters()[i].tensor, "ema." + name);
+    restore(optimizer_.first_moments()[i], "exp_avg." + name);
+    restore(optimizer_.second_moments()[i], "exp_avg_sq." + name);
+  }
+  optimizer_.set_steps_done(find("optimizer.step").item<std::int64_t>());
+}
+
+std::unique_ptr<StepEngine> make_step_engine(const TrainConfig& config, Edsr model, at::Device device,
+                                             const std::function<void(const std::string&)>& note) {
+  std::optional<at::ScalarType> low_precision;
+  if (config.use_mixed_precision) {
+    std::string why_not;
+    low_precision = mixed_precision_type(config.amp_dtype, device, why_not);
+    if (!why_not.empty()) note(why_not);
+  }
+  if (config.compile_model) note("compile_model: the fastest step engine of this version is eager");
+  auto engine = std::make_unique<EagerEngine>(config, std::move(model), device, low_precision);
+  if (engine->perceptual() != nullptr) note(engine->perceptual()->note());
+  return engine;
+}
+
+}  // namespace wring

@@ -1,0 +1,53 @@
+#pragma once
+#include <c10/core/Event.h>
+
+#include <deque>
+#include <optional>
+
+#include "wring_train/engine/optimizer.h"
+#include "wring_train/engine/step_engine.h"
+#include "wring_train/nn/loss.h"
+
+namespace wring {
+
+// LibTorch's autograd, one kernel at a time, on the CPU or a GPU.
+class EagerEngine : public StepEngine {
+ public:
+  // `model` has fp32 parameters; they are moved to the device. `low_precision`: autocast's type, if any.
+  EagerEngine(const TrainConfig& config, Edsr model, at::Device device, std::optional<at::ScalarType> low_precision);
+
+  std::string name() const override { return "eager"; }
+  void step(std::span<const Batch> micro_batches, double lr) override;
+  StepReport report() override;
+  const Edsr& model() const override { return model_; }
+  const Edsr& averaged() const override { return config_.ema_decay > 0 ? average_ : model_; }
+  std::vector<NamedTensor> state() const override;
+  void load_state(const LoadedTensors& state, const std::filesystem::path& source) override;
+
+  const PerceptualLoss* perceptual() const { return perceptual_.get(); }
+
+ private:
+  at::Tensor upload(const std::shared_ptr<std::uint8_t>& bytes, std::int64_t batch, std::int64_t side);
+  at::Tensor loss_of(const Batch& batch);
+  void release_finished_uploads();
+
+  // Host memory that a copy to the device may still be reading.
+  struct Upload {
+    std::shared_ptr<std::uint8_t> bytes;
+    c10::Event done;
+  };
+
+  TrainConfig config_;
+  at::Device device_;
+  std::optional<at::ScalarType> low_precision_;
+  Edsr model_;
+  Edsr average_;
+  Optimizer optimizer_;
+  std::unique_ptr<PerceptualLoss> perceptual_;
+  std::deque<Upload> uploads_;
+  at::Tensor loss_sum_;
+  at::Tensor gradient_norm_;
+  std::int64_t steps_since_report_ = 0;
+};
+
+}  // namespace wring

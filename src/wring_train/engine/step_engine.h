@@ -1,0 +1,51 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "wring/config/train_config.h"
+#include "wring_train/data/loader.h"
+#include "wring_train/nn/checkpoint.h"
+#include "wring_train/nn/edsr.h"
+
+namespace wring {
+
+// Of the optimiser steps since the last report.
+struct StepReport {
+  double loss = 0;           // mean
+  double gradient_norm = 0;  // of the last step, before clipping
+  std::int64_t steps = 0;
+};
+
+// Runs training steps: forward, loss, backward, clipping, optimiser, EMA. `eager` is the reference for numbers; other
+// engines answer to the same interface.
+class StepEngine {
+ public:
+  virtual ~StepEngine() = default;
+  virtual std::string name() const = 0;
+
+  // One optimiser step over these micro-batches (gradient accumulation averages them). The batches' memory may be
+  // reused by the caller once the call returns their last reference. Does not wait for the device.
+  virtual void step(std::span<const Batch> micro_batches, double lr) = 0;
+
+  // Waits for the device.
+  virtual StepReport report() = 0;
+
+  // The network being trained, and the one to validate and to save: the EMA, or the network itself without one.
+  virtual const Edsr& model() const = 0;
+  virtual const Edsr& averaged() const = 0;
+
+  // Everything that the next step depends on, for resuming: parameters, averages, moments, step count.
+  virtual std::vector<NamedTensor> state() const = 0;
+  // Throws Error{failed} when a tensor is missing or of another size; `source` names the file in the message.
+  virtual void load_state(const LoadedTensors& state, const std::filesystem::path& source) = 0;
+};
+
+// `note` receives one line for each choice that the user should know of (precision, engine, perceptual weights).
+std::unique_ptr<StepEngine> make_step_engine(const TrainConfig& config, Edsr model, at::Device device,
+                                             const std::function<void(const std::string&)>& note);
+
+}  // namespace wring

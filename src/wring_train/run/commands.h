@@ -1,0 +1,14 @@
+#pragma once
+#include "wring/cli/train_options.h"
+
+namespace wring {
+
+// The commands of wring-train. Each returns the exit code and throws Error.
+int train_command(const TrainOptions& options);
+int evaluate_command(const EvaluateOptions& options);
+int upscale_command(const UpscaleOptions& options);
+
+// `wring-train steps …`: measures training steps on stored batches, for bench/vs_pytorch.py. See steps_command.cpp.
+int steps_command(int argc, char** argv);
+
+}  // namespace wring

@@ -1,0 +1,118 @@
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "wring/base/error.h"
+#include "wring/base/files.h"
+#include "wring_train/data/bicubic.h"
+#include "wring_train/data/compare.h"
+#include "wring_train/engine/device.h"
+#include "wring_train/nn/checkpoint.h"
+#include "wring_train/run/commands.h"
+#include "wring_train/run/evaluation.h"
+#include "wring_train/run/upscaler.h"
+
+namespace wring {
+namespace {
+
+constexpr int kTile = 256;  // LR pixels
+
+// LR pixels of the window that the comparison picture shows of a large photograph.
+constexpr int kCompareWindow = 96;
+
+// A network, or bicubic interpolation, behind one call.
+class Method {
+ public:
+  explicit Method(const EvaluateOptions& options) : scale_(options.scale) {
+    if (!options.checkpoint) return;
+    network_ = load_edsr(*options.checkpoint);
+    scale_ = static_cast<int>(network_->shape().scale);
+    const at::Device device = choose_device(options.device);
+    network_->to(device, /*channels_last=*/true);
+    upscaler_.emplace(*network_, device, /*channels_last=*/true, kTile);
+  }
+  Method(const Method&) = delete;  // the upscaler refers to the network
+
+  int scale() const { return scale_; }
+  std::string name() const { return network_ ? "network" : "bicubic"; }
+  Image operator()(const Image& lr) const { return upscaler_ ? (*upscaler_)(lr) : bicubic_enlarge(lr, scale_); }
+
+ private:
+  int scale_;
+  std::optional<Edsr> network_;
+  std::optional<Upscaler> upscaler_;
+};
+
+// JSON has no infinity: the PSNR of equal images is null there.
+nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
+
+void print_json(const Method& method, const EvaluateOptions& options, const std::vector<Score>& scores) {
+  nlohmann::ordered_json record;
+  record["method"] = method.name();
+  if (options.checkpoint) record["checkpoint"] = options.checkpoint->string();
+  record["folder"] = options.folder.string();
+  record["scale"] = method.scale();
+  record["images"] = nlohmann::ordered_json::array();
+  for (const Score& one : scores) {
+    record["images"].push_back({{"name", one.name}, {"psnr_y", number(one.psnr_y)}, {"ssim_y", number(one.ssim_y)}});
+  }
+  const Score mean = mean_score(scores);
+  record["mean"] = {{"psnr_y", number(mean.psnr_y)}, {"ssim_y", number(mean.ssim_y)}};
+  fmt::print("{}\n", record.dump(2));
+}
+
+void print_table(const Method& method, const std::vector<Score>& scores) {
+  std::size_t width = 5;
+  for (const Score& one : scores) width = std::max(width, one.name.size());
+  fmt::print("{:<{}}  {:>9}  {:>7}\n", fmt::format("×{} {}", method.scale(), method.name()), width, "PSNR-Y dB", "SSIM-Y");
+  for (const Score& one : scores) fmt::print("{:<{}}  {:>9.3f}  {:>7.4f}\n", one.name, width, one.psnr_y, one.ssim_y);
+  const Score mean = mean_score(scores);
+  fmt::print("{:<{}}  {:>9.3f}  {:>7.4f}\n", mean.name, width, mean.psnr_y, mean.ssim_y);
+}
+
+// LR, bicubic, ours and HR of the most detailed window, side by side.
+Image comparison(const EvaluationPair& pair, const Image& sr, const Method& method) {
+  const int scale = method.scale();
+  const int width = std::min(kCompareWindow, pair.lr.width);
+  const int height = std::min(kCompareWindow, pair.lr.height);
+  const Position at = most_detailed_region(pair.lr, width, height);
+  const auto window = [&](const Image& image) {
+    return to_rgb(crop(image, at.x * scale, at.y * scale, width * scale, height * scale));
+  };
+  const Image bicubic = bicubic_enlarge(pair.lr, scale);
+  const std::vector<Panel> panels{
+      {enlarge_nearest(to_rgb(crop(pair.lr, at.x, at.y, width, height)), scale), "LR"},
+      {window(bicubic), fmt::format("bicubic {:.2f} dB", score(pair, bicubic, scale).psnr_y)},
+      {window(sr), fmt::format("ours {:.2f} dB", score(pair, sr, scale).psnr_y)},
+      {window(pair.hr), "HR"}};
+  return side_by_side(panels);
+}
+
+}  // namespace
+
+int evaluate_command(const EvaluateOptions& options) {
+  const Method method(options);
+  const ImageSet images = scan_images(options.folder, options.lr_folder, method.scale(), 11 + 2 * method.scale());
+  for (const SkippedImage& skipped : images.skipped) {
+    fmt::print(stderr, "skipped {}: {}\n", skipped.path.string(), skipped.reason);
+  }
+  if (options.save_folder) make_folder(*options.save_folder);
+  std::vector<Score> scores;
+  for (const ImagePair& files : images.pairs) {
+    const EvaluationPair pair = load_evaluation_pair(files, method.scale());
+    const Image sr = method(pair.lr);
+    scores.push_back(score(pair, sr, method.scale()));
+    if (options.save_folder) write_png(*options.save_folder / (pair.name + ".png"), sr);
+    if (options.compare && scores.size() == 1) write_png(*options.compare, comparison(pair, sr, method));
+  }
+  if (options.json) {
+    print_json(method, options, scores);
+  } else {
+    print_table(method, scores);
+  }
+  return 0;
+}
+
+}  // namespace wring

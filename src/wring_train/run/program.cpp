@@ -1,0 +1,43 @@
+#include "wring_train/run/program.h"
+
+#include <c10/util/Exception.h>
+
+#include <cstring>
+#include <variant>
+
+#include "wring/base/error.h"
+#include "wring/cli/common_options.h"
+#include "wring/cli/train_options.h"
+#include "wring_train/run/commands.h"
+
+namespace wring {
+namespace {
+
+int dispatch(int argc, char** argv) {
+  if (argc > 1 && std::strcmp(argv[1], "steps") == 0) return steps_command(argc - 1, argv + 1);
+  const auto parsed = parse_train_program(argc, argv);
+  if (const auto* train = std::get_if<TrainOptions>(&parsed)) return train_command(*train);
+  if (const auto* evaluate = std::get_if<EvaluateOptions>(&parsed)) return evaluate_command(*evaluate);
+  if (const auto* upscale = std::get_if<UpscaleOptions>(&parsed)) return upscale_command(*upscale);
+  return std::get<int>(parsed);
+}
+
+}  // namespace
+
+int run_wring_train(int argc, char** argv) {
+  try {
+    return dispatch(argc, argv);
+  } catch (const Error& error) {
+    print_error(error);
+    return static_cast<int>(error.code());
+  } catch (const c10::OutOfMemoryError& error) {
+    print_error(Error(ErrorCode::failed,
+                      "the GPU is out of memory: " + std::string(error.what_without_backtrace()),
+                      "lower batch_size (64 → 48 → 32 → 16) or patch_size, or raise gradient_accumulation_steps"));
+  } catch (const std::exception& error) {
+    print_error(Error(ErrorCode::failed, error.what(), "this is unexpected: please report it with the command you ran"));
+  }
+  return static_cast<int>(ErrorCode::failed);
+}
+
+}  // namespace wring

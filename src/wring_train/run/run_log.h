@@ -1,0 +1,40 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "wring/base/text.h"
+#include "wring/cli/train_options.h"
+#include "wring/report/progress_bar.h"
+#include "wring_train/run/experiment.h"
+
+namespace wring {
+
+// What a run tells: lines and the progress bar on the terminal, the same lines with times in train.log, numbers in
+// metrics.jsonl and in TensorBoard's event file. Not for use from several threads, but for warn().
+class RunLog {
+ public:
+  // `first_step`: metrics beyond it, left by the run that is being resumed, are cut away.
+  RunLog(const Experiment& experiment, std::int64_t first_step, std::int64_t total_steps, const CommonOptions& options);
+  ~RunLog();
+
+  void line(const Text& text);
+  void warn(const Text& text);  // from any thread; shown even with --quiet
+
+  // Redraws the bar on a terminal; nothing elsewhere.
+  void progress(std::int64_t step, const std::vector<Field>& fields);
+  // One plain line where there is no terminal; into train.log always.
+  void progress_line(std::int64_t step, const std::vector<Field>& fields);
+
+  void metrics(std::int64_t step, const std::vector<std::pair<std::string, double>>& values);
+  void finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace wring

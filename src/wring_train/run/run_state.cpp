@@ -1,0 +1,48 @@
+#include "wring_train/run/run_state.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+#include "wring/base/error.h"
+#include "wring_train/nn/checkpoint.h"
+
+namespace wring {
+
+void save_run_state(const std::filesystem::path& path, const StepEngine& engine, const Progress& progress) {
+  save_tensors(path, engine.state(),
+               {{"format", "wring-state-1"},
+                {"step", std::to_string(progress.step)},
+                {"best_psnr", fmt::format("{}", progress.best_psnr)},
+                {"best_step", std::to_string(progress.best_step)},
+                {"validations_without_gain", std::to_string(progress.validations_without_gain)}});
+}
+
+Progress load_run_state(const std::filesystem::path& path, StepEngine& engine) {
+  const LoadedTensors state = load_tensors(path);
+  const auto number = [&](const std::string& key) {
+    const auto found = state.metadata.find(key);
+    if (found == state.metadata.end()) {
+      throw Error(ErrorCode::failed, path.string() + ": not a training state (its metadata has no " + key + ")",
+                  "start the run anew, without --resume");
+    }
+    return found->second;
+  };
+  Progress progress;
+  progress.step = std::atoll(number("step").c_str());
+  progress.best_psnr = std::strtod(number("best_psnr").c_str(), nullptr);
+  progress.best_step = std::atoll(number("best_step").c_str());
+  progress.validations_without_gain = std::atoll(number("validations_without_gain").c_str());
+  engine.load_state(state, path);
+  return progress;
+}
+
+void save_network(const std::filesystem::path& path, const Edsr& network, std::int64_t step) {
+  save_tensors(path, network.parameters(),
+               {{"format", "pt"},
+                {"architecture", "EDSR"},
+                {"scale", std::to_string(network.shape().scale)},
+                {"step", std::to_string(step)}});
+}
+
+}  // namespace wring

@@ -1,0 +1,52 @@
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "wring_train/engine/step_engine.h"
+#include "wring_train/run/experiment.h"
+#include "wring_train/run/run_log.h"
+#include "wring_train/run/run_state.h"
+#include "wring_train/run/stop_signal.h"
+#include "wring_train/run/training_data.h"
+#include "wring_train/run/validator.h"
+
+namespace wring {
+
+enum class RunEnd { finished, early_stop, interrupted };
+
+// The training loop: batches → steps → logs, validation and checkpoints at their frequencies.
+class Trainer {
+ public:
+  Trainer(const TrainConfig& config, at::Device device, StepEngine& engine, TrainingData data, Experiment experiment,
+          Progress progress, RunLog& log);
+
+  // Runs until total_iters, an early stop or a stop signal; saves before it returns.
+  // Throws Error{failed} when the loss is no longer finite.
+  RunEnd run(const StopSignal& stop);
+
+  const Progress& progress() const { return progress_; }
+
+ private:
+  void train_one_step();
+  std::vector<Field> fields() const;
+  void check_finite(double loss) const;
+  void write_metrics();
+  void validate();
+  void save();
+
+  TrainConfig config_;
+  at::Device device_;
+  StepEngine& engine_;
+  TrainingData data_;
+  Experiment experiment_;
+  Progress progress_;
+  RunLog& log_;
+  std::optional<Validator> validator_;
+  double wait_s_ = 0;   // for batches, since the last metrics line
+  double clock_s_ = 0;  // when that line was written
+  std::int64_t samples_ = 0;
+  std::optional<double> last_loss_;
+  std::optional<double> last_psnr_;
+};
+
+}  // namespace wring

@@ -1,0 +1,32 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+
+#include "wring_train/data/image.h"
+#include "wring_train/nn/edsr.h"
+
+namespace wring {
+
+// Applies a network to whole images in fp32. Images larger than a tile are cut into tiles that overlap by the
+// network's receptive radius, so every output pixel sees exactly the input it would see untiled.
+class Upscaler {
+ public:
+  // `model` is kept by reference and must already be on `device`. tile: LR pixels on a side without the overlap;
+  // 0 means never in tiles.
+  Upscaler(const Edsr& model, at::Device device, bool channels_last, int tile);
+
+  // Gray, RGB or RGBA; the result has the same channels, `scale` times the size. Gray is passed as three equal channels
+  // and comes back as their mean; alpha is enlarged by bicubic. `progress(done, total)` is called after each tile.
+  Image operator()(const Image& lr, const std::function<void(int, int)>& progress = {}) const;
+
+ private:
+  at::Tensor forward(const at::Tensor& lr) const;
+
+  const Edsr& model_;
+  at::Device device_;
+  bool channels_last_;
+  int tile_;
+};
+
+}  // namespace wring

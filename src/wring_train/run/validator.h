@@ -1,0 +1,28 @@
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "wring_train/data/dataset.h"
+#include "wring_train/run/evaluation.h"
+#include "wring_train/run/upscaler.h"
+
+namespace wring {
+
+// Scores a network on the validation set during training. The decoded pairs stay in memory when they are few.
+class Validator {
+ public:
+  Validator(ImageSet images, int scale);
+
+  // The mean over all images.
+  Score operator()(const Upscaler& upscale);
+
+  std::size_t image_count() const { return images_.pairs.size(); }
+
+ private:
+  ImageSet images_;
+  int scale_;
+  bool keep_ = false;
+  std::vector<EvaluationPair> kept_;
+};
+
+}  // namespace wring

@@ -1,0 +1,212 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "random_batch.h"
+#include "wring/base/error.h"
+#include "wring_train/engine/optimizer.h"
+#include "wring_train/engine/step_engine.h"
+#include "wring_train/run/run_state.h"
+
+#include <ATen/ATen.h>
+
+namespace wring {
+namespace {
+
+TrainConfig tiny_config() {
+  TrainConfig config;
+  config.base_channels = 8;
+  config.num_blocks = 1;
+  config.scale_factor = 2;
+  config.lr = 1e-3;
+  return config;
+}
+
+std::unique_ptr<StepEngine> make_engine(const TrainConfig& config, std::vector<std::string>* notes = nullptr) {
+  return make_step_engine(config, Edsr({config.base_channels, config.num_blocks, config.scale_factor}, 3),
+                          at::Device(at::kCPU), [notes](const std::string& note) {
+                            if (notes != nullptr) notes->push_back(note);
+                          });
+}
+
+double largest_difference(const Edsr& a, const Edsr& b) {
+  double largest = 0;
+  for (std::size_t i = 0; i < a.parameters().size(); ++i) {
+    const at::Tensor difference = a.parameters()[i].tensor - b.parameters()[i].tensor;
+    largest = std::max(largest, difference.abs().max().item<double>());
+  }
+  return largest;
+}
+
+void step(StepEngine& engine, const Batch& batch, double lr = 1e-3) { engine.step(std::span(&batch, 1), lr); }
+
+TEST(Optimizer, AdamWFollowsThePublishedUpdateForTwoSteps) {
+  TrainConfig config;
+  config.optimizer = "adamw";
+  config.weight_decay = 0.1;
+  at::Tensor weight = at::full({1}, 2.0, at::kFloat).requires_grad_(true);
+  Optimizer optimizer(config, {weight});
+  double w = 2.0;
+  double m = 0;
+  double v = 0;
+  const double lr = 0.01;
+  for (int t = 1; t <= 2; ++t) {
+    const double gradient = 0.5 * t;
+    weight.mutable_grad() = at::full({1}, gradient, at::kFloat);
+    optimizer.step(lr);
+    w *= 1 - lr * config.weight_decay;
+    m = 0.9 * m + 0.1 * gradient;
+    v = 0.999 * v + 0.001 * gradient * gradient;
+    w -= lr * (m / (1 - std::pow(0.9, t))) / (std::sqrt(v / (1 - std::pow(0.999, t))) + 1e-8);
+  }
+  EXPECT_NEAR(weight.item<double>(), w, 1e-6);
+  EXPECT_FALSE(weight.grad().defined());
+}
+
+TEST(Optimizer, AdamAddsWeightDecayToTheGradient) {
+  TrainConfig config;
+  config.optimizer = "adam";
+  config.weight_decay = 0.1;
+  at::Tensor weight = at::full({1}, 2.0, at::kFloat).requires_grad_(true);
+  Optimizer optimizer(config, {weight});
+  // A gradient that weight decay cancels exactly: Adam then does not move, AdamW would.
+  weight.mutable_grad() = at::full({1}, -0.2, at::kFloat);
+  optimizer.step(0.01);
+  EXPECT_NEAR(weight.item<double>(), 2.0, 1e-6);
+}
+
+TEST(Optimizer, AnOptimizerThatIsMissingIsNamed) {
+  TrainConfig config;
+  config.optimizer = "adan";
+  EXPECT_THROW(Optimizer(config, {}), Error);
+}
+
+TEST(Optimizer, ClippingBringsTheJointNormDownToTheMaximum) {
+  at::Tensor a = at::zeros({2}).requires_grad_(true);
+  at::Tensor b = at::zeros({1}).requires_grad_(true);
+  a.mutable_grad() = at::tensor({3.0F, 0.0F});
+  b.mutable_grad() = at::tensor({4.0F});
+  EXPECT_NEAR(clip_gradients({a, b}, 1.0).item<double>(), 5.0, 1e-6);
+  EXPECT_NEAR(a.grad()[0].item<double>(), 0.6, 1e-5);
+  EXPECT_NEAR(b.grad()[0].item<double>(), 0.8, 1e-5);
+}
+
+TEST(Optimizer, ClippingLeavesSmallGradientsAlone) {
+  at::Tensor a = at::zeros({1}).requires_grad_(true);
+  a.mutable_grad() = at::tensor({0.25F});
+  clip_gradients({a}, 1.0);
+  EXPECT_FLOAT_EQ(a.grad().item<float>(), 0.25F);
+}
+
+TEST(EagerEngine, RepeatedStepsOnOneBatchLowerTheLoss) {
+  const auto engine = make_engine(tiny_config());
+  const Batch batch = random_batch(2, 8, 2, 1);
+  step(*engine, batch);
+  const double first = engine->report().loss;
+  for (int i = 0; i < 30; ++i) step(*engine, batch);
+  engine->report();
+  step(*engine, batch);
+  EXPECT_LT(engine->report().loss, first);
+}
+
+TEST(EagerEngine, TwoMicroBatchesGiveTheUpdateOfTheirUnion) {
+  const auto accumulated = make_engine(tiny_config());
+  const auto whole = make_engine(tiny_config());
+  const std::vector<Batch> micro{random_batch(2, 8, 2, 1), random_batch(2, 8, 2, 7)};
+  accumulated->step(micro, 1e-3);
+  step(*whole, joined(micro[0], micro[1]));
+  EXPECT_NEAR(accumulated->report().loss, whole->report().loss, 1e-6);
+  EXPECT_LT(largest_difference(accumulated->model(), whole->model()), 1e-5);
+}
+
+TEST(EagerEngine, TheAverageFollowsTheWeightsAtItsDecay) {
+  TrainConfig config = tiny_config();
+  config.ema_decay = 0.9;
+  const auto engine = make_engine(config);
+  const at::Tensor before = engine->model().parameters()[0].tensor.detach().clone();
+  step(*engine, random_batch(2, 8, 2, 1));
+  const at::Tensor after = engine->model().parameters()[0].tensor.detach();
+  const at::Tensor expected = before * 0.9 + after * 0.1;
+  EXPECT_LT((engine->averaged().parameters()[0].tensor - expected).abs().max().item<double>(), 1e-6);
+  EXPECT_GT((after - before).abs().max().item<double>(), 1e-5);
+}
+
+TEST(EagerEngine, WithoutAnAverageTheNetworkItselfIsSaved) {
+  TrainConfig config = tiny_config();
+  config.ema_decay = 0;
+  const auto engine = make_engine(config);
+  EXPECT_EQ(&engine->averaged(), &engine->model());
+}
+
+TEST(EagerEngine, ReportIsTheMeanOfTheStepsSinceTheLastOne) {
+  const auto engine = make_engine(tiny_config());
+  const Batch batch = random_batch(1, 8, 2, 1);
+  step(*engine, batch, 0.0);
+  const double one = engine->report().loss;
+  step(*engine, batch, 0.0);
+  step(*engine, batch, 0.0);
+  const StepReport both = engine->report();
+  EXPECT_EQ(both.steps, 2);
+  EXPECT_NEAR(both.loss, one, 1e-6);
+  EXPECT_GT(both.gradient_norm, 0);
+  EXPECT_EQ(engine->report().steps, 0);
+}
+
+TEST(EagerEngine, ARunContinuedFromItsStateEndsWithTheSameWeights) {
+  const std::filesystem::path file =
+      std::filesystem::path(testing::TempDir()) / ("wring_state_" + std::to_string(::getpid()) + ".safetensors");
+  const auto straight = make_engine(tiny_config());
+  for (int i = 0; i < 6; ++i) step(*straight, random_batch(2, 8, 2, i));
+
+  const auto first = make_engine(tiny_config());
+  for (int i = 0; i < 3; ++i) step(*first, random_batch(2, 8, 2, i));
+  Progress progress;
+  progress.step = 3;
+  progress.best_psnr = 31.25;
+  save_run_state(file, *first, progress);
+
+  TrainConfig other_seed = tiny_config();
+  const auto second = make_step_engine(other_seed, Edsr({8, 1, 2}, 99), at::Device(at::kCPU), [](const auto&) {});
+  const Progress loaded = load_run_state(file, *second);
+  EXPECT_EQ(loaded.step, 3);
+  EXPECT_EQ(loaded.best_psnr, 31.25);
+  for (int i = 3; i < 6; ++i) step(*second, random_batch(2, 8, 2, i));
+  EXPECT_EQ(largest_difference(straight->model(), second->model()), 0);
+  EXPECT_EQ(largest_difference(straight->averaged(), second->averaged()), 0);
+  std::filesystem::remove(file);
+}
+
+TEST(EagerEngine, AStateOfAnotherNetworkIsRefused) {
+  const std::filesystem::path file =
+      std::filesystem::path(testing::TempDir()) / ("wring_other_" + std::to_string(::getpid()) + ".safetensors");
+  save_run_state(file, *make_engine(tiny_config()), Progress{});
+  TrainConfig wider = tiny_config();
+  wider.base_channels = 16;
+  const auto engine = make_engine(wider);
+  try {
+    load_run_state(file, *engine);
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr(file.string()));
+  }
+  std::filesystem::remove(file);
+}
+
+TEST(EagerEngine, PerceptualLossIsAddedAndItsRandomWeightsAreAnnounced) {
+  TrainConfig config = tiny_config();
+  const Batch batch = random_batch(1, 8, 2, 1);
+  const auto plain = make_engine(config);
+  step(*plain, batch);
+  config.use_perceptual = true;
+  std::vector<std::string> notes;
+  const auto perceptual = make_engine(config, &notes);
+  step(*perceptual, batch);
+  EXPECT_GT(perceptual->report().loss, plain->report().loss);
+  EXPECT_THAT(notes, testing::Contains(testing::HasSubstr("random")));
+}
+
+}  // namespace
+}  // namespace wring
