@@ -88,6 +88,11 @@ if(WRING_HAS_CUDA)
     set(CMAKE_CUDA_ARCHITECTURES 75-virtual 80-real 86-real 89-real 90)
   endif()
   enable_language(CUDA)
+  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+    # Debian 12's CMake (3.25.1) does not know yet that nvcc speaks C++20.
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+  endif()
   # The toolkit's own folder comes first: crt/ is only there. cuBLAS, cuDNN and NCCL headers come
   # from the wheels beside torch.
   file(GLOB nvidia_includes "${LIBTORCH_NVIDIA_DIR}/*/include")

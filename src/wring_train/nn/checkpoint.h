@@ -19,8 +19,9 @@ struct LoadedTensors {
 };
 LoadedTensors load_tensors(const std::filesystem::path& path);
 
-// An EDSR whose shape is read off the tensors' names and sizes. Accepts BasicSR's names, with a prefix "module." too.
-// Throws Error{failed} naming the file and the first tensor that is missing, superfluous or of another size.
+// An EDSR whose shape is read off the tensors' names and sizes. Accepts BasicSR's names, with a prefix
+// "module." too. Throws Error{failed} naming the file and the first tensor that is missing, superfluous or of
+// another size.
 Edsr load_edsr(const std::filesystem::path& path);
 
 }  // namespace wring

@@ -1,0 +1,27 @@
+// The twin of this folder's .cu files, linked where there is no CUDA.
+#include "wring/base/error.h"
+#include "wring_train/kernels/available.h"
+#include "wring_train/kernels/batch_to_float.h"
+
+namespace wring::kernels {
+namespace {
+
+[[noreturn]] void refuse() {
+  throw Error(ErrorCode::no_gpu, "This wring-train was built without CUDA.",
+              "Build it where nvcc and a torch wheel with CUDA are installed, or train on the CPU.");
+}
+
+}  // namespace
+
+bool available() {
+  return false;
+}
+
+void batch_to_float(const std::uint8_t*, std::int64_t, float*, void*) {
+  refuse();
+}
+void batch_to_bfloat16(const std::uint8_t*, std::int64_t, void*, void*) {
+  refuse();
+}
+
+}  // namespace wring::kernels
