@@ -132,7 +132,7 @@ make_venv() {
       fail "no virtual environment could be made." "Check that python3 -m venv works."
   fi
   step venv "installing $(grep -v '^#' "$requirements" | paste -sd' ')"
-  .venv/bin/python3 -m pip install --quiet --disable-pip-version-check -r "$requirements" ||
+  .venv/bin/python3 -m pip install -qq --disable-pip-version-check -r "$requirements" ||
     fail "pip could not install $requirements." "Run this again: it takes up where it stopped."
   cp "$requirements" "$finished"
 }
