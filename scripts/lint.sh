@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Checks our own code without building it: format, clang-tidy, and that every script compiles.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. build/setup.env
+
+listed() { git ls-files --cached --others --exclude-standard -- "$@" | sort -u; }
+
+mapfile -t sources < <(listed '*.h' '*.cpp' '*.cu' '*.cuh')
+clang-format --dry-run -Werror "${sources[@]}" || { echo "lint: run make format." >&2; exit 1; }
+echo "clang-format: ${#sources[@]} files"
+
+# tidy(FILES… -- OPTIONS…): a few files a process, all cores, findings on standard output.
+tidy() {
+  local files=()
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do files+=("$1"); shift; done
+  [ ${#files[@]} -gt 0 ] || return 0
+  printf '%s\0' "${files[@]}" | xargs -0 -n 2 -P "$(nproc)" bash -c 'clang-tidy --quiet "${@:2}" -- $1' - "${*:2}" \
+    2>build/tidy.log || { grep -v 'warnings generated' build/tidy.log >&2; exit 1; }
+  echo "clang-tidy: ${#files[@]} files"
+}
+
+# The flags that matter to clang-tidy, without a build. The sources that use LibTorch rely on their precompiled
+# header, which only the compiler that made it can read, so the same header is included as text.
+mapfile -t free < <(listed 'src/wring/*.cpp' 'src/wring_train/data/*.cpp' 'apps/*.cpp')
+mapfile -t torch < <(listed 'src/wring_train/*.cpp' | grep -v '^src/wring_train/data/')
+flags="-std=c++20 -Isrc -DFMT_HEADER_ONLY -DSPDLOG_FMT_EXTERNAL -DWRING_VERSION=\"lint\""
+tidy "${free[@]}" -- $flags
+tidy "${torch[@]}" -- $flags -isystem "$TORCH_DIR/include" -include src/wring_train/torch_pch.h
+
+mapfile -t python < <(listed '*.py')
+"$PYTHON" - "${python[@]}" <<'PY'
+import sys
+for path in sys.argv[1:]:
+    compile(open(path, encoding="utf-8").read(), path, "exec")
+PY
+mapfile -t shell < <(listed '*.sh' .ci/run)
+for script in "${shell[@]}"; do
+  bash -n "$script"
+done
+echo "scripts: ${#python[@]} Python, ${#shell[@]} shell"
