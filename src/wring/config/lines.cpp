@@ -9,6 +9,10 @@ bool is_blank(char c) {
   return c == ' ' || c == '\t';
 }
 
+bool is_space(char c) {
+  return is_blank(c) || c == '\n' || c == '\r';
+}
+
 // Reads the text line by line; every line either begins an entry of the top level or belongs to the last one.
 class Locator {
  public:
