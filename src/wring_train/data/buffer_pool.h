@@ -11,8 +11,9 @@
 
 namespace wring {
 
-// Buffers of one size that return when their last owner lets go: pinning memory costs milliseconds, so it happens
-// a few times per run and not per step. A buffer keeps the pool alive, so either may be dropped first.
+// Buffers of one size that return when their last owner lets go: pinning memory costs milliseconds, so it
+// happens a few times per run and not per step. A buffer keeps the pool alive, so either may be dropped
+// first.
 class BufferPool : public std::enable_shared_from_this<BufferPool> {
  public:
   using Allocate = std::function<std::shared_ptr<std::uint8_t>(std::size_t bytes)>;
@@ -40,8 +41,9 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
 
   std::shared_ptr<std::uint8_t> allocate_new() {
     std::shared_ptr<std::uint8_t> memory =
-        allocate_ ? allocate_(bytes_)
-                  : std::shared_ptr<std::uint8_t>(new std::uint8_t[bytes_], std::default_delete<std::uint8_t[]>());
+        allocate_
+            ? allocate_(bytes_)
+            : std::shared_ptr<std::uint8_t>(new std::uint8_t[bytes_], std::default_delete<std::uint8_t[]>());
     if (memory == nullptr) {
       throw Error(ErrorCode::failed, "no memory for a batch of " + std::to_string(bytes_) + " bytes",
                   "use a smaller batch_size, prefetch_factor or num_workers");

@@ -1,8 +1,8 @@
 #include "wring_train/data/image_store.h"
 
-#include <fmt/format.h>
-
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "wring/base/error.h"
 #include "wring_train/data/bicubic.h"
@@ -15,7 +15,9 @@ namespace {
               "do not change the images while training runs");
 }
 
-Image as_rgb(Image image) { return image.channels == 3 ? std::move(image) : to_rgb(image); }
+Image as_rgb(Image image) {
+  return image.channels == 3 ? std::move(image) : to_rgb(image);
+}
 
 Image whole_multiple(Image image, int scale) {
   if (image.width % scale == 0 && image.height % scale == 0) return image;
@@ -58,14 +60,15 @@ ImageStore::Decoded ImageStore::decode(std::size_t index) const {
     }
   }
   if (hr.width < options_.patch_size || hr.height < options_.patch_size) {
-    refuse(pair.hr, fmt::format("is {}×{}, smaller than the patch of {}", hr.width, hr.height, options_.patch_size));
+    refuse(pair.hr,
+           fmt::format("is {}×{}, smaller than the patch of {}", hr.width, hr.height, options_.patch_size));
   }
   hr = whole_multiple(std::move(hr), scale);
   if (pair.lr) {
     decoded.lr = as_rgb(read_image(*pair.lr));
     if (decoded.lr->width != hr.width / scale || decoded.lr->height != hr.height / scale) {
-      refuse(*pair.lr, fmt::format("is {}×{}, but its HR image needs {}×{}", decoded.lr->width, decoded.lr->height,
-                                   hr.width / scale, hr.height / scale));
+      refuse(*pair.lr, fmt::format("is {}×{}, but its HR image needs {}×{}", decoded.lr->width,
+                                   decoded.lr->height, hr.width / scale, hr.height / scale));
     }
   } else if (options_.cache_decoded) {
     decoded.lr = bicubic_shrink(hr, scale);

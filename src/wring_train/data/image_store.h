@@ -23,8 +23,8 @@ struct StoreOptions {
 // (unreadable, changed since the scan) is reported once and stays unusable, whichever thread finds it.
 class ImageStore {
  public:
-  // One usable image as RGB: HR cropped to a multiple of the scale, and its LR image. No LR image is kept when the
-  // HR image is decoded anew for every sample: only the window that is needed is computed then.
+  // One usable image as RGB: HR cropped to a multiple of the scale, and its LR image. No LR image is kept
+  // when the HR image is decoded anew for every sample: only the window that is needed is computed then.
   struct Decoded {
     Image hr;
     std::optional<Image> lr;

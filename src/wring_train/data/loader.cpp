@@ -16,8 +16,9 @@
 
 namespace wring {
 
-// Worker threads each make whole batches. They claim steps in order, at most prefetch_factor × num_workers ahead
-// of the consumer, and put what they made (or what went wrong) into `made`, from which next() takes in order.
+// Worker threads each make whole batches. They claim steps in order, at most prefetch_factor × num_workers
+// ahead of the consumer, and put what they made (or what went wrong) into `made`, from which next() takes in
+// order.
 struct Loader::State {
   struct Made {
     std::optional<Batch> batch;
@@ -67,7 +68,8 @@ Batch Loader::State::next() {
   std::unique_lock lock(mutex);
   result.wait(lock, [&] { return made.contains(next_step); });
   Made& front = made.at(next_step);
-  if (front.error) std::rethrow_exception(front.error);  // stays: a broken loader says so each time it is asked
+  if (front.error)
+    std::rethrow_exception(front.error);  // stays: a broken loader says so each time it is asked
   Batch batch = std::move(*front.batch);
   made.erase(next_step);
   ++next_step;
@@ -123,8 +125,14 @@ Loader::Loader(ImageSet images, LoaderOptions options)
     : state_(std::make_unique<State>(std::move(images), options)) {}
 Loader::~Loader() = default;
 
-Batch Loader::next() { return state_->next(); }
-std::int64_t Loader::steps_per_epoch() const { return state_->maker.steps_per_epoch(); }
-std::size_t Loader::image_count() const { return state_->maker.image_count(); }
+Batch Loader::next() {
+  return state_->next();
+}
+std::int64_t Loader::steps_per_epoch() const {
+  return state_->maker.steps_per_epoch();
+}
+std::size_t Loader::image_count() const {
+  return state_->maker.image_count();
+}
 
 }  // namespace wring

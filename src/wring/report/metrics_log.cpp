@@ -1,0 +1,50 @@
+#include "wring/report/metrics_log.h"
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "wring/base/files.h"
+
+namespace wring {
+namespace fs = std::filesystem;
+namespace {
+
+// Whether the line is one that a run resumed after `step` has already measured.
+bool stays(std::string_view line, std::int64_t step) {
+  const auto record = nlohmann::json::parse(line, nullptr, false);
+  if (!record.is_object()) return false;
+  const auto at = record.find("step");
+  return at == record.end() || !at->is_number() || at->get<double>() <= static_cast<double>(step);
+}
+
+std::string lines_until(std::string_view content, std::int64_t step) {
+  std::string kept;
+  while (!content.empty()) {
+    const std::size_t end = content.find('\n');
+    const std::string_view line = content.substr(0, end);
+    if (stays(line, step)) kept.append(line).push_back('\n');
+    content.remove_prefix(end == std::string_view::npos ? content.size() : end + 1);
+  }
+  return kept;
+}
+
+const fs::path& prepared(const fs::path& path, std::optional<std::int64_t> resumed_step) {
+  if (!fs::exists(path)) return path;
+  const std::string before = resumed_step ? read_file(path) : std::string();
+  const std::string after = resumed_step ? lines_until(before, *resumed_step) : std::string();
+  if (!resumed_step || after != before) write_file_atomically(path, after);
+  return path;
+}
+
+}  // namespace
+
+MetricsLog::MetricsLog(const fs::path& path, std::optional<std::int64_t> resumed_step)
+    : file_(prepared(path, resumed_step)) {}
+
+void MetricsLog::write(const nlohmann::ordered_json& record) {
+  // A name that is not UTF-8 must not stop a training run: its bytes are replaced.
+  file_.append(record.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+}
+
+}  // namespace wring

@@ -1,0 +1,100 @@
+#include "wring/report/metrics_log.h"
+
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "wring/base/error.h"
+#include "wring/base/files.h"
+
+namespace wring {
+namespace {
+namespace fs = std::filesystem;
+
+class Metrics : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(testing::TempDir()) / ("wring_metrics_" + std::to_string(::getpid()));
+    fs::create_directories(folder_);
+    path_ = folder_ / "metrics.jsonl";
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  void given(const std::string& content) { std::ofstream(path_, std::ios::binary) << content; }
+
+  fs::path folder_;
+  fs::path path_;
+};
+
+TEST_F(Metrics, EachRecordIsALineAsSoonAsItIsWritten) {
+  MetricsLog log(path_);
+  log.write({{"step", 1}, {"loss", 0.5}});
+  EXPECT_EQ(read_file(path_), "{\"step\":1,\"loss\":0.5}\n");
+  log.write({{"step", 2}, {"note", "two\nlines"}});
+  EXPECT_EQ(read_file(path_), "{\"step\":1,\"loss\":0.5}\n{\"step\":2,\"note\":\"two\\nlines\"}\n");
+}
+
+TEST_F(Metrics, ANewRunEmptiesTheFile) {
+  given("{\"step\":9}\n");
+  MetricsLog log(path_);
+  log.write({{"step", 1}});
+  EXPECT_EQ(read_file(path_), "{\"step\":1}\n");
+}
+
+TEST_F(Metrics, AResumedRunContinuesAfterItsStep) {
+  given("{\"config\":\"a\"}\n{\"step\":10}\n{\"step\":20}\n{\"step\":30}\n{\"step\":20,\"psnr\":31.5}\n");
+  MetricsLog log(path_, 20);
+  log.write({{"step", 21}});
+  EXPECT_EQ(read_file(path_),
+            "{\"config\":\"a\"}\n{\"step\":10}\n{\"step\":20}\n{\"step\":20,\"psnr\":31.5}\n{\"step\":21}\n");
+}
+
+TEST_F(Metrics, AHalfWrittenLastLineIsDropped) {
+  given("{\"step\":10}\n{\"step\":11,\"lo");
+  MetricsLog log(path_, 20);
+  log.write({{"step", 21}});
+  EXPECT_EQ(read_file(path_), "{\"step\":10}\n{\"step\":21}\n");
+}
+
+TEST_F(Metrics, AWholeLastLineWithoutItsEndIsKept) {
+  given("{\"step\":10}\n{\"step\":11}");
+  MetricsLog log(path_, 20);
+  log.write({{"step", 21}});
+  EXPECT_EQ(read_file(path_), "{\"step\":10}\n{\"step\":11}\n{\"step\":21}\n");
+}
+
+TEST_F(Metrics, ResumingWithoutAFileBeginsOne) {
+  MetricsLog log(path_, 20);
+  log.write({{"step", 21}});
+  EXPECT_EQ(read_file(path_), "{\"step\":21}\n");
+}
+
+TEST_F(Metrics, WhatJsonCannotSayBecomesNullAndNotAnError) {
+  MetricsLog log(path_);
+  log.write({{"loss", std::numeric_limits<double>::quiet_NaN()}, {"name", "\xff"}});
+  const auto record = nlohmann::json::parse(read_file(path_));
+  EXPECT_TRUE(record.at("loss").is_null());
+  EXPECT_EQ(record.at("name"), "\uFFFD");
+}
+
+TEST_F(Metrics, AFileThatCannotBeWrittenIsNamed) {
+  try {
+    MetricsLog log(folder_ / "missing" / "metrics.jsonl");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("missing/metrics.jsonl"));
+  }
+}
+
+TEST_F(Metrics, AFullDiskIsAnError) {
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full";
+  fs::create_symlink("/dev/full", path_);
+  AppendFile file(path_);
+  EXPECT_THROW(file.append("x"), Error);
+}
+
+}  // namespace
+}  // namespace wring
