@@ -22,7 +22,7 @@ tidy() {
 
 # The flags that matter to clang-tidy, without a build. The sources that use LibTorch rely on their precompiled
 # header, which only the compiler that made it can read, so the same header is included as text.
-mapfile -t free < <(listed 'src/wring/*.cpp' 'src/wring_train/data/*.cpp' 'apps/*.cpp')
+mapfile -t free < <(listed 'src/wring/*.cpp' 'src/wring_train/data/*.cpp' 'apps/*.cpp' 'tools/*.cpp')
 mapfile -t torch < <(listed 'src/wring_train/*.cpp' | grep -v '^src/wring_train/data/')
 flags="-std=c++20 -Isrc -DFMT_HEADER_ONLY -DSPDLOG_FMT_EXTERNAL -DWRING_VERSION=\"lint\""
 tidy "${free[@]}" -- $flags
