@@ -77,7 +77,7 @@ Image comparison(const EvaluationPair& pair, const Image& sr, const Method& meth
   const int scale = method.scale();
   const int width = std::min(kCompareWindow, pair.lr.width);
   const int height = std::min(kCompareWindow, pair.lr.height);
-  const Position at = most_detailed_region(pair.lr, width, height);
+  const PixelPosition at = most_detailed_region(pair.lr, width, height);
   const auto window = [&](const Image& image) {
     return to_rgb(crop(image, at.x * scale, at.y * scale, width * scale, height * scale));
   };

@@ -3,7 +3,9 @@
 #include <c10/util/Exception.h>
 
 #include <cstring>
+#include <string>
 #include <variant>
+#include <vector>
 
 #include "wring/base/error.h"
 #include "wring/cli/common_options.h"
@@ -25,19 +27,16 @@ int dispatch(int argc, char** argv) {
 }  // namespace
 
 int run_wring_train(int argc, char** argv) {
-  try {
-    return dispatch(argc, argv);
-  } catch (const Error& error) {
-    print_error(error);
-    return static_cast<int>(error.code());
-  } catch (const c10::OutOfMemoryError& error) {
-    print_error(Error(ErrorCode::failed,
-                      "the GPU is out of memory: " + std::string(error.what_without_backtrace()),
-                      "lower batch_size (64 → 48 → 32 → 16) or patch_size, or raise gradient_accumulation_steps"));
-  } catch (const std::exception& error) {
-    print_error(Error(ErrorCode::failed, error.what(), "this is unexpected: please report it with the command you ran"));
-  }
-  return static_cast<int>(ErrorCode::failed);
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  return run_guarded(early_options(arguments), [&] {
+    try {
+      return dispatch(argc, argv);
+    } catch (const c10::OutOfMemoryError& error) {
+      throw Error(ErrorCode::failed,
+                  std::string("the GPU is out of memory: ") + error.what_without_backtrace(),
+                  "lower batch_size (64 → 48 → 32 → 16) or patch_size, or raise gradient_accumulation_steps");
+    }
+  });
 }
 
 }  // namespace wring

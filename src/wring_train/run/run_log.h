@@ -8,7 +8,6 @@
 
 #include "wring/base/text.h"
 #include "wring/cli/train_options.h"
-#include "wring/report/progress_bar.h"
 #include "wring_train/run/experiment.h"
 
 namespace wring {
@@ -25,9 +24,9 @@ class RunLog {
   void warn(const Text& text);  // from any thread; shown even with --quiet
 
   // Redraws the bar on a terminal; nothing elsewhere.
-  void progress(std::int64_t step, const std::vector<Field>& fields);
+  void progress(std::int64_t step, const std::vector<std::string>& fields);
   // One plain line where there is no terminal; into train.log always.
-  void progress_line(std::int64_t step, const std::vector<Field>& fields);
+  void progress_line(std::int64_t step, const std::vector<std::string>& fields);
 
   void metrics(std::int64_t step, const std::vector<std::pair<std::string, double>>& values);
   void finish();

@@ -74,12 +74,12 @@ void Trainer::train_one_step() {
   log_.progress(progress_.step, fields());
 }
 
-std::vector<Field> Trainer::fields() const {
+std::vector<std::string> Trainer::fields() const {
   const double elapsed = std::max(1e-9, now_s() - clock_s_);
-  std::vector<Field> fields{{"samples/s", fmt::format("{:.0f}", static_cast<double>(samples_) / elapsed)},
-                            {"wait", fmt::format("{:.0f}%", 100 * wait_s_ / elapsed)}};
-  if (last_loss_) fields.push_back({"loss", fmt::format("{:.5f}", *last_loss_)});
-  if (last_psnr_) fields.push_back({"PSNR", fmt::format("{:.2f} dB", *last_psnr_)});
+  std::vector<std::string> fields{fmt::format("{:.0f} samples/s", static_cast<double>(samples_) / elapsed)};
+  if (last_loss_) fields.push_back(fmt::format("loss {:.5f}", *last_loss_));
+  if (last_psnr_) fields.push_back(fmt::format("PSNR {:.2f} dB", *last_psnr_));
+  fields.push_back(fmt::format("data wait {:.0f}%", 100 * wait_s_ / elapsed));
   return fields;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "wring_train/engine/step_engine.h"
@@ -28,7 +29,7 @@ class Trainer {
 
  private:
   void train_one_step();
-  std::vector<Field> fields() const;
+  std::vector<std::string> fields() const;
   void check_finite(double loss) const;
   void write_metrics();
   void validate();

@@ -65,6 +65,13 @@ void check_output(const Job& job) {
   }
 }
 
+ProgressOptions progress_options(const CommonOptions& common) {
+  ProgressOptions options;
+  options.language = common.language;
+  options.quiet = common.quiet;
+  return options;
+}
+
 }  // namespace
 
 int upscale_command(const UpscaleOptions& options) {
@@ -78,14 +85,14 @@ int upscale_command(const UpscaleOptions& options) {
   // Tiles of different photographs differ in number, so the bar counts in thousandths of a photograph.
   constexpr std::int64_t kPerJob = 1000;
   ProgressBar bar(stderr, Text("upscale", "放大"), static_cast<std::int64_t>(jobs.size()) * kPerJob,
-                  options.common.quiet);
+                  progress_options(options.common));
   std::size_t failed = 0;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     try {
       const Image lr = read_image(jobs[i].input, Alpha::keep);
       const auto progress = [&](int done, int total) {
         bar.update(static_cast<std::int64_t>(i) * kPerJob + done * kPerJob / total,
-                   {{"", jobs[i].input.filename().string()}});
+                   {jobs[i].input.filename().string()});
       };
       write_png(jobs[i].output, upscale(lr, progress));
       if (!options.common.quiet) bar.line(fmt::format("{} → {}", jobs[i].input.string(), jobs[i].output.string()));
