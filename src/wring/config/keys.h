@@ -19,11 +19,12 @@ using Member = std::variant<std::int64_t TrainConfig::*, double TrainConfig::*, 
 struct Key {
   std::string name;
   Member member;
-  std::string unit;                   // "" where there is none
-  Text effect;                        // one sentence: what it changes
-  double minimum = -std::numeric_limits<double>::infinity();  // of a number, inclusive
+  std::string unit;  // "" where there is none
+  Text effect;       // one sentence: what it changes
+  // Of a number, or of each number of a list, inclusive.
+  double minimum = -std::numeric_limits<double>::infinity();
   double maximum = std::numeric_limits<double>::infinity();
-  std::vector<std::string> choices;   // of a string or an integer; empty: any
+  std::vector<std::string> choices{};  // of a string or an integer; empty: any
 };
 
 // All keys, in the order of the documentation.

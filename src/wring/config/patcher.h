@@ -1,4 +1,5 @@
 #pragma once
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,7 +14,9 @@ struct Assignment {
 
 // Changes top-level values of a YAML text in place. Every byte outside the changed values survives: comments,
 // order, blank lines, quoting of other values, foreign keys, line ends. A key that is not there yet is added
-// after the last line. Throws Error{usage} when a key's present value is not a plain one-line scalar.
-std::string patch_yaml(std::string_view text, std::span<const Assignment> assignments);
+// after the last line. `path` is only used in messages. Throws Error{usage} when the text is not a YAML map,
+// or when a key's present value is not a plain one-line scalar.
+std::string patch_yaml(std::string_view text, std::span<const Assignment> assignments,
+                       const std::filesystem::path& path = {});
 
 }  // namespace wring

@@ -21,9 +21,9 @@ struct ConfigEntry {
 // A config file as read: its values, and which keys it names (the others have their defaults).
 struct ConfigFile {
   std::filesystem::path path;
-  std::string text;                   // byte for byte
+  std::string text;  // byte for byte
   TrainConfig values;
-  std::vector<ConfigEntry> entries;   // in the file's order, foreign keys included
+  std::vector<ConfigEntry> entries;  // in the file's order, foreign keys included
 
   const ConfigEntry* find(std::string_view key) const;
 };

@@ -1,0 +1,91 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "wring/base/error.h"
+#include "wring/config/reader.h"
+#include "wring/config/values.h"
+
+namespace wring {
+namespace {
+
+// Below this an LR patch is mostly border: every pixel of it sees the zeros around the patch.
+constexpr std::int64_t kSmallestLrPatch = 8;
+
+// VGG-19 halves its input four times before conv5_4, and the features need at least one pixel.
+constexpr std::int64_t kSmallestPerceptualPatch = 16;
+
+class Checker {
+ public:
+  explicit Checker(std::string file) : file_(std::move(file)) {}
+
+  void require(bool good, const Text& what, const Text& cure) const {
+    if (good) return;
+    throw Error(ErrorCode::usage, Text(file_ + ": " + what.en, file_ + "：" + what.zh), cure);
+  }
+
+ private:
+  std::string file_;
+};
+
+void check_patch(const TrainConfig& c, const Checker& checker) {
+  const std::int64_t scale = c.scale_factor;
+  const std::int64_t below = c.patch_size / scale * scale;
+  checker.require(c.patch_size % scale == 0,
+                  {fmt::format("patch_size {} is not a multiple of scale_factor {}", c.patch_size, scale),
+                   fmt::format("patch_size {} 不是 scale_factor {} 的整数倍", c.patch_size, scale)},
+                  {fmt::format("use patch_size: {} or {}", below, below + scale),
+                   fmt::format("可改为 patch_size: {} 或 {}", below, below + scale)});
+  checker.require(c.patch_size >= kSmallestLrPatch * scale,
+                  {fmt::format("patch_size {} leaves only {} low-resolution pixels at scale_factor {}",
+                               c.patch_size, c.patch_size / scale, scale),
+                   fmt::format("patch_size {} 在 scale_factor {} 下只剩 {} 个低分辨率像素", c.patch_size,
+                               scale, c.patch_size / scale)},
+                  {fmt::format("use patch_size: {} or more", kSmallestLrPatch * scale),
+                   fmt::format("patch_size 至少应为 {}", kSmallestLrPatch * scale)});
+  checker.require(
+      !c.use_perceptual || c.patch_size >= kSmallestPerceptualPatch,
+      {fmt::format("use_perceptual needs patches of {} pixels, patch_size is {}", kSmallestPerceptualPatch,
+                   c.patch_size),
+       fmt::format("use_perceptual 需要至少 {} 像素的图块，而 patch_size 为 {}", kSmallestPerceptualPatch,
+                   c.patch_size)},
+      {"raise patch_size or set use_perceptual: false", "增大 patch_size，或设置 use_perceptual: false"});
+}
+
+void check_schedule(const TrainConfig& c, const Checker& checker) {
+  checker.require(c.warmup_iters < c.total_iters,
+                  {fmt::format("warmup_iters {} is not below total_iters {}", c.warmup_iters, c.total_iters),
+                   fmt::format("warmup_iters {} 没有小于 total_iters {}", c.warmup_iters, c.total_iters)},
+                  {"shorten the warm-up or lengthen the run", "缩短预热或增加总步数"});
+  checker.require(
+      c.scheduler != "cosine" || c.eta_min <= c.lr,
+      {fmt::format("eta_min {} is above lr {}", number_text(c.eta_min), number_text(c.lr)),
+       fmt::format("eta_min {} 大于 lr {}", number_text(c.eta_min), number_text(c.lr))},
+      {"lower eta_min: the cosine schedule falls from lr to it", "减小 eta_min：余弦调度从 lr 下降到该值"});
+  if (c.scheduler != "multistep") return;
+  checker.require(
+      !c.milestones.empty(),
+      {"scheduler multistep has no milestones", "scheduler 为 multistep，但没有 milestones"},
+      {fmt::format("for example milestones: [{}]", std::max<std::int64_t>(1, c.total_iters * 2 / 3)),
+       fmt::format("例如 milestones: [{}]", std::max<std::int64_t>(1, c.total_iters * 2 / 3))});
+  checker.require(
+      c.milestones.back() < c.total_iters,
+      {fmt::format("milestone {} is not below total_iters {}", c.milestones.back(), c.total_iters),
+       fmt::format("milestones 中的 {} 没有小于 total_iters {}", c.milestones.back(), c.total_iters)},
+      {"remove it or lengthen the run", "删除它或增加总步数"});
+}
+
+}  // namespace
+
+void check_combinations(const TrainConfig& config, const std::filesystem::path& path) {
+  const Checker checker(path.string());
+  check_patch(config, checker);
+  check_schedule(config, checker);
+  checker.require(
+      config.early_stopping_patience == 0 || config.val_freq > 0,
+      {"early_stopping_patience is set, but val_freq 0 never validates",
+       "设置了 early_stopping_patience，但 val_freq 为 0，从不验证"},
+      {"set val_freq, or early_stopping_patience: 0", "设置 val_freq，或设 early_stopping_patience: 0"});
+}
+
+}  // namespace wring

@@ -1,0 +1,140 @@
+#include "wring/config/document.h"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include "wring/base/error.h"
+
+namespace wring {
+namespace fs = std::filesystem;
+namespace {
+
+[[noreturn]] void refuse(const std::string& where, const Text& what, const Text& cure) {
+  throw Error(ErrorCode::usage, Text(where + ": " + what.en, where + "：" + what.zh), cure);
+}
+
+int line_at(std::string_view text, std::size_t offset) {
+  return 1 +
+         static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n'));
+}
+
+// Length of the UTF-8 sequence at the start of `text`, 0 when there is none (overlong forms, surrogates and
+// what lies beyond U+10FFFF included).
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return first == 0 ? 0 : 1;
+  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  const bool overlong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
+  const bool impossible = (first == 0xED && byte(1) > 0x9F) || (first == 0xF4 && byte(1) > 0x8F);
+  return overlong || impossible ? 0 : length;
+}
+
+// yaml-cpp would silently replace what it cannot decode, and the patcher works on bytes.
+void require_text(std::string_view text, const fs::path& path) {
+  if (text.size() > kLargestConfigBytes) {
+    refuse(path.string(), {"larger than 1 MiB, which no configuration is", "超过 1 MiB，不可能是配置文件"},
+           {"check that this is the file you meant", "请确认文件是否正确"});
+  }
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t length = utf8_length(text.substr(i));
+    if (length == 0) {
+      refuse(place(path, line_at(text, i)), {"this is not UTF-8 text", "不是 UTF-8 文本"},
+             {"save the file as UTF-8 (or check that it is a YAML file at all)",
+              "请将文件另存为 UTF-8 编码（并确认它是 YAML 文件）"});
+    }
+    i += length;
+  }
+}
+
+std::vector<YAML::Node> load(std::string_view text, const fs::path& path) {
+  try {
+    return YAML::LoadAll(std::string(text));
+  } catch (const YAML::Exception& error) {
+    const int line = std::max(0, error.mark.line) + 1;
+    refuse(place(path, line), {"not valid YAML: " + error.msg, "不是有效的 YAML：" + error.msg},
+           {"write one 'key: value' a line, with spaces instead of tabs",
+            "每行写一个“键: 值”，用空格而不是制表符"});
+  }
+}
+
+ConfigNode convert(const YAML::Node& from) {
+  ConfigNode node;
+  if (from.IsScalar()) {
+    node.kind = NodeKind::scalar;
+    node.text = from.Scalar();
+  } else if (from.IsSequence()) {
+    node.kind = NodeKind::list;
+    node.text = YAML::Dump(from);
+    const bool flat =
+        std::all_of(from.begin(), from.end(), [](const YAML::Node& item) { return item.IsScalar(); });
+    for (const YAML::Node& item : from) {
+      if (flat) node.items.push_back(item.Scalar());
+    }
+  } else if (from.IsMap()) {
+    node.kind = NodeKind::map;
+    node.text = YAML::Dump(from);
+  }
+  return node;
+}
+
+void require_new(const std::map<std::string, int>& seen, const std::string& key, int line,
+                 const fs::path& path) {
+  if (key == "<<") {
+    refuse(place(path, line), {"merge keys (<<) are not supported", "不支持合并键（<<）"},
+           {"write the merged keys out", "请将被合并的键直接写出"});
+  }
+  const auto earlier = seen.find(key);
+  if (earlier == seen.end()) return;
+  refuse(place(path, line),
+         {fmt::format("{}: given twice, first on line {}", key, earlier->second),
+          fmt::format("{}：重复出现，首次在第 {} 行", key, earlier->second)},
+         {"remove one of the two", "请删除其中一个"});
+}
+
+}  // namespace
+
+std::string place(const fs::path& path, int line) {
+  return path.empty() ? fmt::format("line {}", line) : fmt::format("{}:{}", path.string(), line);
+}
+
+std::vector<DocumentEntry> parse_document(std::string_view text, const fs::path& path) {
+  require_text(text, path);
+  const std::vector<YAML::Node> documents = load(text, path);
+  if (documents.size() > 1) {
+    refuse(place(path, std::max(0, documents[1].Mark().line) + 1),
+           {"a second YAML document begins here", "这里开始了第二个 YAML 文档"},
+           {"keep one document in the file: remove the '---' before this line",
+            "一个文件只保留一个文档：删除此行之前的“---”"});
+  }
+  if (documents.empty() || documents[0].IsNull()) return {};
+  if (!documents[0].IsMap()) {
+    refuse(place(path, documents[0].Mark().line + 1),
+           {"the file is not a list of 'key: value' lines", "文件不是由“键: 值”行组成的"},
+           {"write one 'key: value' a line, for example batch_size: 16",
+            "每行写一个“键: 值”，例如 batch_size: 16"});
+  }
+  std::vector<DocumentEntry> entries;
+  std::map<std::string, int> seen;
+  for (const auto& pair : documents[0]) {
+    const int line = pair.first.Mark().line + 1;
+    if (!pair.first.IsScalar()) {
+      refuse(place(path, line), {"a key must be a plain word", "键必须是普通单词"},
+             {"write 'key: value'", "请写成“键: 值”"});
+    }
+    const std::string key = pair.first.Scalar();
+    require_new(seen, key, line, path);
+    seen.emplace(key, line);
+    entries.push_back({key, convert(pair.second), line});
+  }
+  return entries;
+}
+
+}  // namespace wring

@@ -1,0 +1,144 @@
+#include "wring/config/patcher.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "wring/base/error.h"
+#include "wring/config/document.h"
+#include "wring/config/lines.h"
+
+namespace wring {
+namespace fs = std::filesystem;
+namespace {
+
+struct Edit {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  std::string bytes;
+};
+
+Text form_name(ValueForm form) {
+  switch (form) {
+    case ValueForm::flow:
+      return {"a […] or {…} value", "[…] 或 {…} 形式的值"};
+    case ValueForm::block:
+      return {"a block of text (| or >)", "文本块（| 或 >）"};
+    case ValueForm::nested:
+      return {"a nested value", "嵌套的值"};
+    case ValueForm::multi_line:
+      return {"a value of several lines", "跨多行的值"};
+    case ValueForm::decorated:
+      return {"a value with an anchor, an alias or a tag", "带锚点、别名或标签的值"};
+    case ValueForm::plain:
+    case ValueForm::quoted:
+      break;
+  }
+  return {};
+}
+
+[[noreturn]] void refuse_form(const LocatedValue& value, const Assignment& wanted, const fs::path& path) {
+  const Text form = form_name(value.form);
+  const std::string where = place(path, value.line);
+  throw Error(ErrorCode::usage,
+              Text(fmt::format("{}: {}: cannot edit {} in place", where, value.key, form.en),
+                   fmt::format("{}：{}：无法就地修改{}", where, value.key, form.zh)),
+              Text(fmt::format("write it on one line: {}: {}", wanted.key, wanted.value),
+                   fmt::format("请写在一行内：{}: {}", wanted.key, wanted.value)));
+}
+
+void require_editable(std::string_view text, const LocatedDocument& document, const fs::path& path) {
+  const std::string where = path.empty() ? "the text" : path.string();
+  for (std::size_t i = text.find('\r'); i != std::string_view::npos; i = text.find('\r', i + 1)) {
+    if (i + 1 < text.size() && text[i + 1] == '\n') continue;
+    throw Error(
+        ErrorCode::usage,
+        Text(where + ": has a carriage return without a line feed", where + "：含有单独的回车符"),
+        Text("save the file with Unix or Windows line ends", "请以 Unix 或 Windows 换行格式保存文件"));
+  }
+  if (document.editable) return;
+  throw Error(
+      ErrorCode::usage,
+      Text(where + ": is not written as one 'key: value' a line", where + "：不是每行一个“键: 值”的写法"),
+      Text("write each key on a line of its own, without braces around them",
+           "请让每个键独占一行，外面不要加花括号"));
+}
+
+// The lines of the keys that are not there yet.
+Edit addition(std::string_view text, const LocatedDocument& document, std::span<const Assignment> missing) {
+  Edit edit{document.append_at, document.append_at, {}};
+  if (missing.empty()) return edit;
+  if (edit.begin > 0 && text[edit.begin - 1] != '\n' && text != "\xEF\xBB\xBF")
+    edit.bytes = document.line_end;
+  for (const Assignment& added : missing) {
+    edit.bytes += fmt::format("{}{}: {}{}", document.indent, added.key, added.value, document.line_end);
+  }
+  return edit;
+}
+
+std::string apply(std::string_view text, std::vector<Edit> edits) {
+  std::ranges::stable_sort(edits, {}, &Edit::begin);
+  std::string result;
+  std::size_t at = 0;
+  for (const Edit& edit : edits) {
+    result += text.substr(at, edit.begin - at);
+    result += edit.bytes;
+    at = edit.end;
+  }
+  return result += text.substr(at);
+}
+
+const ConfigNode* find_node(const std::vector<DocumentEntry>& entries, std::string_view key) {
+  const auto found = std::ranges::find(entries, key, &DocumentEntry::key);
+  return found == entries.end() ? nullptr : &found->value;
+}
+
+// The scanner above is ours and YAML has many corners: what it wrote must read back as intended.
+void verify(const std::vector<DocumentEntry>& before, std::string_view patched,
+            std::span<const Assignment> assignments, const fs::path& path) {
+  const std::vector<DocumentEntry> after = parse_document(patched, path);
+  std::string broken;
+  for (const DocumentEntry& old : before) {
+    const bool assigned = std::ranges::find(assignments, old.key, &Assignment::key) != assignments.end();
+    const ConfigNode* now = find_node(after, old.key);
+    if (now == nullptr || (!assigned && !(*now == old.value))) broken = old.key;
+  }
+  for (const Assignment& wanted : assignments) {
+    const std::vector<DocumentEntry> expected =
+        parse_document(fmt::format("{}: {}", wanted.key, wanted.value), path);
+    const ConfigNode* now = find_node(after, wanted.key);
+    if (expected.size() != 1 || now == nullptr || !(*now == expected[0].value)) broken = wanted.key;
+  }
+  if (broken.empty()) return;
+  throw Error(ErrorCode::failed,
+              Text(fmt::format("{}: editing would have damaged the key {}", path.string(), broken),
+                   fmt::format("{}：修改会破坏键 {}", path.string(), broken)),
+              Text("nothing was written; edit the file by hand, and please report it",
+                   "未写入任何内容；请手动修改，并报告此问题"));
+}
+
+}  // namespace
+
+std::string patch_yaml(std::string_view text, std::span<const Assignment> assignments, const fs::path& path) {
+  const std::vector<DocumentEntry> before = parse_document(text, path);
+  const LocatedDocument document = locate_values(text);
+  require_editable(text, document, path);
+  std::vector<Edit> edits;
+  std::vector<Assignment> missing;
+  for (const Assignment& wanted : assignments) {
+    const auto found = std::ranges::find(document.values, wanted.key, &LocatedValue::key);
+    if (found == document.values.end()) {
+      missing.push_back(wanted);
+      continue;
+    }
+    if (!form_name(found->form).empty()) refuse_form(*found, wanted, path);
+    const bool empty = found->begin == found->end;
+    edits.push_back({found->begin, found->end, (empty ? " " : "") + wanted.value});
+  }
+  edits.push_back(addition(text, document, missing));
+  std::string patched = apply(text, std::move(edits));
+  verify(before, patched, assignments, path);
+  return patched;
+}
+
+}  // namespace wring

@@ -1,0 +1,114 @@
+#include "wring/config/reader.h"
+
+#include <algorithm>
+#include <fstream>
+
+#include <fmt/format.h>
+
+#include "wring/base/error.h"
+#include "wring/base/files.h"
+#include "wring/base/nearest.h"
+#include "wring/config/document.h"
+#include "wring/config/keys.h"
+#include "wring/config/values.h"
+
+namespace wring {
+namespace fs = std::filesystem;
+namespace {
+
+[[noreturn]] void refuse(const std::string& where, std::string_view key, const BadValue& problem) {
+  throw Error(ErrorCode::usage,
+              Text(fmt::format("{}: {}: {}", where, key, problem.what.en),
+                   fmt::format("{}：{}：{}", where, key, problem.what.zh)),
+              problem.cure);
+}
+
+BadValue unknown_key(std::string_view key) {
+  const Text what{"unknown key", "未知的键"};
+  const std::string near = nearest_name(key, key_names());
+  if (near.empty()) return {what, {"docs/config.md lists the keys", "所有的键见 docs/config.md"}};
+  return {what, {fmt::format("did you mean {}?", near), fmt::format("是否想写 {}？", near)}};
+}
+
+// Reads at most one byte more than a config may have, so that neither a disk image nor /dev/zero is slurped.
+std::string read_bounded(const fs::path& path) {
+  std::error_code ignored;
+  std::ifstream in(path, std::ios::binary);
+  if (!in || fs::is_directory(path, ignored)) return read_file(path);  // throws with the system's reason
+  std::string text(kLargestConfigBytes + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  return text;
+}
+
+ConfigNode node_of_argument(const Key& key, std::string_view text) {
+  if (!std::holds_alternative<std::vector<std::int64_t> TrainConfig::*>(key.member)) {
+    return {NodeKind::scalar, std::string(text), {}};
+  }
+  if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
+  const auto entries = parse_document(fmt::format("list: [{}]", text), "--set");
+  return entries.empty() ? ConfigNode{} : entries.front().value;
+}
+
+}  // namespace
+
+const ConfigEntry* ConfigFile::find(std::string_view key) const {
+  const auto found = std::ranges::find(entries, key, &ConfigEntry::key);
+  return found == entries.end() ? nullptr : &*found;
+}
+
+ConfigFile read_config(const fs::path& path, UnknownKeys unknown) {
+  return parse_config(read_bounded(path), path, unknown);
+}
+
+ConfigFile parse_config(std::string text, const fs::path& path, UnknownKeys unknown) {
+  ConfigFile file;
+  file.path = path;
+  for (const DocumentEntry& entry : parse_document(text, path)) {
+    const Key* key = find_key(entry.key);
+    const std::string where = place(path, entry.line);
+    if (key == nullptr && unknown == UnknownKeys::reject) refuse(where, entry.key, unknown_key(entry.key));
+    if (key != nullptr) {
+      try {
+        assign(file.values, *key, entry.value);
+      } catch (const BadValue& problem) {
+        refuse(where, entry.key, problem);
+      }
+    }
+    file.entries.push_back({entry.key, entry.value.text, entry.line});
+  }
+  if (file.entries.empty()) {
+    throw Error(ErrorCode::usage,
+                Text(path.string() + ": the file holds no settings", path.string() + "：文件中没有任何设置"),
+                Text("write one 'key: value' a line, or start from configs/lightweight_config.yaml",
+                     "每行写一个“键: 值”，或从 configs/lightweight_config.yaml 开始"));
+  }
+  file.text = std::move(text);
+  return file;
+}
+
+void set_value(TrainConfig& config, std::string_view assignment) {
+  const std::size_t equals = assignment.find('=');
+  if (equals == std::string_view::npos || equals == 0) {
+    throw Error(ErrorCode::usage,
+                Text(fmt::format("--set {}: not of the form key=value", assignment),
+                     fmt::format("--set {}：不是“键=值”的形式", assignment)),
+                Text("for example --set batch_size=32", "例如 --set batch_size=32"));
+  }
+  const std::string_view name = assignment.substr(0, equals);
+  const Key* key = find_key(name);
+  if (key == nullptr) refuse("--set", name, unknown_key(name));
+  try {
+    assign(config, *key, node_of_argument(*key, assignment.substr(equals + 1)));
+  } catch (const BadValue& problem) {
+    refuse("--set", name, problem);
+  }
+}
+
+std::string to_yaml(const TrainConfig& config) {
+  std::string yaml;
+  for (const Key& key : keys()) yaml += fmt::format("{}: {}\n", key.name, value_text(config, key));
+  return yaml;
+}
+
+}  // namespace wring
