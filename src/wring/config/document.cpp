@@ -50,6 +50,10 @@ void require_text(std::string_view text, const fs::path& path) {
              {"save the file as UTF-8 (or check that it is a YAML file at all)",
               "请将文件另存为 UTF-8 编码（并确认它是 YAML 文件）"});
     }
+    if (text[i] == '\r' && !text.substr(i + 1).starts_with('\n')) {
+      refuse(place(path, line_at(text, i)), {"a carriage return without a line feed", "含有单独的回车符"},
+             {"save the file with Unix or Windows line ends", "请以 Unix 或 Windows 换行格式保存文件"});
+    }
     i += length;
   }
 }

@@ -47,15 +47,8 @@ Text form_name(ValueForm form) {
                    fmt::format("请写在一行内：{}: {}", wanted.key, wanted.value)));
 }
 
-void require_editable(std::string_view text, const LocatedDocument& document, const fs::path& path) {
+void require_editable(const LocatedDocument& document, const fs::path& path) {
   const std::string where = path.empty() ? "the text" : path.string();
-  for (std::size_t i = text.find('\r'); i != std::string_view::npos; i = text.find('\r', i + 1)) {
-    if (i + 1 < text.size() && text[i + 1] == '\n') continue;
-    throw Error(
-        ErrorCode::usage,
-        Text(where + ": has a carriage return without a line feed", where + "：含有单独的回车符"),
-        Text("save the file with Unix or Windows line ends", "请以 Unix 或 Windows 换行格式保存文件"));
-  }
   if (document.editable) return;
   throw Error(
       ErrorCode::usage,
@@ -122,7 +115,7 @@ void verify(const std::vector<DocumentEntry>& before, std::string_view patched,
 std::string patch_yaml(std::string_view text, std::span<const Assignment> assignments, const fs::path& path) {
   const std::vector<DocumentEntry> before = parse_document(text, path);
   const LocatedDocument document = locate_values(text);
-  require_editable(text, document, path);
+  require_editable(document, path);
   std::vector<Edit> edits;
   std::vector<Assignment> missing;
   for (const Assignment& wanted : assignments) {

@@ -41,13 +41,26 @@ std::string read_bounded(const fs::path& path) {
   return text;
 }
 
+std::string_view trimmed(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+// "100,200" or "[100, 200]" for a list; anything else is the value itself.
 ConfigNode node_of_argument(const Key& key, std::string_view text) {
-  if (!std::holds_alternative<std::vector<std::int64_t> TrainConfig::*>(key.member)) {
-    return {NodeKind::scalar, std::string(text), {}};
-  }
+  ConfigNode node{NodeKind::scalar, std::string(text), {}};
+  if (!std::holds_alternative<std::vector<std::int64_t> TrainConfig::*>(key.member)) return node;
+  text = trimmed(text);
   if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
-  const auto entries = parse_document(fmt::format("list: [{}]", text), "--set");
-  return entries.empty() ? ConfigNode{} : entries.front().value;
+  node.kind = NodeKind::list;
+  node.text = "[]";
+  while (!trimmed(text).empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    node.items.emplace_back(trimmed(text.substr(0, comma)));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return node;
 }
 
 }  // namespace

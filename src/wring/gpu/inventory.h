@@ -10,8 +10,8 @@ namespace wring {
 
 // Something that kept us from asking the GPUs, in words a user can act on.
 struct GpuProblem {
-  Text what;   // "NVML: driver/library version mismatch (code 18)"
-  Text cure;   // "reboot, or reload the nvidia kernel module"
+  Text what;     // "NVML: driver/library version mismatch (code 18)"
+  Text cure;     // "reboot, or reload the nvidia kernel module"
   int code = 0;  // NVML's return code where there is one, else 0
 };
 
@@ -39,7 +39,7 @@ struct Inventory {
 };
 
 // Asks NVML, then nvidia-smi (3 s at most), then gives up with the reasons. Never throws for a missing GPU.
-// The library's name can be replaced through WRING_NVML_LIBRARY, nvidia-smi's through WRING_NVIDIA_SMI (tests).
+// The library's name can be replaced through WRING_NVML_LIBRARY, nvidia-smi's through WRING_NVIDIA_SMI.
 Inventory take_inventory();
 
 }  // namespace wring

@@ -1,0 +1,37 @@
+#pragma once
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace wring {
+
+struct ChildOptions {
+  // The child and its whole process group are killed when it has not ended by then. Absent: no limit.
+  std::optional<std::chrono::milliseconds> timeout;
+  std::filesystem::path working_folder;  // empty: this process's
+  // Variables to set, or to remove where there is no value, on top of this process's environment.
+  std::vector<std::pair<std::string, std::optional<std::string>>> environment;
+};
+
+// How a child ended. Exactly one of the first two has a value, also after a timeout (then the signal is
+// SIGKILL).
+struct ChildResult {
+  std::optional<int> exit_status;
+  std::optional<int> signal;
+  bool timed_out = false;
+  std::string out;  // everything on standard output
+  std::string err;  // everything on standard error
+
+  bool ok() const { return exit_status == 0; }
+};
+
+// Runs command[0] (looked up on PATH unless it has a slash) with the other elements as arguments, without a
+// shell, with an empty standard input and in a process group of its own, and waits for it. Output is
+// collected until the child itself ends: a grandchild that keeps the pipes open does not hold us up. Throws
+// Error{failed} naming the program when it cannot be started.
+ChildResult run_child(const std::vector<std::string>& command, const ChildOptions& options = {});
+
+}  // namespace wring

@@ -1,0 +1,173 @@
+#include "wring/cli/command_parser.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "wring/base/nearest.h"
+#include "wring/cli/terminal.h"
+
+namespace wring {
+namespace {
+
+// "-o,--output" → {"-o", "--output"}
+std::vector<std::string> split_flags(const std::string& flags) {
+  const auto comma = flags.find(',');
+  if (comma == std::string::npos) return {flags};
+  return {flags.substr(0, comma), flags.substr(comma + 1)};
+}
+
+}  // namespace
+
+CommandParser::CommandParser(std::string name, std::string usage, Text summary, CommonOptions& common)
+    : name_(std::move(name)), usage_(std::move(usage)), summary_(std::move(summary)), common_(common) {
+  app_.set_help_flag("-h,--help");
+  app_.set_version_flag("--version", "wring " WRING_VERSION);
+  add_common_options();
+}
+
+void CommandParser::add_row(const std::string& flags, const std::string& value, const Text& help) {
+  const std::vector<std::string> names = split_flags(flags);
+  std::string left = fmt::format("{}{}", names.size() == 1 ? "    " : "", fmt::join(names, ", "));
+  if (!value.empty()) left += " " + value;
+  options_.push_back({left, help});
+  long_flags_.push_back(names.back());
+}
+
+CLI::Option* CommandParser::repeated(const std::string& flags, const std::string& value,
+                                     std::vector<std::string>& into, const Text& help) {
+  add_row(flags, value, help);
+  return app_.add_option(flags, into)->allow_extra_args(false);
+}
+
+CLI::Option* CommandParser::flag(const std::string& flags, bool& into, const Text& help) {
+  add_row(flags, "", help);
+  return app_.add_flag(flags, into)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+}
+
+void CommandParser::add_common_options() {
+  option("--lang", "en|zh", language_,
+         {"language of the messages (default: the locale's)", "消息语言（默认按区域设置）"});
+  option("--color", "auto|never|always", common_.color, {"colours in the output", "输出是否着色"});
+  flag("--quiet", common_.quiet, {"print errors only", "只输出错误"});
+  add_row("-h,--help", "", {"show this help", "显示此帮助"});
+  add_row("--version", "", {"show the version", "显示版本"});
+  common_rows_.swap(options_);
+}
+
+std::optional<int> CommandParser::parse(const Arguments& arguments) {
+  try {
+    app_.parse(Arguments(arguments.rbegin(), arguments.rend()));  // CLI11 takes them last one first
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", help());
+    return 0;
+  } catch (const CLI::CallForVersion&) {
+    fmt::print("wring {}\n", WRING_VERSION);
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    throw usage_error(error);
+  }
+  if (!language_.empty()) {
+    require_choice("--lang", language_, {"en", "zh"});
+    common_.language = parse_language(language_);
+  }
+  require_choice("--color", common_.color, {"auto", "never", "always"});
+  return std::nullopt;
+}
+
+std::string CommandParser::help() const {
+  const Console console = console_for(common_);
+  std::string out =
+      fmt::format("{}\n\n{} {} {}\n", console.text(summary_),
+                  paint(console.text({"Usage:", "用法："}), Ink::bold, console.color_out), name_, usage_);
+  int width = 0;
+  for (const auto* rows : {&arguments_, &options_, &common_rows_}) {
+    for (const Row& row : *rows) width = std::max(width, display_width(row.left));
+  }
+  const auto section = [&](const Text& title, const std::vector<Row>& rows) {
+    if (rows.empty()) return;
+    out += fmt::format("\n{}\n", paint(console.text(title), Ink::bold, console.color_out));
+    for (const Row& row : rows)
+      out += fmt::format("  {}  {}\n", pad_to(row.left, width), console.text(row.help));
+  };
+  std::vector<Row> commands;
+  for (const auto& [command, summary] : commands_) commands.push_back({command, summary});
+  section({"Commands:", "命令："}, commands);
+  section({"Arguments:", "参数："}, arguments_);
+  section({"Options:", "选项："}, options_);
+  section({"Options of every command:", "所有命令通用的选项："}, common_rows_);
+  if (!examples_.empty()) {
+    out += fmt::format("\n{}\n", paint(console.text({"Examples:", "示例："}), Ink::bold, console.color_out));
+    for (const std::string& line : examples_) out += fmt::format("  {}\n", line);
+  }
+  return out;
+}
+
+Error CommandParser::unexpected(const std::string& argument) const {
+  const Text see_help{fmt::format("see {} --help", name_), fmt::format("请查看 {} --help", name_)};
+  if (!argument.starts_with('-')) {
+    return Error(ErrorCode::usage,
+                 {fmt::format("unexpected argument '{}'", argument), fmt::format("多余的参数“{}”", argument)},
+                 see_help);
+  }
+  const std::string option = argument.substr(0, argument.find('='));
+  const auto near = did_you_mean(option, long_flags_);
+  return Error(
+      ErrorCode::usage,
+      {fmt::format("{} has no option '{}'", name_, option), fmt::format("{} 没有选项“{}”", name_, option)},
+      near ? *near : see_help);
+}
+
+// CLI11 gives the names only inside its English sentences, so they are cut out of those.
+Error CommandParser::usage_error(const CLI::ParseError& error) const {
+  const std::string words = error.what();
+  const Text usage{fmt::format("usage: {} {}", name_, usage_), fmt::format("用法：{} {}", name_, usage_)};
+  const auto before = [&](std::string_view mark) { return words.substr(0, words.find(mark)); };
+  const auto after = [&](std::string_view mark) { return words.substr(words.find(mark) + mark.size()); };
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) return unexpected(app_.remaining().front());
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+    const std::string name = before(" is required");
+    return Error(ErrorCode::usage, {fmt::format("{} is missing", name), fmt::format("缺少 {}", name)}, usage);
+  }
+  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr &&
+      words.find(" = ") != std::string::npos) {
+    const std::string name = before(" = ").substr(before(" = ").rfind(' ') + 1), value = after(" = ");
+    return Error(
+        ErrorCode::usage,
+        {fmt::format("{}: '{}' is not a number", name, value), fmt::format("{}：“{}”不是数字", name, value)},
+        usage);
+  }
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr &&
+      words.find(" missing") != std::string::npos) {
+    const std::string name = before(":");
+    return Error(ErrorCode::usage,
+                 {fmt::format("{} needs a value", name), fmt::format("{} 需要一个值", name)}, usage);
+  }
+  if (dynamic_cast<const CLI::ExcludesError*>(&error) != nullptr) {
+    const std::string a = before(" excludes "), b = after(" excludes ");
+    return Error(
+        ErrorCode::usage,
+        {fmt::format("{} and {} cannot be given together", a, b), fmt::format("{} 与 {} 不能同时使用", a, b)},
+        usage);
+  }
+  return Error(ErrorCode::usage, words, usage);
+}
+
+void require_choice(const std::string& option, const std::string& value,
+                    const std::vector<std::string>& choices) {
+  if (std::find(choices.begin(), choices.end(), value) != choices.end()) return;
+  throw Error(ErrorCode::usage,
+              {fmt::format("{}: '{}' is not one of its values", option, value),
+               fmt::format("{}：“{}”不是可用的值", option, value)},
+              {fmt::format("use one of: {}", fmt::join(choices, ", ")),
+               fmt::format("可用的值：{}", fmt::join(choices, "、"))});
+}
+
+std::optional<Text> did_you_mean(const std::string& name, const std::vector<std::string>& candidates) {
+  const std::string near = nearest_name(name, candidates);
+  if (near.empty()) return std::nullopt;
+  return Text{fmt::format("did you mean '{}'?", near), fmt::format("您是否想输入“{}”？", near)};
+}
+
+}  // namespace wring

@@ -1,0 +1,82 @@
+#include "wring/cli/common_options.h"
+
+#include <cstdlib>
+#include <optional>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "wring/cli/terminal.h"
+
+namespace wring {
+namespace {
+
+bool is_set(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && *value != '\0';
+}
+
+// The option wins, then NO_COLOR (no-color.org), then FORCE_COLOR, then whether somebody looks at a terminal.
+bool wants_color(const std::string& option, int descriptor) {
+  if (option == "always") return true;
+  if (option == "never" || is_set("NO_COLOR")) return false;
+  if (is_set("FORCE_COLOR")) return std::string_view(std::getenv("FORCE_COLOR")) != "0";
+  const char* terminal = std::getenv("TERM");
+  return ::isatty(descriptor) != 0 && terminal != nullptr && std::string_view(terminal) != "dumb";
+}
+
+void print_two_lines(std::string_view label, Ink ink, const Text& what, const Text& todo,
+                     const Console& console) {
+  fmt::print(stderr, "{} {}\n", paint(label, ink, console.color_err), console.text(what));
+  if (!todo.empty()) fmt::print(stderr, "  {} {}\n", console.utf8 ? "→" : "->", console.text(todo));
+}
+
+}  // namespace
+
+CommonOptions early_options(std::span<const std::string> arguments) {
+  CommonOptions options;
+  options.language = language_from_environment();
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const auto value_of = [&](std::string_view name) -> std::optional<std::string> {
+      const std::string& argument = arguments[i];
+      if (argument == name && i + 1 < arguments.size()) return arguments[i + 1];
+      if (argument.starts_with(std::string(name) + "=")) return argument.substr(name.size() + 1);
+      return std::nullopt;
+    };
+    if (const auto language = value_of("--lang")) {
+      if (language == "zh") options.language = Language::zh;
+      if (language == "en") options.language = Language::en;
+    }
+    if (const auto color = value_of("--color")) options.color = *color;
+    if (arguments[i] == "--quiet") options.quiet = true;
+  }
+  return options;
+}
+
+std::string Console::text(const Text& both) const {
+  return utf8 ? both.in(language) : to_ascii(both.in(language));
+}
+
+Console console_for(const CommonOptions& options) {
+  Console console;
+  console.language = options.language;
+  // Who asks for Chinese reads UTF-8, whatever a bare container's locale says.
+  console.utf8 = locale_is_utf8() || options.language == Language::zh;
+  console.color_out = wants_color(options.color, STDOUT_FILENO);
+  console.color_err = wants_color(options.color, STDERR_FILENO);
+  console.quiet = options.quiet;
+  return console;
+}
+
+void print_error(const Error& error, const CommonOptions& options) {
+  const Console console = console_for(options);
+  std::fflush(stdout);  // what was said before comes before
+  print_two_lines(console.text({"error:", "错误："}), Ink::red, error.message(), error.hint(), console);
+}
+
+void print_warning(const Text& what, const Text& cure, const Console& console) {
+  if (console.quiet) return;
+  print_two_lines(console.text({"warning:", "警告："}), Ink::yellow, what, cure, console);
+}
+
+}  // namespace wring

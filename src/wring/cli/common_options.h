@@ -1,0 +1,58 @@
+#pragma once
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "wring/base/error.h"
+#include "wring/base/text.h"
+#include "wring/cli/train_options.h"
+
+namespace wring {
+
+// Command-line arguments without the program's name.
+using Arguments = std::vector<std::string>;
+
+// --lang, --color and --quiet wherever they stand, for messages that are needed before the arguments are
+// parsed. Wrong values are passed over here and refused by the parser.
+CommonOptions early_options(std::span<const std::string> arguments);
+
+// How to write to this user: settled once from the options, the locale, NO_COLOR, FORCE_COLOR and the
+// terminal.
+struct Console {
+  Language language = Language::en;
+  bool utf8 = false;
+  bool color_out = false;
+  bool color_err = false;
+  bool quiet = false;
+
+  // The text in the user's language, without the signs that the terminal cannot show.
+  std::string text(const Text& both) const;
+};
+
+Console console_for(const CommonOptions& options);
+
+// "error: …" and "  → hint" on standard error.
+void print_error(const Error& error, const CommonOptions& options);
+
+// "warning: …" and "  → cure" on standard error; nothing when quiet.
+void print_warning(const Text& what, const Text& cure, const Console& console);
+
+// Runs the command; prints what it throws and returns the exit code that belongs to it.
+template <typename Command>
+int run_guarded(const CommonOptions& options, Command&& command) {
+  try {
+    return command();
+  } catch (const Error& error) {
+    print_error(error, options);
+    return static_cast<int>(error.code());
+  } catch (const std::exception& error) {
+    print_error(Error(ErrorCode::failed, error.what(),
+                      {"this should not happen: please report it with the command that you typed",
+                       "这不应发生：请连同所输入的命令一起反馈"}),
+                options);
+    return static_cast<int>(ErrorCode::failed);
+  }
+}
+
+}  // namespace wring

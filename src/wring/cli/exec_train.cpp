@@ -1,0 +1,87 @@
+#include "wring/cli/exec_train.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "wring/base/files.h"
+#include "wring/cli/train_options.h"
+#include "wring/config/reader.h"
+
+namespace wring {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* program_name = "wring-train";
+
+bool is_program(const fs::path& path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0;
+}
+
+std::vector<fs::path> candidates() {
+  const fs::path here = this_program().parent_path();
+  std::vector<fs::path> paths = {here / program_name,
+                                 here.parent_path() / "libexec" / "wring" / program_name};
+  const char* variable = std::getenv("PATH");
+  std::string_view folders = variable != nullptr ? variable : "";
+  while (!folders.empty()) {
+    const auto colon = folders.find(':');
+    if (colon != 0) paths.push_back(fs::path(folders.substr(0, colon)) / program_name);
+    folders.remove_prefix(colon == std::string_view::npos ? folders.size() : colon + 1);
+  }
+  return paths;
+}
+
+std::vector<char*> pointers_to(std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  for (std::string& string : strings) pointers.push_back(string.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// Wrong values are reported here, in milliseconds, and not after LibTorch has been loaded.
+void check_config(const TrainOptions& options) {
+  ConfigFile config = read_config(options.config, UnknownKeys::reject);
+  for (const std::string& assignment : options.set) set_value(config.values, assignment);
+  check_combinations(config.values, options.config);
+}
+
+}  // namespace
+
+fs::path find_wring_train() {
+  for (const fs::path& path : candidates()) {
+    if (is_program(path)) return path;
+  }
+  const std::string here = this_program().parent_path().string();
+  throw Error(
+      ErrorCode::failed,
+      {fmt::format("wring-train was not found in {} nor on PATH", here),
+       fmt::format("在 {} 和 PATH 中都找不到 wring-train", here)},
+      {"build it: it needs LibTorch (scripts/setup.sh) and -DWRING_TRAIN=ON, then install it beside wring",
+       "请构建它：需要 LibTorch（scripts/setup.sh）和 -DWRING_TRAIN=ON，并安装在 wring 旁边"});
+}
+
+int exec_train(const std::string& command, const Arguments& arguments) {
+  std::vector<std::string> line = {program_name, command};
+  line.insert(line.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv = pointers_to(line);
+  const TrainRequest request = parse_train_program(static_cast<int>(line.size()), argv.data());
+  if (const int* code = std::get_if<int>(&request)) return *code;
+  if (const auto* train = std::get_if<TrainOptions>(&request)) check_config(*train);
+
+  const fs::path program = find_wring_train();
+  std::fflush(nullptr);
+  ::execv(program.c_str(), argv.data());
+  throw Error(ErrorCode::failed,
+              {fmt::format("cannot start {}: {}", program.string(), std::strerror(errno)),
+               fmt::format("无法启动 {}：{}", program.string(), std::strerror(errno))},
+              {"build it again for this machine", "请为本机重新构建"});
+}
+
+}  // namespace wring

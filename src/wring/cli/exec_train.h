@@ -1,0 +1,16 @@
+#pragma once
+#include <filesystem>
+
+#include "wring/cli/common_options.h"
+
+namespace wring {
+
+// The wring-train to use: beside the running program, in ../libexec/wring, or on PATH. Throws Error{failed}
+// with the cure when there is none.
+std::filesystem::path find_wring_train();
+
+// `wring train|evaluate|upscale …`: checks everything that needs no LibTorch, then replaces this process by
+// wring-train. Returns only an exit code for help and wrong usage; throws Error.
+int exec_train(const std::string& command, const Arguments& arguments);
+
+}  // namespace wring

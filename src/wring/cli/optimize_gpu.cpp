@@ -1,0 +1,98 @@
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "wring/cli/command_parser.h"
+#include "wring/cli/optimize.h"
+#include "wring/cli/paths.h"
+#include "wring/cli/program.h"
+
+namespace wring {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Request {
+  CommonOptions common;
+  std::optional<fs::path> config;
+  std::optional<fs::path> output;
+  bool benchmark = false;
+  std::optional<double> monitor_seconds;  // 0: until interrupted
+  bool skip_optimization = false;
+};
+
+bool is_optimized(const fs::path& config) {
+  return config.stem().string().ends_with("_gpu_optimized");
+}
+
+// Optimised already, asked not to, or asked only to monitor: then the config stays as it is.
+bool wants_optimization(const Request& request, const fs::path& config) {
+  if (request.skip_optimization) return false;
+  if (request.benchmark) return !is_optimized(config);
+  return request.config.has_value() || request.output.has_value() || !request.monitor_seconds;
+}
+
+Error not_in_this_version(const char* option) {
+  return Error(ErrorCode::failed,
+               {fmt::format("{} is not in this version ({})", option, WRING_VERSION),
+                fmt::format("此版本（{1}）尚不支持 {0}", option, WRING_VERSION)},
+               {"run the command without it; train with: wring train CONFIG",
+                "请去掉该选项；训练请用：wring train CONFIG"});
+}
+
+std::optional<int> parse(const Arguments& arguments, Request& request) {
+  CommandParser parser(
+      "optimize_gpu", "[--config PATH] [--output PATH] [--skip-optimization]",
+      {"Writes a configuration that fits the GPU. The same as wring optimize, with other flags.",
+       "生成适合 GPU 的配置。与 wring optimize 相同，只是选项不同。"},
+      request.common);
+  parser.option("--config", "PATH", request.config,
+                {"the training configuration (default: configs/lightweight_config.yaml)",
+                 "训练配置（默认：configs/lightweight_config.yaml）"});
+  parser.option("--output", "PATH", request.output,
+                {"the file to write (default: beside the config, named …_gpu_optimized.yaml)",
+                 "要写入的文件（默认：与配置同目录的 …_gpu_optimized.yaml）"});
+  parser.flag("--skip-optimization", request.skip_optimization, {"leave the config as it is", "不改动配置"});
+  parser.flag("--benchmark", request.benchmark, {"not in this version", "此版本尚不支持"});
+  parser.option("--monitor", "SECONDS", request.monitor_seconds, {"not in this version", "此版本尚不支持"});
+  parser.example("optimize_gpu --config configs/lightweight_config.yaml");
+  if (const auto done = parser.parse(arguments)) return done;
+  if (request.monitor_seconds && !(*request.monitor_seconds >= 0)) {
+    throw Error(ErrorCode::usage,
+                {"--monitor takes seconds, or 0 for no end", "--monitor 的值为秒数，0 表示持续监控"});
+  }
+  return std::nullopt;
+}
+
+int run(const Arguments& arguments, const CommonOptions& early) {
+  Request request;
+  request.common = early;
+  if (const auto done = parse(arguments, request)) return *done;
+  const fs::path config = request.config.value_or("configs/lightweight_config.yaml");
+  const bool only_monitor = request.monitor_seconds && !request.config && !request.benchmark;
+  if (!only_monitor) require_config(config);
+  if (wants_optimization(request, config)) {
+    OptimizeOptions options;
+    options.common = request.common;
+    options.config = config;
+    options.output = request.output;
+    optimize(options);
+  } else if (!only_monitor && !request.common.quiet) {
+    const Console console = console_for(request.common);
+    fmt::print("{}\n", console.text({"The config stays as it is: " + config.string(),
+                                     "配置保持不变：" + config.string()}));
+  }
+  if (request.benchmark) throw not_in_this_version("--benchmark");
+  if (request.monitor_seconds) throw not_in_this_version("--monitor");
+  return 0;
+}
+
+}  // namespace
+
+int run_optimize_gpu(int argc, char** argv) {
+  const Arguments arguments(argv + 1, argv + argc);
+  const CommonOptions early = early_options(arguments);
+  return run_guarded(early, [&] { return run(arguments, early); });
+}
+
+}  // namespace wring

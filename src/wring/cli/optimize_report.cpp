@@ -1,0 +1,175 @@
+#include "wring/cli/optimize_report.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "wring/cli/terminal.h"
+
+namespace wring {
+namespace {
+
+void line(const Console& console, const Text& text) {
+  fmt::print("{}\n", console.text(text));
+}
+
+std::string_view mark_of(Effect effect, const Console& console) {
+  switch (effect) {
+    case Effect::model:
+      return console.utf8 ? "◆" : "#";
+    case Effect::optimisation:
+      return console.utf8 ? "▲" : "^";
+    case Effect::speed:
+      break;
+  }
+  return " ";
+}
+
+Ink ink_of(Effect effect) {
+  return effect == Effect::model ? Ink::yellow : effect == Effect::optimisation ? Ink::cyan : Ink::plain;
+}
+
+Text describe(const Gpu& gpu) {
+  const std::string name = gpu.name.empty() ? fmt::format("GPU {}", gpu.index) : gpu.name;
+  const std::string which = fmt::format("GPU {}: {}", gpu.index, name);
+  if (gpu.problem) {
+    return {fmt::format("{} ({})", which, gpu.problem->what.en),
+            fmt::format("{}（{}）", which, gpu.problem->what.zh)};
+  }
+  if (!gpu.memory_total_mib) return {which + ", memory unknown", which + "，显存未知"};
+  const double gib = static_cast<double>(*gpu.memory_total_mib) / 1024.0;
+  return {fmt::format("{}, {:.1f} GiB", which, gib), fmt::format("{}，{:.1f} GiB", which, gib)};
+}
+
+void print_machine(const OptimizeReport& report, const Console& console) {
+  const Machine& machine = report.plan.machine;
+  if (report.inventory) {
+    for (const GpuProblem& problem : report.inventory->problems)
+      print_warning(problem.what, problem.cure, console);
+    for (const Gpu& gpu : report.inventory->gpus) {
+      line(console, describe(gpu));
+      if (gpu.problem) print_warning(gpu.problem->what, gpu.problem->cure, console);
+    }
+    if (!report.inventory->driver_version.empty()) {
+      line(console,
+           {"driver " + report.inventory->driver_version, "驱动 " + report.inventory->driver_version});
+    }
+  } else if (machine.card) {
+    line(console, {fmt::format("planned for {} × {}, {:.1f} GiB", machine.gpus, machine.card->name,
+                               machine.card->memory_gib),
+                   fmt::format("按 {} × {}（{:.1f} GiB）规划", machine.gpus, machine.card->name,
+                               machine.card->memory_gib)});
+  }
+  if (report.plan.basic_mode) {
+    line(console, {"No GPU can be asked, so this is the basic mode: values are raised by rule of thumb, not "
+                   "for a card. "
+                   "Name the card with --gpu or --gpu-memory for more.",
+                   "无法检测 GPU，使用基础优化模式：按经验规则提升参数，而非针对具体显卡。可用 --gpu 或 "
+                   "--gpu-memory 指定显卡。"});
+  }
+  fmt::print("\n");
+}
+
+struct Columns {
+  int key, old_value, new_value;
+};
+
+Columns measure(const Plan& plan, const Text& key, const Text& old_value, const Text& new_value,
+                const Console& console) {
+  Columns widths{display_width(console.text(key)), display_width(console.text(old_value)),
+                 display_width(console.text(new_value))};
+  for (const Change& change : plan.changes) {
+    widths.key = std::max(widths.key, display_width(change.key));
+    widths.old_value = std::max(widths.old_value, display_width(change.old_value));
+    widths.new_value = std::max(widths.new_value, display_width(change.new_value));
+  }
+  return widths;
+}
+
+// mark, key, old → new, reason; on a terminal the reason is broken to fit and continues below itself.
+void print_row(const Change& change, const Columns& widths, const Console& console) {
+  constexpr int least_reason_width = 24;
+  const std::string_view arrow = console.utf8 ? "→" : "->";
+  const std::string mark(mark_of(change.effect, console));
+  const int indent =
+      2 + widths.key + 2 + widths.old_value + 1 + display_width(arrow) + 1 + widths.new_value + 2;
+  const std::string reason = console.text(change.reason);
+  const auto columns = terminal_columns();
+  const bool fits = columns && *columns - indent >= least_reason_width;
+  const std::vector<std::string> lines = fits ? wrap(reason, *columns - indent) : std::vector{reason};
+  fmt::print("{} {}  {} {} {}  {}\n", paint(mark, ink_of(change.effect), console.color_out),
+             paint(pad_to(change.key, widths.key), ink_of(change.effect), console.color_out),
+             pad_to(change.old_value, widths.old_value), arrow,
+             paint(pad_to(change.new_value, widths.new_value), Ink::bold, console.color_out), lines.front());
+  for (std::size_t i = 1; i < lines.size(); ++i) fmt::print("{}{}\n", pad_to("", indent), lines[i]);
+}
+
+void print_changes(const Plan& plan, const Console& console) {
+  if (plan.changes.empty()) {
+    line(console, {"Nothing to change: the config already has what this plan would set.",
+                   "无需改动：配置已达到此规划的要求。"});
+    return;
+  }
+  const Text key{"key", "参数"}, old_value{"old", "原值"}, new_value{"new", "新值"}, reason{"reason", "原因"};
+  const Columns widths = measure(plan, key, old_value, new_value, console);
+  const std::string arrow_gap(console.utf8 ? 1 : 2, ' ');
+  const std::string header =
+      fmt::format("  {}  {} {} {}  {}", pad_to(console.text(key), widths.key),
+                  pad_to(console.text(old_value), widths.old_value), arrow_gap,
+                  pad_to(console.text(new_value), widths.new_value), console.text(reason));
+  fmt::print("{}\n", paint(header, Ink::dim, console.color_out));
+  for (const Change& change : plan.changes) print_row(change, widths, console);
+
+  const auto any = [&](Effect effect) {
+    return std::any_of(plan.changes.begin(), plan.changes.end(),
+                       [&](const Change& c) { return c.effect == effect; });
+  };
+  if (any(Effect::model) || any(Effect::optimisation)) fmt::print("\n");
+  if (any(Effect::model)) {
+    fmt::print("{} {}\n", mark_of(Effect::model, console),
+               console.text({"changes the model: old checkpoints do not fit (--keep-model avoids it)",
+                             "改变模型：旧检查点不再适用（--keep-model 可避免）"}));
+  }
+  if (any(Effect::optimisation)) {
+    fmt::print("{} {}\n", mark_of(Effect::optimisation, console),
+               console.text({"changes the optimisation: compare the loss, not only the speed",
+                             "改变优化过程：请比较损失，而不只是速度"}));
+  }
+}
+
+// The path as a shell reads it back.
+std::string quoted(const std::string& path) {
+  const bool plain =
+      path.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+@%:,") ==
+      std::string::npos;
+  if (plain && !path.empty()) return path;
+  std::string result = "'";
+  for (const char c : path) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return result + "'";
+}
+
+}  // namespace
+
+std::string next_command(const OptimizeReport& report) {
+  return "wring train " + quoted(report.output.string());
+}
+
+void print_text(const OptimizeReport& report, const Console& console) {
+  if (console.quiet) return;
+  print_machine(report, console);
+  print_changes(report.plan, console);
+  if (!report.plan.notes.empty()) fmt::print("\n");
+  for (const Text& note : report.plan.notes) {
+    fmt::print("{} {}\n", console.text({"note:", "说明："}), console.text(note));
+  }
+  const std::string output = report.output.string();
+  fmt::print("\n");
+  if (!report.written) {
+    line(console, {"Not written (--dry-run): " + output, "未写入（--dry-run）：" + output});
+    return;
+  }
+  line(console, {"Written: " + output, "已写入：" + output});
+  line(console, {"Next:    " + next_command(report), "下一步：" + next_command(report)});
+}
+
+}  // namespace wring

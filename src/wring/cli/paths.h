@@ -1,0 +1,21 @@
+#pragma once
+#include <filesystem>
+
+#include "wring/base/text.h"
+
+namespace wring {
+
+// Checks of what the user named, before anything slow starts. Each throws Error{failed} naming the path, with
+// what there is instead or how to get it.
+
+// A readable config; when it does not exist the error lists the configs there are beside it and in configs/.
+void require_config(const std::filesystem::path& path);
+
+// what: names the thing in the message ("the checkpoint"); hint: how to get one.
+void require_file(const std::filesystem::path& path, const Text& what, const Text& hint);
+void require_folder(const std::filesystem::path& path, const Text& what, const Text& hint);
+
+// The folder that is to hold `file` exists.
+void require_folder_of(const std::filesystem::path& file);
+
+}  // namespace wring

@@ -1,0 +1,76 @@
+#include "wring/cli/program.h"
+
+#include <functional>
+
+#include <fmt/format.h>
+
+#include "wring/cli/command_parser.h"
+#include "wring/cli/commands.h"
+#include "wring/cli/exec_train.h"
+#include "wring/cli/optimize.h"
+
+namespace wring {
+namespace {
+
+struct Command {
+  std::string name;
+  Text summary;
+  std::function<int(const Arguments&, const CommonOptions&)> run;
+};
+
+Command handed_over(std::string name, Text summary) {
+  return {name, std::move(summary),
+          [name](const Arguments& arguments, const CommonOptions&) { return exec_train(name, arguments); }};
+}
+
+// The commands that work, in the order in which they are used.
+const std::vector<Command>& commands() {
+  static const std::vector<Command> all = {
+      {"optimize",
+       {"write a configuration that fits the GPU, with the reason for each change",
+        "生成适合 GPU 的配置，并说明每处改动的原因"},
+       optimize_command},
+      handed_over("train", {"train the network that a configuration describes", "按配置训练网络"}),
+      handed_over("evaluate",
+                  {"measure PSNR and SSIM on a folder of images", "在图像文件夹上测量 PSNR 和 SSIM"}),
+      handed_over("upscale", {"enlarge images with a trained network", "用训练好的网络放大图像"}),
+  };
+  return all;
+}
+
+// Without a command: help, version, or the map of the commands as an error.
+int run_without_command(const Arguments& arguments, CommonOptions common) {
+  CommandParser parser("wring", "COMMAND [OPTIONS]",
+                       {"Wring your GPU dry: find out why it waits, and keep it busy.",
+                        "榨干显卡性能：找出 GPU 空等的原因，让它忙起来。"},
+                       common);
+  std::vector<std::pair<std::string, Text>> rows;
+  for (const Command& command : commands()) rows.emplace_back(command.name, command.summary);
+  parser.commands(std::move(rows));
+  parser.example("wring optimize configs/lightweight_config.yaml");
+  parser.example("wring optimize --help");
+  if (const auto done = parser.parse(arguments)) return *done;
+  fmt::print(stderr, "{}", parser.help());
+  return static_cast<int>(ErrorCode::usage);
+}
+
+int run(const Arguments& arguments, const CommonOptions& common) {
+  const CommandLine line = split_command(arguments);
+  if (line.command.empty()) return run_without_command(line.arguments, common);
+  std::vector<std::string> names;
+  for (const Command& command : commands()) {
+    if (command.name == line.command) return command.run(line.arguments, common);
+    names.push_back(command.name);
+  }
+  throw unknown_command("wring", line.command, names);
+}
+
+}  // namespace
+
+int run_wring(int argc, char** argv) {
+  const Arguments arguments(argv + 1, argv + argc);
+  const CommonOptions common = early_options(arguments);
+  return run_guarded(common, [&] { return run(arguments, common); });
+}
+
+}  // namespace wring

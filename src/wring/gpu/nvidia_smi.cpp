@@ -1,0 +1,131 @@
+#include "wring/gpu/nvidia_smi.h"
+
+#include <charconv>
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "wring/base/child_process.h"
+#include "wring/base/error.h"
+#include "wring/gpu/nvml_errors.h"
+
+namespace wring {
+namespace {
+
+const std::vector<std::string> all_fields = {"index",           "uuid",         "name",
+                                             "pci.bus_id",      "memory.total", "memory.used",
+                                             "memory.reserved", "compute_cap",  "driver_version"};
+// What nvidia-smi of the 400 series and earlier knows: no memory.reserved, no compute_cap.
+const std::vector<std::string> old_fields = {"index",        "uuid",        "name",          "pci.bus_id",
+                                             "memory.total", "memory.used", "driver_version"};
+
+std::string_view trim(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+std::string_view take_until(std::string_view& text, char end) {
+  const auto at = text.find(end);
+  const std::string_view part = text.substr(0, at);
+  text.remove_prefix(at == std::string_view::npos ? text.size() : at + 1);
+  return part;
+}
+
+template <typename Number>
+std::optional<Number> number(std::string_view text) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+GpuProblem lost_card(int code) {
+  const nvml::ErrorRow& row = nvml::error_row(code);
+  return {row.message, row.cure, code};
+}
+
+void store(std::string_view field, std::string_view value, Gpu& gpu, std::string& driver_version) {
+  if (value == "[GPU is lost]") gpu.problem = lost_card(nvml::gpu_is_lost);
+  if (value.starts_with("[") || value.empty()) return;
+  if (field == "index") gpu.index = number<int>(value).value_or(gpu.index);
+  if (field == "uuid") gpu.uuid = value;
+  if (field == "name") gpu.name = value;
+  if (field == "pci.bus_id") gpu.pci_bus_id = value;
+  if (field == "memory.total") gpu.memory_total_mib = number<std::int64_t>(value);
+  if (field == "memory.used") gpu.memory_used_mib = number<std::int64_t>(value);
+  if (field == "memory.reserved") gpu.memory_reserved_mib = number<std::int64_t>(value);
+  if (field == "driver_version") driver_version = value;
+  if (field == "compute_cap") {
+    const auto major = number<int>(take_until(value, '.'));
+    const auto minor = number<int>(value);
+    if (!major || !minor) return;
+    gpu.compute_capability_major = major;
+    gpu.compute_capability_minor = minor;
+  }
+}
+
+GpuProblem failed(const ChildResult& result, std::chrono::milliseconds timeout) {
+  if (result.timed_out) {
+    const double seconds = static_cast<double>(timeout.count()) / 1000.0;
+    return {{fmt::format("nvidia-smi did not answer within {} s", seconds),
+             fmt::format("nvidia-smi 在 {} 秒内没有响应", seconds)},
+            nvml::error_row(10).cure,
+            0};
+  }
+  // nvidia-smi explains itself on standard output, and its exit status is NVML's return code.
+  const std::string_view words = trim(trim(result.out).empty() ? result.err : result.out);
+  const std::string_view first_line = words.substr(0, words.find('\n'));
+  const int code = result.exit_status.value_or(0);
+  const std::string how =
+      result.signal ? fmt::format("signal {}", *result.signal) : fmt::format("exit status {}", code);
+  const Text what = first_line.empty() ? Text(fmt::format("nvidia-smi failed ({})", how),
+                                              fmt::format("nvidia-smi 失败（{}）", how))
+                                       : Text(fmt::format("nvidia-smi: {} ({})", trim(first_line), how),
+                                              fmt::format("nvidia-smi：{}（{}）", trim(first_line), how));
+  return {what, nvml::error_row(code).cure, code};
+}
+
+std::vector<std::string> command_for(const std::vector<std::string>& fields) {
+  const char* replacement = std::getenv("WRING_NVIDIA_SMI");
+  const bool replaced = replacement != nullptr && *replacement != '\0';
+  return {replaced ? replacement : "nvidia-smi", fmt::format("--query-gpu={}", fmt::join(fields, ",")),
+          "--format=csv,noheader,nounits"};
+}
+
+}  // namespace
+
+SmiAnswer parse_nvidia_smi(std::string_view csv, const std::vector<std::string>& fields) {
+  SmiAnswer answer;
+  while (!csv.empty()) {
+    std::string_view line = trim(take_until(csv, '\n'));
+    if (line.empty()) continue;
+    Gpu gpu;
+    gpu.index = static_cast<int>(answer.gpus.size());
+    for (const std::string& field : fields)
+      store(field, trim(take_until(line, ',')), gpu, answer.driver_version);
+    answer.gpus.push_back(std::move(gpu));
+  }
+  return answer;
+}
+
+SmiAnswer ask_nvidia_smi(std::chrono::milliseconds timeout) {
+  SmiAnswer answer;
+  try {
+    for (const auto& fields : {all_fields, old_fields}) {
+      const ChildResult result =
+          run_child(command_for(fields), {.timeout = timeout, .working_folder = {}, .environment = {}});
+      if (result.ok()) return parse_nvidia_smi(result.out, fields);
+      answer.problem = failed(result, timeout);
+      const bool unknown_field = result.out.find("not a valid field") != std::string::npos ||
+                                 result.err.find("not a valid field") != std::string::npos;
+      if (!unknown_field) break;
+    }
+  } catch (const Error& error) {
+    answer.problem = GpuProblem{error.message(), nvml::error_row(nvml::library_not_found).cure, 0};
+  }
+  return answer;
+}
+
+}  // namespace wring

@@ -1,0 +1,138 @@
+// wring without a command, help, version, wrong usage, colours.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fixtures/programs.h"
+
+namespace wring {
+namespace {
+
+using namespace testing_support;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+TEST(Help, ListsTheCommandsThatWorkAndExitsWithZero) {
+  const ChildResult result = Programs().wring({"--help"});
+  EXPECT_EQ(result.exit_status, 0);
+  for (const char* command : {"optimize", "train", "evaluate", "upscale"}) {
+    EXPECT_THAT(result.out, HasSubstr("\n  " + std::string(command) + " "));
+  }
+  EXPECT_THAT(result.err, IsEmpty());
+}
+
+TEST(Help, WithoutACommandTheMapGoesToStandardErrorAndTheExitCodeIsTwo) {
+  const ChildResult result = Programs().wring({});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_THAT(result.err, HasSubstr("optimize"));
+}
+
+TEST(Help, EveryCommandHasItsOwnInBothLanguages) {
+  const Programs programs;
+  for (const char* command : {"optimize", "train", "evaluate", "upscale"}) {
+    const ChildResult english = programs.wring({command, "--help"});
+    EXPECT_EQ(english.exit_status, 0) << command;
+    EXPECT_THAT(english.out, HasSubstr("Usage: wring " + std::string(command)));
+    for (const char* common : {"--lang", "--color", "--quiet", "--version"}) {
+      EXPECT_THAT(english.out, HasSubstr(common)) << command;
+    }
+    const ChildResult chinese = programs.wring({command, "--help", "--lang", "zh"});
+    EXPECT_EQ(chinese.exit_status, 0) << command;
+    EXPECT_THAT(chinese.out, HasSubstr("用法： wring " + std::string(command)));
+  }
+}
+
+TEST(Help, TheLocaleChoosesTheLanguageAndLangWins) {
+  Programs programs;
+  programs.set("LC_ALL", "zh_CN.UTF-8");
+  EXPECT_THAT(programs.wring({"--help"}).out, HasSubstr("用法"));
+  EXPECT_THAT(programs.wring({"--help", "--lang", "en"}).out, HasSubstr("Usage"));
+}
+
+TEST(Version, IsOneLineForEveryProgramAndCommand) {
+  const Programs programs;
+  for (const auto& arguments :
+       {std::vector<std::string>{"--version"}, {"optimize", "--version"}, {"train", "--version"}}) {
+    const ChildResult result = programs.wring(arguments);
+    EXPECT_EQ(result.exit_status, 0);
+    EXPECT_THAT(result.out, testing::MatchesRegex("wring [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+  }
+  EXPECT_THAT(programs.optimize_gpu({"--version"}).out, StartsWith("wring "));
+}
+
+TEST(Usage, AnUnknownCommandSuggestsTheNearest) {
+  const ChildResult result = Programs().wring({"optimise", "x.yaml"});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_EQ(result.err, "error: wring has no command 'optimise'\n  → did you mean 'optimize'?\n");
+}
+
+TEST(Usage, ACommandLikeNoOtherListsThem) {
+  EXPECT_THAT(Programs().wring({"xyzzyxyzzy"}).err, HasSubstr("optimize, train, evaluate, upscale"));
+}
+
+TEST(Usage, AnUnknownOptionSuggestsTheNearest) {
+  const ChildResult result = Programs().wring({"optimize", "x.yaml", "--keep-modle"});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_EQ(result.err,
+            "error: wring optimize has no option '--keep-modle'\n  → did you mean '--keep-model'?\n");
+}
+
+TEST(Usage, ErrorsAreTwoLinesThatNameTheArgument) {
+  const Programs programs;
+  const auto message = [&](const std::vector<std::string>& arguments) {
+    const ChildResult result = programs.wring(arguments);
+    EXPECT_EQ(result.exit_status, 2);
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 2) << result.err;
+    return result.err;
+  };
+  EXPECT_THAT(message({"optimize"}), StartsWith("error: CONFIG is missing\n"));
+  EXPECT_THAT(message({"optimize", "a.yaml", "b.yaml"}), StartsWith("error: unexpected argument 'b.yaml'\n"));
+  EXPECT_THAT(message({"optimize", "a.yaml", "--gpus", "many"}),
+              StartsWith("error: --gpus: 'many' is not a number\n"));
+  EXPECT_THAT(message({"optimize", "a.yaml", "--gpu"}), StartsWith("error: --gpu needs a value\n"));
+  EXPECT_THAT(message({"optimize", "a.yaml", "--gpu", "4090", "--gpu-memory", "24"}),
+              HasSubstr("cannot be given together"));
+  EXPECT_THAT(message({"optimize", "a.yaml", "--color", "blue"}), HasSubstr("auto, never, always"));
+  EXPECT_THAT(message({"--lang", "fr", "optimize", "a.yaml"}), HasSubstr("en, zh"));
+}
+
+TEST(Usage, ErrorsAreChineseUnderZh) {
+  const ChildResult result = Programs().wring({"--lang", "zh", "optimise"});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_EQ(result.err, "错误： wring 没有命令“optimise”\n  → 您是否想输入“optimize”？\n");
+}
+
+TEST(Colour, IsOffInAPipeAndOnWhenAskedFor) {
+  Programs programs;
+  const std::string escape = "\x1b[";
+  EXPECT_THAT(programs.wring({"nothing"}).err, Not(HasSubstr(escape)));
+  EXPECT_THAT(programs.wring({"--color", "always", "nothing"}).err, HasSubstr(escape));
+  programs.set("FORCE_COLOR", "1");
+  EXPECT_THAT(programs.wring({"nothing"}).err, HasSubstr(escape));
+  EXPECT_THAT(programs.wring({"--color=never", "nothing"}).err, Not(HasSubstr(escape)));
+  programs.set("NO_COLOR", "1");
+  EXPECT_THAT(programs.wring({"nothing"}).err, Not(HasSubstr(escape)));
+}
+
+TEST(Locale, WithoutUtf8TheSignsAreAscii) {
+  Programs programs;
+  programs.set("LC_ALL", "C");
+  const ChildResult result = programs.wring({"optimise"});
+  EXPECT_EQ(result.err, "error: wring has no command 'optimise'\n  -> did you mean 'optimize'?\n");
+}
+
+TEST(Wring, DoesNotLoadLibTorch) {
+  for (const char* program : {"wring", "optimize_gpu"}) {
+    const ChildResult result = run_child({"ldd", Programs::binary(program)});
+    ASSERT_EQ(result.exit_status, 0);
+    EXPECT_THAT(result.out, HasSubstr("libc.so"));
+    for (const char* library : {"torch", "libc10", "cuda"})
+      EXPECT_THAT(result.out, Not(HasSubstr(library))) << program;
+  }
+}
+
+}  // namespace
+}  // namespace wring

@@ -1,0 +1,101 @@
+// optimize_gpu with the guide's flags, word for word.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fixtures/programs.h"
+
+namespace wring {
+namespace {
+
+using namespace testing_support;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class OptimizeGpu : public testing::Test {
+ protected:
+  void SetUp() override {
+    programs_.folder().write(config_, sample_config);
+    programs_.use_machine("rtx4090");
+  }
+  ChildResult run(const std::vector<std::string>& arguments) { return programs_.optimize_gpu(arguments); }
+
+  Programs programs_;
+  const std::string config_ = "configs/lightweight_config.yaml";
+  const std::string optimized_ = "configs/lightweight_gpu_optimized.yaml";
+};
+
+TEST_F(OptimizeGpu, OptimisesTheConfigThatIsNamed) {
+  const ChildResult result = run({"--config", config_});
+  EXPECT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_THAT(programs_.read(optimized_), HasSubstr("batch_size: 64"));
+}
+
+TEST_F(OptimizeGpu, WithoutAConfigItTakesTheLightweightOne) {
+  EXPECT_EQ(run({}).exit_status, 0);
+  EXPECT_TRUE(programs_.exists(optimized_));
+}
+
+TEST_F(OptimizeGpu, ANameWithoutTheSuffixGetsOneToo) {
+  programs_.folder().write("mine.yaml", sample_config);
+  EXPECT_EQ(run({"--config", "mine.yaml"}).exit_status, 0);
+  EXPECT_TRUE(programs_.exists("mine_gpu_optimized.yaml"));
+}
+
+TEST_F(OptimizeGpu, WritesWhereOutputSays) {
+  EXPECT_EQ(run({"--config", config_, "--output", "out.yaml"}).exit_status, 0);
+  EXPECT_TRUE(programs_.exists("out.yaml"));
+  EXPECT_FALSE(programs_.exists(optimized_));
+}
+
+TEST_F(OptimizeGpu, SkipOptimizationLeavesTheConfigAsItIs) {
+  const ChildResult result = run({"--config", config_, "--skip-optimization"});
+  EXPECT_EQ(result.exit_status, 0);
+  EXPECT_FALSE(programs_.exists(optimized_));
+}
+
+TEST_F(OptimizeGpu, BenchmarkIsRefusedAfterTheOptimisationIsDone) {
+  const ChildResult result = run({"--config", config_, "--benchmark"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr("--benchmark is not in this version"));
+  EXPECT_TRUE(programs_.exists(optimized_));
+}
+
+TEST_F(OptimizeGpu, BenchmarkDoesNotOptimiseAnOptimisedConfigAgain) {
+  programs_.folder().write(optimized_, sample_config);
+  EXPECT_EQ(run({"--config", optimized_, "--benchmark"}).exit_status, 1);
+  EXPECT_FALSE(programs_.exists("configs/lightweight_gpu_optimized_gpu_optimized.yaml"));
+  EXPECT_EQ(programs_.read(optimized_), sample_config);
+}
+
+TEST_F(OptimizeGpu, MonitorAloneTouchesNoConfig) {
+  const ChildResult result = run({"--monitor", "300"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr("--monitor is not in this version"));
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_FALSE(programs_.exists(optimized_));
+}
+
+TEST_F(OptimizeGpu, MonitorWithAConfigOptimisesFirst) {
+  EXPECT_EQ(run({"--config", config_, "--monitor", "0"}).exit_status, 1);
+  EXPECT_TRUE(programs_.exists(optimized_));
+}
+
+TEST_F(OptimizeGpu, AMissingConfigListsThoseThatExist) {
+  const ChildResult result = run({"--config", "configs/missing.yaml"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr(config_));
+}
+
+TEST_F(OptimizeGpu, SpeaksChinese) {
+  EXPECT_THAT(run({"--config", config_, "--lang", "zh"}).out, HasSubstr("已写入：" + optimized_));
+}
+
+TEST_F(OptimizeGpu, WrongUsageIsExitCodeTwo) {
+  EXPECT_EQ(run({"--monitor", "-5"}).exit_status, 2);
+  const ChildResult result = run({"--skip-optimisation"});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_THAT(result.err, HasSubstr("did you mean '--skip-optimization'?"));
+}
+
+}  // namespace
+}  // namespace wring

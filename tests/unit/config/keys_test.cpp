@@ -1,0 +1,96 @@
+#include "wring/config/keys.h"
+
+#include <cmath>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "wring/base/files.h"
+#include "wring/config/reader.h"
+#include "wring/config/values.h"
+
+namespace wring {
+namespace {
+
+TEST(Keys, NoNameAndNoMemberAppearsTwice) {
+  std::set<std::string> names;
+  std::vector<Member> members;
+  for (const Key& key : keys()) {
+    EXPECT_TRUE(names.insert(key.name).second) << key.name;
+    EXPECT_THAT(members, testing::Not(testing::Contains(key.member))) << key.name;
+    members.push_back(key.member);
+  }
+  EXPECT_EQ(names.size(), key_names().size());
+}
+
+// C++ cannot list the members of a struct, but the header can be read.
+TEST(Keys, EveryMemberOfTrainConfigIsInTheTableUnderItsName) {
+  std::istringstream header(read_file(WRING_SOURCE_DIR "/src/wring/config/train_config.h"));
+  const std::regex member(R"(^  (std::\S+|double|bool) (\w+)( = .*)?;$)");
+  std::vector<std::string> declared;
+  std::smatch match;
+  for (std::string line; std::getline(header, line);) {
+    if (std::regex_match(line, match, member)) declared.push_back(match[2]);
+  }
+  EXPECT_THAT(key_names(), testing::UnorderedElementsAreArray(declared));
+}
+
+TEST(Keys, EveryKeyIsDocumentedInBothLanguages) {
+  for (const Key& key : keys()) {
+    EXPECT_GT(key.effect.en.size(), 10U) << key.name;
+    EXPECT_NE(key.effect.en, key.effect.zh) << key.name;
+    EXPECT_THAT(key.effect.en, testing::Not(testing::EndsWith("."))) << key.name;
+  }
+}
+
+TEST(Keys, EveryNumberHasARange) {
+  for (const Key& key : keys()) {
+    const bool number = std::holds_alternative<std::int64_t TrainConfig::*>(key.member) ||
+                        std::holds_alternative<double TrainConfig::*>(key.member);
+    if (number && key.choices.empty()) {
+      EXPECT_TRUE(std::isfinite(key.minimum) && std::isfinite(key.maximum)) << key.name;
+    }
+  }
+}
+
+TEST(Keys, DefaultsReadBackAsThemselves) {
+  const TrainConfig defaults;
+  const std::string yaml = to_yaml(defaults);
+  const ConfigFile read = parse_config(yaml, "defaults.yaml", UnknownKeys::reject);
+  EXPECT_EQ(read.entries.size(), keys().size());
+  EXPECT_EQ(to_yaml(read.values), yaml);
+}
+
+TEST(Keys, ValuesFarFromTheDefaultsReadBackAsThemselves) {
+  TrainConfig config;
+  config.experiment_name = "a \"quoted\" \\ name: with # signs";
+  config.data_dir = "/data/照片";
+  config.train_hr_dir = "123";
+  config.val_hr_dir = "true";
+  config.milestones = {10, 20, 30};
+  config.eta_min = 1.25e-11;
+  config.pin_memory = false;
+  const ConfigFile read = parse_config(to_yaml(config), "x.yaml", UnknownKeys::reject);
+  EXPECT_EQ(read.values.experiment_name, config.experiment_name);
+  EXPECT_EQ(read.values.data_dir, config.data_dir);
+  EXPECT_EQ(read.values.train_hr_dir, "123");
+  EXPECT_EQ(read.values.val_hr_dir, "true");
+  EXPECT_EQ(read.values.milestones, config.milestones);
+  EXPECT_EQ(read.values.eta_min, config.eta_min);
+  EXPECT_FALSE(read.values.pin_memory);
+  EXPECT_EQ(to_yaml(read.values), to_yaml(config));
+}
+
+// PyYAML takes 1e-07 for a string: YAML 1.1 wants a point in the mantissa.
+TEST(Keys, NumbersAreWrittenWithAPoint) {
+  EXPECT_EQ(number_text(1e-7), "1.0e-07");
+  EXPECT_EQ(number_text(1.0), "1.0");
+  EXPECT_EQ(number_text(0.0002), "0.0002");
+  EXPECT_EQ(number_text(2.5e-9), "2.5e-09");
+}
+
+}  // namespace
+}  // namespace wring

@@ -1,0 +1,109 @@
+#include "wring/gpu/nvidia_smi.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fixtures/fake_machine.h"
+#include "fixtures/scoped_environment.h"
+#include "fixtures/temporary_folder.h"
+
+namespace wring {
+namespace {
+
+using namespace testing_support;
+using testing::HasSubstr;
+
+class NvidiaSmi : public testing::Test {
+ protected:
+  SmiAnswer ask(const std::string& script, std::chrono::milliseconds timeout = std::chrono::seconds(60)) {
+    environment_.set("WRING_NVIDIA_SMI", folder_.write_script("nvidia-smi", script));
+    return ask_nvidia_smi(timeout);
+  }
+
+  TemporaryFolder folder_;
+  ScopedEnvironment environment_;
+};
+
+TEST_F(NvidiaSmi, ReadsEveryFieldOfEveryCard) {
+  const SmiAnswer answer =
+      ask("cat <<END\n"
+          "0, GPU-a, NVIDIA GeForce RTX 4070, 00000000:01:00.0, 12282, 512, 256, 8.9, 550.54.15\n"
+          "1, GPU-b, Tesla T4, 00000000:02:00.0, 15360, 3, 400, 7.5, 550.54.15\n"
+          "END\n");
+  ASSERT_FALSE(answer.problem);
+  ASSERT_EQ(answer.gpus.size(), 2u);
+  const Gpu& gpu = answer.gpus[0];
+  EXPECT_EQ(gpu.index, 0);
+  EXPECT_EQ(gpu.uuid, "GPU-a");
+  EXPECT_EQ(gpu.name, "NVIDIA GeForce RTX 4070");
+  EXPECT_EQ(gpu.pci_bus_id, "00000000:01:00.0");
+  EXPECT_EQ(gpu.memory_total_mib, 12282);
+  EXPECT_EQ(gpu.memory_used_mib, 512);
+  EXPECT_EQ(gpu.memory_reserved_mib, 256);
+  EXPECT_EQ(gpu.compute_capability_major, 8);
+  EXPECT_EQ(gpu.compute_capability_minor, 9);
+  EXPECT_EQ(answer.gpus[1].index, 1);
+  EXPECT_EQ(answer.gpus[1].name, "Tesla T4");
+  EXPECT_EQ(answer.driver_version, "550.54.15");
+}
+
+TEST_F(NvidiaSmi, ValuesThatAreNotAvailableAreAbsentNotZero) {
+  const SmiAnswer answer =
+      ask("echo '0, GPU-a, NVIDIA GB10, [N/A], [N/A], [Not Supported], [Unknown Error], [N/A], 580.1'\n");
+  ASSERT_EQ(answer.gpus.size(), 1u);
+  EXPECT_EQ(answer.gpus[0].name, "NVIDIA GB10");
+  EXPECT_EQ(answer.gpus[0].pci_bus_id, "");
+  EXPECT_FALSE(answer.gpus[0].memory_total_mib);
+  EXPECT_FALSE(answer.gpus[0].memory_used_mib);
+  EXPECT_FALSE(answer.gpus[0].memory_reserved_mib);
+  EXPECT_FALSE(answer.gpus[0].compute_capability_major);
+  EXPECT_FALSE(answer.gpus[0].problem);
+}
+
+TEST_F(NvidiaSmi, ALostCardIsMarked) {
+  const SmiAnswer answer = ask("echo '0, [GPU is lost], [GPU is lost], [GPU is lost], , , , , 550'\n");
+  ASSERT_EQ(answer.gpus.size(), 1u);
+  ASSERT_TRUE(answer.gpus[0].problem);
+  EXPECT_EQ(answer.gpus[0].problem->code, 15);
+}
+
+TEST_F(NvidiaSmi, AnOldOneThatRefusesAFieldIsAskedForFewer) {
+  const SmiAnswer answer =
+      ask("case $1 in *memory.reserved*) echo 'Field \"memory.reserved\" is not a valid field to query.'; "
+          "exit 2;; esac\n"
+          "echo '0, GPU-a, GeForce GTX 1080, 00000000:01:00.0, 8119, 200, 450.80.02'\n");
+  ASSERT_FALSE(answer.problem);
+  ASSERT_EQ(answer.gpus.size(), 1u);
+  EXPECT_EQ(answer.gpus[0].memory_total_mib, 8119);
+  EXPECT_FALSE(answer.gpus[0].memory_reserved_mib);
+  EXPECT_FALSE(answer.gpus[0].compute_capability_major);
+  EXPECT_EQ(answer.driver_version, "450.80.02");
+}
+
+TEST_F(NvidiaSmi, ItsOwnWordsAndTheCureOfItsExitStatusAreTheProblem) {
+  const SmiAnswer answer =
+      ask("echo 'NVIDIA-SMI has failed because it could not talk to the driver.'; exit 9\n");
+  ASSERT_TRUE(answer.problem);
+  EXPECT_THAT(answer.problem->what.en, HasSubstr("could not talk to the driver"));
+  EXPECT_EQ(answer.problem->code, 9);
+  EXPECT_THAT(answer.problem->cure.en, HasSubstr("modprobe"));
+  EXPECT_TRUE(answer.gpus.empty());
+}
+
+TEST_F(NvidiaSmi, OneThatHangsIsGivenUp) {
+  const SmiAnswer answer = ask("sleep 1000\n", std::chrono::milliseconds(200));
+  ASSERT_TRUE(answer.problem);
+  EXPECT_THAT(answer.problem->what.en, HasSubstr("did not answer within 0.2 s"));
+  EXPECT_FALSE(answer.problem->cure.zh.empty());
+}
+
+TEST_F(NvidiaSmi, OneThatIsNotInstalledIsAProblemThatNamesIt) {
+  environment_.set("WRING_NVIDIA_SMI", missing_nvidia_smi);
+  const SmiAnswer answer = ask_nvidia_smi();
+  ASSERT_TRUE(answer.problem);
+  EXPECT_THAT(answer.problem->what.en, HasSubstr(missing_nvidia_smi));
+  EXPECT_THAT(answer.problem->cure.en, HasSubstr("install the NVIDIA driver"));
+}
+
+}  // namespace
+}  // namespace wring

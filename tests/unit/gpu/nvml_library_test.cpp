@@ -1,0 +1,73 @@
+#include "wring/gpu/nvml_library.h"
+
+#include <gtest/gtest.h>
+
+#include "fixtures/fake_machine.h"
+#include "fixtures/scoped_environment.h"
+#include "fixtures/temporary_folder.h"
+#include "wring/gpu/nvml_errors.h"
+
+namespace wring::nvml {
+namespace {
+
+using namespace testing_support;
+
+TEST(NvmlLibrary, AMissingLibraryIsAStatusWithTheLoadersWords) {
+  ScopedEnvironment environment;
+  environment.set("WRING_NVML_LIBRARY", missing_library);
+  const Library library;
+  EXPECT_EQ(library.status(), library_not_found);
+  EXPECT_NE(library.failure().find(missing_library), std::string::npos);
+  EXPECT_EQ(call(library.functions().init), function_not_found);
+}
+
+TEST(NvmlLibrary, AFileThatIsNoLibraryIsNotOpened) {
+  const TemporaryFolder folder;
+  ScopedEnvironment environment;
+  environment.set("WRING_NVML_LIBRARY", folder.write("libnvidia-ml.so.1", "not a library"));
+  const Library library;
+  EXPECT_EQ(library.status(), library_not_found);
+  EXPECT_FALSE(library.failure().empty());
+}
+
+TEST(NvmlLibrary, ALibraryWithoutTheVersionedInitLacksAFunction) {
+  ScopedEnvironment environment;
+  environment.set("WRING_NVML_LIBRARY", fake_nvml("empty"));
+  EXPECT_EQ(Library().status(), function_not_found);
+}
+
+TEST(NvmlLibrary, FunctionsThatAnOldDriverLacksAreNullAndTheOthersWork) {
+  ScopedEnvironment environment;
+  environment.set("WRING_NVML_LIBRARY", fake_nvml("old_driver"));
+  environment.set("WRING_FAKE_NVML", machine_file("old_driver"));
+  const Library library;
+  ASSERT_EQ(library.status(), success);
+  EXPECT_EQ(library.functions().device_memory_v2, nullptr);
+  EXPECT_EQ(library.functions().error_string, nullptr);
+  EXPECT_EQ(library.describe(gpu_is_lost), "");
+  unsigned count = 0;
+  EXPECT_EQ(call(library.functions().device_count, &count), success);
+  EXPECT_EQ(count, 1u);
+}
+
+TEST(NvmlLibrary, TheLibrarysOwnWordsForACodeAreOffered) {
+  ScopedEnvironment environment;
+  environment.set("WRING_NVML_LIBRARY", fake_nvml());
+  environment.set("WRING_FAKE_NVML", machine_file("rtx4090"));
+  EXPECT_EQ(Library().describe(gpu_is_lost), "GPU is lost");
+}
+
+TEST(NvmlLibrary, ItIsShutDownWithTheObjectSoThatItCanBeOpenedAgain) {
+  ScopedEnvironment environment;
+  environment.set("WRING_NVML_LIBRARY", fake_nvml());
+  environment.set("WRING_FAKE_NVML", machine_file("two_h200s"));
+  const Library outer;
+  ASSERT_EQ(outer.status(), success);
+  { const Library inner; }
+  unsigned count = 0;
+  EXPECT_EQ(call(outer.functions().device_count, &count), 1)
+      << "the inner object did not shut the library down";
+}
+
+}  // namespace
+}  // namespace wring::nvml
