@@ -3,14 +3,15 @@
 
 namespace wring {
 
-// MATLAB's imresize(uint8, 1/scale or scale, 'bicubic'): cubic kernel with a = -0.5, widened by the scale when
-// shrinking (antialiasing), symmetric borders, rows (the vertical direction) first, rounded to uint8 after each
-// dimension. Output size: ceil(size / scale) when shrinking. Reproduces the published LR images bit for bit.
+// MATLAB's imresize(uint8, 1/scale or scale, 'bicubic'): cubic kernel with a = -0.5, widened by the scale
+// when shrinking (antialiasing), symmetric borders, rows (the vertical direction) first, rounded to uint8
+// after each dimension. Output size: ceil(size / scale) when shrinking. Reproduces the published LR images
+// bit for bit.
 Image bicubic_shrink(const Image& image, int scale);
 Image bicubic_enlarge(const Image& image, int scale);
 
-// The part of bicubic_shrink(image, scale) at [x, x + width) × [y, y + height) of its output, computed without
-// the rest: the same values bit for bit.
+// The part of bicubic_shrink(image, scale) at [x, x + width) × [y, y + height) of its output, computed
+// without the rest: the same values bit for bit.
 Image bicubic_shrink_region(const Image& image, int scale, int x, int y, int width, int height);
 
 // The largest part of the image, from its top left, whose sides are multiples of scale (at least one each).

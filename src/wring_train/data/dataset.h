@@ -27,12 +27,13 @@ struct ImageSet {
   std::vector<SkippedImage> skipped;
 };
 
-// Lists `hr_folder`, pairs each file with the one of the same stem in `lr_folder` where given (also BasicSR's
-// <stem>x<scale>), reads every header, and leaves out what is corrupt or smaller than `min_size` HR pixels on a
-// side, with the reason. Throws Error{failed}: a folder that does not exist, no image in it, no usable image left
-// (with the first reasons), an HR without its LR, sizes that do not fit (HR must be LR × scale, after
-// crop_to_multiple).
-ImageSet scan_images(const std::filesystem::path& hr_folder, const std::optional<std::filesystem::path>& lr_folder,
-                     int scale, int min_size);
+// Lists `hr_folder` (hidden files and what is not .png, .jpg, .jpeg or .webp are passed over), pairs each
+// file with the one of the same path and stem in `lr_folder` where given (also DIV2K's <stem>x<scale>, and
+// its sub-folder X<scale> where there is one), reads every header, and leaves out what is corrupt or smaller
+// than `min_size` HR pixels on a side, with the reason. Throws Error{failed}: a folder that does not exist,
+// no image in it, no usable image left (with the first reasons), an HR without its LR, sizes that do not fit
+// (HR must be LR × scale, after crop_to_multiple).
+ImageSet scan_images(const std::filesystem::path& hr_folder,
+                     const std::optional<std::filesystem::path>& lr_folder, int scale, int min_size);
 
 }  // namespace wring

@@ -21,10 +21,13 @@ struct Image {
 
 enum class Alpha { drop, keep };
 
-// Decodes JPEG (gray, YCbCr, CMYK, YCCK), PNG (1 to 16 bits, gray, palette, alpha) or WebP (when built with it),
-// told apart by content, not by name. 16-bit samples are rounded to 8. Gray stays one channel.
+// Decodes JPEG (gray, YCbCr, CMYK, YCCK), PNG (1 to 16 bits, gray, palette, alpha) or WebP (when built with
+// it), told apart by content, not by name. 16-bit samples are rounded to 8. Gray stays one channel.
 // Alpha::drop leaves 1 or 3 channels; Alpha::keep gives 4 where the file has alpha.
-// Throws Error{failed} naming the file: unreadable, empty, truncated, corrupt, or a kind that is not known.
+// EXIF orientation and colour profiles are ignored: the samples come as the file stores them, as every
+// super-resolution trainer takes them.
+// Throws Error{failed} naming the file: unreadable, empty, truncated, corrupt, a kind that is not known, or
+// more than 2^28 pixels (refused before any memory is taken for them).
 Image read_image(const std::filesystem::path& path, Alpha alpha = Alpha::drop);
 
 struct ImageSize {
@@ -35,13 +38,19 @@ struct ImageSize {
 // Reads only the header. Throws as read_image does.
 ImageSize read_image_size(const std::filesystem::path& path);
 
-// Whole or not at all (see write_file_atomically). 1, 3 or 4 channels.
+// Whole or not at all (see write_file_atomically). 1, 3 or 4 channels; throws Error{failed} for anything
+// else.
 void write_png(const std::filesystem::path& path, const Image& image);
 
 // Gray to three equal channels; alpha dropped.
 Image to_rgb(const Image& image);
 
-// The rectangle [x, x + width) × [y, y + height), which must lie inside.
+// RGB to one channel: BT.601 luma over the full range, rounded, so that equal channels keep their value. A
+// network's RGB result is compared with a gray reference through this. Alpha dropped; gray stays.
+Image to_gray(const Image& image);
+
+// The rectangle [x, x + width) × [y, y + height), which must lie inside
+// (throws Error{failed} otherwise).
 Image crop(const Image& image, int x, int y, int width, int height);
 
 }  // namespace wring

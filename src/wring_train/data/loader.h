@@ -22,6 +22,8 @@ struct LoaderOptions {
   int enlarge_ratio = 1;    // every image counts this often in an epoch
   std::uint64_t seed = 0;
   std::int64_t first_step = 0;  // resume: the batch that next() gives first
+  int rank = 0;                 // of world_size processes that share each epoch's images among them
+  int world_size = 1;
   bool cache_decoded = true;    // keep decoded images in memory (the caller decides whether they fit)
   // Where batches live, for example pinned memory; the deleter travels with the pointer. Empty: ordinary memory.
   std::function<std::shared_ptr<std::uint8_t>(std::size_t bytes)> allocate;
@@ -29,9 +31,10 @@ struct LoaderOptions {
   std::function<void(const SkippedImage&)> on_skip;
 };
 
-// One batch: RGB bytes, shape (batch, patch, patch, 3), the LR patches cut from the same places.
+// One batch: RGB bytes, shape (batch, patch, patch, 3), the LR patches cut from the same places. A buffer is used
+// again once its last owner lets go, so hold it until an asynchronous copy out of it has ended.
 struct Batch {
-  std::int64_t step = 0;   // counts batches since the start of training
+  std::int64_t step = 0;  // counts batches since the start of training
   std::int64_t epoch = 0;
   int size = 0;
   int hr_patch = 0;
@@ -41,17 +44,19 @@ struct Batch {
 };
 
 // Random crops of an image set, for ever. Batch k is a function of (seed, k) and the files alone: the number of
-// workers changes only the speed. An epoch is one pass over images × enlarge_ratio in a new order, its last
+// workers changes only the speed. An image that turns out unusable is replaced by the next usable one of the
+// epoch's order. An epoch is one pass over images × enlarge_ratio in a new order, its last
 // incomplete batch left out.
 class Loader {
  public:
-  // Throws Error{usage} when the batch is larger than the data set.
+  // Throws Error{usage} when the batch is larger than the data set, or an option is out of range.
   Loader(ImageSet images, LoaderOptions options);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  // The next batch; waits for the workers. Throws Error{failed} when no usable image is left.
+  // The next batch; waits for the workers. Throws Error{failed} when no usable image is left. What a worker throws
+  // is thrown here, in its batch's turn. For one thread at a time.
   Batch next();
 
   std::int64_t steps_per_epoch() const;

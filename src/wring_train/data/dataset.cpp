@@ -1,0 +1,176 @@
+#include "wring_train/data/dataset.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <map>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "wring/base/error.h"
+
+namespace wring {
+namespace fs = std::filesystem;
+namespace {
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+bool is_image_name(const fs::path& path) {
+  static constexpr std::array<std::string_view, 4> kExtensions{".png", ".jpg", ".jpeg", ".webp"};
+  const std::string extension = lower(path.extension().string());
+  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
+}
+
+// Adds the images below `folder`. Links to folders are followed, as data sets are often linked into place;
+// each real folder is entered once, so that a link to a parent does not lead round for ever.
+void collect(const fs::path& folder, std::set<fs::path>& entered, std::vector<fs::path>& images) {
+  std::error_code error;
+  const fs::path real = fs::canonical(folder, error);
+  if (error || !entered.insert(real).second) return;
+  fs::directory_iterator entries(folder, error);
+  if (error) {
+    throw Error(ErrorCode::failed,
+                fmt::format("cannot list the folder {}: {}", folder.string(), error.message()),
+                "check its permissions");
+  }
+  std::vector<fs::path> paths;
+  for (const auto& entry : entries) paths.push_back(entry.path());
+  std::sort(paths.begin(), paths.end());  // which of two links is followed must not depend on the file system
+  for (const fs::path& path : paths) {
+    if (path.filename().string().starts_with('.')) continue;
+    std::error_code ignored;
+    if (fs::is_directory(path, ignored)) {
+      collect(path, entered, images);
+    } else if (is_image_name(path) && fs::exists(path, ignored)) {
+      images.push_back(path);
+    }
+  }
+}
+
+std::vector<fs::path> images_below(const fs::path& folder) {
+  std::error_code ignored;
+  if (!fs::is_directory(folder, ignored)) {
+    throw Error(ErrorCode::failed, fmt::format("the image folder {} does not exist", folder.string()),
+                "check data_dir: it must be a folder of HR photographs (PNG, JPEG or WebP)");
+  }
+  std::set<fs::path> entered;
+  std::vector<fs::path> images;
+  collect(folder, entered, images);
+  std::sort(images.begin(), images.end());
+  if (images.empty()) {
+    throw Error(ErrorCode::failed, fmt::format("there is no image in {} or its sub-folders", folder.string()),
+                "put HR photographs (.png, .jpg, .jpeg or .webp) there, or correct data_dir");
+  }
+  return images;
+}
+
+// The path below `folder`, without its extension: what an HR image and its LR version have in common.
+std::string stem_below(const fs::path& folder, const fs::path& image) {
+  return image.lexically_relative(folder).replace_extension().generic_string();
+}
+
+class LrFolder {
+ public:
+  // DIV2K and others keep the LR versions of all scales in X2, X3, X4 below one folder.
+  LrFolder(const fs::path& folder, int scale) : folder_(folder), scale_(scale) {
+    std::error_code ignored;
+    const fs::path of_scale = folder / fmt::format("X{}", scale);
+    if (fs::is_directory(of_scale, ignored)) folder_ = of_scale;
+    for (const fs::path& image : images_below(folder_)) by_stem_.emplace(stem_below(folder_, image), image);
+  }
+
+  const fs::path& of(const std::string& stem, const fs::path& hr) const {
+    for (const std::string& name : {stem, fmt::format("{}x{}", stem, scale_)}) {
+      const auto found = by_stem_.find(name);
+      if (found != by_stem_.end()) return found->second;
+    }
+    throw Error(
+        ErrorCode::failed,
+        fmt::format("the HR image {} has no LR version in {}", hr.string(), folder_.string()),
+        fmt::format("add {0}.png or {0}x{1}.png there, or leave the LR folder out to have LR images made "
+                    "by bicubic shrinking",
+                    stem, scale_));
+  }
+
+ private:
+  fs::path folder_;
+  int scale_;
+  std::map<std::string, fs::path> by_stem_;
+};
+
+void check_fit(const fs::path& hr, ImageSize hr_size, const fs::path& lr, ImageSize lr_size, int scale) {
+  if (lr_size.width == hr_size.width / scale && lr_size.height == hr_size.height / scale) return;
+  throw Error(
+      ErrorCode::failed,
+      fmt::format("{} is {} x {}, but the LR version of {} ({} x {}) must be {} x {} at scale {}",
+                  lr.string(), lr_size.width, lr_size.height, hr.string(), hr_size.width, hr_size.height,
+                  hr_size.width / scale, hr_size.height / scale, scale),
+      "check scale_factor and that the LR folder belongs to it; HR sides are first cut to multiples of it");
+}
+
+// The size from the file's header, or nothing and the reason.
+std::optional<ImageSize> size_of(const fs::path& image, std::string& reason) {
+  try {
+    return read_image_size(image);
+  } catch (const Error& error) {
+    reason = error.what();
+    return std::nullopt;
+  }
+}
+
+[[noreturn]] void none_usable(const fs::path& folder, const std::vector<SkippedImage>& skipped) {
+  constexpr std::size_t kShown = 3;
+  std::string reasons;
+  for (std::size_t i = 0; i < std::min(kShown, skipped.size()); ++i) {
+    reasons += fmt::format("; {}: {}", skipped[i].path.string(), skipped[i].reason);
+  }
+  if (skipped.size() > kShown) reasons += fmt::format("; and {} more", skipped.size() - kShown);
+  throw Error(
+      ErrorCode::failed,
+      fmt::format("none of the {} images in {} can be used{}", skipped.size(), folder.string(), reasons),
+      "use larger or intact photographs, or a smaller patch_size");
+}
+
+}  // namespace
+
+ImageSet scan_images(const fs::path& hr_folder, const std::optional<fs::path>& lr_folder, int scale,
+                     int min_size) {
+  const std::vector<fs::path> images = images_below(hr_folder);
+  std::optional<LrFolder> lr_images;
+  if (lr_folder) lr_images.emplace(*lr_folder, scale);
+  ImageSet set;
+  const int smallest = std::max(min_size, scale);
+  for (const fs::path& hr : images) {
+    std::string reason;
+    const std::optional<ImageSize> size = size_of(hr, reason);
+    if (!size) {
+      set.skipped.push_back({hr, reason});
+    } else if (size->width < smallest || size->height < smallest) {
+      set.skipped.push_back({hr, fmt::format("{} x {} is smaller than {} pixels on a side", size->width,
+                                             size->height, smallest)});
+    } else if (!lr_images) {
+      set.pairs.push_back({hr, std::nullopt});
+      set.sizes.push_back(*size);
+    } else {
+      const fs::path& lr = lr_images->of(stem_below(hr_folder, hr), hr);
+      const std::optional<ImageSize> lr_size = size_of(lr, reason);
+      if (!lr_size) {
+        set.skipped.push_back({hr, reason});
+        continue;
+      }
+      check_fit(hr, *size, lr, *lr_size, scale);
+      set.pairs.push_back({hr, lr});
+      set.sizes.push_back(*size);
+    }
+  }
+  if (set.pairs.empty()) none_usable(hr_folder, set.skipped);
+  return set;
+}
+
+}  // namespace wring

@@ -1,0 +1,34 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <stdexcept>
+
+#include "wring_train/data/image.h"
+
+// The formats behind read_image, one file each. Not part of the interface of this folder.
+namespace wring {
+
+using Bytes = std::span<const std::uint8_t>;
+
+// What is wrong with the content, without the file's name, which a codec does not know.
+struct DecodeError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// A format. `read_size` works on the beginning of a file, when that holds the header.
+struct Codec {
+  bool (*recognises)(Bytes content);
+  ImageSize (*read_size)(Bytes content);
+  Image (*decode)(Bytes content, Alpha alpha);
+};
+
+extern const Codec jpeg_codec;
+extern const Codec png_codec;
+extern const Codec webp_codec;  // no_webp.cpp stands in where libwebp is absent: it recognises, then says so
+
+// Called by every decoder before it takes memory for pixels. Throws DecodeError for an empty or absurd size:
+// a corrupt header of a few bytes must not ask for gigabytes.
+void check_size(std::uint64_t width, std::uint64_t height);
+
+}  // namespace wring

@@ -1,0 +1,131 @@
+#include <algorithm>
+#include <array>
+#include <csetjmp>
+#include <cstdio>
+#include <string>
+
+// jpeglib.h uses size_t and FILE without including what declares them.
+#include <jerror.h>
+#include <jpeglib.h>
+
+#include "wring_train/data/image_codecs.h"
+
+namespace wring {
+namespace {
+
+// libjpeg reports errors by a callback that must not return. The jump goes back to `run`, from where a C++
+// exception is thrown; nothing between the two has a destructor.
+struct ErrorManager {
+  jpeg_error_mgr base;  // first, so that libjpeg's pointer to it is a pointer to this
+  std::jmp_buf jump;
+  char message[JMSG_LENGTH_MAX];
+};
+
+[[noreturn]] void on_error(j_common_ptr info) {
+  auto* errors = reinterpret_cast<ErrorManager*>(info->err);
+  errors->base.format_message(info, errors->message);
+  std::longjmp(errors->jump, 1);
+}
+
+// libjpeg only warns about lost pixels and fills them with gray. Training must not see those. Its other
+// warnings (stray bytes between segments, odd version numbers) cost no pixel.
+bool loses_pixels(int message_code) {
+  return message_code == JWRN_JPEG_EOF || message_code == JWRN_HIT_MARKER ||
+         message_code == JWRN_HUFF_BAD_CODE || message_code == JWRN_MUST_RESYNC;
+}
+
+void on_message(j_common_ptr info, int level) {
+  if (level < 0 && loses_pixels(info->err->msg_code)) on_error(info);
+}
+
+class Decompressor {
+ public:
+  Decompressor() {
+    info_.err = jpeg_std_error(&errors_.base);
+    errors_.base.error_exit = on_error;
+    errors_.base.emit_message = on_message;
+    run([&] { jpeg_create_decompress(&info_); });
+  }
+  ~Decompressor() { jpeg_destroy_decompress(&info_); }
+  Decompressor(const Decompressor&) = delete;
+  Decompressor& operator=(const Decompressor&) = delete;
+
+  // Not in the constructor: a damaged header throws, and what libjpeg took must be given back then.
+  ImageSize read_header(Bytes content) {
+    run([&] {
+      jpeg_mem_src(&info_, content.data(), static_cast<unsigned long>(content.size()));
+      jpeg_read_header(&info_, TRUE);
+    });
+    check_size(info_.image_width, info_.image_height);
+    return {static_cast<int>(info_.image_width), static_cast<int>(info_.image_height)};
+  }
+
+  jpeg_decompress_struct& info() { return info_; }
+
+  // Calls libjpeg; its errors come out as DecodeError. `step` must own nothing: it may be jumped out of.
+  template <class Step>
+  void run(const Step& step) {
+    if (setjmp(errors_.jump) != 0) throw DecodeError(std::string("damaged JPEG: ") + errors_.message);
+    step();
+  }
+
+ private:
+  jpeg_decompress_struct info_{};
+  ErrorManager errors_{};
+};
+
+void read_rows(Decompressor& jpeg, std::uint8_t* pixels, std::size_t row_bytes) {
+  auto& info = jpeg.info();
+  jpeg.run([&] {
+    while (info.output_scanline < info.output_height) {
+      std::array<JSAMPROW, 8> rows;
+      for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = pixels + (info.output_scanline + i) * row_bytes;
+      const auto left = static_cast<JDIMENSION>(info.output_height - info.output_scanline);
+      jpeg_read_scanlines(&info, rows.data(), std::min(left, static_cast<JDIMENSION>(rows.size())));
+    }
+  });
+}
+
+// Adobe's programs store CMYK complemented (255: no ink) and say so by their marker.
+Image cmyk_to_rgb(const Image& cmyk, bool complemented) {
+  Image rgb(cmyk.width, cmyk.height, 3);
+  const int flip = complemented ? 0 : 255;
+  const std::size_t pixels = std::size_t(cmyk.width) * cmyk.height;
+  for (std::size_t i = 0; i < pixels; ++i) {
+    const int black = cmyk.pixels[i * 4 + 3] ^ flip;
+    for (std::size_t c = 0; c < 3; ++c) {
+      rgb.pixels[i * 3 + c] =
+          static_cast<std::uint8_t>(((cmyk.pixels[i * 4 + c] ^ flip) * black + 127) / 255);
+    }
+  }
+  return rgb;
+}
+
+bool recognises(Bytes content) {
+  return content.size() >= 3 && content[0] == 0xff && content[1] == 0xd8 && content[2] == 0xff;
+}
+
+ImageSize read_size(Bytes content) {
+  Decompressor jpeg;
+  return jpeg.read_header(content);
+}
+
+Image decode(Bytes content, Alpha) {
+  Decompressor jpeg;
+  jpeg.read_header(content);
+  auto& info = jpeg.info();
+  const bool gray = info.jpeg_color_space == JCS_GRAYSCALE;
+  const bool ink = info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
+  info.out_color_space = gray ? JCS_GRAYSCALE : ink ? JCS_CMYK : JCS_RGB;
+  jpeg.run([&] { jpeg_start_decompress(&info); });
+  Image image(static_cast<int>(info.output_width), static_cast<int>(info.output_height),
+              info.output_components);
+  read_rows(jpeg, image.pixels.data(), std::size_t(image.width) * image.channels);
+  return ink ? cmyk_to_rgb(image, info.saw_Adobe_marker != 0) : image;
+}
+
+}  // namespace
+
+const Codec jpeg_codec{recognises, read_size, decode};
+
+}  // namespace wring

@@ -1,0 +1,21 @@
+// Linked instead of webp_file.cpp where libwebp is absent.
+#include "wring_train/data/image_codecs.h"
+#include "wring_train/data/webp_signature.h"
+
+namespace wring {
+namespace {
+
+constexpr const char* kNotBuilt = "this build cannot read WebP (libwebp was absent)";
+
+ImageSize read_size(Bytes) {
+  throw DecodeError(kNotBuilt);
+}
+Image decode(Bytes, Alpha) {
+  throw DecodeError(kNotBuilt);
+}
+
+}  // namespace
+
+const Codec webp_codec{has_webp_signature, read_size, decode};
+
+}  // namespace wring

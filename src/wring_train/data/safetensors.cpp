@@ -1,0 +1,290 @@
+#include "wring_train/data/safetensors.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "wring/base/error.h"
+#include "wring/base/files.h"
+
+namespace wring {
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+namespace {
+
+constexpr std::size_t kLengthBytes = 8;
+constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the limit of the reference implementation
+constexpr const char* kMetadataKey = "__metadata__";
+
+std::optional<std::size_t> dtype_bytes(std::string_view dtype) {
+  static const std::map<std::string_view, std::size_t> sizes = {
+      {"BOOL", 1}, {"U8", 1},   {"I8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"I16", 2}, {"U16", 2}, {"F16", 2},
+      {"BF16", 2}, {"I32", 4}, {"U32", 4}, {"F32", 4},     {"I64", 8},     {"U64", 8}, {"F64", 8}};
+  const auto found = sizes.find(dtype);
+  return found == sizes.end() ? std::nullopt : std::optional(found->second);
+}
+
+[[noreturn]] void fail(const fs::path& path, const std::string& what) {
+  throw Error(ErrorCode::failed, fmt::format("cannot read {}: {}", path.string(), what),
+              "the file is damaged or not in the safetensors format; copy or save it again");
+}
+
+// nlohmann keeps the last of two equal keys without a word; a header with two is ambiguous, so it is refused.
+Json parse_header(const fs::path& path, const char* begin, std::size_t size) {
+  std::vector<std::set<std::string>> open_objects;
+  const auto refuse_duplicates = [&](int, Json::parse_event_t event, Json& value) {
+    if (event == Json::parse_event_t::object_start) open_objects.emplace_back();
+    if (event == Json::parse_event_t::object_end) open_objects.pop_back();
+    if (event == Json::parse_event_t::key && !open_objects.back().insert(value.get<std::string>()).second) {
+      fail(path, fmt::format("the header names '{}' twice", value.get<std::string>()));
+    }
+    return true;
+  };
+  Json header;
+  try {
+    header = Json::parse(begin, begin + size, refuse_duplicates);
+  } catch (const Json::exception& error) {
+    fail(path, fmt::format("the header is not valid JSON ({})", error.what()));
+  }
+  if (!header.is_object()) fail(path, "the header is not a JSON object");
+  return header;
+}
+
+struct Placed {
+  std::string name;
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+};
+
+// shape product × dtype size, or nullopt when that does not fit 63 bits.
+std::optional<std::uint64_t> bytes_of(std::span<const std::int64_t> shape, std::size_t element_bytes) {
+  std::int64_t bytes = static_cast<std::int64_t>(element_bytes);
+  for (const std::int64_t extent : shape) {
+    if (extent < 0 || __builtin_mul_overflow(bytes, extent, &bytes)) return std::nullopt;
+  }
+  return static_cast<std::uint64_t>(bytes);
+}
+
+std::vector<std::int64_t> parse_shape(const fs::path& path, const std::string& name, const Json& value) {
+  std::vector<std::int64_t> shape;
+  if (!value.is_array()) fail(path, fmt::format("tensor '{}' has no shape", name));
+  for (const Json& extent : value) {
+    if (!extent.is_number_unsigned() ||
+        extent.get<std::uint64_t>() > std::uint64_t(std::numeric_limits<std::int64_t>::max())) {
+      fail(path, fmt::format("tensor '{}' has the shape {}", name, value.dump()));
+    }
+    shape.push_back(extent.get<std::int64_t>());
+  }
+  return shape;
+}
+
+Placed parse_offsets(const fs::path& path, const std::string& name, const Json& value, std::uint64_t data_bytes) {
+  if (!value.is_array() || value.size() != 2 || !value[0].is_number_unsigned() || !value[1].is_number_unsigned()) {
+    fail(path, fmt::format("tensor '{}' has no valid data_offsets", name));
+  }
+  Placed placed{name, value[0].get<std::uint64_t>(), value[1].get<std::uint64_t>()};
+  if (placed.begin > placed.end || placed.end > data_bytes) {
+    fail(path, fmt::format("tensor '{}' lies at bytes {} to {}, outside the {} bytes of data (truncated?)", name,
+                           placed.begin, placed.end, data_bytes));
+  }
+  return placed;
+}
+
+void check_layout(const fs::path& path, std::vector<Placed> placed, std::uint64_t data_bytes) {
+  std::ranges::sort(placed, {}, [](const Placed& p) { return std::pair(p.begin, p.end); });
+  std::uint64_t position = 0;
+  for (const Placed& tensor : placed) {
+    if (tensor.begin < position) fail(path, fmt::format("tensor '{}' overlaps the one before it", tensor.name));
+    if (tensor.begin > position) fail(path, fmt::format("there is a gap before tensor '{}'", tensor.name));
+    position = tensor.end;
+  }
+  if (position != data_bytes) {
+    fail(path, fmt::format("{} bytes after the last tensor belong to nothing", data_bytes - position));
+  }
+}
+
+const Json& member(const Json& object, const char* key) {
+  static const Json missing;
+  const auto found = object.find(key);
+  return found == object.end() ? missing : *found;
+}
+
+}  // namespace
+
+struct SafetensorsFile::Mapping {
+  fs::path path;
+  std::byte* base = nullptr;
+  std::size_t size = 0;
+  std::map<std::string, TensorView> tensors;
+  std::map<std::string, std::string> metadata;
+
+  explicit Mapping(const fs::path& file) : path(file) {
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) fail_open(errno);
+    struct stat info {};
+    const bool known = ::fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode);
+    size = known ? static_cast<std::size_t>(info.st_size) : 0;
+    void* mapped = size > 0 ? ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0) : nullptr;
+    const int error = errno;
+    ::close(descriptor);
+    if (!known) fail(path, "it is not a regular file");
+    if (size == 0) fail(path, "it is empty");
+    if (mapped == MAP_FAILED) fail_open(error);
+    base = static_cast<std::byte*>(mapped);
+  }
+  ~Mapping() {
+    if (base != nullptr) ::munmap(base, size);
+  }
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+
+  [[noreturn]] void fail_open(int error) const {
+    throw Error(ErrorCode::failed, fmt::format("cannot read {}: {}", path.string(), std::strerror(error)),
+                "check the path and its permissions");
+  }
+
+  std::uint64_t header_bytes() const {
+    if (size < kLengthBytes) fail(path, fmt::format("it is truncated to {} bytes", size));
+    std::uint64_t length = 0;
+    for (std::size_t i = 0; i < kLengthBytes; ++i) length |= std::to_integer<std::uint64_t>(base[i]) << (8 * i);
+    if (length > kMaxHeaderBytes) {
+      fail(path, fmt::format("its header claims {} bytes, more than the format allows", length));
+    }
+    if (length > size - kLengthBytes) {
+      fail(path, fmt::format("its header claims {} bytes, but the file has {} (truncated?)", length, size));
+    }
+    return length;
+  }
+
+  void parse() {
+    const std::uint64_t header_size = header_bytes();
+    const Json header = parse_header(path, reinterpret_cast<const char*>(base) + kLengthBytes, header_size);
+    const std::span<const std::byte> data(base + kLengthBytes + header_size, size - kLengthBytes - header_size);
+    std::vector<Placed> placed;
+    for (const auto& [name, value] : header.items()) {
+      if (name == kMetadataKey) {
+        parse_metadata(value);
+      } else {
+        placed.push_back(parse_tensor(name, value, data));
+      }
+    }
+    check_layout(path, std::move(placed), data.size());
+  }
+
+  void parse_metadata(const Json& value) {
+    if (!value.is_object()) fail(path, "its __metadata__ is not an object");
+    for (const auto& [key, text] : value.items()) {
+      if (!text.is_string()) fail(path, fmt::format("its __metadata__ '{}' is not a string", key));
+      metadata.emplace(key, text.get<std::string>());
+    }
+  }
+
+  Placed parse_tensor(const std::string& name, const Json& value, std::span<const std::byte> data) {
+    if (!value.is_object()) fail(path, fmt::format("tensor '{}' is not described by an object", name));
+    const Json& dtype = member(value, "dtype");
+    const auto element_bytes = dtype.is_string() ? dtype_bytes(dtype.get<std::string>()) : std::nullopt;
+    if (!element_bytes) fail(path, fmt::format("tensor '{}' has the unknown dtype {}", name, dtype.dump()));
+    TensorView view{dtype.get<std::string>(), parse_shape(path, name, member(value, "shape")), {}};
+    const Placed placed = parse_offsets(path, name, member(value, "data_offsets"), data.size());
+    const auto bytes = bytes_of(view.shape, *element_bytes);
+    if (bytes != placed.end - placed.begin) {
+      fail(path, fmt::format("tensor '{}' has {} bytes of data, which does not fit {} {}", name,
+                             placed.end - placed.begin, view.dtype, value["shape"].dump()));
+    }
+    view.data = data.subspan(placed.begin, placed.end - placed.begin);
+    tensors.emplace(name, std::move(view));
+    return placed;
+  }
+};
+
+SafetensorsFile::SafetensorsFile(const fs::path& path) : mapping_(std::make_unique<Mapping>(path)) {
+  mapping_->parse();
+}
+SafetensorsFile::~SafetensorsFile() = default;
+SafetensorsFile::SafetensorsFile(SafetensorsFile&&) noexcept = default;
+
+const std::map<std::string, TensorView>& SafetensorsFile::tensors() const { return mapping_->tensors; }
+const std::map<std::string, std::string>& SafetensorsFile::metadata() const { return mapping_->metadata; }
+const fs::path& SafetensorsFile::path() const { return mapping_->path; }
+
+namespace {
+
+[[noreturn]] void refuse_write(const fs::path& path, const std::string& what) {
+  throw Error(ErrorCode::failed, fmt::format("cannot write {}: {}", path.string(), what),
+              "this is a mistake in the program that saves, not in the file");
+}
+
+using Entry = std::pair<const std::string, TensorView>;
+
+// Widest elements first, as the reference implementation does: every tensor is then aligned to its element, which
+// PyTorch's reader needs. Equal widths keep the order of the map.
+std::vector<const Entry*> layout(const fs::path& path, const std::map<std::string, TensorView>& tensors) {
+  std::vector<const Entry*> entries;
+  for (const Entry& entry : tensors) {
+    const auto& [name, view] = entry;
+    const auto element_bytes = dtype_bytes(view.dtype);
+    if (name == kMetadataKey) refuse_write(path, "a tensor cannot be called __metadata__");
+    if (!element_bytes) refuse_write(path, fmt::format("tensor '{}' has the unknown dtype {}", name, view.dtype));
+    if (bytes_of(view.shape, *element_bytes) != view.data.size()) {
+      refuse_write(path, fmt::format("tensor '{}' has {} bytes, which does not fit its shape", name, view.data.size()));
+    }
+    entries.push_back(&entry);
+  }
+  std::ranges::stable_sort(entries, std::greater<>{},
+                           [](const Entry* entry) { return *dtype_bytes(entry->second.dtype); });
+  return entries;
+}
+
+std::string header_of(const fs::path& path, std::span<const Entry* const> entries,
+                      const std::map<std::string, std::string>& metadata) {
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata.empty()) header[kMetadataKey] = metadata;
+  std::uint64_t position = 0;
+  for (const Entry* entry : entries) {
+    const auto& [name, view] = *entry;
+    header[name] = {{"dtype", view.dtype},
+                    {"shape", view.shape},
+                    {"data_offsets", std::vector<std::uint64_t>{position, position + view.data.size()}}};
+    position += view.data.size();
+  }
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (const Json::exception& error) {
+    refuse_write(path, fmt::format("a name or value is not UTF-8 ({})", error.what()));
+  }
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // the data starts 8-byte aligned
+  if (text.size() > kMaxHeaderBytes) refuse_write(path, "the header is larger than the format allows");
+  return text;
+}
+
+}  // namespace
+
+void write_safetensors(const fs::path& path, const std::map<std::string, TensorView>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  const std::vector<const Entry*> entries = layout(path, tensors);
+  const std::string header = header_of(path, entries, metadata);
+  write_file_atomically(path, [&](std::ostream& out) {
+    for (std::size_t i = 0; i < kLengthBytes; ++i) {
+      out.put(static_cast<char>((static_cast<std::uint64_t>(header.size()) >> (8 * i)) & 0xff));
+    }
+    out << header;
+    for (const Entry* entry : entries) {
+      const auto& data = entry->second.data;
+      out.write(reinterpret_cast<const char*>(data.data()), static_cast<std::streamsize>(data.size()));
+    }
+  });
+}
+
+}  // namespace wring
