@@ -65,8 +65,10 @@ list(TRANSFORM libtorch_names REPLACE "(.+)" "${LIBTORCH_ROOT}/lib/lib\\1.so" OU
 # Nothing in our code names a symbol of libtorch_cuda directly, so without --no-as-needed the linker
 # would drop it and every CUDA kernel would be missing at run time. The CUDA libraries that it needs
 # in turn are found through its own run path, not at link time.
+# The C++ library comes first: the CUDA wheel's libtorch.so exports some of its symbols from the compiler
+# it was built with, and calling that copy of std::filesystem::remove_all crashes.
 target_link_libraries(LibTorch::LibTorch INTERFACE
-  -Wl,--push-state,--no-as-needed ${libtorch_files} -Wl,--pop-state)
+  -Wl,--push-state,--no-as-needed stdc++ ${libtorch_files} -Wl,--pop-state)
 target_link_options(LibTorch::LibTorch INTERFACE -Wl,--allow-shlib-undefined)
 message(STATUS "LibTorch ${LIBTORCH_VERSION} at ${LIBTORCH_ROOT} (CUDA: ${LIBTORCH_HAS_CUDA})")
 
