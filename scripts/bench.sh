@@ -5,9 +5,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . build/setup.env
 
 shopt -s nullglob
-for program in build/release/bench/*_bench build/release/bench/*_benchmarks; do
+for program in build/release/bench/*_bench; do
   echo "== ${program##*/}"
   "$program"
 done
 echo "== training beside PyTorch"
-"$PYTHON" bench/vs_pytorch.py --wring build/release/bin/wring
+"$PYTHON" bench/vs_pytorch.py --wring-train build/release/bin/wring-train

@@ -31,4 +31,4 @@ if [ -n "${WRING_BUILD_DIR:-}" ]; then
 else
   ctest --test-dir "$build" -L gpu --output-on-failure --no-tests=error
 fi
-"$python" bench/vs_pytorch.py --device cuda --wring "$build/bin/wring"
+"$python" bench/vs_pytorch.py --device cuda --wring-train "$build/bin/wring-train" --check
