@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <map>
+#include <sstream>
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include "wring/base/error.h"
@@ -58,9 +60,42 @@ void require_text(std::string_view text, const fs::path& path) {
   }
 }
 
-std::vector<YAML::Node> load(std::string_view text, const fs::path& path) {
+// Notes where documents begin and looks at nothing else.
+class DocumentStarts : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override { line = std::max(0, mark.line) + 1; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+  }
+  void OnMapEnd() override {}
+
+  int line = 1;  // of the last document's beginning
+};
+
+// YAML::LoadAll never ends on some malformed texts: it takes a token that no document can begin with for an
+// empty document, again and again. So the documents are counted first, up to two.
+void require_one_document(const std::string& text, const fs::path& path) {
+  std::istringstream in(text);
+  YAML::Parser parser(in);
+  DocumentStarts starts;
+  if (!parser.HandleNextDocument(starts) || !parser.HandleNextDocument(starts)) return;
+  refuse(
+      place(path, starts.line),
+      {"this does not belong to the lines above: a second YAML document, or a stray character",
+       "此处不属于上面的内容：第二个 YAML 文档，或多余的字符"},
+      {"keep one document in the file, without '---' in between", "一个文件只保留一个文档，中间不要有“---”"});
+}
+
+YAML::Node load(const std::string& text, const fs::path& path) {
   try {
-    return YAML::LoadAll(std::string(text));
+    require_one_document(text, path);
+    return YAML::Load(text);
   } catch (const YAML::Exception& error) {
     const int line = std::max(0, error.mark.line) + 1;
     refuse(place(path, line), {"not valid YAML: " + error.msg, "不是有效的 YAML：" + error.msg},
@@ -111,23 +146,17 @@ std::string place(const fs::path& path, int line) {
 
 std::vector<DocumentEntry> parse_document(std::string_view text, const fs::path& path) {
   require_text(text, path);
-  const std::vector<YAML::Node> documents = load(text, path);
-  if (documents.size() > 1) {
-    refuse(place(path, std::max(0, documents[1].Mark().line) + 1),
-           {"a second YAML document begins here", "这里开始了第二个 YAML 文档"},
-           {"keep one document in the file: remove the '---' before this line",
-            "一个文件只保留一个文档：删除此行之前的“---”"});
-  }
-  if (documents.empty() || documents[0].IsNull()) return {};
-  if (!documents[0].IsMap()) {
-    refuse(place(path, documents[0].Mark().line + 1),
+  const YAML::Node document = load(std::string(text), path);
+  if (document.IsNull()) return {};
+  if (!document.IsMap()) {
+    refuse(place(path, document.Mark().line + 1),
            {"the file is not a list of 'key: value' lines", "文件不是由“键: 值”行组成的"},
            {"write one 'key: value' a line, for example batch_size: 16",
             "每行写一个“键: 值”，例如 batch_size: 16"});
   }
   std::vector<DocumentEntry> entries;
   std::map<std::string, int> seen;
-  for (const auto& pair : documents[0]) {
+  for (const auto& pair : document) {
     const int line = pair.first.Mark().line + 1;
     if (!pair.first.IsScalar()) {
       refuse(place(path, line), {"a key must be a plain word", "键必须是普通单词"},

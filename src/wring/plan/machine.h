@@ -10,8 +10,9 @@ struct Inventory;  // wring/gpu/inventory.h
 
 // A graphics card as far as a plan depends on it.
 struct Card {
-  std::string name;         // "NVIDIA GeForce RTX 4090"; "24 GiB card" when only the memory is known
-  double memory_gib = 0.0;  // as the driver reports it: a little less than the number on the box
+  std::string name;                  // "NVIDIA GeForce RTX 4090"; "24 GiB card" when only the memory is known
+  double memory_gib = 0.0;           // as the driver reports it: a little less than the number on the box
+  std::optional<int> compute_major;  // 8 or more: bf16; absent when only the memory is known
 };
 
 // What a configuration is planned for. Without a card the plan is made in basic mode.
@@ -34,7 +35,11 @@ Card card_of_memory(double gib);
 // The machine behind an inventory; a card whose memory could not be read is left out.
 Machine machine_of(const Inventory& inventory, int cpu_cores);
 
-// Asks this computer (NVML, nvidia-smi, the scheduler's CPU mask). Never throws for a missing GPU.
+// The CPU cores behind an affinity mask of `mask_cores` under a control group's cpu.max ("max 100000",
+// "150000 100000"; anything else: no limit). At least 1.
+int usable_cores(int mask_cores, std::string_view cpu_max);
+
+// Asks this computer (NVML, nvidia-smi, the CPU mask and quota). Never throws for a missing GPU.
 Machine detect_machine();
 
 }  // namespace wring
