@@ -3,9 +3,9 @@
 
 namespace wring {
 
-// Stateless random numbers: a value depends on (seed, stream, counter) alone, so any worker, process or device
-// draws the same numbers for the same sample, and resuming needs no state. The mixing function is the finaliser
-// of SplitMix64 (Steele, Lea, Flood 2014), applied once per word of input.
+// Stateless random numbers: a value depends on (seed, stream, counter) alone, so any worker, process or
+// device draws the same numbers for the same sample, and resuming needs no state. The mixing function is the
+// finaliser of SplitMix64 (Steele, Lea, Flood 2014), applied once per word of input.
 constexpr std::uint64_t mix64(std::uint64_t x) {
   x += 0x9e3779b97f4a7c15ULL;
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;

@@ -10,13 +10,14 @@
 
 namespace wring {
 
-// The safetensors format (huggingface/safetensors, README "Format"): a little-endian u64 header length, a JSON
-// header, raw data. Reading maps the file into memory.
+// The safetensors format (huggingface/safetensors, README "Format"): a little-endian u64 header length, a
+// JSON header, raw data. Reading maps the file into memory.
 
+// Any dtype of the format whose elements are whole bytes is accepted.
 struct TensorView {
-  std::string dtype;                 // "F32", "BF16", "F16", "F64", "I64", "I32", "U8", "BOOL"
+  std::string dtype;  // "F32", "BF16", "F16", "F64", "I64", "I32", "U8", "BOOL"
   std::vector<std::int64_t> shape;
-  std::span<const std::byte> data;   // row-major, little-endian
+  std::span<const std::byte> data;  // row-major, little-endian
 };
 
 class SafetensorsFile {
@@ -27,7 +28,7 @@ class SafetensorsFile {
   ~SafetensorsFile();
   SafetensorsFile(SafetensorsFile&&) noexcept;
 
-  // Views live as long as this object.
+  // Views live as long as this object. Files of other writers need not align them.
   const std::map<std::string, TensorView>& tensors() const;
   const std::map<std::string, std::string>& metadata() const;
   const std::filesystem::path& path() const;
@@ -37,7 +38,9 @@ class SafetensorsFile {
   std::unique_ptr<Mapping> mapping_;
 };
 
-// Whole or not at all. Tensors are laid out in the order of the map.
+// Whole or not at all. Wider elements come first, so that every tensor is aligned to its element; otherwise
+// the order of the map. Throws Error{failed}: the file cannot be written, a name is not UTF-8, a view's bytes
+// do not fit its dtype and shape.
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, TensorView>& tensors,
                        const std::map<std::string, std::string>& metadata);
 

@@ -1,14 +1,14 @@
 #include "wring_train/data/loader.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <cstring>
 #include <fstream>
 #include <mutex>
 #include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "wring/base/error.h"
 #include "wring_train/data/bicubic.h"
@@ -99,11 +99,13 @@ class LoaderTest : public testing::Test {
   }
 
   // HR and LR of sample i of a batch, as the documentation says they are cut, the slow way.
-  void expect_sample(const Batch& batch, int i, const Image& hr, const Image& lr, const LoaderOptions& options) const {
+  void expect_sample(const Batch& batch, int i, const Image& hr, const Image& lr,
+                     const LoaderOptions& options) const {
     const int lr_patch = kPatch / kScale;
     const SampleCrop crop = draw_crop(options.seed, batch.step * batch.size + i, lr.width - lr_patch + 1,
                                       lr.height - lr_patch + 1, options.hflip, options.rotate);
-    const auto expect_patch = [&](const Image& image, int left, int top, int patch, const std::uint8_t* pixels) {
+    const auto expect_patch = [&](const Image& image, int left, int top, int patch,
+                                  const std::uint8_t* pixels) {
       for (int y = 0; y < patch; ++y) {
         for (int x = 0; x < patch; ++x) {
           int from_x = crop.transpose ? y : x;
@@ -116,7 +118,8 @@ class LoaderTest : public testing::Test {
         }
       }
     };
-    expect_patch(hr, crop.x * kScale, crop.y * kScale, kPatch, batch.hr.get() + std::size_t(i) * kPatch * kPatch * 3);
+    expect_patch(hr, crop.x * kScale, crop.y * kScale, kPatch,
+                 batch.hr.get() + std::size_t(i) * kPatch * kPatch * 3);
     expect_patch(lr, crop.x, crop.y, lr_patch, batch.lr.get() + std::size_t(i) * lr_patch * lr_patch * 3);
   }
 
@@ -189,7 +192,8 @@ TEST_F(LoaderTest, GivenLrFilesAreUsedInsteadOfBicubic) {
 
 TEST_F(LoaderTest, APatchLargerThanATileIsTurnedRightly) {
   Image image(52, 50, 3);
-  for (std::size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<std::uint8_t>(random_bits(1, 2, i));
+  for (std::size_t i = 0; i < image.pixels.size(); ++i)
+    image.pixels[i] = static_cast<std::uint8_t>(random_bits(1, 2, i));
   write_png(folder_ / "large.png", image);
   LoaderOptions with = options();
   with.scale = 1;
@@ -205,7 +209,8 @@ TEST_F(LoaderTest, APatchLargerThanATileIsTurnedRightly) {
         const int down = crop.transpose ? x : y;
         const std::uint8_t* expected = image.row(crop.y + (crop.vflip ? 36 - down : down)) +
                                        3 * (crop.x + (crop.hflip ? 36 - across : across));
-        ASSERT_EQ(std::memcmp(batch.hr.get() + 3 * (37 * y + x), expected, 3), 0) << step << ": " << x << ", " << y;
+        ASSERT_EQ(std::memcmp(batch.hr.get() + 3 * (37 * y + x), expected, 3), 0)
+            << step << ": " << x << ", " << y;
       }
     }
     EXPECT_EQ(lr_of(batch), hr_of(batch));
@@ -333,6 +338,29 @@ TEST_F(LoaderTest, AnImageThatChangedSinceTheScanIsSkipped) {
                            HasSubstr("lr5.png is 5×5")));
 }
 
+TEST_F(LoaderTest, CachedImagesAreReadOnceAndOthersAnew) {
+  for (const bool cached : {true, false}) {
+    std::atomic<int> notices = 0;
+    LoaderOptions with = options();
+    with.cache_decoded = cached;
+    with.on_skip = [&](const SkippedImage&) { ++notices; };
+    Loader reference(images_, with);
+    const std::vector<Bytes> expected = take(reference, 6);
+    Loader loader(images_, with);
+    std::vector<Bytes> batches = take(loader, 2);  // an epoch: every image was read
+    for (const ImagePair& pair : images_.pairs) fs::rename(pair.hr, pair.hr.string() + ".away");
+    if (cached) {
+      for (const Bytes& part : take(loader, 4)) batches.push_back(part);
+      EXPECT_EQ(batches, expected);
+      EXPECT_EQ(notices, 0);
+    } else {
+      EXPECT_THROW(loader.next(), Error);
+      EXPECT_EQ(notices, kImages);
+    }
+    for (const ImagePair& pair : images_.pairs) fs::rename(pair.hr.string() + ".away", pair.hr);
+  }
+}
+
 TEST_F(LoaderTest, WhenNothingIsLeftNextSaysSo) {
   for (int i = 0; i < kImages; ++i) damage(i);
   for (const int workers : {0, 2}) {
@@ -357,7 +385,9 @@ TEST_F(LoaderTest, WhenNothingIsLeftNextSaysSo) {
 TEST_F(LoaderTest, WhatAWorkerThrowsComesOutOfNext) {
   LoaderOptions with = options();
   with.num_workers = 2;
-  with.allocate = [](std::size_t) -> std::shared_ptr<std::uint8_t> { throw std::runtime_error("no pinned memory"); };
+  with.allocate = [](std::size_t) -> std::shared_ptr<std::uint8_t> {
+    throw std::runtime_error("no pinned memory");
+  };
   Loader loader(images_, with);
   EXPECT_THROW(loader.next(), std::runtime_error);
 }

@@ -1,11 +1,11 @@
 #include "wring_train/data/random.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <set>
 #include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "wring_train/data/sampling.h"
 
@@ -20,7 +20,8 @@ std::vector<std::uint64_t> order_of(std::uint64_t seed, std::uint64_t epoch, std
 
 TEST(Random, MixingIsSplitMix64AsPublished) {
   EXPECT_EQ(mix64(0), 0xe220a8397b1dcdafULL);
-  EXPECT_EQ(mix64(1234567), 6457827717110365317ULL);  // the first output for this seed in the generator's tests
+  EXPECT_EQ(mix64(1234567),
+            6457827717110365317ULL);  // the first output for this seed in the generator's tests
 }
 
 // A sampler on another device must draw these very numbers.
@@ -68,7 +69,8 @@ TEST_P(Permutation, HoldsEveryIndexOnce) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, Permutation,
-                         testing::Values(1, 2, 3, 4, 5, 7, 15, 16, 17, 63, 64, 65, 100, 255, 257, 291, 800, 4096, 29100));
+                         testing::Values(1, 2, 3, 4, 5, 7, 15, 16, 17, 63, 64, 65, 100, 255, 257, 291, 800,
+                                         4096, 29100));
 
 TEST(Random, EveryEpochAndEverySeedHasItsOwnOrder) {
   std::set<std::vector<std::uint64_t>> orders;
@@ -84,8 +86,8 @@ TEST(Random, NumbersStayBelowTheBoundAtBothEnds) {
   }
 }
 
-// The counts of 7 values in 70 000 draws: chi-square with 6 degrees of freedom stays below 22.5 in 999 of 1000
-// fair generators, and the draws here are fixed.
+// The counts of 7 values in 70 000 draws: chi-square with 6 degrees of freedom stays below 22.5 in 999 of
+// 1000 fair generators, and the draws here are fixed.
 TEST(Random, NumbersBelowABoundAreEvenlySpread) {
   constexpr std::uint32_t kBound = 7;
   constexpr int kDraws = 70000;

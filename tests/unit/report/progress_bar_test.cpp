@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <memory>
+#include <stdexcept>
 #include <thread>
 
 #include <fcntl.h>
@@ -143,13 +144,19 @@ class ProgressTerminal : public testing::Test {
     options.color = false;
     return options;
   }
-  // What was drawn since the last call.
+  // What was drawn since the last call. The system passes the bytes on in its own time, so a mark of our own
+  // is awaited.
   std::string drawn() {
+    const std::string mark = "<end>";
+    std::fputs(mark.c_str(), stream_);
     std::fflush(stream_);
-    int available = 0;
-    ::ioctl(master_, FIONREAD, &available);
-    std::string text(available, '\0');
-    if (available > 0) text.resize(::read(master_, text.data(), text.size()));
+    std::string text;
+    while (!text.ends_with(mark)) {
+      char c = 0;
+      if (::read(master_, &c, 1) != 1) throw std::runtime_error("the pseudo terminal is closed");
+      text.push_back(c);
+    }
+    text.resize(text.size() - mark.size());
     return text;
   }
 

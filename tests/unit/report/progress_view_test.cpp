@@ -36,9 +36,9 @@ TEST(ProgressView, ShowsPercentCountsTimesAndFields) {
 
 TEST(ProgressView, NarrowTerminalsDropTheLastFieldsFirstThenTheBar) {
   EXPECT_EQ(render_progress_bar(halfway(), kAscii, 80, 112),
-            "train  45% |####------| 450/1000 [0:12<0:18]  512 samples/s  loss 0.0123");
+            "train  45% |#######----------| 450/1000 [0:12<0:18]  512 samples/s  loss 0.0123");
   EXPECT_EQ(render_progress_bar(halfway(), kAscii, 55, 112),
-            "train  45% |####-------------| 450/1000 [0:12<0:18]");
+            "train  45% |#########-----------| 450/1000 [0:12<0:18]");
   EXPECT_EQ(render_progress_bar(halfway(), kAscii, 40, 112), "train  45% 450/1000 [0:12<0:18]");
   EXPECT_EQ(render_progress_bar(halfway(), kAscii, 30, 112), "train  45% [0:12<0:18]");
   EXPECT_EQ(render_progress_bar(halfway(), kAscii, 15, 112), "train  45%");
