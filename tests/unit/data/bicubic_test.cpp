@@ -1,6 +1,9 @@
 #include "wring_train/data/bicubic.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,7 +15,6 @@
 namespace wring {
 namespace {
 namespace fs = std::filesystem;
-using testing::Each;
 using testing::ElementsAre;
 
 // imresize as its documentation describes it, in doubles and one dimension at a time: slow, and the
@@ -94,8 +96,12 @@ TEST_P(EveryScale, ExtremePixelsOvershootAndAreClamped) {
 TEST_P(EveryScale, AConstantImageStaysConstant) {
   for (const int value : {0, 1, 127, 128, 255}) {
     const Image image = filled(29, 31, 3, static_cast<std::uint8_t>(value));
-    EXPECT_THAT(bicubic_shrink(image, GetParam()).pixels, Each(value));
-    EXPECT_THAT(bicubic_enlarge(image, GetParam()).pixels, Each(value));
+    const auto others = [value](const Image& resized) {
+      return std::count_if(resized.pixels.begin(), resized.pixels.end(),
+                           [value](int p) { return p != value; });
+    };
+    EXPECT_EQ(others(bicubic_shrink(image, GetParam())), 0);
+    EXPECT_EQ(others(bicubic_enlarge(image, GetParam())), 0);
   }
 }
 
@@ -141,9 +147,7 @@ TEST(Bicubic, HalvesRoundUp) {
   EXPECT_THAT(bicubic_shrink(image, 2).pixels, ElementsAre(11));
 }
 
-TEST(Bicubic, EachDimensionIsRoundedRowsFirst) {
-  // The rounding between the passes makes the order visible: shrinking the transposed image differs in
-  // places.
+TEST(Bicubic, RoundingBetweenTheDimensionsMakesTheirOrderVisible) {
   const Image image = noise(64, 64, 1, 12);
   EXPECT_NE(transposed(bicubic_shrink(transposed(image), 2)).pixels, bicubic_shrink(image, 2).pixels);
 }
