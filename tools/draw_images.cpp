@@ -1,6 +1,7 @@
 // Writes synthetic photographs: draw_images --count 100 --size 480x320 --seed 1 FOLDER
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <exception>

@@ -12,7 +12,7 @@
 namespace wring {
 namespace {
 
-constexpr int kGap = 8;
+constexpr int kGap = 12;
 constexpr int kTextScale = 2;
 constexpr int kTextHeight = 7 * kTextScale;
 

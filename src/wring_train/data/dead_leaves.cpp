@@ -16,7 +16,8 @@ namespace {
 // <random> differ between libraries, and the image would with them.
 
 constexpr int kMaxSide = 16384;
-// Smaller leaves would hide the large ones under confetti; detail below this comes from textures and crescents.
+// Smaller leaves would hide the large ones under confetti; detail below this comes from textures and
+// crescents.
 constexpr float kSmallestRadius = 5;
 constexpr float kOpaque = 1.0f / 512;  // less of what lies behind cannot change a byte by one
 constexpr std::uint64_t kColourStream = ~std::uint64_t{0};

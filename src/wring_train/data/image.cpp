@@ -1,7 +1,6 @@
 #include "wring_train/data/image.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>

@@ -1,5 +1,6 @@
 #include "wring_train/data/quality.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>

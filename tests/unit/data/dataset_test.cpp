@@ -1,0 +1,170 @@
+#include "wring_train/data/dataset.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "photographs.h"
+#include "temporary_folder.h"
+#include "test_images.h"
+#include "wring/base/error.h"
+#include "wring/base/files.h"
+
+namespace wring {
+namespace {
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class ScanImages : public WithFolder {
+ protected:
+  fs::path put(const std::string& name, int width = 32, int height = 24) const {
+    const fs::path path = folder_ / name;
+    make_folder(path.parent_path());
+    write_png(path, Image(width, height, 1));
+    return path;
+  }
+  void put_text(const std::string& name) const {
+    make_folder((folder_ / name).parent_path());
+    write_file_atomically(folder_ / name, "not an image");
+  }
+  std::vector<std::string> found(const ImageSet& set) const {
+    std::vector<std::string> names;
+    for (const ImagePair& pair : set.pairs)
+      names.push_back(pair.hr.lexically_relative(folder_).generic_string());
+    return names;
+  }
+  Error error_of(const std::string& hr, std::optional<std::string> lr = std::nullopt, int scale = 4,
+                 int min_size = 1) const {
+    try {
+      scan_images(folder_ / hr, lr ? std::optional(folder_ / *lr) : std::nullopt, scale, min_size);
+    } catch (const Error& error) {
+      return error;
+    }
+    return Error(ErrorCode::failed, "no error");
+  }
+};
+
+TEST_F(ScanImages, FindsImagesOfAllSubfoldersInOrder) {
+  put("b.png");
+  put("a/z.PNG");
+  put("a/deeper/c.jpeg");
+  const ImageSet set = scan_images(folder_, std::nullopt, 4, 1);
+  EXPECT_THAT(found(set), ElementsAre("a/deeper/c.jpeg", "a/z.PNG", "b.png"));
+  ASSERT_EQ(set.sizes.size(), 3u);
+  EXPECT_EQ(set.sizes[2].width, 32);
+  EXPECT_EQ(set.sizes[2].height, 24);
+  EXPECT_FALSE(set.pairs[0].lr.has_value());
+}
+
+TEST_F(ScanImages, PassesOverHiddenAndOtherFiles) {
+  put("a.png");
+  put(".hidden.png");
+  put(".cache/b.png");
+  put_text("notes.txt");
+  put_text("a.png.tmp");
+  const ImageSet set = scan_images(folder_, std::nullopt, 4, 1);
+  EXPECT_THAT(found(set), ElementsAre("a.png"));
+  EXPECT_TRUE(set.skipped.empty());
+}
+
+TEST_F(ScanImages, LeavesOutCorruptAndSmallImagesWithTheReason) {
+  put("good.png", 96, 96);
+  put("small.png", 96, 95);
+  put_text("text.png");
+  const ImageSet set = scan_images(folder_, std::nullopt, 4, 96);
+  EXPECT_THAT(found(set), ElementsAre("good.png"));
+  ASSERT_EQ(set.skipped.size(), 2u);
+  EXPECT_THAT(set.skipped[0].reason, AllOf(HasSubstr("96 x 95"), HasSubstr("96 pixels")));
+  EXPECT_THAT(set.skipped[1].reason, HasSubstr("neither JPEG"));
+}
+
+TEST_F(ScanImages, ALinkToAParentFolderDoesNotLeadRoundForEver) {
+  put("set/a.png");
+  fs::create_directory_symlink(folder_ / "set", folder_ / "set" / "again");
+  EXPECT_THAT(found(scan_images(folder_ / "set", std::nullopt, 4, 1)), ElementsAre("set/a.png"));
+}
+
+TEST_F(ScanImages, ALinkedFolderIsFollowed) {
+  put("elsewhere/a.png");
+  fs::create_directories(folder_ / "set");
+  fs::create_directory_symlink(folder_ / "elsewhere", folder_ / "set" / "linked");
+  EXPECT_THAT(found(scan_images(folder_ / "set", std::nullopt, 4, 1)), ElementsAre("set/linked/a.png"));
+}
+
+TEST_F(ScanImages, PairsByStemAcrossExtensionsAndSubfolders) {
+  put("HR/sub/a.png", 32, 24);
+  put("HR/b.png", 33, 27);  // cut to 32 × 24
+  put("LR/sub/a.JPG", 8, 6);
+  put("LR/bx4.png", 8, 6);
+  const ImageSet set = scan_images(folder_ / "HR", folder_ / "LR", 4, 1);
+  ASSERT_EQ(set.pairs.size(), 2u);
+  EXPECT_EQ(set.pairs[0].lr, folder_ / "LR/bx4.png");
+  EXPECT_EQ(set.pairs[1].lr, folder_ / "LR/sub/a.JPG");
+}
+
+TEST_F(ScanImages, TheSubfolderOfTheScaleIsUsedWhereThereIsOne) {
+  put("HR/a.png", 32, 24);
+  put("LR/X2/ax2.png", 16, 12);
+  put("LR/X4/ax4.png", 8, 6);
+  EXPECT_EQ(scan_images(folder_ / "HR", folder_ / "LR", 2, 1).pairs[0].lr, folder_ / "LR/X2/ax2.png");
+  EXPECT_EQ(scan_images(folder_ / "HR", folder_ / "LR", 4, 1).pairs[0].lr, folder_ / "LR/X4/ax4.png");
+}
+
+TEST_F(ScanImages, AnHrWithoutItsLrIsAnErrorThatSaysWhatIsMissing) {
+  put("HR/a.png");
+  put("HR/b.png");
+  put("LR/a.png", 8, 6);
+  const Error error = error_of("HR", "LR");
+  EXPECT_THAT(error.what(), AllOf(HasSubstr("b.png"), HasSubstr("LR")));
+  EXPECT_THAT(error.hint().en, HasSubstr("bx4.png"));
+}
+
+TEST_F(ScanImages, ASmallHrNeedsNoLr) {
+  put("HR/a.png", 32, 24);
+  put("HR/small.png", 8, 8);
+  put("LR/a.png", 8, 6);
+  const ImageSet set = scan_images(folder_ / "HR", folder_ / "LR", 4, 24);
+  EXPECT_EQ(set.pairs.size(), 1u);
+  EXPECT_EQ(set.skipped.size(), 1u);
+}
+
+TEST_F(ScanImages, AnLrOfAnotherScaleIsAnErrorWithBothSizes) {
+  put("HR/a.png", 32, 24);
+  put("LR/a.png", 16, 12);
+  EXPECT_THAT(error_of("HR", "LR").what(), AllOf(HasSubstr("16 x 12"), HasSubstr("must be 8 x 6")));
+}
+
+TEST_F(ScanImages, ACorruptLrLeavesThePairOut) {
+  put("HR/a.png", 32, 24);
+  put("HR/b.png", 32, 24);
+  put("LR/a.png", 8, 6);
+  put_text("LR/b.png");
+  const ImageSet set = scan_images(folder_ / "HR", folder_ / "LR", 4, 1);
+  EXPECT_THAT(found(set), ElementsAre("HR/a.png"));
+  ASSERT_EQ(set.skipped.size(), 1u);
+  EXPECT_THAT(set.skipped[0].reason, HasSubstr("LR/b.png"));
+}
+
+TEST_F(ScanImages, EmptyMissingAndUselessFoldersAreErrorsWithACure) {
+  fs::create_directories(folder_ / "empty");
+  EXPECT_THAT(error_of("missing").what(), HasSubstr("does not exist"));
+  EXPECT_THAT(error_of("empty").what(), HasSubstr("no image"));
+  EXPECT_THAT(error_of("empty").hint().en, HasSubstr(".png"));
+  put("small/a.png", 8, 8);
+  const Error error = error_of("small", std::nullopt, 4, 96);
+  EXPECT_THAT(error.what(), AllOf(HasSubstr("none of the 1 images"), HasSubstr("8 x 8")));
+  EXPECT_THAT(error.hint().en, HasSubstr("patch_size"));
+}
+
+TEST(ScanPhotographs, Set5AndItsLrVersionsArePaired) {
+  WRING_SKIP_WITHOUT_PHOTOGRAPHS("Set5");
+  for (const int scale : {2, 3, 4}) {
+    const ImageSet set = scan_images(photographs() / "Set5/HR", photographs() / "Set5/LR_bicubic", scale, 96);
+    EXPECT_EQ(set.pairs.size(), 5u);
+    EXPECT_TRUE(set.skipped.empty());
+  }
+}
+
+}  // namespace
+}  // namespace wring
