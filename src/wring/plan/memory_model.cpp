@@ -59,10 +59,10 @@ double training_memory_mib(const TrainConfig& config) {
     stored += c * resolution * resolution;
   }
   const double transient = 2.0 * c * scale * scale;
-  const double output_and_batch_bytes = 3.0 * scale * scale * 4.0 * 2.0 + 3.0 * 4.0;
+  const double loss_and_batch_bytes = 4.0 * (4.0 * 3.0 * scale * scale + 3.0);
 
   double mib = edsr_parameter_count(config) * parameter_bytes / kMib;
-  mib += lr_pixels * ((stored + transient) * element_bytes + output_and_batch_bytes) / kMib;
+  mib += lr_pixels * ((stored + transient) * element_bytes + loss_and_batch_bytes) / kMib;
   if (config.use_perceptual) mib += perceptual_mib(hr_pixels, element_bytes);
   return mib;
 }

@@ -8,7 +8,6 @@
 
 #include "wring/base/error.h"
 #include "wring/base/files.h"
-#include "wring/base/nearest.h"
 #include "wring/config/patcher.h"
 #include "wring/plan/draft.h"
 #include "wring/plan/rules/rules.h"
@@ -92,13 +91,6 @@ fs::path optimized_path(const fs::path& in) {
   if (stem.size() > kSuffix.size() && stem.ends_with(kSuffix)) stem.resize(stem.size() - kSuffix.size());
   return in.parent_path() /
          (stem + "_gpu_optimized" + (in.has_extension() ? in.extension().string() : ".yaml"));
-}
-
-Plan auto_optimize_config(const fs::path& in, const fs::path& out) {
-  const ConfigFile config = read_config(in, UnknownKeys::ignore);
-  Plan plan = make_plan(config, detect_machine());
-  write_plan(config, plan, out);
-  return plan;
 }
 
 }  // namespace wring

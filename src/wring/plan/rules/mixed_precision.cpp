@@ -5,16 +5,21 @@
 
 namespace {
 
-constexpr int kAmpere = 8;  // the first compute capability with bf16 matrix units
+// Compute capabilities: the first with 16-bit matrix units, and the first whose matrix units know bf16.
+constexpr int kVolta = 7;
+constexpr int kAmpere = 8;
 
 }  // namespace
 
 void wring::rules::mixed_precision(Draft& draft) {
-  draft.set(&TrainConfig::use_mixed_precision, true, Effect::speed,
-            draft.because({"16-bit arithmetic runs on the matrix units and halves the memory of activations",
-                           "16 位计算可使用矩阵单元，并使激活值占用的显存减半"}));
-  if (!draft.machine().card || !draft.machine().card->compute_major) return;
-  const int major = *draft.machine().card->compute_major;
+  const auto& card = draft.machine().card;
+  const int major = card ? card->compute_major.value_or(kAmpere) : kAmpere;
+  const Text gain =
+      major >= kVolta
+          ? Text("16-bit arithmetic runs on the matrix units and halves the memory of activations",
+                 "16 位计算可使用矩阵单元，并使激活值占用的显存减半")
+          : Text("16-bit activations take half the memory", "16 位激活值占用的显存减半");
+  draft.set(&TrainConfig::use_mixed_precision, true, Effect::speed, draft.because(gain));
   if (major >= kAmpere || draft.config().amp_dtype != "bf16") return;
   draft.set(
       &TrainConfig::amp_dtype, "fp16", Effect::speed,

@@ -1,0 +1,12 @@
+#include "wring/plan/planner.h"
+
+namespace wring {
+
+Plan auto_optimize_config(const std::filesystem::path& in, const std::filesystem::path& out) {
+  const ConfigFile config = read_config(in, UnknownKeys::ignore);
+  Plan plan = make_plan(config, detect_machine());
+  write_plan(config, plan, out);
+  return plan;
+}
+
+}  // namespace wring
