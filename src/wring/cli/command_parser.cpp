@@ -1,5 +1,6 @@
 #include "wring/cli/command_parser.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -21,9 +22,13 @@ std::vector<std::string> split_flags(const std::string& flags) {
 }  // namespace
 
 CommandParser::CommandParser(std::string name, std::string usage, Text summary, CommonOptions& common)
-    : name_(std::move(name)), usage_(std::move(usage)), summary_(std::move(summary)), common_(common) {
-  app_.set_help_flag("-h,--help");
-  app_.set_version_flag("--version", "wring " WRING_VERSION);
+    : app_(std::make_unique<CLI::App>()),
+      name_(std::move(name)),
+      usage_(std::move(usage)),
+      summary_(std::move(summary)),
+      common_(common) {
+  app_->set_help_flag("-h,--help");
+  app_->set_version_flag("--version", "wring " WRING_VERSION);
   add_common_options();
 }
 
@@ -35,15 +40,46 @@ void CommandParser::add_row(const std::string& flags, const std::string& value, 
   long_flags_.push_back(names.back());
 }
 
-CLI::Option* CommandParser::repeated(const std::string& flags, const std::string& value,
-                                     std::vector<std::string>& into, const Text& help) {
-  add_row(flags, value, help);
-  return app_.add_option(flags, into)->allow_extra_args(false);
+CommandParser::~CommandParser() = default;
+
+template <typename T>
+void CommandParser::argument(const std::string& name, T& into, const Text& help) {
+  arguments_.push_back({name, help});
+  app_->add_option(name, into)->required();
+}
+template void CommandParser::argument(const std::string&, std::filesystem::path&, const Text&);
+
+void CommandParser::arguments(const std::string& name, std::vector<std::string>& into, const Text& help) {
+  arguments_.push_back({name, help});
+  app_->add_option(name, into);
 }
 
-CLI::Option* CommandParser::flag(const std::string& flags, bool& into, const Text& help) {
+template <typename T>
+void CommandParser::option(const std::string& flags, const std::string& value, T& into, const Text& help) {
+  add_row(flags, value, help);
+  app_->add_option(flags, into)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+}
+using Name = const std::string&;
+template void CommandParser::option(Name, Name, std::string&, const Text&);
+template void CommandParser::option(Name, Name, int&, const Text&);
+template void CommandParser::option(Name, Name, std::filesystem::path&, const Text&);
+template void CommandParser::option(Name, Name, std::optional<int>&, const Text&);
+template void CommandParser::option(Name, Name, std::optional<double>&, const Text&);
+template void CommandParser::option(Name, Name, std::optional<std::filesystem::path>&, const Text&);
+
+void CommandParser::repeated(const std::string& flags, const std::string& value,
+                             std::vector<std::string>& into, const Text& help) {
+  add_row(flags, value, help);
+  app_->add_option(flags, into)->allow_extra_args(false);
+}
+
+void CommandParser::flag(const std::string& flags, bool& into, const Text& help) {
   add_row(flags, "", help);
-  return app_.add_flag(flags, into)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  app_->add_flag(flags, into)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+}
+
+void CommandParser::exclude(const std::string& flag, const std::string& other) {
+  app_->get_option(flag)->excludes(other);
 }
 
 void CommandParser::add_common_options() {
@@ -58,7 +94,7 @@ void CommandParser::add_common_options() {
 
 std::optional<int> CommandParser::parse(const Arguments& arguments) {
   try {
-    app_.parse(Arguments(arguments.rbegin(), arguments.rend()));  // CLI11 takes them last one first
+    app_->parse(Arguments(arguments.rbegin(), arguments.rend()));  // CLI11 takes them last one first
   } catch (const CLI::CallForHelp&) {
     fmt::print("{}", help());
     return 0;
@@ -125,7 +161,7 @@ Error CommandParser::usage_error(const CLI::ParseError& error) const {
   const Text usage{fmt::format("usage: {} {}", name_, usage_), fmt::format("用法：{} {}", name_, usage_)};
   const auto before = [&](std::string_view mark) { return words.substr(0, words.find(mark)); };
   const auto after = [&](std::string_view mark) { return words.substr(words.find(mark) + mark.size()); };
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) return unexpected(app_.remaining().front());
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) return unexpected(app_->remaining().front());
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
     const std::string name = before(" is required");
     return Error(ErrorCode::usage, {fmt::format("{} is missing", name), fmt::format("缺少 {}", name)}, usage);

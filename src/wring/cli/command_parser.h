@@ -1,11 +1,17 @@
 #pragma once
-#include <CLI/CLI.hpp>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "wring/cli/common_options.h"
+
+namespace CLI {  // only named: including CLI11 would cost every command half a minute of compilation
+class App;
+class ParseError;
+}  // namespace CLI
 
 namespace wring {
 
@@ -16,26 +22,30 @@ class CommandParser {
   // name: as the user types it ("wring optimize"). usage: what follows it ("CONFIG [-o OUT]").
   // `common` receives the common options; its language decides the language of the help.
   CommandParser(std::string name, std::string usage, Text summary, CommonOptions& common);
+  ~CommandParser();
 
-  // A required or optional argument without a flag.
-  template <typename T>
-  CLI::Option* argument(const std::string& name, T& into, const Text& help) {
-    arguments_.push_back({name, help});
-    return app_.add_option(name, into);
-  }
+  // T is std::string, a path, an int, a double, or std::optional of one of them; the definitions are
+  // instantiated for what the commands use.
 
-  // flags: "-o,--output"; value: what stands for the value in the help ("OUT").
+  // An argument without a flag that must be there.
   template <typename T>
-  CLI::Option* option(const std::string& flags, const std::string& value, T& into, const Text& help) {
-    add_row(flags, value, help);
-    return app_.add_option(flags, into)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  }
+  void argument(const std::string& name, T& into, const Text& help);
+
+  // Any number of arguments without a flag.
+  void arguments(const std::string& name, std::vector<std::string>& into, const Text& help);
+
+  // flags: "-o,--output"; value: what stands for the value in the help ("OUT"). The last one given counts.
+  template <typename T>
+  void option(const std::string& flags, const std::string& value, T& into, const Text& help);
 
   // An option that can be given several times; every time takes one value.
-  CLI::Option* repeated(const std::string& flags, const std::string& value, std::vector<std::string>& into,
-                        const Text& help);
+  void repeated(const std::string& flags, const std::string& value, std::vector<std::string>& into,
+                const Text& help);
 
-  CLI::Option* flag(const std::string& flags, bool& into, const Text& help);
+  void flag(const std::string& flags, bool& into, const Text& help);
+
+  // The two options cannot be given together.
+  void exclude(const std::string& flag, const std::string& other);
 
   // A line of the help's examples.
   void example(std::string command) { examples_.push_back(std::move(command)); }
@@ -58,7 +68,7 @@ class CommandParser {
   Error usage_error(const CLI::ParseError& error) const;
   Error unexpected(const std::string& argument) const;
 
-  CLI::App app_;
+  std::unique_ptr<CLI::App> app_;
   std::string name_;
   std::string usage_;
   Text summary_;

@@ -1,8 +1,10 @@
 #include "wring/cli/optimize.h"
 
-#include <fmt/format.h>
+#include <fstream>
 
-#include "wring/base/cpu.h"
+#include <fmt/format.h>
+#include <sched.h>
+
 #include "wring/cli/command_parser.h"
 #include "wring/cli/optimize_report.h"
 #include "wring/cli/paths.h"
@@ -15,11 +17,22 @@ namespace wring {
 namespace fs = std::filesystem;
 namespace {
 
+// As detect_machine() counts them; it asks the GPUs too, and here they are asked for the report already.
+int cpu_cores() {
+  cpu_set_t mask;
+  CPU_ZERO(&mask);
+  const int in_mask = ::sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
+  std::ifstream quota("/sys/fs/cgroup/cpu.max");
+  std::string line;
+  std::getline(quota, line);
+  return usable_cores(in_mask, line);
+}
+
 Machine given_machine(const OptimizeOptions& options) {
   Machine machine;
   machine.card = options.gpu_memory ? card_of_memory(*options.gpu_memory) : find_card(options.gpu);
   machine.gpus = 1;
-  machine.cpu_cores = available_cpu_cores();
+  machine.cpu_cores = cpu_cores();
   return machine;
 }
 
@@ -55,7 +68,7 @@ fs::path optimize(const OptimizeOptions& options) {
   Machine machine;
   if (options.gpu.empty() && !options.gpu_memory) {
     report.inventory = take_inventory();
-    machine = machine_of(*report.inventory, available_cpu_cores());
+    machine = machine_of(*report.inventory, cpu_cores());
   } else {
     machine = given_machine(options);
   }
@@ -79,20 +92,19 @@ int optimize_command(const Arguments& arguments, CommonOptions common) {
                        {"Writes a configuration that fits the GPU, with the reason for each change.",
                         "生成适合 GPU 的配置，并说明每处改动的原因。"},
                        options.common);
-  parser.argument("CONFIG", options.config, {"the training configuration (YAML)", "训练配置（YAML）"})
-      ->required();
+  parser.argument("CONFIG", options.config, {"the training configuration (YAML)", "训练配置（YAML）"});
   parser.option("-o,--output", "OUT", options.output,
                 {"the file to write (default: beside CONFIG, named …_gpu_optimized.yaml)",
                  "要写入的文件（默认：与 CONFIG 同目录的 …_gpu_optimized.yaml）"});
   parser.flag("--keep-model", options.keep_model,
               {"change only what leaves the network and its training as they are",
                "只改动不影响网络及其训练方式的项"});
-  auto* gpu = parser.option("--gpu", "NAME", options.gpu,
-                            {"plan for this card instead of the one found (\"RTX 4090\")",
-                             "按指定显卡规划，而不是检测到的显卡（如 \"RTX 4090\"）"});
-  auto* memory = parser.option("--gpu-memory", "GIB", options.gpu_memory,
-                               {"plan for a card with this much memory", "按指定显存大小（GiB）规划"});
-  memory->excludes(gpu);
+  parser.option("--gpu", "NAME", options.gpu,
+                {"plan for this card instead of the one found (\"RTX 4090\")",
+                 "按指定显卡规划，而不是检测到的显卡（如 \"RTX 4090\"）"});
+  parser.option("--gpu-memory", "GIB", options.gpu_memory,
+                {"plan for a card with this much memory", "按指定显存大小（GiB）规划"});
+  parser.exclude("--gpu-memory", "--gpu");
   parser.option("--gpus", "N", options.gpus, {"how many such cards there are", "此类显卡的数量"});
   parser.flag("--dry-run", options.dry_run, {"show the changes and write nothing", "只显示改动，不写文件"});
   parser.flag("--json", options.json,

@@ -74,8 +74,7 @@ TrainRequest parse_train(const Arguments& arguments, const CommonOptions& common
   CommandParser parser("wring train", "CONFIG [--resume] [--set key=value …] [--device auto|cpu|cuda]",
                        {"Trains the network that a configuration describes.", "按配置训练网络。"},
                        options.common);
-  parser.argument("CONFIG", options.config, {"the training configuration (YAML)", "训练配置（YAML）"})
-      ->required();
+  parser.argument("CONFIG", options.config, {"the training configuration (YAML)", "训练配置（YAML）"});
   parser.flag("--resume", options.resume, {"go on from the last checkpoint", "从最近的检查点继续"});
   parser.repeated(
       "--set", "KEY=VALUE", options.set,
@@ -152,15 +151,16 @@ TrainRequest parse_evaluate(const Arguments& arguments, const CommonOptions& com
        "在一个图像文件夹上测量检查点（或双三次放大）的 PSNR 和 SSIM。"},
       options.common);
   std::vector<std::string> paths;
-  parser.argument(
+  parser.arguments(
       "PATHS", paths,
       {"the checkpoint, then the folder with high-resolution images; with --bicubic only the folder",
        "检查点，然后是高分辨率图像文件夹；使用 --bicubic 时只需文件夹"});
   bool bicubic = false;
   parser.flag("--bicubic", bicubic,
               {"measure bicubic enlargement instead of a checkpoint", "测量双三次放大而非检查点"});
-  auto* scale = parser.option("--scale", "2|3|4|8", options.scale,
-                              {"how much bicubic enlarges (default: 4)", "双三次放大的倍数（默认：4）"});
+  std::optional<int> scale;
+  parser.option("--scale", "2|3|4|8", scale,
+                {"how much bicubic enlarges (default: 4)", "双三次放大的倍数（默认：4）"});
   parser.option("--lr", "DIR", options.lr_folder,
                 {"low-resolution images to enlarge (default: made by bicubic)",
                  "要放大的低分辨率图像（默认：双三次生成）"});
@@ -187,8 +187,9 @@ TrainRequest parse_evaluate(const Arguments& arguments, const CommonOptions& com
   }
   if (!bicubic) options.checkpoint = paths.front();
   options.folder = paths.back();
+  options.scale = scale.value_or(options.scale);
   options.device = parse_device(device);
-  check_evaluate(options, bicubic, scale->count() > 0);
+  check_evaluate(options, bicubic, scale.has_value());
   return options;
 }
 
@@ -199,12 +200,9 @@ TrainRequest parse_upscale(const Arguments& arguments, const CommonOptions& comm
                        {"Enlarges an image, or every image of a folder, with a checkpoint.",
                         "用检查点放大一张图像或一个文件夹中的所有图像。"},
                        options.common);
-  parser
-      .argument("CHECKPOINT", options.checkpoint,
-                {"a trained network (.safetensors)", "训练好的网络（.safetensors）"})
-      ->required();
-  parser.argument("INPUT", options.input, {"an image or a folder of images", "一张图像或图像文件夹"})
-      ->required();
+  parser.argument("CHECKPOINT", options.checkpoint,
+                  {"a trained network (.safetensors)", "训练好的网络（.safetensors）"});
+  parser.argument("INPUT", options.input, {"an image or a folder of images", "一张图像或图像文件夹"});
   parser.option("-o,--output", "OUTPUT", options.output,
                 {"the file or folder to write (default: beside INPUT)",
                  "要写入的文件或文件夹（默认：与 INPUT 同目录）"});
