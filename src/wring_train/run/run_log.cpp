@@ -1,15 +1,17 @@
 #include "wring_train/run/run_log.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <spdlog/logger.h>
-#include <spdlog/sinks/basic_file_sink.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
-#include <map>
+#include <chrono>
+#include <nlohmann/json.hpp>
 #include <optional>
 
-#include "wring/base/error.h"
+#include "wring/report/append_file.h"
 #include "wring/report/metrics_log.h"
+#include "wring/report/progress_bar.h"
 #include "wring/report/tensorboard.h"
 
 namespace wring {
@@ -24,19 +26,10 @@ ProgressOptions bar_options(std::int64_t first_step, const CommonOptions& option
   return bar;
 }
 
-std::shared_ptr<spdlog::logger> open_log(const std::filesystem::path& path) {
-  try {
-    auto logger = std::make_shared<spdlog::logger>(
-        "train", std::make_shared<spdlog::sinks::basic_file_sink_mt>(path.string()));
-    logger->set_pattern("%Y-%m-%d %H:%M:%S %L %v");
-    logger->flush_on(spdlog::level::info);
-    return logger;
-  } catch (const spdlog::spdlog_ex& error) {
-    throw Error(ErrorCode::failed, error.what(), "check the folder's permissions and the space on its disk");
-  }
+std::string stamped(std::string_view text) {
+  const auto now = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
+  return fmt::format("{:%Y-%m-%d %H:%M:%S}Z {}\n", now, text);
 }
-
-std::string joined(const std::vector<std::string>& fields) { return fmt::format("{}", fmt::join(fields, "  ")); }
 
 // A run that starts anew has no metrics yet; one that is resumed drops those beyond its step.
 std::optional<std::int64_t> resumed_step(std::int64_t first_step) {
@@ -50,7 +43,7 @@ struct RunLog::State {
       : language(options.language),
         quiet(options.quiet),
         terminal(isatty(STDERR_FILENO) == 1),
-        log(open_log(experiment.log())),
+        log(experiment.log()),
         metrics(experiment.metrics(), resumed_step(first_step)),
         tensorboard(experiment.folder, resumed_step(first_step)),
         bar(stderr, Text("train", "训练"), total_steps, bar_options(first_step, options)) {}
@@ -58,7 +51,7 @@ struct RunLog::State {
   Language language;
   bool quiet;
   bool terminal;
-  std::shared_ptr<spdlog::logger> log;
+  AppendFile log;
   MetricsLog metrics;
   TensorBoardWriter tensorboard;
   ProgressBar bar;
@@ -71,14 +64,14 @@ RunLog::RunLog(const Experiment& experiment, std::int64_t first_step, std::int64
 RunLog::~RunLog() = default;
 
 void RunLog::line(const Text& text) {
-  state_->log->info(text.in(state_->language));
+  state_->log.append(stamped(text.in(state_->language)));
   if (!state_->quiet) state_->bar.line(text.in(state_->language));
 }
 
 void RunLog::warn(const Text& text) {
-  state_->log->warn(text.in(state_->language));
   const char* label = state_->language == Language::zh ? "警告: " : "warning: ";
   const std::string message = label + text.in(state_->language);
+  state_->log.append(stamped(message));
   if (state_->quiet) {
     fmt::print(stderr, "{}\n", message);
   } else {
@@ -91,7 +84,7 @@ void RunLog::progress(std::int64_t step, const std::vector<std::string>& fields)
 }
 
 void RunLog::progress_line(std::int64_t step, const std::vector<std::string>& fields) {
-  state_->log->info("step {}  {}", step, joined(fields));
+  state_->log.append(stamped(fmt::format("step {}  {}", step, fmt::join(fields, "  "))));
   if (state_->terminal) return;
   state_->bar.update(step, fields);
   state_->bar.show();
