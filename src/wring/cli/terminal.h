@@ -4,12 +4,11 @@
 #include <string_view>
 #include <vector>
 
+#include "wring/base/display_text.h"
+
 namespace wring {
 
 // Text on a terminal: how wide it is, how it breaks, what it may contain. All text is UTF-8.
-
-// Columns that the text takes: two for East Asian wide characters and emoji, none for combining marks.
-int display_width(std::string_view text);
 
 // The text followed by spaces up to `width` columns; unchanged when it is wider.
 std::string pad_to(std::string_view text, int width);
@@ -20,9 +19,6 @@ std::vector<std::string> wrap(std::string_view text, int width);
 // The text with the signs that Wring itself uses (arrows, dashes, ×, ≥, …) replaced for a terminal without
 // UTF-8.
 std::string to_ascii(std::string_view text);
-
-// Whether LC_ALL, LC_CTYPE or LANG (the first one set) names UTF-8.
-bool locale_is_utf8();
 
 // The terminal's width; absent when standard output is no terminal.
 std::optional<int> terminal_columns();

@@ -1,7 +1,5 @@
 #include "wring/report/progress_bar.h"
 
-#include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <cstdlib>
 #include <utility>
@@ -9,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "wring/report/display_text.h"
+#include "wring/base/display_text.h"
 
 namespace wring {
 namespace {
@@ -26,18 +24,6 @@ std::string_view environment(const char* name) {
 // A terminal that can go back to the line's beginning and clear it.
 bool is_terminal(std::FILE* stream) {
   return ::isatty(::fileno(stream)) != 0 && environment("TERM") != "dumb" && !environment("TERM").empty();
-}
-
-// The first variable that is set decides, as setlocale has it.
-bool locale_is_utf8() {
-  for (const char* variable : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-    std::string value(environment(variable));
-    if (value.empty()) continue;
-    std::ranges::transform(value, value.begin(),
-                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return value.find("utf-8") != std::string::npos || value.find("utf8") != std::string::npos;
-  }
-  return false;
 }
 
 int width_of(std::FILE* stream) {

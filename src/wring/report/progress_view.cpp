@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "wring/report/display_text.h"
+#include "wring/base/display_text.h"
 
 namespace wring {
 namespace {
@@ -57,7 +57,7 @@ void append_word(std::string& line, std::string_view word) {
 int columns_of(std::initializer_list<std::string_view> words) {
   int columns = 0;
   for (const std::string_view word : words) {
-    if (!word.empty()) columns += 1 + static_cast<int>(display_width(word));
+    if (!word.empty()) columns += 1 + display_width(word);
   }
   return columns;
 }
@@ -98,12 +98,12 @@ std::string render_progress_bar(const ProgressState& state, const ProgressLook& 
   if (with_bar || state.total <= 0) {
     for (const std::string& field : state.fields) {
       const std::string clean = without_controls(field);
-      if (!keep(2 + static_cast<int>(display_width(clean)))) break;
+      if (!keep(2 + display_width(clean))) break;
       fields += "  " + clean;
     }
   }
 
-  if (left < 0) label = fit_columns(label, std::max(0, static_cast<int>(display_width(label)) + left));
+  if (left < 0) label = fit_columns(label, std::max(0, display_width(label) + left));
   std::string line = label;
   append_word(line, percent);
   if (with_bar) append_word(line, bar_of(fraction_of(state), std::min(kMinBar + left, kMaxBar), look));

@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "wring/report/display_text.h"
+#include "wring/base/display_text.h"
 
 namespace wring {
 namespace {
@@ -51,7 +51,7 @@ TEST(ProgressView, NeverReachesTheLastColumn) {
   state.label = "训练 train";
   for (const bool utf8 : {true, false}) {
     for (int width = 1; width < 200; ++width) {
-      EXPECT_LT(display_width(render_progress_bar(state, {utf8, false}, width, 112)), std::size_t(width));
+      EXPECT_LT(display_width(render_progress_bar(state, {utf8, false}, width, 112)), width);
     }
   }
 }
@@ -67,7 +67,7 @@ TEST(ProgressView, BlocksShowEighthsAndBothEnds) {
   EXPECT_EQ(bar(0), "|" + std::string(40, ' ') + "|");
   EXPECT_EQ(bar(3), "|▍" + std::string(39, ' ') + "|");
   EXPECT_EQ(bar(8), "|█" + std::string(39, ' ') + "|");
-  EXPECT_EQ(display_width(bar(320)), 42U);
+  EXPECT_EQ(display_width(bar(320)), 42);
   EXPECT_THAT(bar(320), Not(HasSubstr(" ")));
 }
 
@@ -161,12 +161,12 @@ TEST(ProgressView, DurationsReadAtAGlance) {
 }
 
 TEST(DisplayText, WideCharactersTakeTwoColumns) {
-  EXPECT_EQ(display_width("train"), 5U);
-  EXPECT_EQ(display_width("训练"), 4U);
-  EXPECT_EQ(display_width("🎯"), 2U);
-  EXPECT_EQ(display_width("█▍"), 2U);
-  EXPECT_EQ(display_width("e\u0301"), 1U);
-  EXPECT_EQ(display_width("\xff\xe8"), 2U);  // broken bytes are shown somehow
+  EXPECT_EQ(display_width("train"), 5);
+  EXPECT_EQ(display_width("训练"), 4);
+  EXPECT_EQ(display_width("🎯"), 2);
+  EXPECT_EQ(display_width("█▍"), 2);
+  EXPECT_EQ(display_width("e\u0301"), 1);
+  EXPECT_EQ(display_width("\xff\xe8"), 2);  // broken bytes are shown somehow
 }
 
 TEST(DisplayText, CuttingKeepsCharactersWhole) {

@@ -1,7 +1,10 @@
-#include "wring/report/display_text.h"
+#include "wring/base/display_text.h"
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstdint>
+#include <cstdlib>
 
 namespace wring {
 namespace {
@@ -12,7 +15,7 @@ struct Range {
 };
 
 // Blocks whose characters are wide (Unicode Standard Annex #11, classes W and F), rounded to whole blocks.
-constexpr std::array kWide = {Range{0x1100, 0x115f},   Range{0x2e80, 0x303e},   Range{0x3041, 0xa4cf},
+constexpr std::array kWide = {Range{0x1100, 0x115f},   Range{0x2705, 0x2705},   Range{0x274c, 0x274c},   Range{0x2e80, 0x303e},   Range{0x3041, 0xa4cf},
                               Range{0xac00, 0xd7a3},   Range{0xf900, 0xfaff},   Range{0xfe30, 0xfe6f},
                               Range{0xff00, 0xff60},   Range{0xffe0, 0xffe6},   Range{0x1f300, 0x1f64f},
                               Range{0x1f680, 0x1f6ff}, Range{0x1f900, 0x1faff}, Range{0x20000, 0x3fffd}};
@@ -27,12 +30,8 @@ bool within(const auto& ranges, char32_t character) {
   return false;
 }
 
-struct Character {
-  std::size_t bytes;
-  std::size_t columns;
-};
+}  // namespace
 
-// The first character of a text that is not empty.
 Character first_character(std::string_view text) {
   const auto lead = static_cast<std::uint8_t>(text[0]);
   const std::size_t bytes = lead < 0x80       ? 1
@@ -40,20 +39,19 @@ Character first_character(std::string_view text) {
                             : lead >> 4 == 14 ? 3
                             : lead >> 3 == 30 ? 4
                                               : 0;
-  if (bytes <= 1 || bytes > text.size()) return {1, 1};
-  char32_t character = lead & (0x7f >> bytes);
+  const Character single{1, 1, lead};
+  if (bytes <= 1 || bytes > text.size()) return single;
+  char32_t code = lead & (0x7f >> bytes);
   for (std::size_t i = 1; i < bytes; ++i) {
     const auto next = static_cast<std::uint8_t>(text[i]);
-    if (next >> 6 != 2) return {1, 1};
-    character = character << 6 | (next & 0x3f);
+    if (next >> 6 != 2) return single;
+    code = code << 6 | (next & 0x3f);
   }
-  return {bytes, within(kZeroWidth, character) ? 0U : within(kWide, character) ? 2U : 1U};
+  return {bytes, within(kZeroWidth, code) ? 0 : within(kWide, code) ? 2 : 1, code};
 }
 
-}  // namespace
-
-std::size_t display_width(std::string_view text) {
-  std::size_t columns = 0;
+int display_width(std::string_view text) {
+  int columns = 0;
   while (!text.empty()) {
     const Character character = first_character(text);
     columns += character.columns;
@@ -62,7 +60,7 @@ std::size_t display_width(std::string_view text) {
   return columns;
 }
 
-std::string_view fit_columns(std::string_view text, std::size_t columns) {
+std::string_view fit_columns(std::string_view text, int columns) {
   std::size_t bytes = 0;
   while (bytes < text.size()) {
     const Character character = first_character(text.substr(bytes));
@@ -79,6 +77,17 @@ std::string without_controls(std::string_view text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   }
   return clean;
+}
+
+bool locale_is_utf8() {
+  for (const char* variable : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const char* value = std::getenv(variable);
+    if (value == nullptr || *value == '\0') continue;
+    std::string name(value);
+    std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return name.find("utf-8") != std::string::npos || name.find("utf8") != std::string::npos;
+  }
+  return false;
 }
 
 }  // namespace wring
