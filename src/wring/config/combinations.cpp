@@ -81,11 +81,6 @@ void check_combinations(const TrainConfig& config, const std::filesystem::path& 
   const Checker checker(path.string());
   check_patch(config, checker);
   check_schedule(config, checker);
-  checker.require(
-      config.early_stopping_patience == 0 || config.val_freq > 0,
-      {"early_stopping_patience is set, but val_freq 0 never validates",
-       "设置了 early_stopping_patience，但 val_freq 为 0，从不验证"},
-      {"set val_freq, or early_stopping_patience: 0", "设置 val_freq，或设 early_stopping_patience: 0"});
 }
 
 }  // namespace wring

@@ -1,6 +1,8 @@
 #include "wring/config/patcher.h"
 
 #include <algorithm>
+#include <map>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -81,28 +83,26 @@ std::string apply(std::string_view text, std::vector<Edit> edits) {
   return result += text.substr(at);
 }
 
-const ConfigNode* find_node(const std::vector<DocumentEntry>& entries, std::string_view key) {
-  const auto found = std::ranges::find(entries, key, &DocumentEntry::key);
-  return found == entries.end() ? nullptr : &found->value;
+using Nodes = std::map<std::string, ConfigNode>;
+
+Nodes nodes_of(std::string_view text, const fs::path& path) {
+  Nodes nodes;
+  for (DocumentEntry& entry : parse_document(text, path)) nodes.emplace(entry.key, std::move(entry.value));
+  return nodes;
 }
 
 // The scanner above is ours and YAML has many corners: what it wrote must read back as intended.
-void verify(const std::vector<DocumentEntry>& before, std::string_view patched,
-            std::span<const Assignment> assignments, const fs::path& path) {
-  const std::vector<DocumentEntry> after = parse_document(patched, path);
-  std::string broken;
-  for (const DocumentEntry& old : before) {
-    const bool assigned = std::ranges::find(assignments, old.key, &Assignment::key) != assignments.end();
-    const ConfigNode* now = find_node(after, old.key);
-    if (now == nullptr || (!assigned && !(*now == old.value))) broken = old.key;
-  }
+void verify(Nodes expected, std::string_view patched, std::span<const Assignment> assignments,
+            const fs::path& path) {
   for (const Assignment& wanted : assignments) {
-    const std::vector<DocumentEntry> expected =
-        parse_document(fmt::format("{}: {}", wanted.key, wanted.value), path);
-    const ConfigNode* now = find_node(after, wanted.key);
-    if (expected.size() != 1 || now == nullptr || !(*now == expected[0].value)) broken = wanted.key;
+    expected[wanted.key] = nodes_of(fmt::format("{}: {}", wanted.key, wanted.value), path)[wanted.key];
   }
-  if (broken.empty()) return;
+  Nodes found = nodes_of(patched, path);
+  if (found == expected) return;
+  std::string broken;
+  for (const auto& [key, node] : expected) {
+    if (!found.contains(key) || !(found[key] == node)) broken = key;
+  }
   throw Error(ErrorCode::failed,
               Text(fmt::format("{}: editing would have damaged the key {}", path.string(), broken),
                    fmt::format("{}：修改会破坏键 {}", path.string(), broken)),
@@ -113,7 +113,7 @@ void verify(const std::vector<DocumentEntry>& before, std::string_view patched,
 }  // namespace
 
 std::string patch_yaml(std::string_view text, std::span<const Assignment> assignments, const fs::path& path) {
-  const std::vector<DocumentEntry> before = parse_document(text, path);
+  Nodes before = nodes_of(text, path);
   const LocatedDocument document = locate_values(text);
   require_editable(document, path);
   std::vector<Edit> edits;
@@ -130,7 +130,7 @@ std::string patch_yaml(std::string_view text, std::span<const Assignment> assign
   }
   edits.push_back(addition(text, document, missing));
   std::string patched = apply(text, std::move(edits));
-  verify(before, patched, assignments, path);
+  verify(std::move(before), patched, assignments, path);
   return patched;
 }
 

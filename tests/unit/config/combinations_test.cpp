@@ -77,14 +77,6 @@ TEST(Combinations, MultistepNeedsMilestonesWithinTheRun) {
   EXPECT_EQ(refusal(multistep({100, 299})), "");
 }
 
-TEST(Combinations, EarlyStoppingNeedsValidations) {
-  EXPECT_THAT(refusal([](TrainConfig& c) {
-                c.early_stopping_patience = 3;
-                c.val_freq = 0;
-              }),
-              HasSubstr("val_freq 0 never validates"));
-}
-
 TEST(Combinations, PrefetchWithoutWorkersIsHarmless) {
   EXPECT_EQ(refusal([](TrainConfig& c) {
               c.num_workers = 0;

@@ -304,6 +304,20 @@ TEST(Planner, WhatItWritesIsWhatItPlannedAndCanBeTrained) {
   }
 }
 
+TEST(Planner, TheGuidesLightConfigBecomesTheGuidesOptimizedOne) {
+  const ConfigFile light =
+      read_config(fs::path(WRING_SOURCE_DIR) / "configs/lightweight_config.yaml", UnknownKeys::reject);
+  const Plan plan = make_plan(light, with_card(find_card("4070")));
+  const ConfigFile balanced = config(planned_text(light, plan));
+  EXPECT_EQ(balanced.values.batch_size, 32);
+  EXPECT_EQ(balanced.values.base_channels, 96);
+  EXPECT_EQ(balanced.values.num_blocks, 8);
+  EXPECT_EQ(balanced.values.num_workers, 8);
+  EXPECT_EQ(balanced.values.patch_size, 192);
+  EXPECT_TRUE(balanced.values.use_perceptual);
+  EXPECT_TRUE(balanced.values.pin_memory);
+}
+
 TEST(Planner, ForeignKeysAndCommentsSurvive) {
   const ConfigFile first = config(kGuide);
   const std::string planned = planned_text(first, make_plan(first, with_card(find_card("4090"))));
