@@ -40,7 +40,7 @@ TEST(Help, EveryCommandHasItsOwnInBothLanguages) {
     }
     const ChildResult chinese = programs.wring({command, "--help", "--lang", "zh"});
     EXPECT_EQ(chinese.exit_status, 0) << command;
-    EXPECT_THAT(chinese.out, HasSubstr("用法： wring " + std::string(command)));
+    EXPECT_THAT(chinese.out, HasSubstr("用法：wring " + std::string(command)));
   }
 }
 
@@ -102,7 +102,7 @@ TEST(Usage, ErrorsAreTwoLinesThatNameTheArgument) {
 TEST(Usage, ErrorsAreChineseUnderZh) {
   const ChildResult result = Programs().wring({"--lang", "zh", "optimise"});
   EXPECT_EQ(result.exit_status, 2);
-  EXPECT_EQ(result.err, "错误： wring 没有命令“optimise”\n  → 您是否想输入“optimize”？\n");
+  EXPECT_EQ(result.err, "错误：wring 没有命令“optimise”\n  → 您是否想输入“optimize”？\n");
 }
 
 TEST(Colour, IsOffInAPipeAndOnWhenAskedFor) {

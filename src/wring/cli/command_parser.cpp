@@ -115,8 +115,8 @@ std::optional<int> CommandParser::parse(const Arguments& arguments) {
 std::string CommandParser::help() const {
   const Console console = console_for(common_);
   std::string out =
-      fmt::format("{}\n\n{} {} {}\n", console.text(summary_),
-                  paint(console.text({"Usage:", "用法："}), Ink::bold, console.color_out), name_, usage_);
+      fmt::format("{}\n\n{}{} {}\n", console.text(summary_),
+                  paint(console.text({"Usage: ", "用法："}), Ink::bold, console.color_out), name_, usage_);
   int width = 0;
   for (const auto* rows : {&arguments_, &options_, &common_rows_}) {
     for (const Row& row : *rows) width = std::max(width, display_width(row.left));

@@ -27,7 +27,8 @@ bool wants_color(const std::string& option, int descriptor) {
 
 void print_two_lines(std::string_view label, Ink ink, const Text& what, const Text& todo,
                      const Console& console) {
-  fmt::print(stderr, "{} {}\n", paint(label, ink, console.color_err), console.text(what));
+  std::fflush(stdout);  // what was said before comes before
+  fmt::print(stderr, "{}{}\n", paint(label, ink, console.color_err), console.text(what));
   if (!todo.empty()) fmt::print(stderr, "  {} {}\n", console.utf8 ? "→" : "->", console.text(todo));
 }
 
@@ -70,13 +71,12 @@ Console console_for(const CommonOptions& options) {
 
 void print_error(const Error& error, const CommonOptions& options) {
   const Console console = console_for(options);
-  std::fflush(stdout);  // what was said before comes before
-  print_two_lines(console.text({"error:", "错误："}), Ink::red, error.message(), error.hint(), console);
+  print_two_lines(console.text({"error: ", "错误："}), Ink::red, error.message(), error.hint(), console);
 }
 
 void print_warning(const Text& what, const Text& cure, const Console& console) {
   if (console.quiet) return;
-  print_two_lines(console.text({"warning:", "警告："}), Ink::yellow, what, cure, console);
+  print_two_lines(console.text({"warning: ", "警告："}), Ink::yellow, what, cure, console);
 }
 
 }  // namespace wring

@@ -30,42 +30,45 @@ Ink ink_of(Effect effect) {
 }
 
 Text describe(const Gpu& gpu) {
-  const std::string name = gpu.name.empty() ? fmt::format("GPU {}", gpu.index) : gpu.name;
-  const std::string which = fmt::format("GPU {}: {}", gpu.index, name);
-  if (gpu.problem) {
-    return {fmt::format("{} ({})", which, gpu.problem->what.en),
-            fmt::format("{}（{}）", which, gpu.problem->what.zh)};
-  }
+  const std::string which = fmt::format("GPU {}{}{}", gpu.index, gpu.name.empty() ? "" : ": ", gpu.name);
   if (!gpu.memory_total_mib) return {which + ", memory unknown", which + "，显存未知"};
   const double gib = static_cast<double>(*gpu.memory_total_mib) / 1024.0;
   return {fmt::format("{}, {:.1f} GiB", which, gib), fmt::format("{}，{:.1f} GiB", which, gib)};
 }
 
+// A driver that is not installed fails every source with the same cure, which is said once.
+void print_problems(const std::vector<GpuProblem>& problems, const Console& console) {
+  for (std::size_t i = 0; i < problems.size(); ++i) {
+    const bool repeated = i + 1 < problems.size() && problems[i + 1].cure.en == problems[i].cure.en;
+    print_warning(problems[i].what, repeated ? Text() : problems[i].cure, console);
+  }
+}
+
+void print_gpu(const Gpu& gpu, const Console& console) {
+  if (!gpu.problem) return line(console, describe(gpu));
+  const Text& what = gpu.problem->what;
+  print_warning(
+      {fmt::format("GPU {}: {}", gpu.index, what.en), fmt::format("GPU {}：{}", gpu.index, what.zh)},
+      gpu.problem->cure, console);
+}
+
 void print_machine(const OptimizeReport& report, const Console& console) {
   const Machine& machine = report.plan.machine;
   if (report.inventory) {
-    for (const GpuProblem& problem : report.inventory->problems)
-      print_warning(problem.what, problem.cure, console);
-    for (const Gpu& gpu : report.inventory->gpus) {
-      line(console, describe(gpu));
-      if (gpu.problem) print_warning(gpu.problem->what, gpu.problem->cure, console);
-    }
+    print_problems(report.inventory->problems, console);
+    for (const Gpu& gpu : report.inventory->gpus) print_gpu(gpu, console);
     if (!report.inventory->driver_version.empty()) {
       line(console,
            {"driver " + report.inventory->driver_version, "驱动 " + report.inventory->driver_version});
     }
   } else if (machine.card) {
-    line(console, {fmt::format("planned for {} × {}, {:.1f} GiB", machine.gpus, machine.card->name,
-                               machine.card->memory_gib),
-                   fmt::format("按 {} × {}（{:.1f} GiB）规划", machine.gpus, machine.card->name,
-                               machine.card->memory_gib)});
+    const Card& card = *machine.card;
+    line(console, {fmt::format("planned for {} × {}, {:.1f} GiB", machine.gpus, card.name, card.memory_gib),
+                   fmt::format("按 {} × {}（{:.1f} GiB）规划", machine.gpus, card.name, card.memory_gib)});
   }
   if (report.plan.basic_mode) {
-    line(console, {"No GPU can be asked, so this is the basic mode: values are raised by rule of thumb, not "
-                   "for a card. "
-                   "Name the card with --gpu or --gpu-memory for more.",
-                   "无法检测 GPU，使用基础优化模式：按经验规则提升参数，而非针对具体显卡。可用 --gpu 或 "
-                   "--gpu-memory 指定显卡。"});
+    line(console, {"No GPU could be asked: basic mode, which raises values by rule of thumb.",
+                   "无法检测 GPU：使用基础优化模式，按经验规则提升参数。"});
   }
   fmt::print("\n");
 }
@@ -160,7 +163,7 @@ void print_text(const OptimizeReport& report, const Console& console) {
   print_changes(report.plan, console);
   if (!report.plan.notes.empty()) fmt::print("\n");
   for (const Text& note : report.plan.notes) {
-    fmt::print("{} {}\n", console.text({"note:", "说明："}), console.text(note));
+    fmt::print("{}{}\n", console.text({"note: ", "说明："}), console.text(note));
   }
   const std::string output = report.output.string();
   fmt::print("\n");
