@@ -58,11 +58,11 @@ at::Tensor tensor_of(const TensorView& view, const std::string& name, const std:
 using TensorMap = std::map<std::string, at::Tensor>;
 
 // nn.DataParallel and DistributedDataParallel put "module." before every name.
-TensorMap without_module_prefix(TensorMap tensors) {
+TensorMap without_module_prefix(const TensorMap& tensors) {
   constexpr std::string_view kPrefix = "module.";
   TensorMap result;
-  for (auto& [name, tensor] : tensors) {
-    result.emplace(name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name, std::move(tensor));
+  for (const auto& [name, tensor] : tensors) {
+    result.emplace(name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name, tensor);
   }
   return result;
 }
