@@ -4,9 +4,11 @@
 
 #include <cmath>
 #include <filesystem>
+#include <limits>
 
 #include "random_batch.h"
 #include "wring/base/error.h"
+#include "wring_train/engine/loss_scaler.h"
 #include "wring_train/engine/optimizer.h"
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/run/run_state.h"
@@ -99,6 +101,37 @@ TEST(Optimizer, ClippingLeavesSmallGradientsAlone) {
   a.mutable_grad() = at::tensor({0.25F});
   clip_gradients({a}, 1.0);
   EXPECT_FLOAT_EQ(a.grad().item<float>(), 0.25F);
+}
+
+TEST(Optimizer, AStepWithOverflowedGradientsIsSkippedWhole) {
+  TrainConfig config;
+  at::Tensor weight = at::full({1}, 2.0, at::kFloat).requires_grad_(true);
+  Optimizer optimizer(config, {weight});
+  LossScaler scaler(at::Device(at::kCPU));
+  const auto step_with = [&](float gradient) {
+    weight.mutable_grad() = at::full({1}, gradient, at::kFloat);
+    scaler.unscale({weight});
+    optimizer.step(0.01, scaler.found_inf());
+    scaler.update();
+  };
+  step_with(std::numeric_limits<float>::infinity());
+  EXPECT_EQ(weight.item<float>(), 2.0F);
+  EXPECT_EQ(optimizer.steps_done(), 0);
+  EXPECT_EQ(scaler.scale_tensor().item<float>(), 32768.0F);
+  step_with(32768.0F);  // a gradient of 1 at that scale
+  EXPECT_NEAR(weight.item<double>(), 2.0 - 0.01, 1e-6);
+  EXPECT_EQ(optimizer.steps_done(), 1);
+}
+
+TEST(Optimizer, TheLossScaleDoublesAfterTwoThousandGoodSteps) {
+  at::Tensor weight = at::zeros({1}).requires_grad_(true);
+  LossScaler scaler(at::Device(at::kCPU));
+  weight.mutable_grad() = at::zeros({1});
+  for (int i = 0; i < 2000; ++i) {
+    scaler.unscale({weight});
+    scaler.update();
+  }
+  EXPECT_EQ(scaler.scale_tensor().item<float>(), 131072.0F);
 }
 
 TEST(EagerEngine, RepeatedStepsOnOneBatchLowerTheLoss) {

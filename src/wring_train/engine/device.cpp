@@ -48,15 +48,11 @@ void synchronize(at::Device device) {
 
 std::optional<at::ScalarType> mixed_precision_type(const std::string& amp_dtype, at::Device device,
                                                    std::string& why_not) {
-  if (amp_dtype == "fp16") {
-    throw Error(ErrorCode::usage, "amp_dtype: fp16 needs loss scaling, which is not in this version",
-                "use amp_dtype: bf16");
-  }
   if (device.is_cpu() && !cpu_has_bf16()) {
     why_not = "mixed precision is off: this CPU has no bf16 instructions, so it would only be slower";
     return std::nullopt;
   }
-  return at::kBFloat16;
+  return amp_dtype == "fp16" && !device.is_cpu() ? at::kHalf : at::kBFloat16;
 }
 
 std::int64_t peak_memory_mib(at::Device device) {

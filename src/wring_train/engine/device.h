@@ -19,7 +19,7 @@ std::string describe(at::Device device);
 // Waits until all work on the device has finished.
 void synchronize(at::Device device);
 
-// The low precision of mixed-precision training, or nothing with the reason in `why_not` where it would only be
+// The low precision of mixed-precision training (on the CPU always bf16: LibTorch has no fast fp16 there), or nothing with the reason in `why_not` where it would only be
 // slower (a CPU without bf16 instructions).
 std::optional<at::ScalarType> mixed_precision_type(const std::string& amp_dtype, at::Device device,
                                                    std::string& why_not);

@@ -37,6 +37,7 @@ EagerEngine::EagerEngine(const TrainConfig& config, Edsr model, at::Device devic
       optimizer_(config, model_.tensors()),
       loss_sum_(at::zeros({}, at::TensorOptions(device).dtype(at::kFloat))),
       gradient_norm_(loss_sum_) {
+  if (low_precision == at::kHalf) scaler_.emplace(device);
   if (config.use_perceptual) {
     perceptual_ =
         std::make_unique<PerceptualLoss>(config.perceptual_weights_file, device, config.channels_last);
@@ -74,11 +75,17 @@ void EagerEngine::step(std::span<const Batch> micro_batches, double lr) {
   for (const Batch& batch : micro_batches) {
     at::Tensor loss = loss_of(batch);
     if (micro_batches.size() > 1) loss = loss * share;
-    loss.backward();
+    (scaler_ ? scaler_->scale(loss) : loss).backward();
     loss_sum_ = loss_sum_ + loss.detach();
   }
+  if (scaler_) scaler_->unscale(model_.tensors());
   gradient_norm_ = clip_gradients(model_.tensors(), config_.grad_clip);
-  optimizer_.step(lr);
+  if (scaler_) {
+    optimizer_.step(lr, scaler_->found_inf());
+    scaler_->update();
+  } else {
+    optimizer_.step(lr);
+  }
   if (config_.ema_decay > 0) {
     const c10::NoGradGuard no_grad;
     at::_foreach_lerp_(average_.tensors(), model_.tensors(), 1.0 - config_.ema_decay);
@@ -107,6 +114,10 @@ std::vector<NamedTensor> EagerEngine::state() const {
     if (config_.ema_decay > 0) state.push_back({"ema." + name, average_.parameters()[i].tensor});
     state.push_back({"exp_avg." + name, optimizer_.first_moments()[i]});
     state.push_back({"exp_avg_sq." + name, optimizer_.second_moments()[i]});
+  }
+  if (scaler_) {
+    state.push_back({"scaler.scale", scaler_->scale_tensor()});
+    state.push_back({"scaler.growth_tracker", scaler_->growth_tracker()});
   }
   state.push_back({"optimizer.step", at::scalar_tensor(optimizer_.steps_done(), at::kLong)});
   return state;
@@ -138,6 +149,10 @@ void EagerEngine::load_state(const LoadedTensors& state, const std::filesystem::
     if (config_.ema_decay > 0) restore(average_.parameters()[i].tensor, "ema." + name);
     restore(optimizer_.first_moments()[i], "exp_avg." + name);
     restore(optimizer_.second_moments()[i], "exp_avg_sq." + name);
+  }
+  if (scaler_) {
+    restore(scaler_->scale_tensor(), "scaler.scale");
+    restore(scaler_->growth_tracker(), "scaler.growth_tracker");
   }
   optimizer_.set_steps_done(find("optimizer.step").item<std::int64_t>());
 }

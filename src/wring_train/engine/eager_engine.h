@@ -4,6 +4,7 @@
 #include <deque>
 #include <optional>
 
+#include "wring_train/engine/loss_scaler.h"
 #include "wring_train/engine/optimizer.h"
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/nn/loss.h"
@@ -43,6 +44,7 @@ class EagerEngine : public StepEngine {
   Edsr model_;
   Edsr average_;
   Optimizer optimizer_;
+  std::optional<LossScaler> scaler_;  // with fp16
   std::unique_ptr<PerceptualLoss> perceptual_;
   std::deque<Upload> uploads_;
   at::Tensor loss_sum_;

@@ -36,20 +36,22 @@ Optimizer::Optimizer(const TrainConfig& config, std::vector<at::Tensor> paramete
   }
 }
 
-void Optimizer::step(double lr) {
+void Optimizer::step(double lr, const std::optional<at::Tensor>& found_inf) {
   const c10::NoGradGuard no_grad;
   const std::vector<at::Tensor> gradients = gradients_of(parameters_);
   at::_foreach_add_(step_counters_, 1);
   const auto update = [&](auto fused_update) {
     fused_update(at::TensorList(parameters_), at::TensorList(gradients), at::TensorList(first_moments_),
                  at::TensorList(second_moments_), at::TensorList(), at::TensorList(step_counters_), lr, kBeta1, kBeta2,
-                 weight_decay_, kEpsilon, /*amsgrad=*/false, /*maximize=*/false);
+                 weight_decay_, kEpsilon, /*amsgrad=*/false, /*maximize=*/false,
+                 /*grad_scale=*/std::optional<at::Tensor>(), found_inf);
   };
   if (decoupled_) {
     update([](auto... arguments) { at::_fused_adamw_(arguments...); });
   } else {
     update([](auto... arguments) { at::_fused_adam_(arguments...); });
   }
+  if (found_inf) at::_foreach_sub_(step_counters_, std::vector<at::Tensor>(step_counters_.size(), *found_inf));
   for (at::Tensor& parameter : parameters_) parameter.mutable_grad().reset();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,9 @@ class Optimizer {
   // Throws Error{usage} for an optimizer that this version does not have.
   Optimizer(const TrainConfig& config, std::vector<at::Tensor> parameters);
 
-  // One update from the parameters' gradients, which are cleared.
-  void step(double lr);
+  // One update from the parameters' gradients, which are cleared. With found_inf (a scalar on the device) of 1 the
+  // update is skipped, as if the step had not been.
+  void step(double lr, const std::optional<at::Tensor>& found_inf = {});
 
   // In the parameters' order; the caller saves and restores them in place.
   const std::vector<at::Tensor>& first_moments() const { return first_moments_; }

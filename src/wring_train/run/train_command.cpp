@@ -40,8 +40,9 @@ std::string resume_command(const TrainOptions& options) {
 void say_end(RunLog& log, RunEnd end, const Progress& progress, const Experiment& experiment,
              const TrainOptions& options) {
   if (end == RunEnd::interrupted) {
-    log.line(Text(fmt::format("stopped at step {}; saved. Continue with:\n  {}", progress.step, resume_command(options)),
-                  fmt::format("已在第 {} 步停止并保存。继续训练:\n  {}", progress.step, resume_command(options))));
+    log.line(Text(fmt::format("stopped at step {}; saved. Continue with:", progress.step),
+                  fmt::format("已在第 {} 步停止并保存。继续训练:", progress.step)));
+    log.line("  " + resume_command(options));
     return;
   }
   if (end == RunEnd::early_stop) {
@@ -49,8 +50,10 @@ void say_end(RunLog& log, RunEnd end, const Progress& progress, const Experiment
                   fmt::format("提前停止: 连续 {} 次验证没有提升", progress.validations_without_gain)));
   }
   const std::string best = experiment.best().string();
-  log.line(Text(fmt::format("done: {} steps. Network: {}\nnext: wring upscale {} PHOTO", progress.step, best, quoted(best)),
-                fmt::format("完成: {} 步。网络: {}\n下一步: wring upscale {} 图片", progress.step, best, quoted(best))));
+  log.line(Text(fmt::format("done: {} steps. Network: {}", progress.step, best),
+                fmt::format("完成: {} 步。网络: {}", progress.step, best)));
+  log.line(Text(fmt::format("next: wring upscale {} PHOTO", quoted(best)),
+                fmt::format("下一步: wring upscale {} 图片", quoted(best))));
 }
 
 }  // namespace
