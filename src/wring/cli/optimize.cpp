@@ -3,7 +3,6 @@
 #include <fstream>
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include "wring/cli/command_parser.h"
 #include "wring/cli/optimize_report.h"
@@ -17,22 +16,11 @@ namespace wring {
 namespace fs = std::filesystem;
 namespace {
 
-// As detect_machine() counts them; it asks the GPUs too, and here they are asked for the report already.
-int cpu_cores() {
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  const int in_mask = ::sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
-  std::ifstream quota("/sys/fs/cgroup/cpu.max");
-  std::string line;
-  std::getline(quota, line);
-  return usable_cores(in_mask, line);
-}
-
 Machine given_machine(const OptimizeOptions& options) {
   Machine machine;
   machine.card = options.gpu_memory ? card_of_memory(*options.gpu_memory) : find_card(options.gpu);
   machine.gpus = 1;
-  machine.cpu_cores = cpu_cores();
+  machine.cpu_cores = usable_cores();
   return machine;
 }
 
@@ -68,7 +56,7 @@ fs::path optimize(const OptimizeOptions& options) {
   Machine machine;
   if (options.gpu.empty() && !options.gpu_memory) {
     report.inventory = take_inventory();
-    machine = machine_of(*report.inventory, cpu_cores());
+    machine = machine_of(*report.inventory, usable_cores());
   } else {
     machine = given_machine(options);
   }

@@ -39,6 +39,9 @@ Machine machine_of(const Inventory& inventory, int cpu_cores);
 // "150000 100000"; anything else: no limit). At least 1.
 int usable_cores(int mask_cores, std::string_view cpu_max);
 
+// The same for this process.
+int usable_cores();
+
 // Asks this computer (NVML, nvidia-smi, the CPU mask and quota). Never throws for a missing GPU.
 Machine detect_machine();
 

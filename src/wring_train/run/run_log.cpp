@@ -102,6 +102,9 @@ void RunLog::metrics(std::int64_t step, const std::vector<std::pair<std::string,
   state_->tensorboard.write(step, scalars);
 }
 
-void RunLog::finish() { state_->bar.finish(); }
+// Where there is no terminal the last progress line has been written already.
+void RunLog::finish() {
+  if (state_->terminal) state_->bar.finish();
+}
 
 }  // namespace wring

@@ -3,6 +3,6 @@
 
 void wring::rules::compile(Draft& draft) {
   draft.set(&TrainConfig::compile_model, true, Effect::speed,
-            draft.because({"a captured step is launched once instead of kernel by kernel",
-                           "捕获后的训练步只需启动一次，而不是逐个内核启动"}));
+            draft.because({"lets Wring run the step on the fastest engine it has for this card",
+                           "由 Wring 选用该显卡上最快的训练步引擎"}));
 }

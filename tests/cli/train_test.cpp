@@ -1,0 +1,235 @@
+// wring train, evaluate and upscale on small drawn photographs, as a user runs them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "fixtures/programs.h"
+#include "wring_train/data/bicubic.h"
+#include "wring_train/data/dead_leaves.h"
+#include "wring_train/data/image.h"
+
+namespace wring {
+namespace {
+
+using namespace testing_support;
+using testing::HasSubstr;
+using testing::Not;
+namespace fs = std::filesystem;
+
+const char* const kTinyConfig =
+    "base_channels: 8\n"
+    "num_blocks: 1\n"
+    "scale_factor: 2\n"
+    "batch_size: 2\n"
+    "patch_size: 32\n"
+    "num_workers: 1\n"
+    "total_iters: 6\n"
+    "val_freq: 3\n"
+    "checkpoint_freq: 2\n"
+    "log_freq: 2\n"
+    "lr: 0.001\n"
+    "data_dir: data\n"
+    "experiment_name: run\n";
+
+class Train : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (int i = 0; i < 4; ++i) draw("data/train/HR/" + std::to_string(i) + ".png", 48, 40, i);
+    for (int i = 0; i < 2; ++i) draw("data/val/HR/" + std::to_string(i) + ".png", 40, 36, 10 + i);
+    programs_.folder().write("tiny.yaml", kTinyConfig);
+  }
+  void draw(const std::string& name, int width, int height, int seed) const {
+    const fs::path file = programs_.folder().path() / name;
+    fs::create_directories(file.parent_path());
+    write_png(file, dead_leaves(width, height, static_cast<std::uint64_t>(seed)));
+  }
+  ChildResult train(std::vector<std::string> more = {}) const {
+    std::vector<std::string> arguments{"train", "tiny.yaml", "--device", "cpu"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return programs_.wring(arguments);
+  }
+  std::vector<nlohmann::json> metrics() const {
+    std::vector<nlohmann::json> lines;
+    std::istringstream text(programs_.read("experiments/run/metrics.jsonl"));
+    for (std::string line; std::getline(text, line);) lines.push_back(nlohmann::json::parse(line));
+    return lines;
+  }
+  // Starts a long run, sends the signal once it has measured something, and waits for its end.
+  ChildResult interrupted_by(const std::string& signal) const {
+    return programs_.run("sh", {"-c", Programs::binary("wring") +
+                                          " train tiny.yaml --device cpu --set total_iters=1000000 & p=$!; "
+                                          "while [ ! -s experiments/run/metrics.jsonl ]; do sleep 0.05; done; "
+                                          "kill -" + signal + " $p; wait $p"});
+  }
+
+  Programs programs_;
+};
+
+TEST_F(Train, ARunLeavesNetworksMetricsAndTheConfigThatWasUsed) {
+  const ChildResult result = train();
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("next: wring upscale experiments/run/checkpoints/best.safetensors"));
+  for (const char* file : {"best.safetensors", "last.safetensors", "state.safetensors"}) {
+    EXPECT_TRUE(programs_.exists(std::string("experiments/run/checkpoints/") + file)) << file;
+  }
+  EXPECT_THAT(programs_.read("experiments/run/config.yaml"), HasSubstr("base_channels: 8\n"));
+  EXPECT_THAT(programs_.read("experiments/run/train.log"), HasSubstr("validation PSNR-Y"));
+  const auto lines = metrics();
+  EXPECT_EQ(lines.back()["step"], 6);
+  EXPECT_TRUE(lines.front().contains("loss"));
+  EXPECT_TRUE(lines.back().contains("val_psnr_y"));
+  const auto is_event_file = [](const auto& entry) {
+    return entry.path().filename().string().starts_with("events.out.tfevents.");
+  };
+  const fs::directory_iterator files(programs_.folder().path() / "experiments/run");
+  EXPECT_EQ(std::count_if(files, fs::directory_iterator(), is_event_file), 1);
+}
+
+TEST_F(Train, WithoutATerminalNoControlCharacterIsPrinted) {
+  const std::string out = train().err;
+  for (const char c : out) EXPECT_TRUE(c == '\n' || static_cast<unsigned char>(c) >= 0x20) << out;
+}
+
+TEST_F(Train, TheNumberOfWorkersDoesNotChangeTheResult) {
+  ASSERT_EQ(train({"--set", "num_workers=0", "experiment_name=a"}).exit_status, 0);
+  ASSERT_EQ(train({"--set", "num_workers=3", "experiment_name=b"}).exit_status, 0);
+  EXPECT_EQ(programs_.read("experiments/a/checkpoints/last.safetensors"),
+            programs_.read("experiments/b/checkpoints/last.safetensors"));
+}
+
+TEST_F(Train, AResumedRunEndsWithTheWeightsOfAnUninterruptedOne) {
+  ASSERT_EQ(train({"--set", "experiment_name=whole", "scheduler=constant"}).exit_status, 0);
+  ASSERT_EQ(train({"--set", "total_iters=4", "scheduler=constant"}).exit_status, 0);
+  const ChildResult resumed = train({"--resume", "--set", "scheduler=constant"});
+  ASSERT_EQ(resumed.exit_status, 0) << resumed.err;
+  EXPECT_THAT(resumed.err, HasSubstr("resuming at step 4"));
+  EXPECT_EQ(programs_.read("experiments/whole/checkpoints/last.safetensors"),
+            programs_.read("experiments/run/checkpoints/last.safetensors"));
+  EXPECT_EQ(metrics().back()["step"], 6);
+}
+
+TEST_F(Train, CtrlCSavesAndPrintsTheCommandThatResumes) {
+  const ChildResult result = interrupted_by("INT");
+  EXPECT_EQ(result.exit_status, 130) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("wring train tiny.yaml --resume --set total_iters=1000000 --device cpu"));
+  EXPECT_TRUE(programs_.exists("experiments/run/checkpoints/state.safetensors"));
+}
+
+TEST_F(Train, SigtermSavesToo) {
+  EXPECT_EQ(interrupted_by("TERM").exit_status, 130);
+  EXPECT_TRUE(programs_.exists("experiments/run/checkpoints/state.safetensors"));
+}
+
+TEST_F(Train, ASecondRunOfTheSameNameKeepsTheFirst) {
+  ASSERT_EQ(train().exit_status, 0);
+  const std::string first = programs_.read("experiments/run/train.log");
+  const ChildResult second = train();
+  ASSERT_EQ(second.exit_status, 0);
+  EXPECT_THAT(second.err, HasSubstr("experiments/run_archived_"));
+  bool kept = false;
+  for (const auto& entry : fs::directory_iterator(programs_.folder().path() / "experiments")) {
+    kept = kept || (entry.path().filename() != "run" && read_file(entry.path() / "train.log") == first);
+  }
+  EXPECT_TRUE(kept);
+}
+
+TEST_F(Train, DamagedAndSmallImagesAreNamedOnceAndLeftOut) {
+  programs_.folder().write("data/train/HR/broken.png", "not an image");
+  draw("data/train/HR/small.png", 20, 20, 5);
+  const ChildResult result = train();
+  EXPECT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("broken.png"));
+  EXPECT_THAT(result.err, HasSubstr("small.png"));
+  EXPECT_THAT(result.err, HasSubstr("4 training images"));
+}
+
+TEST_F(Train, ABatchLargerThanTheDataSetIsRefusedWithTheCure) {
+  const ChildResult result = train({"--set", "batch_size=64"});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_THAT(result.err, HasSubstr("dataset_enlarge_ratio"));
+}
+
+TEST_F(Train, AFolderWithoutImagesIsNamed) {
+  fs::create_directories(programs_.folder().path() / "empty");
+  const ChildResult result = train({"--train-hr", "empty"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr("empty"));
+}
+
+TEST_F(Train, LowResolutionImagesOfAnotherSizeAreRefused) {
+  draw("lr/0.png", 10, 10, 1);
+  for (int i = 1; i < 4; ++i) draw("lr/" + std::to_string(i) + ".png", 24, 20, 1);
+  const ChildResult result = train({"--train-hr", "data/train/HR", "--train-lr", "lr"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr("0.png"));
+}
+
+TEST_F(Train, AGpuThatIsNotThereEndsWithExitCodeThree) {
+  programs_.set("CUDA_VISIBLE_DEVICES", "");
+  const ChildResult result = programs_.wring({"train", "tiny.yaml", "--device", "cuda"});
+  EXPECT_EQ(result.exit_status, 3) << result.err;
+  EXPECT_FALSE(programs_.exists("experiments"));
+}
+
+class Apply : public Train {
+ protected:
+  void SetUp() override {
+    Train::SetUp();
+    ASSERT_EQ(train().exit_status, 0);
+  }
+  const std::string checkpoint_ = "experiments/run/checkpoints/best.safetensors";
+};
+
+TEST_F(Apply, EvaluateGivesEveryImageAndTheMeanAsJson) {
+  const ChildResult result = programs_.wring({"evaluate", checkpoint_, "data/val/HR", "--json", "--device", "cpu"});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  const auto record = nlohmann::json::parse(result.out);
+  ASSERT_EQ(record["images"].size(), 2U);
+  const double mean =
+      (record["images"][0]["psnr_y"].get<double>() + record["images"][1]["psnr_y"].get<double>()) / 2;
+  EXPECT_NEAR(record["mean"]["psnr_y"].get<double>(), mean, 1e-9);
+  EXPECT_EQ(record["scale"], 2);
+}
+
+TEST_F(Apply, EvaluateSavesTheImagesAndTheComparison) {
+  const ChildResult result = programs_.wring(
+      {"evaluate", checkpoint_, "data/val/HR", "--save", "sr", "--compare", "compare.png", "--device", "cpu"});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_EQ(read_image(programs_.folder().path() / "sr/0.png").width, 40);
+  EXPECT_GT(read_image(programs_.folder().path() / "compare.png").width, 4 * 40);
+}
+
+TEST_F(Apply, BicubicScoresAreThoseOfBicubicImages) {
+  const ChildResult result = programs_.wring({"evaluate", "--bicubic", "--scale", "2", "data/val/HR", "--save", "up"});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  const Image hr = read_image(programs_.folder().path() / "data/val/HR/0.png");
+  EXPECT_EQ(read_image(programs_.folder().path() / "up/0.png").pixels,
+            bicubic_enlarge(bicubic_shrink(hr, 2), 2).pixels);
+}
+
+TEST_F(Apply, UpscaleOfAFolderWritesEveryImageInTheNewSize) {
+  const ChildResult result = programs_.wring({"upscale", checkpoint_, "data/val/HR", "-o", "big", "--device", "cpu"});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_EQ(read_image(programs_.folder().path() / "big/0_x2.png").width, 80);
+  EXPECT_EQ(read_image(programs_.folder().path() / "big/1_x2.png").height, 72);
+}
+
+TEST_F(Apply, ATruncatedCheckpointIsRefusedAndNothingIsWritten) {
+  const std::string whole = programs_.read(checkpoint_);
+  programs_.folder().write("half.safetensors", whole.substr(0, whole.size() / 2));
+  const ChildResult result =
+      programs_.wring({"upscale", "half.safetensors", "data/val/HR/0.png", "-o", "out.png", "--device", "cpu"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr("half.safetensors"));
+  EXPECT_THAT(result.err, Not(HasSubstr("frame #")));
+  EXPECT_FALSE(programs_.exists("out.png"));
+}
+
+TEST_F(Apply, ResumingWithAnotherNetworkIsRefused) {
+  const ChildResult result = train({"--resume", "--set", "base_channels=16", "total_iters=8"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr("state.safetensors"));
+}
+
+}  // namespace
+}  // namespace wring
