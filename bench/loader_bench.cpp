@@ -18,8 +18,7 @@ constexpr int kBatch = 32;
 
 class GeneratedImages {
  public:
-  GeneratedImages()
-      : folder_(fs::temp_directory_path() / ("wring_loader_bench_" + std::to_string(::getpid()))) {
+  GeneratedImages() : folder_(fs::temp_directory_path() / ("wring_loader_bench_" + std::to_string(::getpid()))) {
     fs::create_directories(folder_);
     for (int i = 0; i < kImages; ++i) add(i);
   }
@@ -59,13 +58,7 @@ void loader(benchmark::State& state, bool cached) {
       benchmark::Counter(static_cast<double>(state.iterations()) * kBatch, benchmark::Counter::kIsRate);
 }
 
-BENCHMARK_CAPTURE(loader, cached, true)
-    ->Arg(0)
-    ->Arg(1)
-    ->Arg(2)
-    ->Arg(4)
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(loader, cached, true)->Arg(0)->Arg(1)->Arg(2)->Arg(4)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(loader, decoded_each_time, false)
     ->Arg(0)
     ->Arg(1)

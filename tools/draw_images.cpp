@@ -58,8 +58,7 @@ void draw_all(const Options& options) {
   };
   {
     std::vector<std::jthread> threads;
-    for (unsigned i = 0; i < std::max(1u, std::thread::hardware_concurrency()); ++i)
-      threads.emplace_back(work);
+    for (unsigned i = 0; i < std::max(1u, std::thread::hardware_concurrency()); ++i) threads.emplace_back(work);
   }
   if (failure) std::rethrow_exception(failure);
 }
@@ -69,12 +68,9 @@ void draw_all(const Options& options) {
 int main(int argc, char** argv) {
   Options options;
   CLI::App app("Draws synthetic photographs by the dead-leaves model, as PNG files.", "draw_images");
-  app.add_option("--count", options.count, "how many images")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
+  app.add_option("--count", options.count, "how many images")->check(CLI::Range(1, 1000000))->capture_default_str();
   app.add_option_function<std::string>(
-      "--size", [&](const std::string& text) { parse_size(text, options); },
-      "WIDTHxHEIGHT (default 480x320)");
+      "--size", [&](const std::string& text) { parse_size(text, options); }, "WIDTHxHEIGHT (default 480x320)");
   app.add_option("--seed", options.seed, "the same seed draws the same images")->capture_default_str();
   app.add_option("folder", options.folder, "where to write them")->required();
   try {

@@ -1,3 +1,5 @@
 #include "wring_train/run/program.h"
 
-int main(int argc, char** argv) { return wring::run_wring_train(argc, argv); }
+int main(int argc, char** argv) {
+  return wring::run_wring_train(argc, argv);
+}

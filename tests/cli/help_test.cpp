@@ -76,8 +76,7 @@ TEST(Usage, ACommandLikeNoOtherListsThem) {
 TEST(Usage, AnUnknownOptionSuggestsTheNearest) {
   const ChildResult result = Programs().wring({"optimize", "x.yaml", "--keep-modle"});
   EXPECT_EQ(result.exit_status, 2);
-  EXPECT_EQ(result.err,
-            "error: wring optimize has no option '--keep-modle'\n  → did you mean '--keep-model'?\n");
+  EXPECT_EQ(result.err, "error: wring optimize has no option '--keep-modle'\n  → did you mean '--keep-model'?\n");
 }
 
 TEST(Usage, ErrorsAreTwoLinesThatNameTheArgument) {
@@ -90,8 +89,7 @@ TEST(Usage, ErrorsAreTwoLinesThatNameTheArgument) {
   };
   EXPECT_THAT(message({"optimize"}), StartsWith("error: CONFIG is missing\n"));
   EXPECT_THAT(message({"optimize", "a.yaml", "b.yaml"}), StartsWith("error: unexpected argument 'b.yaml'\n"));
-  EXPECT_THAT(message({"optimize", "a.yaml", "--gpus", "many"}),
-              StartsWith("error: --gpus: 'many' is not a number\n"));
+  EXPECT_THAT(message({"optimize", "a.yaml", "--gpus", "many"}), StartsWith("error: --gpus: 'many' is not a number\n"));
   EXPECT_THAT(message({"optimize", "a.yaml", "--gpu"}), StartsWith("error: --gpu needs a value\n"));
   EXPECT_THAT(message({"optimize", "a.yaml", "--gpu", "4090", "--gpu-memory", "24"}),
               HasSubstr("cannot be given together"));
@@ -129,8 +127,7 @@ TEST(Wring, DoesNotLoadLibTorch) {
     const ChildResult result = run_child({"ldd", Programs::binary(program)});
     ASSERT_EQ(result.exit_status, 0);
     EXPECT_THAT(result.out, HasSubstr("libc.so"));
-    for (const char* library : {"torch", "libc10", "cuda"})
-      EXPECT_THAT(result.out, Not(HasSubstr(library))) << program;
+    for (const char* library : {"torch", "libc10", "cuda"}) EXPECT_THAT(result.out, Not(HasSubstr(library))) << program;
   }
 }
 

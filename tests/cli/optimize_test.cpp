@@ -75,9 +75,8 @@ TEST_F(Optimize, MarksWhatChangesTheModelAndTheOptimisationAndExplainsTheMarks) 
   programs_.set("LC_ALL", "C");
   const std::string ascii = run({config_}).out;
   EXPECT_THAT(ascii, HasSubstr("# base_channels"));
-  EXPECT_TRUE(std::all_of(ascii.begin(), ascii.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 128;
-  })) << ascii;
+  EXPECT_TRUE(std::all_of(ascii.begin(), ascii.end(), [](char c) { return static_cast<unsigned char>(c) < 128; }))
+      << ascii;
 }
 
 TEST_F(Optimize, JsonIsOneObjectWithEveryChangeAndNothingElse) {
@@ -154,8 +153,7 @@ TEST_F(Optimize, WithoutACardOrADriverItStillWrites) {
   EXPECT_EQ(report.at("machine").at("problems").at(0).at("code"), 12);
   EXPECT_TRUE(programs_.exists(optimized_));
   const std::string err = run({config_}).err;
-  EXPECT_EQ(err.find("install the NVIDIA driver"), err.rfind("install the NVIDIA driver"))
-      << "the cure is said once";
+  EXPECT_EQ(err.find("install the NVIDIA driver"), err.rfind("install the NVIDIA driver")) << "the cure is said once";
   programs_.use_machine("none");
   EXPECT_THAT(run({config_}).err, HasSubstr("shows no GPU"));
 }
@@ -223,8 +221,7 @@ TEST_F(Optimize, AConfigThatDoesNotExistListsThoseThatDo) {
   EXPECT_THAT(result.err, HasSubstr("error: the config configs/ligthweight_config.yaml does not exist"));
   EXPECT_THAT(result.err, HasSubstr("did you mean configs/lightweight_config.yaml?"));
   EXPECT_THAT(result.err, HasSubstr("configs/balanced.yaml, configs/lightweight_config.yaml"));
-  EXPECT_THAT(run({"nowhere.yaml"}).err, HasSubstr("configs/balanced.yaml"))
-      << "configs/ is looked at from anywhere";
+  EXPECT_THAT(run({"nowhere.yaml"}).err, HasSubstr("configs/balanced.yaml")) << "configs/ is looked at from anywhere";
 }
 
 TEST_F(Optimize, WhatIsWrongInAConfigIsNamed) {

@@ -1,7 +1,8 @@
 // wring train, evaluate and upscale on small drawn photographs, as a user runs them.
+#include <nlohmann/json.hpp>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include "fixtures/programs.h"
 #include "wring_train/data/bicubic.h"
@@ -59,7 +60,8 @@ class Train : public testing::Test {
     return programs_.run("sh", {"-c", Programs::binary("wring") +
                                           " train tiny.yaml --device cpu --set total_iters=1000000 & p=$!; "
                                           "while [ ! -s experiments/run/metrics.jsonl ]; do sleep 0.05; done; "
-                                          "kill -" + signal + " $p; wait $p"});
+                                          "kill -" +
+                                          signal + " $p; wait $p"});
   }
 
   Programs programs_;
@@ -185,8 +187,7 @@ TEST_F(Apply, EvaluateGivesEveryImageAndTheMeanAsJson) {
   ASSERT_EQ(result.exit_status, 0) << result.err;
   const auto record = nlohmann::json::parse(result.out);
   ASSERT_EQ(record["images"].size(), 2U);
-  const double mean =
-      (record["images"][0]["psnr_y"].get<double>() + record["images"][1]["psnr_y"].get<double>()) / 2;
+  const double mean = (record["images"][0]["psnr_y"].get<double>() + record["images"][1]["psnr_y"].get<double>()) / 2;
   EXPECT_NEAR(record["mean"]["psnr_y"].get<double>(), mean, 1e-9);
   EXPECT_EQ(record["scale"], 2);
 }

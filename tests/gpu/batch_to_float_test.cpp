@@ -42,8 +42,7 @@ TEST_F(BatchToFloat, UnalignedMemoryGivesTheSame) {
     const auto part = on_gpu.narrow(0, skipped, 1001 - skipped);
     auto floats = at::full({1002}, kPoison, on_gpu.options().dtype(at::kFloat));
     auto target = floats.narrow(0, 1, part.numel());
-    kernels::batch_to_float(part.const_data_ptr<std::uint8_t>(), part.numel(), target.data_ptr<float>(),
-                            nullptr);
+    kernels::batch_to_float(part.const_data_ptr<std::uint8_t>(), part.numel(), target.data_ptr<float>(), nullptr);
     EXPECT_TRUE(at::equal(target.cpu(), expected.narrow(0, skipped, part.numel()))) << skipped;
     EXPECT_TRUE(floats[0].isnan().item<bool>());
   }

@@ -95,8 +95,7 @@ TEST_F(EdsrOnGpu, AFusedAdamWStepEqualsTheCpus) {
         gradients.push_back(random_images({weight.numel()}, 20 + step).sub(0.5).to(device));
       }
       at::_foreach_add_(steps, 1);
-      at::_fused_adamw_(weights, gradients, moments, squares, {}, steps, 1e-2, 0.9, 0.99, 1e-2, 1e-8, false,
-                        false);
+      at::_fused_adamw_(weights, gradients, moments, squares, {}, steps, 1e-2, 0.9, 0.99, 1e-2, 1e-8, false, false);
     }
     return weights;
   };

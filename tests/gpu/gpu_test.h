@@ -24,8 +24,7 @@ class GpuTest : public testing::Test {
   }
 
   static at::Tensor random_bytes(at::IntArrayRef sizes, std::uint64_t seed) {
-    return at::randint(0, 256, sizes, at::make_generator<at::CPUGeneratorImpl>(seed),
-                       at::TensorOptions(at::kByte));
+    return at::randint(0, 256, sizes, at::make_generator<at::CPUGeneratorImpl>(seed), at::TensorOptions(at::kByte));
   }
 
   // The largest difference as a share of the largest expected value.

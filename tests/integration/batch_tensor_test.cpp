@@ -25,14 +25,8 @@ TEST(ImagesToFloat, Bf16IsTheRoundedQuotient) {
 }
 
 TEST(ImagesToFloat, AnythingButABatchOfBytesIsRefused) {
-  EXPECT_THAT(error_of([] {
-                images_to_float(at::zeros({1, 4, 4, 3}));
-              }),
-              testing::HasSubstr("Float (1, 4, 4, 3)"));
-  EXPECT_THAT(error_of([] {
-                images_to_float(at::zeros({1, 3, 4, 4}, at::kByte));
-              }),
-              testing::HasSubstr("1, 3, 4, 4"));
+  EXPECT_THAT(error_of([] { images_to_float(at::zeros({1, 4, 4, 3})); }), testing::HasSubstr("Float (1, 4, 4, 3)"));
+  EXPECT_THAT(error_of([] { images_to_float(at::zeros({1, 3, 4, 4}, at::kByte)); }), testing::HasSubstr("1, 3, 4, 4"));
   EXPECT_THAT(error_of([] {
                 images_to_float(at::zeros({1, 4, 4, 3}, at::kByte).transpose(1, 2));
               }),

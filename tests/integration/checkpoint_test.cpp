@@ -50,8 +50,7 @@ TEST_F(Checkpoint, EveryTypeOfTensorComesBackBitForBit) {
 TEST_F(Checkpoint, StridesAreNotPartOfTheFile) {
   const auto x = random_images({4, 3, 3, 3}, 2);
   const auto transposed = x.transpose(0, 2).contiguous().transpose(0, 2);
-  save_tensors(path_, std::vector<NamedTensor>{{"x", transposed.contiguous(at::MemoryFormat::ChannelsLast)}},
-               {});
+  save_tensors(path_, std::vector<NamedTensor>{{"x", transposed.contiguous(at::MemoryFormat::ChannelsLast)}}, {});
   const auto loaded = load_tensors(path_).tensors.at("x");
   EXPECT_TRUE(loaded.is_contiguous());
   EXPECT_TRUE(at::equal(loaded, x));
@@ -112,9 +111,8 @@ TEST_F(Checkpoint, HalfPrecisionIsWidenedToFp32) {
 TEST_F(Checkpoint, AMissingTensorIsNamed) {
   auto tensors = net_.parameters();
   std::erase_if(tensors, [](const NamedTensor& t) { return t.name == "body.1.conv2.bias"; });
-  EXPECT_THAT(refusal(tensors),
-              AllOf(HasSubstr("net.safetensors"), HasSubstr("\"body.1.conv2.bias\" is missing"),
-                    HasSubstr("conv_after_body")));
+  EXPECT_THAT(refusal(tensors), AllOf(HasSubstr("net.safetensors"), HasSubstr("\"body.1.conv2.bias\" is missing"),
+                                      HasSubstr("conv_after_body")));
 }
 
 TEST_F(Checkpoint, AHoleInTheBodyIsNoticed) {

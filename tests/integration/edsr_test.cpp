@@ -100,9 +100,8 @@ TEST(Edsr, NamesAndSizesAreBasicSrs) {
       expected.push_back("body." + std::to_string(block) + "." + part);
     }
   }
-  for (const char* name :
-       {"conv_after_body.weight", "conv_after_body.bias", "upsample.0.weight", "upsample.0.bias",
-        "upsample.2.weight", "upsample.2.bias", "conv_last.weight", "conv_last.bias"}) {
+  for (const char* name : {"conv_after_body.weight", "conv_after_body.bias", "upsample.0.weight", "upsample.0.bias",
+                           "upsample.2.weight", "upsample.2.bias", "conv_last.weight", "conv_last.bias"}) {
     expected.emplace_back(name);
   }
   std::vector<std::string> names;
@@ -130,8 +129,7 @@ TEST(Edsr, OtherScalesHaveTheirOwnUpsamplers) {
   EXPECT_EQ(upsamplers(1), Widths{});
   EXPECT_EQ(upsamplers(2), (Widths{{"upsample.0.weight", 64}}));
   EXPECT_EQ(upsamplers(3), (Widths{{"upsample.0.weight", 144}}));
-  EXPECT_EQ(upsamplers(8),
-            (Widths{{"upsample.0.weight", 64}, {"upsample.2.weight", 64}, {"upsample.4.weight", 64}}));
+  EXPECT_EQ(upsamplers(8), (Widths{{"upsample.0.weight", 64}, {"upsample.2.weight", 64}, {"upsample.4.weight", 64}}));
 }
 
 TEST(Edsr, EqualSeedsGiveEqualNetsWhateverElseDrawsNumbers) {
@@ -198,10 +196,8 @@ TEST(Edsr, MovedParametersAreLeavesAndKeepRequiresGrad) {
 TEST(Edsr, AnImpossibleShapeIsRefused) {
   EXPECT_THAT(error_of([] { Edsr({.channels = 8, .blocks = 1, .scale = 5}, 0); }),
               testing::AllOf(testing::HasSubstr("5"), testing::HasSubstr("1, 2, 3, 4 or 8")));
-  EXPECT_THAT(error_of([] { Edsr({.channels = 0, .blocks = 1, .scale = 2}, 0); }),
-              testing::HasSubstr("0 channels"));
-  EXPECT_THAT(error_of([] { Edsr({.channels = 8, .blocks = 0, .scale = 2}, 0); }),
-              testing::HasSubstr("0 blocks"));
+  EXPECT_THAT(error_of([] { Edsr({.channels = 0, .blocks = 1, .scale = 2}, 0); }), testing::HasSubstr("0 channels"));
+  EXPECT_THAT(error_of([] { Edsr({.channels = 8, .blocks = 0, .scale = 2}, 0); }), testing::HasSubstr("0 blocks"));
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cmath>
-#include <filesystem>
-#include <limits>
+#include <ATen/ATen.h>
 
 #include "random_batch.h"
 #include "wring/base/error.h"
@@ -12,8 +14,6 @@
 #include "wring_train/engine/optimizer.h"
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/run/run_state.h"
-
-#include <ATen/ATen.h>
 
 namespace wring {
 namespace {
@@ -43,7 +43,9 @@ double largest_difference(const Edsr& a, const Edsr& b) {
   return largest;
 }
 
-void step(StepEngine& engine, const Batch& batch, double lr = 1e-3) { engine.step(std::span(&batch, 1), lr); }
+void step(StepEngine& engine, const Batch& batch, double lr = 1e-3) {
+  engine.step(std::span(&batch, 1), lr);
+}
 
 TEST(Optimizer, AdamWFollowsThePublishedUpdateForTwoSteps) {
   TrainConfig config;

@@ -142,8 +142,7 @@ class Vgg19File : public testing::Test {
     const int numbers[16] = {0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34};
     std::vector<NamedTensor> result;
     for (std::size_t i = 0; i < weights_.size(); ++i) {
-      result.push_back(
-          {prefix + std::to_string(numbers[i / 2]) + (i % 2 == 0 ? ".weight" : ".bias"), weights_[i]});
+      result.push_back({prefix + std::to_string(numbers[i / 2]) + (i % 2 == 0 ? ".weight" : ".bias"), weights_[i]});
     }
     return result;
   }
@@ -167,15 +166,14 @@ TEST_F(Vgg19File, AMissingOrWrongTensorIsNamed) {
   auto tensors = named("features.");
   std::erase_if(tensors, [](const NamedTensor& t) { return t.name == "features.14.bias"; });
   save_tensors(folder_ / "vgg.safetensors", tensors, {});
-  EXPECT_THAT(
-      error_of([&] { Vgg19::load(folder_ / "vgg.safetensors"); }),
-      testing::AllOf(testing::HasSubstr("vgg.safetensors"), testing::HasSubstr("\"features.14.bias\"")));
+  EXPECT_THAT(error_of([&] { Vgg19::load(folder_ / "vgg.safetensors"); }),
+              testing::AllOf(testing::HasSubstr("vgg.safetensors"), testing::HasSubstr("\"features.14.bias\"")));
   tensors = named("features.");
   tensors[2].tensor = at::zeros({64, 64, 1, 1});
   save_tensors(folder_ / "vgg.safetensors", tensors, {});
-  EXPECT_THAT(error_of([&] { Vgg19::load(folder_ / "vgg.safetensors"); }),
-              testing::AllOf(testing::HasSubstr("\"features.2.weight\" is 64×64×1×1"),
-                             testing::HasSubstr("64×64×3×3")));
+  EXPECT_THAT(
+      error_of([&] { Vgg19::load(folder_ / "vgg.safetensors"); }),
+      testing::AllOf(testing::HasSubstr("\"features.2.weight\" is 64×64×1×1"), testing::HasSubstr("64×64×3×3")));
 }
 
 TEST_F(Vgg19File, TheNoteNamesTheFile) {

@@ -21,9 +21,8 @@ class TemporaryFolder {
  public:
   TemporaryFolder() {
     const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    path_ =
-        std::filesystem::path(testing::TempDir()) / ("wring_" + std::string(test->test_suite_name()) + "_" +
-                                                     test->name() + "_" + std::to_string(::getpid()));
+    path_ = std::filesystem::path(testing::TempDir()) /
+            ("wring_" + std::string(test->test_suite_name()) + "_" + test->name() + "_" + std::to_string(::getpid()));
     std::filesystem::create_directories(path_);
   }
   ~TemporaryFolder() { std::filesystem::remove_all(path_); }

@@ -29,19 +29,17 @@ class PythonInterop : public testing::Test {
  protected:
   // Runs basicsr_edsr.py on the folder; skips the test where Python lacks the packages.
   void script(const std::string& verb, const std::string& arguments = "") {
-    const int status = std::system(fmt::format("'{}' '{}' {} '{}' {}", python(),
-                                               WRING_SOURCE_DIR "/tests/integration/basicsr_edsr.py", verb,
-                                               folder_.path().string(), arguments)
-                                       .c_str());
+    const int status =
+        std::system(fmt::format("'{}' '{}' {} '{}' {}", python(), WRING_SOURCE_DIR "/tests/integration/basicsr_edsr.py",
+                                verb, folder_.path().string(), arguments)
+                        .c_str());
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
       GTEST_SKIP() << python() << " lacks torch, numpy or safetensors; WRING_TEST_PYTHON names another one.";
     }
     ASSERT_EQ(status, 0);
   }
 
-  fs::path weights(std::int64_t scale) const {
-    return folder_ / fmt::format("x{}.weights.safetensors", scale);
-  }
+  fs::path weights(std::int64_t scale) const { return folder_ / fmt::format("x{}.weights.safetensors", scale); }
   fs::path io(std::int64_t scale) const { return folder_ / fmt::format("x{}.io.safetensors", scale); }
 
   TemporaryFolder folder_;

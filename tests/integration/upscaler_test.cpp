@@ -1,13 +1,13 @@
 #include "wring_train/run/upscaler.h"
 
+#include <cstdlib>
+
 #include <gtest/gtest.h>
 
-#include <cstdlib>
+#include <ATen/ATen.h>
 
 #include "wring_train/data/bicubic.h"
 #include "wring_train/data/random.h"
-
-#include <ATen/ATen.h>
 
 namespace wring {
 namespace {

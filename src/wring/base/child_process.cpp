@@ -47,10 +47,9 @@ class Descriptor {
 
 [[noreturn]] void fail_to_start(const std::string& program, int error) {
   const char* reason = std::strerror(error);
-  throw Error(
-      ErrorCode::failed,
-      {fmt::format("cannot start {}: {}", program, reason), fmt::format("无法启动 {}：{}", program, reason)},
-      {"check that the program is installed and on PATH", "请检查该程序是否已安装并在 PATH 中"});
+  throw Error(ErrorCode::failed,
+              {fmt::format("cannot start {}: {}", program, reason), fmt::format("无法启动 {}：{}", program, reason)},
+              {"check that the program is installed and on PATH", "请检查该程序是否已安装并在 PATH 中"});
 }
 
 struct Pipe {
@@ -123,16 +122,15 @@ pid_t spawn(const std::vector<std::string>& command, const ChildOptions& options
   sigset_t nothing, everything;
   ::sigemptyset(&nothing);
   ::sigfillset(&everything);
-  ::posix_spawnattr_setflags(&attributes,
-                             POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   ::posix_spawnattr_setpgroup(&attributes, 0);
   ::posix_spawnattr_setsigmask(&attributes, &nothing);
   ::posix_spawnattr_setsigdefault(&attributes, &everything);
 
   const std::vector<std::string> environment = merged_environment(options);
   pid_t child = 0;
-  const int error = ::posix_spawnp(&child, command.at(0).c_str(), &actions, &attributes,
-                                   pointers_to(command).data(), pointers_to(environment).data());
+  const int error = ::posix_spawnp(&child, command.at(0).c_str(), &actions, &attributes, pointers_to(command).data(),
+                                   pointers_to(environment).data());
   ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
   if (error != 0) fail_to_start(command[0], error);

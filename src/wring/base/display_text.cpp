@@ -15,10 +15,11 @@ struct Range {
 };
 
 // Blocks whose characters are wide (Unicode Standard Annex #11, classes W and F), rounded to whole blocks.
-constexpr std::array kWide = {Range{0x1100, 0x115f},   Range{0x2705, 0x2705},   Range{0x274c, 0x274c},   Range{0x2e80, 0x303e},   Range{0x3041, 0xa4cf},
-                              Range{0xac00, 0xd7a3},   Range{0xf900, 0xfaff},   Range{0xfe30, 0xfe6f},
-                              Range{0xff00, 0xff60},   Range{0xffe0, 0xffe6},   Range{0x1f300, 0x1f64f},
-                              Range{0x1f680, 0x1f6ff}, Range{0x1f900, 0x1faff}, Range{0x20000, 0x3fffd}};
+constexpr std::array kWide = {Range{0x1100, 0x115f},   Range{0x2705, 0x2705},   Range{0x274c, 0x274c},
+                              Range{0x2e80, 0x303e},   Range{0x3041, 0xa4cf},   Range{0xac00, 0xd7a3},
+                              Range{0xf900, 0xfaff},   Range{0xfe30, 0xfe6f},   Range{0xff00, 0xff60},
+                              Range{0xffe0, 0xffe6},   Range{0x1f300, 0x1f64f}, Range{0x1f680, 0x1f6ff},
+                              Range{0x1f900, 0x1faff}, Range{0x20000, 0x3fffd}};
 // Combining marks, zero-width characters and variation selectors.
 constexpr std::array kZeroWidth = {Range{0x0300, 0x036f}, Range{0x200b, 0x200f}, Range{0x20d0, 0x20ff},
                                    Range{0xfe00, 0xfe0f}};
@@ -34,11 +35,7 @@ bool within(const auto& ranges, char32_t character) {
 
 Character first_character(std::string_view text) {
   const auto lead = static_cast<std::uint8_t>(text[0]);
-  const std::size_t bytes = lead < 0x80       ? 1
-                            : lead >> 5 == 6  ? 2
-                            : lead >> 4 == 14 ? 3
-                            : lead >> 3 == 30 ? 4
-                                              : 0;
+  const std::size_t bytes = lead < 0x80 ? 1 : lead >> 5 == 6 ? 2 : lead >> 4 == 14 ? 3 : lead >> 3 == 30 ? 4 : 0;
   const Character single{1, 1, lead};
   if (bytes <= 1 || bytes > text.size()) return single;
   char32_t code = lead & (0x7f >> bytes);

@@ -1,14 +1,14 @@
 #include "wring/base/files.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <sstream>
 #include <system_error>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include "wring/base/error.h"
 
@@ -66,9 +66,8 @@ void write_file_atomically(const fs::path& path, const std::function<void(std::o
 }
 
 void write_file_atomically(const fs::path& path, std::string_view content) {
-  write_file_atomically(path, [&](std::ostream& out) {
-    out.write(content.data(), static_cast<std::streamsize>(content.size()));
-  });
+  write_file_atomically(
+      path, [&](std::ostream& out) { out.write(content.data(), static_cast<std::streamsize>(content.size())); });
 }
 
 void make_folder(const fs::path& path) {
@@ -77,6 +76,8 @@ void make_folder(const fs::path& path) {
   if (error) fail("cannot create the folder", path, error.value());
 }
 
-fs::path this_program() { return fs::read_symlink("/proc/self/exe"); }
+fs::path this_program() {
+  return fs::read_symlink("/proc/self/exe");
+}
 
 }  // namespace wring

@@ -12,8 +12,8 @@ struct Text {
   std::string zh;
 
   Text() = default;
-  Text(const char* both) : en(both), zh(both) {}                  // NOLINT(google-explicit-constructor)
-  Text(std::string both) : en(both), zh(std::move(both)) {}       // NOLINT(google-explicit-constructor)
+  Text(const char* both) : en(both), zh(both) {}             // NOLINT(google-explicit-constructor)
+  Text(std::string both) : en(both), zh(std::move(both)) {}  // NOLINT(google-explicit-constructor)
   Text(std::string english, std::string chinese) : en(std::move(english)), zh(std::move(chinese)) {}
 
   const std::string& in(Language language) const { return language == Language::zh ? zh : en; }

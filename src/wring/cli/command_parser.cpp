@@ -67,8 +67,8 @@ template void CommandParser::option(Name, Name, std::optional<int>&, const Text&
 template void CommandParser::option(Name, Name, std::optional<double>&, const Text&);
 template void CommandParser::option(Name, Name, std::optional<std::filesystem::path>&, const Text&);
 
-void CommandParser::repeated(const std::string& flags, const std::string& value,
-                             std::vector<std::string>& into, const Text& help) {
+void CommandParser::repeated(const std::string& flags, const std::string& value, std::vector<std::string>& into,
+                             const Text& help) {
   add_row(flags, value, help);
   app_->add_option(flags, into)->allow_extra_args(false);
 }
@@ -124,8 +124,7 @@ std::string CommandParser::help() const {
   const auto section = [&](const Text& title, const std::vector<Row>& rows) {
     if (rows.empty()) return;
     out += fmt::format("\n{}\n", paint(console.text(title), Ink::bold, console.color_out));
-    for (const Row& row : rows)
-      out += fmt::format("  {}  {}\n", pad_to(row.left, width), console.text(row.help));
+    for (const Row& row : rows) out += fmt::format("  {}  {}\n", pad_to(row.left, width), console.text(row.help));
   };
   std::vector<Row> commands;
   for (const auto& [command, summary] : commands_) commands.push_back({command, summary});
@@ -149,10 +148,9 @@ Error CommandParser::unexpected(const std::string& argument) const {
   }
   const std::string option = argument.substr(0, argument.find('='));
   const auto near = did_you_mean(option, long_flags_);
-  return Error(
-      ErrorCode::usage,
-      {fmt::format("{} has no option '{}'", name_, option), fmt::format("{} 没有选项“{}”", name_, option)},
-      near ? *near : see_help);
+  return Error(ErrorCode::usage,
+               {fmt::format("{} has no option '{}'", name_, option), fmt::format("{} 没有选项“{}”", name_, option)},
+               near ? *near : see_help);
 }
 
 // CLI11 gives the names only inside its English sentences, so they are cut out of those.
@@ -166,38 +164,32 @@ Error CommandParser::usage_error(const CLI::ParseError& error) const {
     const std::string name = before(" is required");
     return Error(ErrorCode::usage, {fmt::format("{} is missing", name), fmt::format("缺少 {}", name)}, usage);
   }
-  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr &&
-      words.find(" = ") != std::string::npos) {
+  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr && words.find(" = ") != std::string::npos) {
     const std::string name = before(" = ").substr(before(" = ").rfind(' ') + 1), value = after(" = ");
-    return Error(
-        ErrorCode::usage,
-        {fmt::format("{}: '{}' is not a number", name, value), fmt::format("{}：“{}”不是数字", name, value)},
-        usage);
-  }
-  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr &&
-      words.find(" missing") != std::string::npos) {
-    const std::string name = before(":");
     return Error(ErrorCode::usage,
-                 {fmt::format("{} needs a value", name), fmt::format("{} 需要一个值", name)}, usage);
+                 {fmt::format("{}: '{}' is not a number", name, value), fmt::format("{}：“{}”不是数字", name, value)},
+                 usage);
+  }
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr && words.find(" missing") != std::string::npos) {
+    const std::string name = before(":");
+    return Error(ErrorCode::usage, {fmt::format("{} needs a value", name), fmt::format("{} 需要一个值", name)}, usage);
   }
   if (dynamic_cast<const CLI::ExcludesError*>(&error) != nullptr) {
     const std::string a = before(" excludes "), b = after(" excludes ");
-    return Error(
-        ErrorCode::usage,
-        {fmt::format("{} and {} cannot be given together", a, b), fmt::format("{} 与 {} 不能同时使用", a, b)},
-        usage);
+    return Error(ErrorCode::usage,
+                 {fmt::format("{} and {} cannot be given together", a, b), fmt::format("{} 与 {} 不能同时使用", a, b)},
+                 usage);
   }
   return Error(ErrorCode::usage, words, usage);
 }
 
-void require_choice(const std::string& option, const std::string& value,
-                    const std::vector<std::string>& choices) {
+void require_choice(const std::string& option, const std::string& value, const std::vector<std::string>& choices) {
   if (std::find(choices.begin(), choices.end(), value) != choices.end()) return;
-  throw Error(ErrorCode::usage,
-              {fmt::format("{}: '{}' is not one of its values", option, value),
-               fmt::format("{}：“{}”不是可用的值", option, value)},
-              {fmt::format("use one of: {}", fmt::join(choices, ", ")),
-               fmt::format("可用的值：{}", fmt::join(choices, "、"))});
+  throw Error(
+      ErrorCode::usage,
+      {fmt::format("{}: '{}' is not one of its values", option, value),
+       fmt::format("{}：“{}”不是可用的值", option, value)},
+      {fmt::format("use one of: {}", fmt::join(choices, ", ")), fmt::format("可用的值：{}", fmt::join(choices, "、"))});
 }
 
 std::optional<Text> did_you_mean(const std::string& name, const std::vector<std::string>& candidates) {

@@ -39,8 +39,7 @@ class CommandParser {
   void option(const std::string& flags, const std::string& value, T& into, const Text& help);
 
   // An option that can be given several times; every time takes one value.
-  void repeated(const std::string& flags, const std::string& value, std::vector<std::string>& into,
-                const Text& help);
+  void repeated(const std::string& flags, const std::string& value, std::vector<std::string>& into, const Text& help);
 
   void flag(const std::string& flags, bool& into, const Text& help);
 
@@ -84,8 +83,7 @@ class CommandParser {
 
 // Throws Error{usage} naming the option, the value and the choices (with the nearest) unless the value is a
 // choice.
-void require_choice(const std::string& option, const std::string& value,
-                    const std::vector<std::string>& choices);
+void require_choice(const std::string& option, const std::string& value, const std::vector<std::string>& choices);
 
 // "did you mean 'x'?", or nothing when no candidate is near.
 std::optional<Text> did_you_mean(const std::string& name, const std::vector<std::string>& candidates);

@@ -23,15 +23,14 @@ CommandLine split_command(const Arguments& arguments) {
   return line;
 }
 
-Error unknown_command(const std::string& program, const std::string& command,
-                      const std::vector<std::string>& known) {
+Error unknown_command(const std::string& program, const std::string& command, const std::vector<std::string>& known) {
   const auto near = did_you_mean(command, known);
   const Text all{fmt::format("the commands are: {}", fmt::join(known, ", ")),
                  fmt::format("可用命令：{}", fmt::join(known, "、"))};
-  return Error(ErrorCode::usage,
-               {fmt::format("{} has no command '{}'", program, command),
-                fmt::format("{} 没有命令“{}”", program, command)},
-               near ? *near : all);
+  return Error(
+      ErrorCode::usage,
+      {fmt::format("{} has no command '{}'", program, command), fmt::format("{} 没有命令“{}”", program, command)},
+      near ? *near : all);
 }
 
 }  // namespace wring

@@ -16,7 +16,6 @@ struct CommandLine {
 CommandLine split_command(const Arguments& arguments);
 
 // "wring has no command 'optimise'", with the nearest of `known` or all of them.
-Error unknown_command(const std::string& program, const std::string& command,
-                      const std::vector<std::string>& known);
+Error unknown_command(const std::string& program, const std::string& command, const std::vector<std::string>& known);
 
 }  // namespace wring

@@ -25,8 +25,7 @@ bool wants_color(const std::string& option, int descriptor) {
   return ::isatty(descriptor) != 0 && terminal != nullptr && std::string_view(terminal) != "dumb";
 }
 
-void print_two_lines(std::string_view label, Ink ink, const Text& what, const Text& todo,
-                     const Console& console) {
+void print_two_lines(std::string_view label, Ink ink, const Text& what, const Text& todo, const Console& console) {
   std::fflush(stdout);  // what was said before comes before
   fmt::print(stderr, "{}{}\n", paint(label, ink, console.color_err), console.text(what));
   if (!todo.empty()) fmt::print(stderr, "  {} {}\n", console.utf8 ? "→" : "->", console.text(todo));

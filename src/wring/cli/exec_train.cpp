@@ -26,8 +26,7 @@ bool is_program(const fs::path& path) {
 
 std::vector<fs::path> candidates() {
   const fs::path here = this_program().parent_path();
-  std::vector<fs::path> paths = {here / program_name,
-                                 here.parent_path() / "libexec" / "wring" / program_name};
+  std::vector<fs::path> paths = {here / program_name, here.parent_path() / "libexec" / "wring" / program_name};
   const char* variable = std::getenv("PATH");
   std::string_view folders = variable != nullptr ? variable : "";
   while (!folders.empty()) {
@@ -59,12 +58,11 @@ fs::path find_wring_train() {
     if (is_program(path)) return path;
   }
   const std::string here = this_program().parent_path().string();
-  throw Error(
-      ErrorCode::failed,
-      {fmt::format("wring-train was not found in {} nor on PATH", here),
-       fmt::format("在 {} 和 PATH 中都找不到 wring-train", here)},
-      {"build it: it needs LibTorch (scripts/setup.sh) and -DWRING_TRAIN=ON, then install it beside wring",
-       "请构建它：需要 LibTorch（scripts/setup.sh）和 -DWRING_TRAIN=ON，并安装在 wring 旁边"});
+  throw Error(ErrorCode::failed,
+              {fmt::format("wring-train was not found in {} nor on PATH", here),
+               fmt::format("在 {} 和 PATH 中都找不到 wring-train", here)},
+              {"build it: it needs LibTorch (scripts/setup.sh) and -DWRING_TRAIN=ON, then install it beside wring",
+               "请构建它：需要 LibTorch（scripts/setup.sh）和 -DWRING_TRAIN=ON，并安装在 wring 旁边"});
 }
 
 int exec_train(const std::string& command, const Arguments& arguments) {

@@ -36,10 +36,10 @@ void refuse_to_overwrite(const fs::path& config, const fs::path& output) {
 void refuse_folder(const fs::path& output) {
   std::error_code error;
   if (!fs::is_directory(output, error)) return;
-  throw Error(ErrorCode::usage,
-              {fmt::format("the output {} is a folder", output.string()),
-               fmt::format("输出 {} 是文件夹", output.string())},
-              {"give the name of a file with -o", "请用 -o 指定文件名"});
+  throw Error(
+      ErrorCode::usage,
+      {fmt::format("the output {} is a folder", output.string()), fmt::format("输出 {} 是文件夹", output.string())},
+      {"give the name of a file with -o", "请用 -o 指定文件名"});
 }
 
 }  // namespace
@@ -85,8 +85,7 @@ int optimize_command(const Arguments& arguments, CommonOptions common) {
                 {"the file to write (default: beside CONFIG, named …_gpu_optimized.yaml)",
                  "要写入的文件（默认：与 CONFIG 同目录的 …_gpu_optimized.yaml）"});
   parser.flag("--keep-model", options.keep_model,
-              {"change only what leaves the network and its training as they are",
-               "只改动不影响网络及其训练方式的项"});
+              {"change only what leaves the network and its training as they are", "只改动不影响网络及其训练方式的项"});
   parser.option("--gpu", "NAME", options.gpu,
                 {"plan for this card instead of the one found (\"RTX 4090\")",
                  "按指定显卡规划，而不是检测到的显卡（如 \"RTX 4090\"）"});
@@ -95,8 +94,7 @@ int optimize_command(const Arguments& arguments, CommonOptions common) {
   parser.exclude("--gpu-memory", "--gpu");
   parser.option("--gpus", "N", options.gpus, {"how many such cards there are", "此类显卡的数量"});
   parser.flag("--dry-run", options.dry_run, {"show the changes and write nothing", "只显示改动，不写文件"});
-  parser.flag("--json", options.json,
-              {"print one JSON object instead of text", "输出一个 JSON 对象而非文本"});
+  parser.flag("--json", options.json, {"print one JSON object instead of text", "输出一个 JSON 对象而非文本"});
   parser.example("wring optimize configs/lightweight_config.yaml");
   parser.example("wring optimize configs/lightweight_config.yaml --gpu \"RTX 4090\" --dry-run");
   if (const auto done = parser.parse(arguments)) return *done;

@@ -33,19 +33,18 @@ bool wants_optimization(const Request& request, const fs::path& config) {
 }
 
 Error not_in_this_version(const char* option) {
-  return Error(ErrorCode::failed,
-               {fmt::format("{} is not in this version ({})", option, WRING_VERSION),
-                fmt::format("此版本（{1}）尚不支持 {0}", option, WRING_VERSION)},
-               {"run the command without it; train with: wring train CONFIG",
-                "请去掉该选项；训练请用：wring train CONFIG"});
+  return Error(
+      ErrorCode::failed,
+      {fmt::format("{} is not in this version ({})", option, WRING_VERSION),
+       fmt::format("此版本（{1}）尚不支持 {0}", option, WRING_VERSION)},
+      {"run the command without it; train with: wring train CONFIG", "请去掉该选项；训练请用：wring train CONFIG"});
 }
 
 std::optional<int> parse(const Arguments& arguments, Request& request) {
-  CommandParser parser(
-      "optimize_gpu", "[--config PATH] [--output PATH] [--skip-optimization]",
-      {"Writes a configuration that fits the GPU. The same as wring optimize, with other flags.",
-       "生成适合 GPU 的配置。与 wring optimize 相同，只是选项不同。"},
-      request.common);
+  CommandParser parser("optimize_gpu", "[--config PATH] [--output PATH] [--skip-optimization]",
+                       {"Writes a configuration that fits the GPU. The same as wring optimize, with other flags.",
+                        "生成适合 GPU 的配置。与 wring optimize 相同，只是选项不同。"},
+                       request.common);
   parser.option("--config", "PATH", request.config,
                 {"the training configuration (default: configs/lightweight_config.yaml)",
                  "训练配置（默认：configs/lightweight_config.yaml）"});
@@ -58,8 +57,7 @@ std::optional<int> parse(const Arguments& arguments, Request& request) {
   parser.example("optimize_gpu --config configs/lightweight_config.yaml");
   if (const auto done = parser.parse(arguments)) return done;
   if (request.monitor_seconds && !(*request.monitor_seconds >= 0)) {
-    throw Error(ErrorCode::usage,
-                {"--monitor takes seconds, or 0 for no end", "--monitor 的值为秒数，0 表示持续监控"});
+    throw Error(ErrorCode::usage, {"--monitor takes seconds, or 0 for no end", "--monitor 的值为秒数，0 表示持续监控"});
   }
   return std::nullopt;
 }
@@ -79,8 +77,8 @@ int run(const Arguments& arguments, const CommonOptions& early) {
     optimize(options);
   } else if (!only_monitor && !request.common.quiet) {
     const Console console = console_for(request.common);
-    fmt::print("{}\n", console.text({"The config stays as it is: " + config.string(),
-                                     "配置保持不变：" + config.string()}));
+    fmt::print("{}\n",
+               console.text({"The config stays as it is: " + config.string(), "配置保持不变：" + config.string()}));
   }
   if (request.benchmark) throw not_in_this_version("--benchmark");
   if (request.monitor_seconds) throw not_in_this_version("--monitor");

@@ -59,8 +59,7 @@ Json gpu_json(const Gpu& gpu, Language language) {
                {"memory_reserved_mib", or_null(gpu.memory_reserved_mib)}};
   json["compute_capability"] = nullptr;
   if (gpu.compute_capability_major && gpu.compute_capability_minor) {
-    json["compute_capability"] =
-        fmt::format("{}.{}", *gpu.compute_capability_major, *gpu.compute_capability_minor);
+    json["compute_capability"] = fmt::format("{}.{}", *gpu.compute_capability_major, *gpu.compute_capability_minor);
   }
   json["problem"] = gpu.problem ? problem_json(*gpu.problem, language) : Json();
   return json;
@@ -81,8 +80,7 @@ Json machine_json(const OptimizeReport& report, Language language) {
     const Inventory& inventory = *report.inventory;
     if (!inventory.driver_version.empty()) json["driver_version"] = inventory.driver_version;
     for (const Gpu& gpu : inventory.gpus) json["found"].push_back(gpu_json(gpu, language));
-    for (const GpuProblem& problem : inventory.problems)
-      json["problems"].push_back(problem_json(problem, language));
+    for (const GpuProblem& problem : inventory.problems) json["problems"].push_back(problem_json(problem, language));
   }
   return json;
 }
@@ -91,8 +89,7 @@ Json machine_json(const OptimizeReport& report, Language language) {
 
 void print_json(const OptimizeReport& report, const Console& console) {
   const Language language = console.language;
-  Json json = {
-      {"schema", 1}, {"config", report.config.string()}, {"machine", machine_json(report, language)}};
+  Json json = {{"schema", 1}, {"config", report.config.string()}, {"machine", machine_json(report, language)}};
   json["changes"] = Json::array();
   for (const Change& change : report.plan.changes) {
     json["changes"].push_back({{"key", change.key},

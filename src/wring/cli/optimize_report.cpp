@@ -47,9 +47,8 @@ void print_problems(const std::vector<GpuProblem>& problems, const Console& cons
 void print_gpu(const Gpu& gpu, const Console& console) {
   if (!gpu.problem) return line(console, describe(gpu));
   const Text& what = gpu.problem->what;
-  print_warning(
-      {fmt::format("GPU {}: {}", gpu.index, what.en), fmt::format("GPU {}：{}", gpu.index, what.zh)},
-      gpu.problem->cure, console);
+  print_warning({fmt::format("GPU {}: {}", gpu.index, what.en), fmt::format("GPU {}：{}", gpu.index, what.zh)},
+                gpu.problem->cure, console);
 }
 
 void print_machine(const OptimizeReport& report, const Console& console) {
@@ -58,8 +57,7 @@ void print_machine(const OptimizeReport& report, const Console& console) {
     print_problems(report.inventory->problems, console);
     for (const Gpu& gpu : report.inventory->gpus) print_gpu(gpu, console);
     if (!report.inventory->driver_version.empty()) {
-      line(console,
-           {"driver " + report.inventory->driver_version, "驱动 " + report.inventory->driver_version});
+      line(console, {"driver " + report.inventory->driver_version, "驱动 " + report.inventory->driver_version});
     }
   } else if (machine.card) {
     const Card& card = *machine.card;
@@ -94,8 +92,7 @@ void print_row(const Change& change, const Columns& widths, const Console& conso
   constexpr int least_reason_width = 24;
   const std::string_view arrow = console.utf8 ? "→" : "->";
   const std::string mark(mark_of(change.effect, console));
-  const int indent =
-      2 + widths.key + 2 + widths.old_value + 1 + display_width(arrow) + 1 + widths.new_value + 2;
+  const int indent = 2 + widths.key + 2 + widths.old_value + 1 + display_width(arrow) + 1 + widths.new_value + 2;
   const std::string reason = console.text(change.reason);
   const auto columns = terminal_columns();
   const bool fits = columns && *columns - indent >= least_reason_width;
@@ -109,23 +106,21 @@ void print_row(const Change& change, const Columns& widths, const Console& conso
 
 void print_changes(const Plan& plan, const Console& console) {
   if (plan.changes.empty()) {
-    line(console, {"Nothing to change: the config already has what this plan would set.",
-                   "无需改动：配置已达到此规划的要求。"});
+    line(console,
+         {"Nothing to change: the config already has what this plan would set.", "无需改动：配置已达到此规划的要求。"});
     return;
   }
   const Text key{"key", "参数"}, old_value{"old", "原值"}, new_value{"new", "新值"}, reason{"reason", "原因"};
   const Columns widths = measure(plan, key, old_value, new_value, console);
   const std::string arrow_gap(console.utf8 ? 1 : 2, ' ');
-  const std::string header =
-      fmt::format("  {}  {} {} {}  {}", pad_to(console.text(key), widths.key),
-                  pad_to(console.text(old_value), widths.old_value), arrow_gap,
-                  pad_to(console.text(new_value), widths.new_value), console.text(reason));
+  const std::string header = fmt::format("  {}  {} {} {}  {}", pad_to(console.text(key), widths.key),
+                                         pad_to(console.text(old_value), widths.old_value), arrow_gap,
+                                         pad_to(console.text(new_value), widths.new_value), console.text(reason));
   fmt::print("{}\n", paint(header, Ink::dim, console.color_out));
   for (const Change& change : plan.changes) print_row(change, widths, console);
 
   const auto any = [&](Effect effect) {
-    return std::any_of(plan.changes.begin(), plan.changes.end(),
-                       [&](const Change& c) { return c.effect == effect; });
+    return std::any_of(plan.changes.begin(), plan.changes.end(), [&](const Change& c) { return c.effect == effect; });
   };
   if (any(Effect::model) || any(Effect::optimisation)) fmt::print("\n");
   if (any(Effect::model)) {

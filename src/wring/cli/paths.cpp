@@ -21,8 +21,7 @@ void add_configs_in(const fs::path& folder, std::vector<std::string>& into) {
   std::vector<std::string> found;
   for (const auto& entry : fs::directory_iterator(folder.empty() ? "." : folder, error)) {
     const std::string extension = entry.path().extension().string();
-    if (extension == ".yaml" || extension == ".yml")
-      found.push_back((folder / entry.path().filename()).string());
+    if (extension == ".yaml" || extension == ".yml") found.push_back((folder / entry.path().filename()).string());
   }
   std::sort(found.begin(), found.end());
   into.insert(into.end(), found.begin(), found.end());
@@ -48,8 +47,7 @@ std::string nearest_config(const fs::path& path, const std::vector<std::string>&
 
 Text list_of(const fs::path& path, std::vector<std::string> configs) {
   if (configs.empty()) {
-    return {"there is no .yaml file beside it or in configs/",
-            "它所在的文件夹和 configs/ 中都没有 .yaml 文件"};
+    return {"there is no .yaml file beside it or in configs/", "它所在的文件夹和 configs/ 中都没有 .yaml 文件"};
   }
   const std::string nearest = nearest_config(path, configs);
   const bool shortened = configs.size() > listed_at_most;
@@ -77,8 +75,7 @@ void require_config(const fs::path& path) {
   const Text what{"the config", "配置文件"};
   std::error_code error;
   if (!fs::exists(path, error)) fail(what, path, missing, list_of(path, configs_near(path)));
-  if (fs::is_directory(path, error))
-    fail(what, path, is_folder, list_of(path / "x", configs_near(path / "x")));
+  if (fs::is_directory(path, error)) fail(what, path, is_folder, list_of(path / "x", configs_near(path / "x")));
 }
 
 void require_file(const fs::path& path, const Text& what, const Text& hint) {

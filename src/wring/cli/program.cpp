@@ -31,8 +31,7 @@ const std::vector<Command>& commands() {
         "生成适合 GPU 的配置，并说明每处改动的原因"},
        optimize_command},
       handed_over("train", {"train the network that a configuration describes", "按配置训练网络"}),
-      handed_over("evaluate",
-                  {"measure PSNR and SSIM on a folder of images", "在图像文件夹上测量 PSNR 和 SSIM"}),
+      handed_over("evaluate", {"measure PSNR and SSIM on a folder of images", "在图像文件夹上测量 PSNR 和 SSIM"}),
       handed_over("upscale", {"enlarge images with a trained network", "用训练好的网络放大图像"}),
   };
   return all;

@@ -23,8 +23,7 @@ std::pair<std::string_view, Character> take_character(std::string_view& text) {
 }  // namespace
 
 std::string pad_to(std::string_view text, int width) {
-  return std::string(text) +
-         std::string(static_cast<std::size_t>(std::max(0, width - display_width(text))), ' ');
+  return std::string(text) + std::string(static_cast<std::size_t>(std::max(0, width - display_width(text))), ' ');
 }
 
 std::vector<std::string> wrap(std::string_view text, int width) {
@@ -47,8 +46,8 @@ std::vector<std::string> wrap(std::string_view text, int width) {
       continue;
     }
     // Chinese punctuation must not begin a line, so it stays with the character before it.
-    const bool closes = (code >= 0x3001 && code <= 0x3002) || code == 0xFF0C || code == 0xFF1A ||
-                        code == 0xFF1B || code == 0xFF09;
+    const bool closes =
+        (code >= 0x3001 && code <= 0x3002) || code == 0xFF0C || code == 0xFF1A || code == 0xFF1B || code == 0xFF09;
     if (shape.columns == 2 && !closes) end_word();
     word += character;
   }
@@ -58,21 +57,20 @@ std::vector<std::string> wrap(std::string_view text, int width) {
 }
 
 std::string to_ascii(std::string_view text) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 14> replacements = {
-      {{"→", "->"},
-       {"×", "x"},
-       {"≥", ">="},
-       {"≤", "<="},
-       {"…", "..."},
-       {"–", "-"},
-       {"—", "-"},
-       {"·", "*"},
-       {"◆", "#"},
-       {"▲", "^"},
-       {"≈", "~"},
-       {"’", "'"},
-       {"“", "\""},
-       {"”", "\""}}};
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 14> replacements = {{{"→", "->"},
+                                                                                                  {"×", "x"},
+                                                                                                  {"≥", ">="},
+                                                                                                  {"≤", "<="},
+                                                                                                  {"…", "..."},
+                                                                                                  {"–", "-"},
+                                                                                                  {"—", "-"},
+                                                                                                  {"·", "*"},
+                                                                                                  {"◆", "#"},
+                                                                                                  {"▲", "^"},
+                                                                                                  {"≈", "~"},
+                                                                                                  {"’", "'"},
+                                                                                                  {"“", "\""},
+                                                                                                  {"”", "\""}}};
   std::string result;
   while (!text.empty()) {
     const std::string_view character = take_character(text).first;

@@ -22,9 +22,8 @@ Device parse_device(const std::string& name) {
 }
 
 void add_device(CommandParser& parser, std::string& into) {
-  parser.option(
-      "--device", "auto|cpu|cuda", into,
-      {"where to compute (default: the GPU when there is one)", "计算设备（默认：有 GPU 则用 GPU）"});
+  parser.option("--device", "auto|cpu|cuda", into,
+                {"where to compute (default: the GPU when there is one)", "计算设备（默认：有 GPU 则用 GPU）"});
 }
 
 // `--set a=1 b=2` reads as `--set a=1 --set b=2`: an argument after a value of --set that looks like another
@@ -58,10 +57,10 @@ Arguments separate_assignments(const Arguments& arguments) {
 void require_pair(const std::string& assignment) {
   const auto equals = assignment.find('=');
   if (equals != std::string::npos && equals > 0) return;
-  throw Error(ErrorCode::usage,
-              {fmt::format("--set: '{}' is not key=value", assignment),
-               fmt::format("--set：“{}”不是 key=value", assignment)},
-              {"for example: --set batch_size=32", "例如：--set batch_size=32"});
+  throw Error(
+      ErrorCode::usage,
+      {fmt::format("--set: '{}' is not key=value", assignment), fmt::format("--set：“{}”不是 key=value", assignment)},
+      {"for example: --set batch_size=32", "例如：--set batch_size=32"});
 }
 
 void require_image_folder(const fs::path& folder) {
@@ -72,18 +71,16 @@ TrainRequest parse_train(const Arguments& arguments, const CommonOptions& common
   TrainOptions options;
   options.common = common;
   CommandParser parser("wring train", "CONFIG [--resume] [--set key=value …] [--device auto|cpu|cuda]",
-                       {"Trains the network that a configuration describes.", "按配置训练网络。"},
-                       options.common);
+                       {"Trains the network that a configuration describes.", "按配置训练网络。"}, options.common);
   parser.argument("CONFIG", options.config, {"the training configuration (YAML)", "训练配置（YAML）"});
   parser.flag("--resume", options.resume, {"go on from the last checkpoint", "从最近的检查点继续"});
-  parser.repeated(
-      "--set", "KEY=VALUE", options.set,
-      {"use this value instead of the config's; several can follow", "用此值代替配置中的值，可给出多个"});
+  parser.repeated("--set", "KEY=VALUE", options.set,
+                  {"use this value instead of the config's; several can follow", "用此值代替配置中的值，可给出多个"});
   std::string device = "auto";
   add_device(parser, device);
-  parser.option("--experiments", "DIR", options.experiments,
-                {"the folder for checkpoints and logs (default: experiments)",
-                 "存放检查点和日志的文件夹（默认：experiments）"});
+  parser.option(
+      "--experiments", "DIR", options.experiments,
+      {"the folder for checkpoints and logs (default: experiments)", "存放检查点和日志的文件夹（默认：experiments）"});
   struct DataFolder {
     const char* flag;
     const char* key;
@@ -133,10 +130,9 @@ void check_evaluate(const EvaluateOptions& options, bool bicubic, bool scale_giv
   if (options.lr_folder) require_image_folder(*options.lr_folder);
   if (options.compare) {
     if (options.compare->extension() != ".png") {
-      throw Error(
-          ErrorCode::usage,
-          {fmt::format("--compare writes a PNG, and {} does not end in .png", options.compare->string()),
-           fmt::format("--compare 输出 PNG，而 {} 不以 .png 结尾", options.compare->string())});
+      throw Error(ErrorCode::usage,
+                  {fmt::format("--compare writes a PNG, and {} does not end in .png", options.compare->string()),
+                   fmt::format("--compare 输出 PNG，而 {} 不以 .png 结尾", options.compare->string())});
     }
     require_folder_of(*options.compare);
   }
@@ -145,30 +141,25 @@ void check_evaluate(const EvaluateOptions& options, bool bicubic, bool scale_giv
 TrainRequest parse_evaluate(const Arguments& arguments, const CommonOptions& common) {
   EvaluateOptions options;
   options.common = common;
-  CommandParser parser(
-      "wring evaluate", "CHECKPOINT FOLDER | --bicubic --scale S FOLDER",
-      {"Measures PSNR and SSIM of a checkpoint, or of bicubic enlargement, on a folder of images.",
-       "在一个图像文件夹上测量检查点（或双三次放大）的 PSNR 和 SSIM。"},
-      options.common);
+  CommandParser parser("wring evaluate", "CHECKPOINT FOLDER | --bicubic --scale S FOLDER",
+                       {"Measures PSNR and SSIM of a checkpoint, or of bicubic enlargement, on a folder of images.",
+                        "在一个图像文件夹上测量检查点（或双三次放大）的 PSNR 和 SSIM。"},
+                       options.common);
   std::vector<std::string> paths;
-  parser.arguments(
-      "PATHS", paths,
-      {"the checkpoint, then the folder with high-resolution images; with --bicubic only the folder",
-       "检查点，然后是高分辨率图像文件夹；使用 --bicubic 时只需文件夹"});
+  parser.arguments("PATHS", paths,
+                   {"the checkpoint, then the folder with high-resolution images; with --bicubic only the folder",
+                    "检查点，然后是高分辨率图像文件夹；使用 --bicubic 时只需文件夹"});
   bool bicubic = false;
   parser.flag("--bicubic", bicubic,
               {"measure bicubic enlargement instead of a checkpoint", "测量双三次放大而非检查点"});
   std::optional<int> scale;
-  parser.option("--scale", "2|3|4|8", scale,
-                {"how much bicubic enlarges (default: 4)", "双三次放大的倍数（默认：4）"});
-  parser.option("--lr", "DIR", options.lr_folder,
-                {"low-resolution images to enlarge (default: made by bicubic)",
-                 "要放大的低分辨率图像（默认：双三次生成）"});
-  parser.option("--save", "DIR", options.save_folder,
-                {"write the enlarged images there", "保存放大后的图像"});
+  parser.option("--scale", "2|3|4|8", scale, {"how much bicubic enlarges (default: 4)", "双三次放大的倍数（默认：4）"});
+  parser.option(
+      "--lr", "DIR", options.lr_folder,
+      {"low-resolution images to enlarge (default: made by bicubic)", "要放大的低分辨率图像（默认：双三次生成）"});
+  parser.option("--save", "DIR", options.save_folder, {"write the enlarged images there", "保存放大后的图像"});
   parser.option("--compare", "FILE.png", options.compare, {"write a picture side by side", "保存并排对比图"});
-  parser.flag("--json", options.json,
-              {"print one JSON object instead of text", "输出一个 JSON 对象而非文本"});
+  parser.flag("--json", options.json, {"print one JSON object instead of text", "输出一个 JSON 对象而非文本"});
   std::string device = "auto";
   add_device(parser, device);
   parser.example("wring evaluate experiments/demo/checkpoints/latest.safetensors data/Set5");
@@ -179,11 +170,11 @@ TrainRequest parse_evaluate(const Arguments& arguments, const CommonOptions& com
   if (paths.size() != wanted) {
     const Text what = bicubic ? Text{"--bicubic takes one folder", "--bicubic 需要一个文件夹"}
                               : Text{"a checkpoint and a folder are needed", "需要一个检查点和一个文件夹"};
-    throw Error(ErrorCode::usage,
-                {fmt::format("{}, {} given", what.en, paths.size()),
-                 fmt::format("{}，给出了 {} 个", what.zh, paths.size())},
-                {"usage: wring evaluate CHECKPOINT FOLDER | --bicubic --scale S FOLDER",
-                 "用法：wring evaluate CHECKPOINT FOLDER | --bicubic --scale S FOLDER"});
+    throw Error(
+        ErrorCode::usage,
+        {fmt::format("{}, {} given", what.en, paths.size()), fmt::format("{}，给出了 {} 个", what.zh, paths.size())},
+        {"usage: wring evaluate CHECKPOINT FOLDER | --bicubic --scale S FOLDER",
+         "用法：wring evaluate CHECKPOINT FOLDER | --bicubic --scale S FOLDER"});
   }
   if (!bicubic) options.checkpoint = paths.front();
   options.folder = paths.back();
@@ -203,9 +194,9 @@ TrainRequest parse_upscale(const Arguments& arguments, const CommonOptions& comm
   parser.argument("CHECKPOINT", options.checkpoint,
                   {"a trained network (.safetensors)", "训练好的网络（.safetensors）"});
   parser.argument("INPUT", options.input, {"an image or a folder of images", "一张图像或图像文件夹"});
-  parser.option("-o,--output", "OUTPUT", options.output,
-                {"the file or folder to write (default: beside INPUT)",
-                 "要写入的文件或文件夹（默认：与 INPUT 同目录）"});
+  parser.option(
+      "-o,--output", "OUTPUT", options.output,
+      {"the file or folder to write (default: beside INPUT)", "要写入的文件或文件夹（默认：与 INPUT 同目录）"});
   parser.option("--tile", "N", options.tile,
                 {"side of a tile in input pixels, 0 for the image at once (default: 256)",
                  "分块边长（输入像素），0 表示整张处理（默认：256）"});
@@ -232,9 +223,9 @@ TrainRequest dispatch(const Arguments& all, const CommonOptions& common) {
   if (line.command == "upscale") return parse_upscale(line.arguments, common);
   if (line.command.empty()) {
     CommonOptions options = common;
-    CommandParser parser(
-        "wring-train", "train|evaluate|upscale …",
-        {"The part of wring that computes; wring starts it.", "wring 的计算部分，由 wring 启动。"}, options);
+    CommandParser parser("wring-train", "train|evaluate|upscale …",
+                         {"The part of wring that computes; wring starts it.", "wring 的计算部分，由 wring 启动。"},
+                         options);
     if (const auto done = parser.parse(line.arguments)) return *done;
     throw Error(ErrorCode::usage, {"a command is missing", "缺少命令"},
                 {"use train, evaluate or upscale", "可用命令：train、evaluate、upscale"});

@@ -37,19 +37,18 @@ void check_patch(const TrainConfig& c, const Checker& checker) {
                   {fmt::format("use patch_size: {} or {}", below, below + scale),
                    fmt::format("可改为 patch_size: {} 或 {}", below, below + scale)});
   checker.require(c.patch_size >= kSmallestLrPatch * scale,
-                  {fmt::format("patch_size {} leaves only {} low-resolution pixels at scale_factor {}",
-                               c.patch_size, c.patch_size / scale, scale),
-                   fmt::format("patch_size {} 在 scale_factor {} 下只剩 {} 个低分辨率像素", c.patch_size,
-                               scale, c.patch_size / scale)},
+                  {fmt::format("patch_size {} leaves only {} low-resolution pixels at scale_factor {}", c.patch_size,
+                               c.patch_size / scale, scale),
+                   fmt::format("patch_size {} 在 scale_factor {} 下只剩 {} 个低分辨率像素", c.patch_size, scale,
+                               c.patch_size / scale)},
                   {fmt::format("use patch_size: {} or more", kSmallestLrPatch * scale),
                    fmt::format("patch_size 至少应为 {}", kSmallestLrPatch * scale)});
-  checker.require(
-      !c.use_perceptual || c.patch_size >= kSmallestPerceptualPatch,
-      {fmt::format("use_perceptual needs patches of {} pixels, patch_size is {}", kSmallestPerceptualPatch,
-                   c.patch_size),
-       fmt::format("use_perceptual 需要至少 {} 像素的图块，而 patch_size 为 {}", kSmallestPerceptualPatch,
-                   c.patch_size)},
-      {"raise patch_size or set use_perceptual: false", "增大 patch_size，或设置 use_perceptual: false"});
+  checker.require(!c.use_perceptual || c.patch_size >= kSmallestPerceptualPatch,
+                  {fmt::format("use_perceptual needs patches of {} pixels, patch_size is {}", kSmallestPerceptualPatch,
+                               c.patch_size),
+                   fmt::format("use_perceptual 需要至少 {} 像素的图块，而 patch_size 为 {}", kSmallestPerceptualPatch,
+                               c.patch_size)},
+                  {"raise patch_size or set use_perceptual: false", "增大 patch_size，或设置 use_perceptual: false"});
 }
 
 void check_schedule(const TrainConfig& c, const Checker& checker) {
@@ -57,22 +56,19 @@ void check_schedule(const TrainConfig& c, const Checker& checker) {
                   {fmt::format("warmup_iters {} is not below total_iters {}", c.warmup_iters, c.total_iters),
                    fmt::format("warmup_iters {} 没有小于 total_iters {}", c.warmup_iters, c.total_iters)},
                   {"shorten the warm-up or lengthen the run", "缩短预热或增加总步数"});
-  checker.require(
-      c.scheduler != "cosine" || c.eta_min <= c.lr,
-      {fmt::format("eta_min {} is above lr {}", number_text(c.eta_min), number_text(c.lr)),
-       fmt::format("eta_min {} 大于 lr {}", number_text(c.eta_min), number_text(c.lr))},
-      {"lower eta_min: the cosine schedule falls from lr to it", "减小 eta_min：余弦调度从 lr 下降到该值"});
+  checker.require(c.scheduler != "cosine" || c.eta_min <= c.lr,
+                  {fmt::format("eta_min {} is above lr {}", number_text(c.eta_min), number_text(c.lr)),
+                   fmt::format("eta_min {} 大于 lr {}", number_text(c.eta_min), number_text(c.lr))},
+                  {"lower eta_min: the cosine schedule falls from lr to it", "减小 eta_min：余弦调度从 lr 下降到该值"});
   if (c.scheduler != "multistep") return;
-  checker.require(
-      !c.milestones.empty(),
-      {"scheduler multistep has no milestones", "scheduler 为 multistep，但没有 milestones"},
-      {fmt::format("for example milestones: [{}]", std::max<std::int64_t>(1, c.total_iters * 2 / 3)),
-       fmt::format("例如 milestones: [{}]", std::max<std::int64_t>(1, c.total_iters * 2 / 3))});
-  checker.require(
-      c.milestones.back() < c.total_iters,
-      {fmt::format("milestone {} is not below total_iters {}", c.milestones.back(), c.total_iters),
-       fmt::format("milestones 中的 {} 没有小于 total_iters {}", c.milestones.back(), c.total_iters)},
-      {"remove it or lengthen the run", "删除它或增加总步数"});
+  checker.require(!c.milestones.empty(),
+                  {"scheduler multistep has no milestones", "scheduler 为 multistep，但没有 milestones"},
+                  {fmt::format("for example milestones: [{}]", std::max<std::int64_t>(1, c.total_iters * 2 / 3)),
+                   fmt::format("例如 milestones: [{}]", std::max<std::int64_t>(1, c.total_iters * 2 / 3))});
+  checker.require(c.milestones.back() < c.total_iters,
+                  {fmt::format("milestone {} is not below total_iters {}", c.milestones.back(), c.total_iters),
+                   fmt::format("milestones 中的 {} 没有小于 total_iters {}", c.milestones.back(), c.total_iters)},
+                  {"remove it or lengthen the run", "删除它或增加总步数"});
 }
 
 }  // namespace

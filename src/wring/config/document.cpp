@@ -19,8 +19,7 @@ namespace {
 }
 
 int line_at(std::string_view text, std::size_t offset) {
-  return 1 +
-         static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n'));
+  return 1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n'));
 }
 
 // Length of the UTF-8 sequence at the start of `text`, 0 when there is none (overlong forms, surrogates and
@@ -68,11 +67,9 @@ class DocumentStarts : public YAML::EventHandler {
   void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
   void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
   void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                       YAML::EmitterStyle::value) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
   void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
-  }
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
   void OnMapEnd() override {}
 
   int line = 1;  // of the last document's beginning
@@ -85,11 +82,10 @@ void require_one_document(const std::string& text, const fs::path& path) {
   YAML::Parser parser(in);
   DocumentStarts starts;
   if (!parser.HandleNextDocument(starts) || !parser.HandleNextDocument(starts)) return;
-  refuse(
-      place(path, starts.line),
-      {"this does not belong to the lines above: a second YAML document, or a stray character",
-       "此处不属于上面的内容：第二个 YAML 文档，或多余的字符"},
-      {"keep one document in the file, without '---' in between", "一个文件只保留一个文档，中间不要有“---”"});
+  refuse(place(path, starts.line),
+         {"this does not belong to the lines above: a second YAML document, or a stray character",
+          "此处不属于上面的内容：第二个 YAML 文档，或多余的字符"},
+         {"keep one document in the file, without '---' in between", "一个文件只保留一个文档，中间不要有“---”"});
 }
 
 YAML::Node load(const std::string& text, const fs::path& path) {
@@ -99,8 +95,7 @@ YAML::Node load(const std::string& text, const fs::path& path) {
   } catch (const YAML::Exception& error) {
     const int line = std::max(0, error.mark.line) + 1;
     refuse(place(path, line), {"not valid YAML: " + error.msg, "不是有效的 YAML：" + error.msg},
-           {"write one 'key: value' a line, with spaces instead of tabs",
-            "每行写一个“键: 值”，用空格而不是制表符"});
+           {"write one 'key: value' a line, with spaces instead of tabs", "每行写一个“键: 值”，用空格而不是制表符"});
   }
 }
 
@@ -112,8 +107,7 @@ ConfigNode convert(const YAML::Node& from) {
   } else if (from.IsSequence()) {
     node.kind = NodeKind::list;
     node.text = YAML::Dump(from);
-    const bool flat =
-        std::all_of(from.begin(), from.end(), [](const YAML::Node& item) { return item.IsScalar(); });
+    const bool flat = std::all_of(from.begin(), from.end(), [](const YAML::Node& item) { return item.IsScalar(); });
     for (const YAML::Node& item : from) {
       if (flat) node.items.push_back(item.Scalar());
     }
@@ -124,8 +118,7 @@ ConfigNode convert(const YAML::Node& from) {
   return node;
 }
 
-void require_new(const std::map<std::string, int>& seen, const std::string& key, int line,
-                 const fs::path& path) {
+void require_new(const std::map<std::string, int>& seen, const std::string& key, int line, const fs::path& path) {
   if (key == "<<") {
     refuse(place(path, line), {"merge keys (<<) are not supported", "不支持合并键（<<）"},
            {"write the merged keys out", "请将被合并的键直接写出"});
@@ -151,8 +144,7 @@ std::vector<DocumentEntry> parse_document(std::string_view text, const fs::path&
   if (!document.IsMap()) {
     refuse(place(path, document.Mark().line + 1),
            {"the file is not a list of 'key: value' lines", "文件不是由“键: 值”行组成的"},
-           {"write one 'key: value' a line, for example batch_size: 16",
-            "每行写一个“键: 值”，例如 batch_size: 16"});
+           {"write one 'key: value' a line, for example batch_size: 16", "每行写一个“键: 值”，例如 batch_size: 16"});
   }
   std::vector<DocumentEntry> entries;
   std::map<std::string, int> seen;

@@ -265,8 +265,7 @@ std::vector<Key> run_keys() {
       {"checkpoint_freq",
        &C::checkpoint_freq,
        "steps",
-       {"Steps between checkpoints; there is always one at the end",
-        "保存检查点的间隔步数；结束时总会保存一次"},
+       {"Steps between checkpoints; there is always one at the end", "保存检查点的间隔步数；结束时总会保存一次"},
        1,
        kSteps,
        {}},
@@ -342,8 +341,7 @@ std::vector<Key> data_keys() {
 
 std::vector<Key> build_table() {
   std::vector<Key> all;
-  for (auto group :
-       {network_keys, batch_keys, speed_keys, loss_keys, optimisation_keys, run_keys, data_keys}) {
+  for (auto group : {network_keys, batch_keys, speed_keys, loss_keys, optimisation_keys, run_keys, data_keys}) {
     for (Key& key : group()) all.push_back(std::move(key));
   }
   return all;

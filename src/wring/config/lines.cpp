@@ -197,8 +197,7 @@ class Locator {
         i = std::min(text_.find('\n', i), text_.size());
         continue;
       }
-      const bool word_begins =
-          comment_may_begin || text_[i - 1] == ',' || text_[i - 1] == '[' || text_[i - 1] == '{';
+      const bool word_begins = comment_may_begin || text_[i - 1] == ',' || text_[i - 1] == '[' || text_[i - 1] == '{';
       if ((c == '"' || c == '\'') && word_begins) i = closing_quote(i);
       if (c == '[' || c == '{') ++depth;
       if ((c == ']' || c == '}') && --depth == 0) return i + 1;

@@ -30,7 +30,7 @@ struct LocatedValue {
 struct LocatedDocument {
   std::vector<LocatedValue> values;  // top level, in the file's order
   std::string indent;                // before each top-level key, nearly always ""
-  std::size_t append_at = 0;  // offset at which a further line belongs: the end, or before a "..." line
+  std::size_t append_at = 0;         // offset at which a further line belongs: the end, or before a "..." line
   std::string_view line_end = "\n";  // of the first line
   bool editable = true;              // false: a top level in braces, or "? key" entries
 };

@@ -55,16 +55,14 @@ void require_editable(const LocatedDocument& document, const fs::path& path) {
   throw Error(
       ErrorCode::usage,
       Text(where + ": is not written as one 'key: value' a line", where + "：不是每行一个“键: 值”的写法"),
-      Text("write each key on a line of its own, without braces around them",
-           "请让每个键独占一行，外面不要加花括号"));
+      Text("write each key on a line of its own, without braces around them", "请让每个键独占一行，外面不要加花括号"));
 }
 
 // The lines of the keys that are not there yet.
 Edit addition(std::string_view text, const LocatedDocument& document, std::span<const Assignment> missing) {
   Edit edit{document.append_at, document.append_at, {}};
   if (missing.empty()) return edit;
-  if (edit.begin > 0 && text[edit.begin - 1] != '\n' && text != "\xEF\xBB\xBF")
-    edit.bytes = document.line_end;
+  if (edit.begin > 0 && text[edit.begin - 1] != '\n' && text != "\xEF\xBB\xBF") edit.bytes = document.line_end;
   for (const Assignment& added : missing) {
     edit.bytes += fmt::format("{}{}: {}{}", document.indent, added.key, added.value, document.line_end);
   }
@@ -92,8 +90,7 @@ Nodes nodes_of(std::string_view text, const fs::path& path) {
 }
 
 // The scanner above is ours and YAML has many corners: what it wrote must read back as intended.
-void verify(Nodes expected, std::string_view patched, std::span<const Assignment> assignments,
-            const fs::path& path) {
+void verify(Nodes expected, std::string_view patched, std::span<const Assignment> assignments, const fs::path& path) {
   for (const Assignment& wanted : assignments) {
     expected[wanted.key] = nodes_of(fmt::format("{}: {}", wanted.key, wanted.value), path)[wanted.key];
   }

@@ -66,8 +66,8 @@ std::string config_reference(Language language) {
   text += "| --- | --- | --- | --- | --- | --- |\n";
   const TrainConfig defaults;
   for (const Key& key : keys()) {
-    text += fmt::format("| `{}` | {} | {} | `{}` | {} | {} |\n", key.name, type_name(key).in(language),
-                        key.unit, value_text(defaults, key), range_of(key), key.effect.in(language));
+    text += fmt::format("| `{}` | {} | {} | `{}` | {} | {} |\n", key.name, type_name(key).in(language), key.unit,
+                        value_text(defaults, key), range_of(key), key.effect.in(language));
   }
   return text + (chinese ? kCombinationsZh : kCombinations);
 }

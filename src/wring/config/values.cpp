@@ -42,8 +42,7 @@ std::optional<double> to_number(std::string_view text) {
 
 std::optional<bool> to_boolean(std::string_view text) {
   std::string word(text);
-  std::ranges::transform(word, word.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::ranges::transform(word, word.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (word == "true" || word == "yes" || word == "on") return true;
   if (word == "false" || word == "no" || word == "off") return false;
   return std::nullopt;
@@ -66,11 +65,9 @@ std::string quoted_zh(const ConfigNode& value) {
   return english.front() == '\'' ? "“" + value.text + "”" : "过长的文本";
 }
 
-[[noreturn]] void wrong_type(const Key& key, const ConfigNode& value, const Text& type,
-                             const std::string& example) {
+[[noreturn]] void wrong_type(const Key& key, const ConfigNode& value, const Text& type, const std::string& example) {
   throw BadValue{
-      {fmt::format("{} is not {}", quoted(value), type.en),
-       fmt::format("{}不是{}", quoted_zh(value), type.zh)},
+      {fmt::format("{} is not {}", quoted(value), type.en), fmt::format("{}不是{}", quoted_zh(value), type.zh)},
       {fmt::format("for example {}: {}", key.name, example), fmt::format("例如 {}: {}", key.name, example)}};
 }
 
@@ -78,21 +75,18 @@ void check_range(const Key& key, double value, const std::string& shown) {
   if (value >= key.minimum && value <= key.maximum) return;
   const std::string low = bound_text(key.minimum);
   const std::string high = bound_text(key.maximum);
-  throw BadValue{
-      {fmt::format("{} is out of range", shown), fmt::format("{} 超出范围", shown)},
-      {fmt::format("it may be from {} to {}", low, high), fmt::format("允许的范围是 {} 到 {}", low, high)}};
+  throw BadValue{{fmt::format("{} is out of range", shown), fmt::format("{} 超出范围", shown)},
+                 {fmt::format("it may be from {} to {}", low, high), fmt::format("允许的范围是 {} 到 {}", low, high)}};
 }
 
 void check_choice(const Key& key, const std::string& value) {
   if (key.choices.empty() || std::ranges::find(key.choices, value) != key.choices.end()) return;
   const std::string near = nearest_name(value, key.choices);
   const std::string list = fmt::format("{}", fmt::join(key.choices, ", "));
-  const Text meant = near.empty()
-                         ? Text()
-                         : Text(fmt::format("did you mean {}? ", near), fmt::format("是否想写 {}？", near));
-  throw BadValue{
-      {fmt::format("'{}' is not one of its values", value), fmt::format("“{}”不是允许的值", value)},
-      {meant.en + "it may be: " + list, meant.zh + "可选值：" + list}};
+  const Text meant =
+      near.empty() ? Text() : Text(fmt::format("did you mean {}? ", near), fmt::format("是否想写 {}？", near));
+  throw BadValue{{fmt::format("'{}' is not one of its values", value), fmt::format("“{}”不是允许的值", value)},
+                 {meant.en + "it may be: " + list, meant.zh + "可选值：" + list}};
 }
 
 // One overload for each alternative of Member: the value, checked.
@@ -149,8 +143,8 @@ std::vector<std::int64_t> convert(const Key& key, const ConfigNode& value, const
 }
 
 constexpr bool is_plain_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '/' ||
-         c == '.' || c == '-';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '/' || c == '.' ||
+         c == '-';
 }
 
 // Plain where every reader sees a word; else in double quotes.

@@ -80,10 +80,10 @@ GpuProblem failed(const ChildResult& result, std::chrono::milliseconds timeout) 
   const int code = result.exit_status.value_or(0);
   const std::string how =
       result.signal ? fmt::format("signal {}", *result.signal) : fmt::format("exit status {}", code);
-  const Text what = first_line.empty() ? Text(fmt::format("nvidia-smi failed ({})", how),
-                                              fmt::format("nvidia-smi 失败（{}）", how))
-                                       : Text(fmt::format("nvidia-smi: {} ({})", trim(first_line), how),
-                                              fmt::format("nvidia-smi：{}（{}）", trim(first_line), how));
+  const Text what = first_line.empty()
+                        ? Text(fmt::format("nvidia-smi failed ({})", how), fmt::format("nvidia-smi 失败（{}）", how))
+                        : Text(fmt::format("nvidia-smi: {} ({})", trim(first_line), how),
+                               fmt::format("nvidia-smi：{}（{}）", trim(first_line), how));
   return {what, nvml::error_row(code).cure, code};
 }
 
@@ -103,8 +103,7 @@ SmiAnswer parse_nvidia_smi(std::string_view csv, const std::vector<std::string>&
     if (line.empty()) continue;
     Gpu gpu;
     gpu.index = static_cast<int>(answer.gpus.size());
-    for (const std::string& field : fields)
-      store(field, trim(take_until(line, ',')), gpu, answer.driver_version);
+    for (const std::string& field : fields) store(field, trim(take_until(line, ',')), gpu, answer.driver_version);
     answer.gpus.push_back(std::move(gpu));
   }
   return answer;

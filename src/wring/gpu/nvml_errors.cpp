@@ -68,8 +68,7 @@ const std::vector<ErrorRow>& table() {
         "驱动在使用中被更新：请重启，或重新加载 nvidia 内核模块"}},
       {19,
        {"the GPU is in use", "GPU 正在使用中"},
-       {"wait for the other program, or end it (nvidia-smi shows it)",
-        "请等待或结束另一个程序（nvidia-smi 可查看）"}},
+       {"wait for the other program, or end it (nvidia-smi shows it)", "请等待或结束另一个程序（nvidia-smi 可查看）"}},
       {20, {"not enough memory", "内存不足"}, free_memory},
       {21, {"there is no data", "没有数据"}, {"run the command again after a moment", "请稍后重试"}},
       {22, {"not supported while ECC is on for vGPU", "vGPU 开启 ECC 时不支持"}, not_on_this_card},
@@ -83,8 +82,7 @@ const std::vector<ErrorRow>& table() {
        {"check that the card is seated and that lspci lists it", "请检查显卡是否插好、lspci 是否列出"}},
       {29,
        {"the GPU is in a state that does not allow this", "GPU 当前状态不允许此操作"},
-       {"reset the GPU (sudo nvidia-smi --gpu-reset) or reboot",
-        "请复位 GPU（sudo nvidia-smi --gpu-reset）或重启"}},
+       {"reset the GPU (sudo nvidia-smi --gpu-reset) or reboot", "请复位 GPU（sudo nvidia-smi --gpu-reset）或重启"}},
       {999,
        {"unknown error of the driver", "驱动返回未知错误"},
        {"look at dmesg for NVRM and Xid lines; a reboot often helps",
@@ -101,8 +99,7 @@ std::span<const ErrorRow> error_rows() {
 
 const ErrorRow& error_row(int code) {
   const auto& rows = table();
-  const auto found =
-      std::find_if(rows.begin(), rows.end(), [&](const ErrorRow& row) { return row.code == code; });
+  const auto found = std::find_if(rows.begin(), rows.end(), [&](const ErrorRow& row) { return row.code == code; });
   return found != rows.end() ? *found : rows.back();
 }
 

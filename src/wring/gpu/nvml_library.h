@@ -68,10 +68,8 @@ class Library {
   Library(const Library&) = delete;
   Library& operator=(const Library&) = delete;
 
-  Return status() const { return status_; }  // 0: ready; 12: not found; else what nvmlInit_v2 returned
-  const std::string& failure() const {
-    return failure_;
-  }  // the loader's words when the library was not opened
+  Return status() const { return status_; }                // 0: ready; 12: not found; else what nvmlInit_v2 returned
+  const std::string& failure() const { return failure_; }  // the loader's words when the library was not opened
   const Functions& functions() const { return functions_; }
 
   // The library's own words for a code, "" when it has none.

@@ -57,8 +57,7 @@ std::string simplified(std::string_view name) {
   const auto position = std::ranges::find(short_names, nearest) - short_names.begin();
   if (!nearest.empty()) std::rotate(names.begin(), names.begin() + position, names.begin() + position + 1);
   const std::string list = fmt::format("{}", fmt::join(names, ", "));
-  throw Error(ErrorCode::usage,
-              Text(fmt::format("unknown card '{}'", name), fmt::format("未知的显卡“{}”", name)),
+  throw Error(ErrorCode::usage, Text(fmt::format("unknown card '{}'", name), fmt::format("未知的显卡“{}”", name)),
               Text(fmt::format("known: {}; for any other card give its memory: --gpu-memory GIB", list),
                    fmt::format("已知的显卡：{}；其他显卡请用 --gpu-memory GIB 指定显存", list)));
 }
@@ -87,8 +86,7 @@ Card find_card(std::string_view name) {
 Card card_of_memory(double gib) {
   if (!std::isfinite(gib) || gib <= 0.0) {
     throw Error(ErrorCode::usage,
-                Text(fmt::format("a card cannot have {} GiB of memory", gib),
-                     fmt::format("显存不可能是 {} GiB", gib)),
+                Text(fmt::format("a card cannot have {} GiB of memory", gib), fmt::format("显存不可能是 {} GiB", gib)),
                 Text("give it in GiB, for example --gpu-memory 24", "请以 GiB 为单位，例如 --gpu-memory 24"));
   }
   return {fmt::format("{} GiB card", gib), gib, std::nullopt};

@@ -24,8 +24,12 @@ std::string first_line(const char* path) {
 
 }  // namespace
 
-int usable_cores() { return usable_cores(cores_in_mask(), first_line("/sys/fs/cgroup/cpu.max")); }
+int usable_cores() {
+  return usable_cores(cores_in_mask(), first_line("/sys/fs/cgroup/cpu.max"));
+}
 
-Machine detect_machine() { return machine_of(take_inventory(), usable_cores()); }
+Machine detect_machine() {
+  return machine_of(take_inventory(), usable_cores());
+}
 
 }  // namespace wring

@@ -24,11 +24,9 @@ int usable_cores(int mask_cores, std::string_view cpu_max) {
   long period = 0;
   const std::size_t blank = std::min(cpu_max.find(' '), cpu_max.size());
   std::from_chars(cpu_max.data(), cpu_max.data() + blank, quota);
-  if (blank < cpu_max.size())
-    std::from_chars(cpu_max.data() + blank + 1, cpu_max.data() + cpu_max.size(), period);
+  if (blank < cpu_max.size()) std::from_chars(cpu_max.data() + blank + 1, cpu_max.data() + cpu_max.size(), period);
   if (quota > 0 && period > 0) {
-    mask_cores =
-        std::min<int>(mask_cores, static_cast<int>(std::min<long>((quota + period - 1) / period, 1 << 20)));
+    mask_cores = std::min<int>(mask_cores, static_cast<int>(std::min<long>((quota + period - 1) / period, 1 << 20)));
   }
   return std::max(1, mask_cores);
 }

@@ -50,8 +50,7 @@ double training_memory_mib(const TrainConfig& config) {
                            static_cast<double>(config.patch_size);
   const double lr_pixels = hr_pixels / (scale * scale);
 
-  const double parameter_bytes =
-      16.0 + (config.ema_decay > 0.0 ? 4.0 : 0.0) + (config.use_mixed_precision ? 2.0 : 0.0);
+  const double parameter_bytes = 16.0 + (config.ema_decay > 0.0 ? 4.0 : 0.0) + (config.use_mixed_precision ? 2.0 : 0.0);
   double stored = c * (2.0 + 2.0 * blocks);
   double resolution = 1.0;
   for (const double factor : stages(config.scale_factor)) {

@@ -37,8 +37,7 @@ void require_known(std::span<const std::string> names) {
   for (const std::string& name : names) {
     if (std::ranges::find(plan_rules(), name) != plan_rules().end()) continue;
     const std::string list = fmt::format("{}", fmt::join(plan_rules(), ", "));
-    throw Error(ErrorCode::usage,
-                Text(fmt::format("unknown rule '{}'", name), fmt::format("未知的规则“{}”", name)),
+    throw Error(ErrorCode::usage, Text(fmt::format("unknown rule '{}'", name), fmt::format("未知的规则“{}”", name)),
                 Text("the rules are: " + list, "规则有：" + list));
   }
 }
@@ -89,8 +88,7 @@ fs::path optimized_path(const fs::path& in) {
   constexpr std::string_view kSuffix = "_config";
   std::string stem = in.stem().string();
   if (stem.size() > kSuffix.size() && stem.ends_with(kSuffix)) stem.resize(stem.size() - kSuffix.size());
-  return in.parent_path() /
-         (stem + "_gpu_optimized" + (in.has_extension() ? in.extension().string() : ".yaml"));
+  return in.parent_path() / (stem + "_gpu_optimized" + (in.has_extension() ? in.extension().string() : ".yaml"));
 }
 
 }  // namespace wring

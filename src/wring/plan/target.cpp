@@ -43,13 +43,8 @@ const Tier& tier_of(double memory_gib) {
 
 Target target_for(const Machine& machine, const TrainConfig& config) {
   if (machine.card) return {tier_of(machine.card->memory_gib), card_label(*machine.card)};
-  const Tier basic{0,
-                   doubled_to(config.batch_size, 32),
-                   doubled_to(config.base_channels, 64),
-                   8,
-                   192,
-                   8,
-                   config.use_perceptual};
+  const Tier basic{
+      0, doubled_to(config.batch_size, 32), doubled_to(config.base_channels, 64), 8, 192, 8, config.use_perceptual};
   return {basic, {"no GPU known", "未检测到 GPU"}};
 }
 

@@ -31,8 +31,7 @@ std::string times_of(const ProgressState& state, double now_s) {
   const std::string elapsed = format_duration(now_s - state.start_s);
   if (state.total <= 0 || state.done >= state.total) return "[" + elapsed + "]";
   const auto rate = state.rate.per_second();
-  return fmt::format("[{}<{}]", elapsed,
-                     rate ? format_duration(double(state.total - state.done) / *rate) : "?");
+  return fmt::format("[{}<{}]", elapsed, rate ? format_duration(double(state.total - state.done) / *rate) : "?");
 }
 
 std::string bar_of(double fraction, int columns, const ProgressLook& look) {
@@ -75,8 +74,7 @@ std::string format_duration(double seconds) {
   return fmt::format("{}:{:02}", minutes, whole % 60);
 }
 
-std::string render_progress_bar(const ProgressState& state, const ProgressLook& look, int width,
-                                double now_s) {
+std::string render_progress_bar(const ProgressState& state, const ProgressLook& look, int width, double now_s) {
   const int room = std::max(width - 1, 0);
   std::string label = without_controls(state.label);
   const std::string percent = percent_of(state);

@@ -25,8 +25,7 @@ struct ProgressLook {
 // One line for a terminal: "train  45% |████▌     | 450/1000 [0:12<0:15] 512 samples/s  loss 0.0123", at most
 // width − 1 columns, because a full line wraps on some terminals. When that is too narrow, fields go first
 // (the last ones first), then the bar, the counts, the times, and the label is cut.
-std::string render_progress_bar(const ProgressState& state, const ProgressLook& look, int width,
-                                double now_s);
+std::string render_progress_bar(const ProgressState& state, const ProgressLook& look, int width, double now_s);
 
 // The same as a line of a log, without bar, colour or limit.
 std::string render_progress_line(const ProgressState& state, double now_s);

@@ -146,8 +146,8 @@ fs::path event_file(const fs::path& folder) {
   make_folder(folder);
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0 || host[0] == '\0') host = {'l', 'o', 'c', 'a', 'l'};
-  return folder / fmt::format("events.out.tfevents.{:010}.{}.{}",
-                              static_cast<std::int64_t>(seconds_since_1970()), host.data(), ::getpid());
+  return folder / fmt::format("events.out.tfevents.{:010}.{}.{}", static_cast<std::int64_t>(seconds_since_1970()),
+                              host.data(), ::getpid());
 }
 
 }  // namespace
@@ -157,8 +157,7 @@ TensorBoardWriter::TensorBoardWriter(const fs::path& folder, std::optional<std::
   file_.append(tensorboard::frame_record(tensorboard::file_version_event(seconds_since_1970())));
   if (resumed_step) {
     // TensorBoard drops what earlier files hold from a session's first step on.
-    file_.append(
-        tensorboard::frame_record(tensorboard::session_start_event(*resumed_step + 1, seconds_since_1970())));
+    file_.append(tensorboard::frame_record(tensorboard::session_start_event(*resumed_step + 1, seconds_since_1970())));
   }
 }
 

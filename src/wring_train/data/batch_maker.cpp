@@ -16,13 +16,12 @@ namespace {
 const LoaderOptions& checked(const LoaderOptions& options) {
   const auto require = [](bool holds, const char* key, int value, const char* rule) {
     if (!holds)
-      throw Error(ErrorCode::usage, fmt::format("{} is {}", key, value),
-                  fmt::format("{} must be {}", key, rule));
+      throw Error(ErrorCode::usage, fmt::format("{} is {}", key, value), fmt::format("{} must be {}", key, rule));
   };
   require(options.scale >= 1, "scale_factor", options.scale, "1 or more");
   require(options.batch_size >= 1, "batch_size", options.batch_size, "1 or more");
-  require(options.patch_size >= 1 && options.patch_size % options.scale == 0, "patch_size",
-          options.patch_size, "a multiple of scale_factor");
+  require(options.patch_size >= 1 && options.patch_size % options.scale == 0, "patch_size", options.patch_size,
+          "a multiple of scale_factor");
   require(options.num_workers >= 0, "num_workers", options.num_workers, "0 or more");
   require(options.prefetch_factor >= 1, "prefetch_factor", options.prefetch_factor, "1 or more");
   require(options.enlarge_ratio >= 1, "dataset_enlarge_ratio", options.enlarge_ratio, "1 or more");
@@ -45,8 +44,7 @@ BatchMaker::BatchMaker(ImageSet images, const LoaderOptions& options)
       epoch_samples_(std::uint64_t(store_.size()) * options.enlarge_ratio) {
   const std::uint64_t step_samples = std::uint64_t(options_.batch_size) * options_.world_size;
   steps_per_epoch_ = static_cast<std::int64_t>(epoch_samples_ / step_samples);
-  if (store_.size() == 0)
-    throw Error(ErrorCode::usage, "the data set has no images", "check the data folder");
+  if (store_.size() == 0) throw Error(ErrorCode::usage, "the data set has no images", "check the data folder");
   if (steps_per_epoch_ == 0) {
     const std::uint64_t ratio = (step_samples + store_.size() - 1) / store_.size();
     throw Error(ErrorCode::usage,
@@ -54,8 +52,7 @@ BatchMaker::BatchMaker(ImageSet images, const LoaderOptions& options)
                             step_samples, store_.size(), options_.enlarge_ratio),
                 fmt::format("set dataset_enlarge_ratio to {} or more, or use a smaller batch_size", ratio));
   }
-  hr_buffers_ =
-      std::make_shared<BufferPool>(patch_bytes(options_.patch_size) * options_.batch_size, options_.allocate);
+  hr_buffers_ = std::make_shared<BufferPool>(patch_bytes(options_.patch_size) * options_.batch_size, options_.allocate);
   lr_buffers_ = std::make_shared<BufferPool>(patch_bytes(lr_patch_) * options_.batch_size, options_.allocate);
 }
 
@@ -78,15 +75,13 @@ std::optional<Batch> BatchMaker::make(std::int64_t step, const std::atomic<bool>
   return batch;
 }
 
-std::shared_ptr<const ImageStore::Decoded> BatchMaker::find_image(std::uint64_t epoch,
-                                                                  std::uint64_t position) {
+std::shared_ptr<const ImageStore::Decoded> BatchMaker::find_image(std::uint64_t epoch, std::uint64_t position) {
   for (std::uint64_t probe = 0; probe < epoch_samples_ && !store_.all_unusable(); ++probe) {
     const std::uint64_t place = (position + probe) % epoch_samples_;
     const std::uint64_t index = permuted_index(options_.seed, epoch, place, epoch_samples_) % store_.size();
     if (auto image = store_.get(index)) return image;
   }
-  throw Error(ErrorCode::failed,
-              fmt::format("none of the {} images of the data set can be used", store_.size()),
+  throw Error(ErrorCode::failed, fmt::format("none of the {} images of the data set can be used", store_.size()),
               "see the notices about skipped images; restore the files");
 }
 
@@ -99,8 +94,7 @@ void BatchMaker::cut_sample(const ImageStore::Decoded& image, std::uint64_t samp
   if (image.lr) {
     copy_patch(*image.lr, crop.x, crop.y, lr_patch_, crop, lr);
   } else {
-    copy_patch(bicubic_shrink_region(image.hr, scale, crop.x, crop.y, lr_patch_, lr_patch_), 0, 0, lr_patch_,
-               crop, lr);
+    copy_patch(bicubic_shrink_region(image.hr, scale, crop.x, crop.y, lr_patch_, lr_patch_), 0, 0, lr_patch_, crop, lr);
   }
 }
 

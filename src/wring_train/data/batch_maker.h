@@ -26,8 +26,7 @@ class BatchMaker {
   // The image that sample `position` of the epoch shows: the next usable one in the epoch's order. Which
   // images are usable depends on the files alone, so every thread finds the same.
   std::shared_ptr<const ImageStore::Decoded> find_image(std::uint64_t epoch, std::uint64_t position);
-  void cut_sample(const ImageStore::Decoded& image, std::uint64_t sample, std::uint8_t* hr,
-                  std::uint8_t* lr) const;
+  void cut_sample(const ImageStore::Decoded& image, std::uint64_t sample, std::uint8_t* hr, std::uint8_t* lr) const;
 
   const LoaderOptions options_;
   const int lr_patch_;

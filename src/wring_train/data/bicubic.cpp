@@ -23,8 +23,7 @@ constexpr float kCentre = 128;
 std::int64_t cubic(std::int64_t k, std::int64_t scale) {
   k = std::abs(k);
   if (k <= 2 * scale) return 3 * k * k * k - 10 * k * k * scale + 16 * scale * scale * scale;
-  if (k <= 4 * scale)
-    return -k * k * k + 10 * k * k * scale - 32 * k * scale * scale + 32 * scale * scale * scale;
+  if (k <= 4 * scale) return -k * k * k + 10 * k * k * scale - 32 * k * scale * scale + 32 * scale * scale * scale;
   return 0;
 }
 
@@ -55,16 +54,14 @@ Resampler make_resampler(int scale, int step, int spacing, const std::vector<int
     int first = -4 * scale;
     while (spacing * first + offset <= -4 * scale) ++first;
     std::vector<std::int64_t>& weights = exact.emplace_back();
-    for (int t = first; t < first + resampler.taps; ++t)
-      weights.push_back(cubic(spacing * t + offset, scale));
+    for (int t = first; t < first + resampler.taps; ++t) weights.push_back(cubic(spacing * t + offset, scale));
     for (const std::int64_t weight : weights) divisor = std::gcd(divisor, weight);
     resampler.first.push_back(first);
   }
   for (const auto& weights : exact) {
     auto& reduced = resampler.weights.emplace_back();
     for (const std::int64_t weight : weights) reduced.push_back(static_cast<float>(weight / divisor));
-    resampler.denominator =
-        std::accumulate(reduced.begin(), reduced.end(), 0.0f);  // the same for every phase
+    resampler.denominator = std::accumulate(reduced.begin(), reduced.end(), 0.0f);  // the same for every phase
   }
   return resampler;
 }
@@ -100,8 +97,8 @@ float rounded(float sum, float denominator) {
 }
 
 // Weighted sum of whole rows, rounded to whole numbers 0…255.
-void blend_rows(const std::vector<const std::uint8_t*>& rows, const float* weights, float denominator,
-                int length, float* out) {
+void blend_rows(const std::vector<const std::uint8_t*>& rows, const float* weights, float denominator, int length,
+                float* out) {
   constexpr int kBlock = 1024;  // sums stay in the first-level cache
   float sums[kBlock];
   for (int begin = 0; begin < length; begin += kBlock) {
@@ -121,8 +118,7 @@ void blend_rows(const std::vector<const std::uint8_t*>& rows, const float* weigh
 
 // Output pixels x … x + width of one row; line[0] is input pixel `line_start`.
 template <int kChannels>
-void blend_columns(const Resampler& resampler, const float* line, int line_start, int x, int width,
-                   std::uint8_t* out) {
+void blend_columns(const Resampler& resampler, const float* line, int line_start, int x, int width, std::uint8_t* out) {
   for (int o = x; o < x + width; ++o) {
     const float* pixel = line + std::size_t(resampler.start(o) - line_start) * kChannels;
     const float* weights = resampler.weights_of(o);
@@ -176,8 +172,7 @@ Image resample(const Image& image, const Resampler& resampler, const Rectangle& 
     }
     blend_rows(rows, resampler.weights_of(window.y + y), resampler.denominator, length, blended.data());
     float* to = line.data();
-    for (const int column : columns)
-      to = std::copy_n(&blended[std::size_t(column - low) * channels], channels, to);
+    for (const int column : columns) to = std::copy_n(&blended[std::size_t(column - low) * channels], channels, to);
     blend(resampler, line.data(), begin, window.x, window.width, out.row(y));
   }
   return out;
@@ -199,9 +194,8 @@ Image bicubic_shrink_region(const Image& image, int scale, int x, int y, int wid
   const int whole_width = shrunk(image.width, scale);
   const int whole_height = shrunk(image.height, scale);
   if (x < 0 || y < 0 || width < 1 || height < 1 || width > whole_width - x || height > whole_height - y) {
-    throw Error(ErrorCode::failed,
-                fmt::format("the rectangle {} x {} at ({}, {}) is not inside an image of {} x {}", width,
-                            height, x, y, whole_width, whole_height));
+    throw Error(ErrorCode::failed, fmt::format("the rectangle {} x {} at ({}, {}) is not inside an image of {} x {}",
+                                               width, height, x, y, whole_width, whole_height));
   }
   return resample(image, resampler, {x, y, width, height});
 }
@@ -213,8 +207,8 @@ Image bicubic_enlarge(const Image& image, int scale) {
 Image crop_to_multiple(const Image& image, int scale) {
   check_scale(scale);
   if (image.width < scale || image.height < scale) {
-    throw Error(ErrorCode::failed, fmt::format("an image of {} x {} is smaller than the scale {}",
-                                               image.width, image.height, scale));
+    throw Error(ErrorCode::failed,
+                fmt::format("an image of {} x {} is smaller than the scale {}", image.width, image.height, scale));
   }
   return crop(image, 0, 0, image.width / scale * scale, image.height / scale * scale);
 }

@@ -75,8 +75,7 @@ bool is_continuation(char byte) {
 void fill_square(Image& image, int left, int top, int side) {
   for (int y = std::max(top, 0); y < std::min(top + side, image.height); ++y) {
     for (int x = std::max(left, 0); x < std::min(left + side, image.width); ++x) {
-      std::fill_n(image.row(y) + std::size_t(x) * image.channels, std::min(image.channels, 3),
-                  std::uint8_t{0});
+      std::fill_n(image.row(y) + std::size_t(x) * image.channels, std::min(image.channels, 3), std::uint8_t{0});
     }
   }
 }

@@ -41,9 +41,8 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
 
   std::shared_ptr<std::uint8_t> allocate_new() {
     std::shared_ptr<std::uint8_t> memory =
-        allocate_
-            ? allocate_(bytes_)
-            : std::shared_ptr<std::uint8_t>(new std::uint8_t[bytes_], std::default_delete<std::uint8_t[]>());
+        allocate_ ? allocate_(bytes_)
+                  : std::shared_ptr<std::uint8_t>(new std::uint8_t[bytes_], std::default_delete<std::uint8_t[]>());
     if (memory == nullptr) {
       throw Error(ErrorCode::failed, "no memory for a batch of " + std::to_string(bytes_) + " bytes",
                   "use a smaller batch_size, prefetch_factor or num_workers");

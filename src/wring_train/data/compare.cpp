@@ -72,9 +72,8 @@ Image side_by_side(std::span<const Panel> panels) {
   int width = kGap * (static_cast<int>(panels.size()) + 1);
   for (const Panel& panel : panels) {
     if (panel.image.height != height) {
-      throw Error(ErrorCode::failed,
-                  fmt::format("the panels \"{}\" and \"{}\" are {} and {} pixels high",
-                              panels.front().caption, panel.caption, height, panel.image.height));
+      throw Error(ErrorCode::failed, fmt::format("the panels \"{}\" and \"{}\" are {} and {} pixels high",
+                                                 panels.front().caption, panel.caption, height, panel.image.height));
     }
     width += cell_width(panel);
   }
@@ -109,8 +108,8 @@ Image enlarge_nearest(const Image& image, int scale) {
 
 PixelPosition most_detailed_region(const Image& image, int width, int height) {
   if (width < 1 || height < 1 || width > image.width || height > image.height) {
-    throw Error(ErrorCode::failed, fmt::format("a window of {} x {} does not fit into an image of {} x {}",
-                                               width, height, image.width, image.height));
+    throw Error(ErrorCode::failed, fmt::format("a window of {} x {} does not fit into an image of {} x {}", width,
+                                               height, image.width, image.height));
   }
   const EnergySums energy(image);
   PixelPosition best;

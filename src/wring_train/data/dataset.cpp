@@ -35,8 +35,7 @@ void collect(const fs::path& folder, std::set<fs::path>& entered, std::vector<fs
   if (error || !entered.insert(real).second) return;
   fs::directory_iterator entries(folder, error);
   if (error) {
-    throw Error(ErrorCode::failed,
-                fmt::format("cannot list the folder {}: {}", folder.string(), error.message()),
+    throw Error(ErrorCode::failed, fmt::format("cannot list the folder {}: {}", folder.string(), error.message()),
                 "check its permissions");
   }
   std::vector<fs::path> paths;
@@ -90,12 +89,11 @@ class LrFolder {
       const auto found = by_stem_.find(name);
       if (found != by_stem_.end()) return found->second;
     }
-    throw Error(
-        ErrorCode::failed,
-        fmt::format("the HR image {} has no LR version in {}", hr.string(), folder_.string()),
-        fmt::format("add {0}.png or {0}x{1}.png there, or leave the LR folder out to have LR images made "
-                    "by bicubic shrinking",
-                    stem, scale_));
+    throw Error(ErrorCode::failed,
+                fmt::format("the HR image {} has no LR version in {}", hr.string(), folder_.string()),
+                fmt::format("add {0}.png or {0}x{1}.png there, or leave the LR folder out to have LR images made "
+                            "by bicubic shrinking",
+                            stem, scale_));
   }
 
  private:
@@ -106,12 +104,11 @@ class LrFolder {
 
 void check_fit(const fs::path& hr, ImageSize hr_size, const fs::path& lr, ImageSize lr_size, int scale) {
   if (lr_size.width == hr_size.width / scale && lr_size.height == hr_size.height / scale) return;
-  throw Error(
-      ErrorCode::failed,
-      fmt::format("{} is {} x {}, but the LR version of {} ({} x {}) must be {} x {} at scale {}",
-                  lr.string(), lr_size.width, lr_size.height, hr.string(), hr_size.width, hr_size.height,
-                  hr_size.width / scale, hr_size.height / scale, scale),
-      "check scale_factor and that the LR folder belongs to it; HR sides are first cut to multiples of it");
+  throw Error(ErrorCode::failed,
+              fmt::format("{} is {} x {}, but the LR version of {} ({} x {}) must be {} x {} at scale {}", lr.string(),
+                          lr_size.width, lr_size.height, hr.string(), hr_size.width, hr_size.height,
+                          hr_size.width / scale, hr_size.height / scale, scale),
+              "check scale_factor and that the LR folder belongs to it; HR sides are first cut to multiples of it");
 }
 
 // The size from the file's header, or nothing and the reason.
@@ -131,16 +128,14 @@ std::optional<ImageSize> size_of(const fs::path& image, std::string& reason) {
     reasons += fmt::format("; {}: {}", skipped[i].path.string(), skipped[i].reason);
   }
   if (skipped.size() > kShown) reasons += fmt::format("; and {} more", skipped.size() - kShown);
-  throw Error(
-      ErrorCode::failed,
-      fmt::format("none of the {} images in {} can be used{}", skipped.size(), folder.string(), reasons),
-      "use larger or intact photographs, or a smaller patch_size");
+  throw Error(ErrorCode::failed,
+              fmt::format("none of the {} images in {} can be used{}", skipped.size(), folder.string(), reasons),
+              "use larger or intact photographs, or a smaller patch_size");
 }
 
 }  // namespace
 
-ImageSet scan_images(const fs::path& hr_folder, const std::optional<fs::path>& lr_folder, int scale,
-                     int min_size) {
+ImageSet scan_images(const fs::path& hr_folder, const std::optional<fs::path>& lr_folder, int scale, int min_size) {
   const std::vector<fs::path> images = images_below(hr_folder);
   std::optional<LrFolder> lr_images;
   if (lr_folder) lr_images.emplace(*lr_folder, scale);
@@ -152,8 +147,8 @@ ImageSet scan_images(const fs::path& hr_folder, const std::optional<fs::path>& l
     if (!size) {
       set.skipped.push_back({hr, reason});
     } else if (size->width < smallest || size->height < smallest) {
-      set.skipped.push_back({hr, fmt::format("{} x {} is smaller than {} pixels on a side", size->width,
-                                             size->height, smallest)});
+      set.skipped.push_back(
+          {hr, fmt::format("{} x {} is smaller than {} pixels on a side", size->width, size->height, smallest)});
     } else if (!lr_images) {
       set.pairs.push_back({hr, std::nullopt});
       set.sizes.push_back(*size);

@@ -33,7 +33,7 @@ struct ImageSet {
 // than `min_size` HR pixels on a side, with the reason. Throws Error{failed}: a folder that does not exist,
 // no image in it, no usable image left (with the first reasons), an HR without its LR, sizes that do not fit
 // (HR must be LR × scale, after crop_to_multiple).
-ImageSet scan_images(const std::filesystem::path& hr_folder,
-                     const std::optional<std::filesystem::path>& lr_folder, int scale, int min_size);
+ImageSet scan_images(const std::filesystem::path& hr_folder, const std::optional<std::filesystem::path>& lr_folder,
+                     int scale, int min_size);
 
 }  // namespace wring

@@ -46,8 +46,7 @@ float value_noise(std::uint64_t seed, float x, float y) {
   const auto corner = [&](float dx, float dy) {
     const auto column = static_cast<std::int64_t>(left + dx);
     const auto row = static_cast<std::int64_t>(top + dy);
-    return 2 * unit(random_bits(seed, static_cast<std::uint64_t>(column), static_cast<std::uint64_t>(row))) -
-           1;
+    return 2 * unit(random_bits(seed, static_cast<std::uint64_t>(column), static_cast<std::uint64_t>(row))) - 1;
   };
   const auto ease = [](float t) { return t * t * (3 - 2 * t); };
   const float across = ease(x - left);
@@ -138,8 +137,7 @@ class Scene {
     const float around = 0.5f + 0.3f * value_noise(seed_ ^ 1, x, y);
     leaf.luma = std::clamp(around + draws.between(-0.3f, 0.3f), 0.04f, 0.96f);
     const float colourful = 4 * leaf.luma * (1 - leaf.luma);
-    leaf.blue =
-        colourful * (blue_tint_ + 0.13f * value_noise(seed_ ^ 2, x, y) + draws.between(-0.05f, 0.05f));
+    leaf.blue = colourful * (blue_tint_ + 0.13f * value_noise(seed_ ^ 2, x, y) + draws.between(-0.05f, 0.05f));
     leaf.red = colourful * (red_tint_ + 0.13f * value_noise(seed_ ^ 3, x, y) + draws.between(-0.05f, 0.05f));
   }
 
@@ -182,11 +180,7 @@ float luma_at(const Leaf& leaf, float dx, float dy) {
 class Canvas {
  public:
   Canvas(int width, int height)
-      : width_(width),
-        height_(height),
-        open_(std::size_t(width) * height),
-        rgb_(open_ * 3),
-        shows_(open_, 1.0f) {}
+      : width_(width), height_(height), open_(std::size_t(width) * height), rgb_(open_ * 3), shows_(open_, 1.0f) {}
 
   bool full() const { return open_ == 0; }
 

@@ -22,8 +22,7 @@ constexpr std::uint64_t kMaxPixels = std::uint64_t{1} << 28;
 constexpr std::size_t kHeaderBytes = std::size_t{1} << 16;
 
 [[noreturn]] void fail(const fs::path& path, const std::string& reason, Text hint) {
-  throw Error(ErrorCode::failed, fmt::format("cannot read the image {}: {}", path.string(), reason),
-              std::move(hint));
+  throw Error(ErrorCode::failed, fmt::format("cannot read the image {}: {}", path.string(), reason), std::move(hint));
 }
 
 struct FileContent {
@@ -35,9 +34,7 @@ struct FileContent {
 
 // The first `limit` bytes of the file, or all of it when it is shorter.
 FileContent read_content(const fs::path& path, std::uintmax_t limit) {
-  const auto unreadable = [&](int error) {
-    fail(path, std::strerror(error), "check the path and its permissions");
-  };
+  const auto unreadable = [&](int error) { fail(path, std::strerror(error), "check the path and its permissions"); };
   std::error_code error;
   if (fs::is_directory(path, error)) unreadable(EISDIR);
   const std::uintmax_t file_size = fs::file_size(path, error);
@@ -120,17 +117,15 @@ Image to_gray(const Image& image) {
   Image gray(image.width, image.height, 1);
   for (std::size_t i = 0; i < gray.pixels.size(); ++i) {
     const std::uint8_t* pixel = &image.pixels[i * image.channels];
-    gray.pixels[i] =
-        static_cast<std::uint8_t>((299 * pixel[0] + 587 * pixel[1] + 114 * pixel[2] + 500) / 1000);
+    gray.pixels[i] = static_cast<std::uint8_t>((299 * pixel[0] + 587 * pixel[1] + 114 * pixel[2] + 500) / 1000);
   }
   return gray;
 }
 
 Image crop(const Image& image, int x, int y, int width, int height) {
   if (x < 0 || y < 0 || width < 0 || height < 0 || width > image.width - x || height > image.height - y) {
-    throw Error(ErrorCode::failed,
-                fmt::format("the rectangle {} x {} at ({}, {}) is not inside an image of {} x {}", width,
-                            height, x, y, image.width, image.height));
+    throw Error(ErrorCode::failed, fmt::format("the rectangle {} x {} at ({}, {}) is not inside an image of {} x {}",
+                                               width, height, x, y, image.width, image.height));
   }
   Image part(width, height, image.channels);
   const std::size_t row_bytes = std::size_t(width) * image.channels;

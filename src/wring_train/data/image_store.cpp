@@ -60,15 +60,14 @@ ImageStore::Decoded ImageStore::decode(std::size_t index) const {
     }
   }
   if (hr.width < options_.patch_size || hr.height < options_.patch_size) {
-    refuse(pair.hr,
-           fmt::format("is {}×{}, smaller than the patch of {}", hr.width, hr.height, options_.patch_size));
+    refuse(pair.hr, fmt::format("is {}×{}, smaller than the patch of {}", hr.width, hr.height, options_.patch_size));
   }
   hr = whole_multiple(std::move(hr), scale);
   if (pair.lr) {
     decoded.lr = as_rgb(read_image(*pair.lr));
     if (decoded.lr->width != hr.width / scale || decoded.lr->height != hr.height / scale) {
-      refuse(*pair.lr, fmt::format("is {}×{}, but its HR image needs {}×{}", decoded.lr->width,
-                                   decoded.lr->height, hr.width / scale, hr.height / scale));
+      refuse(*pair.lr, fmt::format("is {}×{}, but its HR image needs {}×{}", decoded.lr->width, decoded.lr->height,
+                                   hr.width / scale, hr.height / scale));
     }
   } else if (options_.cache_decoded) {
     decoded.lr = bicubic_shrink(hr, scale);

@@ -30,8 +30,8 @@ struct ErrorManager {
 // libjpeg only warns about lost pixels and fills them with gray. Training must not see those. Its other
 // warnings (stray bytes between segments, odd version numbers) cost no pixel.
 bool loses_pixels(int message_code) {
-  return message_code == JWRN_JPEG_EOF || message_code == JWRN_HIT_MARKER ||
-         message_code == JWRN_HUFF_BAD_CODE || message_code == JWRN_MUST_RESYNC;
+  return message_code == JWRN_JPEG_EOF || message_code == JWRN_HIT_MARKER || message_code == JWRN_HUFF_BAD_CODE ||
+         message_code == JWRN_MUST_RESYNC;
 }
 
 void on_message(j_common_ptr info, int level) {
@@ -94,8 +94,7 @@ Image cmyk_to_rgb(const Image& cmyk, bool complemented) {
   for (std::size_t i = 0; i < pixels; ++i) {
     const int black = cmyk.pixels[i * 4 + 3] ^ flip;
     for (std::size_t c = 0; c < 3; ++c) {
-      rgb.pixels[i * 3 + c] =
-          static_cast<std::uint8_t>(((cmyk.pixels[i * 4 + c] ^ flip) * black + 127) / 255);
+      rgb.pixels[i * 3 + c] = static_cast<std::uint8_t>(((cmyk.pixels[i * 4 + c] ^ flip) * black + 127) / 255);
     }
   }
   return rgb;
@@ -118,8 +117,7 @@ Image decode(Bytes content, Alpha) {
   const bool ink = info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
   info.out_color_space = gray ? JCS_GRAYSCALE : ink ? JCS_CMYK : JCS_RGB;
   jpeg.run([&] { jpeg_start_decompress(&info); });
-  Image image(static_cast<int>(info.output_width), static_cast<int>(info.output_height),
-              info.output_components);
+  Image image(static_cast<int>(info.output_width), static_cast<int>(info.output_height), info.output_components);
   read_rows(jpeg, image.pixels.data(), std::size_t(image.width) * image.channels);
   return ink ? cmyk_to_rgb(image, info.saw_Adobe_marker != 0) : image;
 }

@@ -68,8 +68,7 @@ Batch Loader::State::next() {
   std::unique_lock lock(mutex);
   result.wait(lock, [&] { return made.contains(next_step); });
   Made& front = made.at(next_step);
-  if (front.error)
-    std::rethrow_exception(front.error);  // stays: a broken loader says so each time it is asked
+  if (front.error) std::rethrow_exception(front.error);  // stays: a broken loader says so each time it is asked
   Batch batch = std::move(*front.batch);
   made.erase(next_step);
   ++next_step;
@@ -121,8 +120,7 @@ Loader::State::Made Loader::State::make(std::int64_t step) {
   }
 }
 
-Loader::Loader(ImageSet images, LoaderOptions options)
-    : state_(std::make_unique<State>(std::move(images), options)) {}
+Loader::Loader(ImageSet images, LoaderOptions options) : state_(std::make_unique<State>(std::move(images), options)) {}
 Loader::~Loader() = default;
 
 Batch Loader::next() {

@@ -43,8 +43,7 @@ void copy_patch(const Image& rgb, int x, int y, int patch, const SampleCrop& tur
       for (int i = top; i < bottom; ++i) {
         const std::uint8_t* from = source_row(i);
         for (int j = left; j < right; ++j) {
-          copy_pixel(from + (turn.hflip ? patch - 1 - j : j) * kChannels,
-                     out + j * out_stride + i * kChannels);
+          copy_pixel(from + (turn.hflip ? patch - 1 - j : j) * kChannels, out + j * out_stride + i * kChannels);
         }
       }
     }

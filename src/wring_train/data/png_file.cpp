@@ -59,9 +59,8 @@ class Png {
  public:
   enum class Mode { read, write };
   explicit Png(Mode mode) : mode_(mode) {
-    png_ = mode == Mode::read
-               ? png_create_read_struct(PNG_LIBPNG_VER_STRING, &errors_, on_error, on_warning)
-               : png_create_write_struct(PNG_LIBPNG_VER_STRING, &errors_, on_error, on_warning);
+    png_ = mode == Mode::read ? png_create_read_struct(PNG_LIBPNG_VER_STRING, &errors_, on_error, on_warning)
+                              : png_create_write_struct(PNG_LIBPNG_VER_STRING, &errors_, on_error, on_warning);
     if (png_ != nullptr) info_ = png_create_info_struct(png_);
     if (info_ == nullptr) throw std::bad_alloc();
   }
@@ -160,8 +159,8 @@ std::string encode(const Image& image) {
                                          : PNG_COLOR_TYPE_RGB_ALPHA;
   png.run([&](png_structp p, png_infop info) {
     png_set_write_fn(p, &file, write_bytes, nullptr);
-    png_set_IHDR(p, info, image.width, image.height, 8, type, PNG_INTERLACE_NONE,
-                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(p, info, image.width, image.height, 8, type, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+                 PNG_FILTER_TYPE_DEFAULT);
     png_set_compression_level(p, kCompressionLevel);
     png_set_filter(p, PNG_FILTER_TYPE_BASE, PNG_FAST_FILTERS);
     png_write_info(p, info);
@@ -178,9 +177,9 @@ const Codec png_codec{recognises, read_size, decode};
 void write_png(const std::filesystem::path& path, const Image& image) {
   const bool known = image.channels == 1 || image.channels == 3 || image.channels == 4;
   if (!known || image.width < 1 || image.height < 1) {
-    throw Error(ErrorCode::failed, "cannot write " + path.string() + ": an image of " +
-                                       std::to_string(image.width) + " x " + std::to_string(image.height) +
-                                       " with " + std::to_string(image.channels) + " channels is no PNG");
+    throw Error(ErrorCode::failed, "cannot write " + path.string() + ": an image of " + std::to_string(image.width) +
+                                       " x " + std::to_string(image.height) + " with " +
+                                       std::to_string(image.channels) + " channels is no PNG");
   }
   std::string content;
   try {

@@ -31,9 +31,8 @@ Luma luma(const Image& image, int border) {
   for (int row = border; row < image.height - border; ++row) {
     const std::uint8_t* pixel = image.row(row) + std::size_t(border) * image.channels;
     for (int i = 0; i < y.width; ++i, pixel += image.channels) {
-      y.values.push_back(image.channels == 1
-                             ? pixel[0]
-                             : 16 + (65.481 * pixel[0] + 128.553 * pixel[1] + 24.966 * pixel[2]) / 255);
+      y.values.push_back(image.channels == 1 ? pixel[0]
+                                             : 16 + (65.481 * pixel[0] + 128.553 * pixel[1] + 24.966 * pixel[2]) / 255);
     }
   }
   return y;
@@ -41,16 +40,15 @@ Luma luma(const Image& image, int border) {
 
 void check(const Image& image, const Image& reference, int border, int min_side) {
   const auto text = [](const Image& i) { return fmt::format("{} x {} x {}", i.width, i.height, i.channels); };
-  const bool same = image.width == reference.width && image.height == reference.height &&
-                    image.channels == reference.channels;
+  const bool same =
+      image.width == reference.width && image.height == reference.height && image.channels == reference.channels;
   if (!same) {
-    throw Error(ErrorCode::failed, fmt::format("cannot compare an image of {} with a reference of {}",
-                                               text(image), text(reference)));
+    throw Error(ErrorCode::failed,
+                fmt::format("cannot compare an image of {} with a reference of {}", text(image), text(reference)));
   }
   if (border < 0 || image.width - 2 * border < min_side || image.height - 2 * border < min_side) {
-    throw Error(ErrorCode::failed,
-                fmt::format("an image of {} less a border of {} pixels leaves less than {} x {}", text(image),
-                            border, min_side, min_side));
+    throw Error(ErrorCode::failed, fmt::format("an image of {} less a border of {} pixels leaves less than {} x {}",
+                                               text(image), border, min_side, min_side));
   }
 }
 
@@ -71,8 +69,8 @@ struct Moments {
   explicit Moments(int width) : x(width), y(width), xx(width), yy(width), xy(width) {}
 };
 
-void sum_columns(const Luma& image, const Luma& reference, int top,
-                 const std::array<double, kWindow>& weights, Moments& sums) {
+void sum_columns(const Luma& image, const Luma& reference, int top, const std::array<double, kWindow>& weights,
+                 Moments& sums) {
   for (auto* sum : {&sums.x, &sums.y, &sums.xx, &sums.yy, &sums.xy}) std::fill(sum->begin(), sum->end(), 0.0);
   for (int t = 0; t < kWindow; ++t) {
     const double weight = weights[t];
@@ -99,8 +97,7 @@ double similarity(const Moments& sums, int left, const std::array<double, kWindo
     yy += weights[t] * sums.yy[left + t];
     xy += weights[t] * sums.xy[left + t];
   }
-  return (2 * x * y + kC1) * (2 * (xy - x * y) + kC2) /
-         ((x * x + y * y + kC1) * ((xx - x * x) + (yy - y * y) + kC2));
+  return (2 * x * y + kC1) * (2 * (xy - x * y) + kC2) / ((x * x + y * y + kC1) * ((xx - x * x) + (yy - y * y) + kC2));
 }
 
 }  // namespace

@@ -89,16 +89,14 @@ std::vector<std::int64_t> parse_shape(const fs::path& path, const std::string& n
   return shape;
 }
 
-Placed parse_offsets(const fs::path& path, const std::string& name, const Json& value,
-                     std::uint64_t data_bytes) {
-  if (!value.is_array() || value.size() != 2 || !value[0].is_number_unsigned() ||
-      !value[1].is_number_unsigned()) {
+Placed parse_offsets(const fs::path& path, const std::string& name, const Json& value, std::uint64_t data_bytes) {
+  if (!value.is_array() || value.size() != 2 || !value[0].is_number_unsigned() || !value[1].is_number_unsigned()) {
     fail(path, fmt::format("tensor '{}' has no valid data_offsets", name));
   }
   Placed placed{name, value[0].get<std::uint64_t>(), value[1].get<std::uint64_t>()};
   if (placed.begin > placed.end || placed.end > data_bytes) {
-    fail(path, fmt::format("tensor '{}' lies at bytes {} to {}, outside the {} bytes of data (truncated?)",
-                           name, placed.begin, placed.end, data_bytes));
+    fail(path, fmt::format("tensor '{}' lies at bytes {} to {}, outside the {} bytes of data (truncated?)", name,
+                           placed.begin, placed.end, data_bytes));
   }
   return placed;
 }
@@ -107,8 +105,7 @@ void check_layout(const fs::path& path, std::vector<Placed> placed, std::uint64_
   std::ranges::sort(placed, {}, [](const Placed& p) { return std::pair(p.begin, p.end); });
   std::uint64_t position = 0;
   for (const Placed& tensor : placed) {
-    if (tensor.begin < position)
-      fail(path, fmt::format("tensor '{}' overlaps the one before it", tensor.name));
+    if (tensor.begin < position) fail(path, fmt::format("tensor '{}' overlaps the one before it", tensor.name));
     if (tensor.begin > position) fail(path, fmt::format("there is a gap before tensor '{}'", tensor.name));
     position = tensor.end;
   }
@@ -160,8 +157,7 @@ struct SafetensorsFile::Mapping {
   std::uint64_t header_bytes() const {
     if (size < kLengthBytes) fail(path, fmt::format("it is truncated to {} bytes", size));
     std::uint64_t length = 0;
-    for (std::size_t i = 0; i < kLengthBytes; ++i)
-      length |= std::to_integer<std::uint64_t>(base[i]) << (8 * i);
+    for (std::size_t i = 0; i < kLengthBytes; ++i) length |= std::to_integer<std::uint64_t>(base[i]) << (8 * i);
     if (length > kMaxHeaderBytes) {
       fail(path, fmt::format("its header claims {} bytes, more than the format allows", length));
     }
@@ -174,8 +170,7 @@ struct SafetensorsFile::Mapping {
   void parse() {
     const std::uint64_t header_size = header_bytes();
     const Json header = parse_header(path, reinterpret_cast<const char*>(base) + kLengthBytes, header_size);
-    const std::span<const std::byte> data(base + kLengthBytes + header_size,
-                                          size - kLengthBytes - header_size);
+    const std::span<const std::byte> data(base + kLengthBytes + header_size, size - kLengthBytes - header_size);
     std::vector<Placed> placed;
     for (const auto& [name, value] : header.items()) {
       if (name == kMetadataKey) {
@@ -246,11 +241,9 @@ std::vector<const Entry*> layout(const fs::path& path, const std::map<std::strin
     const auto& [name, view] = entry;
     const auto element_bytes = dtype_bytes(view.dtype);
     if (name == kMetadataKey) refuse_write(path, "a tensor cannot be called __metadata__");
-    if (!element_bytes)
-      refuse_write(path, fmt::format("tensor '{}' has the unknown dtype {}", name, view.dtype));
+    if (!element_bytes) refuse_write(path, fmt::format("tensor '{}' has the unknown dtype {}", name, view.dtype));
     if (bytes_of(view.shape, *element_bytes) != view.data.size()) {
-      refuse_write(path, fmt::format("tensor '{}' has {} bytes, which does not fit its shape", name,
-                                     view.data.size()));
+      refuse_write(path, fmt::format("tensor '{}' has {} bytes, which does not fit its shape", name, view.data.size()));
     }
     entries.push_back(&entry);
   }

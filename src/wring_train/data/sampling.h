@@ -23,8 +23,8 @@ constexpr std::uint64_t kTurnStream = 0x8000000000000002ULL;
 
 // `sample` counts samples since the start of training, over all processes. columns and rows are the numbers
 // of places the corner can have: LR size − LR patch + 1.
-constexpr SampleCrop draw_crop(std::uint64_t seed, std::uint64_t sample, std::uint32_t columns,
-                               std::uint32_t rows, bool hflip, bool rotate) {
+constexpr SampleCrop draw_crop(std::uint64_t seed, std::uint64_t sample, std::uint32_t columns, std::uint32_t rows,
+                               bool hflip, bool rotate) {
   const std::uint64_t turn = random_bits(seed, kTurnStream, sample);
   SampleCrop crop;
   crop.x = static_cast<int>(random_below(random_bits(seed, kCropXStream, sample), columns));

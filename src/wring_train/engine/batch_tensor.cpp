@@ -30,11 +30,10 @@ void convert_on_gpu(const at::Tensor& bytes, at::Tensor& floats) {
 at::Tensor images_to_float(const at::Tensor& nhwc, at::ScalarType type) {
   if (nhwc.scalar_type() != at::kByte || nhwc.dim() != 4 || nhwc.size(3) != 3 || !nhwc.is_contiguous() ||
       (type != at::kFloat && type != at::kBFloat16)) {
-    throw Error(
-        ErrorCode::failed,
-        fmt::format("A batch is contiguous uint8 (N, H, W, 3) and becomes fp32 or bf16, but "
-                    "this one is {} ({}) and was to become {}.",
-                    at::toString(nhwc.scalar_type()), fmt::join(nhwc.sizes(), ", "), at::toString(type)));
+    throw Error(ErrorCode::failed,
+                fmt::format("A batch is contiguous uint8 (N, H, W, 3) and becomes fp32 or bf16, but "
+                            "this one is {} ({}) and was to become {}.",
+                            at::toString(nhwc.scalar_type()), fmt::join(nhwc.sizes(), ", "), at::toString(type)));
   }
   at::Tensor floats;
   if (nhwc.is_cuda() && kernels::available()) {

@@ -1,9 +1,9 @@
 #pragma once
-#include <ATen/core/Tensor.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
+
+#include <ATen/core/Tensor.h>
 
 #include "wring/cli/train_options.h"
 
@@ -19,8 +19,8 @@ std::string describe(at::Device device);
 // Waits until all work on the device has finished.
 void synchronize(at::Device device);
 
-// The low precision of mixed-precision training (on the CPU always bf16: LibTorch has no fast fp16 there), or nothing with the reason in `why_not` where it would only be
-// slower (a CPU without bf16 instructions).
+// The low precision of mixed-precision training (on the CPU always bf16: LibTorch has no fast fp16 there), or nothing
+// with the reason in `why_not` where it would only be slower (a CPU without bf16 instructions).
 std::optional<at::ScalarType> mixed_precision_type(const std::string& amp_dtype, at::Device device,
                                                    std::string& why_not);
 

@@ -1,13 +1,13 @@
 #include "wring_train/engine/eager_engine.h"
 
+#include <ATen/ATen.h>
+#include <ATen/DeviceAccelerator.h>
+#include <c10/core/GradMode.h>
+
 #include "wring/base/error.h"
 #include "wring_train/engine/batch_tensor.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/precision.h"
-
-#include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
-#include <ATen/DeviceAccelerator.h>
 
 namespace wring {
 namespace {
@@ -39,8 +39,7 @@ EagerEngine::EagerEngine(const TrainConfig& config, Edsr model, at::Device devic
       gradient_norm_(loss_sum_) {
   if (low_precision == at::kHalf) scaler_.emplace(device);
   if (config.use_perceptual) {
-    perceptual_ =
-        std::make_unique<PerceptualLoss>(config.perceptual_weights_file, device, config.channels_last);
+    perceptual_ = std::make_unique<PerceptualLoss>(config.perceptual_weights_file, device, config.channels_last);
   }
 }
 

@@ -1,8 +1,8 @@
 #pragma once
-#include <c10/core/Event.h>
-
 #include <deque>
 #include <optional>
+
+#include <c10/core/Event.h>
 
 #include "wring_train/engine/loss_scaler.h"
 #include "wring_train/engine/optimizer.h"

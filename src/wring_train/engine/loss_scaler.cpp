@@ -18,7 +18,9 @@ LossScaler::LossScaler(at::Device device)
       growth_(at::zeros({}, at::TensorOptions(device).dtype(at::kInt))),
       found_inf_(at::zeros_like(scale_)) {}
 
-at::Tensor LossScaler::scale(const at::Tensor& loss) const { return loss * scale_; }
+at::Tensor LossScaler::scale(const at::Tensor& loss) const {
+  return loss * scale_;
+}
 
 void LossScaler::unscale(const std::vector<at::Tensor>& parameters) {
   const c10::NoGradGuard no_grad;

@@ -1,7 +1,7 @@
 #pragma once
-#include <ATen/core/Tensor.h>
-
 #include <vector>
+
+#include <ATen/core/Tensor.h>
 
 namespace wring {
 
@@ -20,9 +20,9 @@ class LossScaler {
   // Adapts the scale to what unscale() found.
   void update();
 
-  const at::Tensor& found_inf() const { return found_inf_; }      // (), fp32
-  const at::Tensor& scale_tensor() const { return scale_; }       // (), fp32; for saving and restoring in place
-  const at::Tensor& growth_tracker() const { return growth_; }    // (), int32; likewise
+  const at::Tensor& found_inf() const { return found_inf_; }    // (), fp32
+  const at::Tensor& scale_tensor() const { return scale_; }     // (), fp32; for saving and restoring in place
+  const at::Tensor& growth_tracker() const { return growth_; }  // (), int32; likewise
 
  private:
   at::Tensor scale_;

@@ -1,9 +1,9 @@
 #include "wring_train/engine/optimizer.h"
 
-#include "wring/base/error.h"
-
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
+
+#include "wring/base/error.h"
 
 namespace wring {
 namespace {
@@ -22,9 +22,7 @@ std::vector<at::Tensor> gradients_of(const std::vector<at::Tensor>& parameters) 
 }  // namespace
 
 Optimizer::Optimizer(const TrainConfig& config, std::vector<at::Tensor> parameters)
-    : decoupled_(config.optimizer == "adamw"),
-      weight_decay_(config.weight_decay),
-      parameters_(std::move(parameters)) {
+    : decoupled_(config.optimizer == "adamw"), weight_decay_(config.weight_decay), parameters_(std::move(parameters)) {
   if (config.optimizer != "adamw" && config.optimizer != "adam") {
     throw Error(ErrorCode::usage, "optimizer: " + config.optimizer + " is not in this version",
                 "use optimizer: adamw or adam");

@@ -1,10 +1,10 @@
 #pragma once
-#include <ATen/core/Tensor.h>
-
 #include <functional>
 #include <memory>
 #include <span>
 #include <string>
+
+#include <ATen/core/Tensor.h>
 
 #include "wring/config/train_config.h"
 #include "wring_train/data/loader.h"

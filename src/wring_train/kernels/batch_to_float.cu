@@ -24,8 +24,7 @@ struct alignas(kWidth * sizeof(Out)) Pack {
 };
 
 template <typename Out>
-__global__ void convert(const std::uint8_t* __restrict__ in, std::int64_t count, Out* __restrict__ out,
-                        bool aligned) {
+__global__ void convert(const std::uint8_t* __restrict__ in, std::int64_t count, Out* __restrict__ out, bool aligned) {
   const std::int64_t first = (static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * kWidth;
   if (first >= count) {
     return;

@@ -35,8 +35,8 @@ std::string name_of(const NamedTensor& named) {
       return std::string(name);
     }
   }
-  throw Error(ErrorCode::failed, fmt::format("Tensor \"{}\" is of type {}, which cannot be saved.",
-                                             named.name, at::toString(named.tensor.scalar_type())));
+  throw Error(ErrorCode::failed, fmt::format("Tensor \"{}\" is of type {}, which cannot be saved.", named.name,
+                                             at::toString(named.tensor.scalar_type())));
 }
 
 at::Tensor tensor_of(const TensorView& view, const std::string& name, const std::filesystem::path& path) {
@@ -50,8 +50,7 @@ at::Tensor tensor_of(const TensorView& view, const std::string& name, const std:
     }
   }
   throw Error(ErrorCode::failed,
-              fmt::format("{}: tensor \"{}\" is of type {}, which is not supported.", path.string(), name,
-                          view.dtype),
+              fmt::format("{}: tensor \"{}\" is of type {}, which is not supported.", path.string(), name, view.dtype),
               "Convert it to F32, F16 or BF16.");
 }
 
@@ -78,9 +77,8 @@ std::optional<std::int64_t> width_of(const TensorMap& tensors, const std::string
 
 // What the names and sizes suggest; check_tensors then holds the file to it.
 EdsrShape guess_shape(const TensorMap& tensors) {
-  EdsrShape shape{.channels = std::max<std::int64_t>(width_of(tensors, "conv_first").value_or(64), 1),
-                  .blocks = 1,
-                  .scale = 1};
+  EdsrShape shape{
+      .channels = std::max<std::int64_t>(width_of(tensors, "conv_first").value_or(64), 1), .blocks = 1, .scale = 1};
   while (tensors.contains(fmt::format("body.{}.conv1.weight", shape.blocks))) {
     ++shape.blocks;
   }
@@ -109,8 +107,8 @@ void check_tensors(const std::filesystem::path& path, const TensorMap& tensors,
       refuse(path, fmt::format("the tensor \"{}\" is missing", name));
     }
     if (found->second.sizes() != at::IntArrayRef(sizes)) {
-      refuse(path, fmt::format("\"{}\" is {}, not {}", name, fmt::join(found->second.sizes(), "×"),
-                               fmt::join(sizes, "×")));
+      refuse(path,
+             fmt::format("\"{}\" is {}, not {}", name, fmt::join(found->second.sizes(), "×"), fmt::join(sizes, "×")));
     }
     if (!found->second.is_floating_point()) {
       refuse(path, fmt::format("\"{}\" holds {} numbers", name, at::toString(found->second.scalar_type())));
@@ -130,13 +128,12 @@ void save_tensors(const std::filesystem::path& path, std::span<const NamedTensor
   std::map<std::string, TensorView> views;
   for (const auto& named : tensors) {
     const auto copy = copies.emplace_back(named.tensor.detach().cpu().contiguous());
-    const TensorView view{.dtype = name_of(named),
-                          .shape = copy.sizes().vec(),
-                          .data = {static_cast<const std::byte*>(copy.const_data_ptr()),
-                                   static_cast<std::size_t>(copy.nbytes())}};
+    const TensorView view{
+        .dtype = name_of(named),
+        .shape = copy.sizes().vec(),
+        .data = {static_cast<const std::byte*>(copy.const_data_ptr()), static_cast<std::size_t>(copy.nbytes())}};
     if (!views.emplace(named.name, view).second) {
-      throw Error(ErrorCode::failed,
-                  fmt::format("{}: two tensors are named \"{}\".", path.string(), named.name));
+      throw Error(ErrorCode::failed, fmt::format("{}: two tensors are named \"{}\".", path.string(), named.name));
     }
   }
   write_safetensors(path, views, metadata);

@@ -42,10 +42,9 @@ Upsampling upsampling(std::int64_t scale) {
 void check(const EdsrShape& shape) {
   upsampling(shape.scale);
   if (shape.channels < 1 || shape.blocks < 1) {
-    throw Error(
-        ErrorCode::usage,
-        fmt::format("An EDSR of {} channels and {} blocks cannot be built.", shape.channels, shape.blocks),
-        "base_channels and num_blocks are at least 1.");
+    throw Error(ErrorCode::usage,
+                fmt::format("An EDSR of {} channels and {} blocks cannot be built.", shape.channels, shape.blocks),
+                "base_channels and num_blocks are at least 1.");
   }
 }
 

@@ -24,8 +24,7 @@ at::Tensor pixel_loss(const std::string& name, const at::Tensor& sr, const at::T
     constexpr double kEpsilon = 1e-12;
     return at::sqrt(at::square(at::sub(sr, hr)).add_(kEpsilon)).mean();
   }
-  throw Error(ErrorCode::usage, fmt::format("There is no loss named \"{}\".", name),
-              "Use l1, charbonnier or mse.");
+  throw Error(ErrorCode::usage, fmt::format("There is no loss named \"{}\".", name), "Use l1, charbonnier or mse.");
 }
 
 }  // namespace wring

@@ -139,14 +139,13 @@ at::Tensor Vgg19::conv5_4(const at::Tensor& images) const {
   constexpr std::int64_t kSmallest = 16;  // four max-pools leave one pixel of it
   if (images.size(2) < kSmallest || images.size(3) < kSmallest) {
     throw Error(ErrorCode::usage,
-                fmt::format("The perceptual loss needs patches of at least {0}×{0} pixels, not {1}×{2}.",
-                            kSmallest, images.size(2), images.size(3)),
+                fmt::format("The perceptual loss needs patches of at least {0}×{0} pixels, not {1}×{2}.", kSmallest,
+                            images.size(2), images.size(3)),
                 "Raise patch_size, or set use_perceptual: false.");
   }
   const auto device = images.device().type();
-  const auto& weights =
-      weights_in(at::autocast::is_autocast_enabled(device) ? at::autocast::get_autocast_dtype(device)
-                                                           : images.scalar_type());
+  const auto& weights = weights_in(at::autocast::is_autocast_enabled(device) ? at::autocast::get_autocast_dtype(device)
+                                                                             : images.scalar_type());
   auto x = at::addcmul(shift_, images, scale_);
   for (std::size_t i = 0; i < kLayers.size(); ++i) {
     x = at::conv2d(x, weights[2 * i], weights[2 * i + 1], 1, 1);

@@ -1,8 +1,8 @@
-#include <fmt/format.h>
-
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
+
+#include <fmt/format.h>
 
 #include "wring/base/error.h"
 #include "wring/base/files.h"
@@ -46,7 +46,9 @@ class Method {
 };
 
 // JSON has no infinity: the PSNR of equal images is null there.
-nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
+nlohmann::json number(double value) {
+  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
+}
 
 void print_json(const Method& method, const EvaluateOptions& options, const std::vector<Score>& scores) {
   nlohmann::ordered_json record;
@@ -66,7 +68,8 @@ void print_json(const Method& method, const EvaluateOptions& options, const std:
 void print_table(const Method& method, const std::vector<Score>& scores) {
   std::size_t width = 5;
   for (const Score& one : scores) width = std::max(width, one.name.size());
-  fmt::print("{:<{}}  {:>9}  {:>7}\n", fmt::format("×{} {}", method.scale(), method.name()), width, "PSNR-Y dB", "SSIM-Y");
+  fmt::print("{:<{}}  {:>9}  {:>7}\n", fmt::format("×{} {}", method.scale(), method.name()), width, "PSNR-Y dB",
+             "SSIM-Y");
   for (const Score& one : scores) fmt::print("{:<{}}  {:>9.3f}  {:>7.4f}\n", one.name, width, one.psnr_y, one.ssim_y);
   const Score mean = mean_score(scores);
   fmt::print("{:<{}}  {:>9.3f}  {:>7.4f}\n", mean.name, width, mean.psnr_y, mean.ssim_y);

@@ -1,10 +1,10 @@
 #include "wring_train/run/experiment.h"
 
-#include <fmt/chrono.h>
-#include <fmt/format.h>
-
 #include <chrono>
 #include <system_error>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
 
 #include "wring/base/error.h"
 #include "wring/base/files.h"

@@ -1,11 +1,11 @@
 #include "wring_train/run/program.h"
 
-#include <c10/util/Exception.h>
-
 #include <cstring>
 #include <string>
 #include <variant>
 #include <vector>
+
+#include <c10/util/Exception.h>
 
 #include "wring/base/error.h"
 #include "wring/cli/common_options.h"
@@ -32,8 +32,7 @@ int run_wring_train(int argc, char** argv) {
     try {
       return dispatch(argc, argv);
     } catch (const c10::OutOfMemoryError& error) {
-      throw Error(ErrorCode::failed,
-                  std::string("the GPU is out of memory: ") + error.what_without_backtrace(),
+      throw Error(ErrorCode::failed, std::string("the GPU is out of memory: ") + error.what_without_backtrace(),
                   "lower batch_size (64 → 48 → 32 → 16) or patch_size, or raise gradient_accumulation_steps");
     }
   });

@@ -1,13 +1,13 @@
 #include "wring_train/run/run_log.h"
 
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <optional>
+
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <unistd.h>
-
-#include <chrono>
-#include <nlohmann/json.hpp>
-#include <optional>
 
 #include "wring/report/append_file.h"
 #include "wring/report/metrics_log.h"

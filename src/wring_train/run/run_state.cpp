@@ -1,8 +1,8 @@
 #include "wring_train/run/run_state.h"
 
-#include <fmt/format.h>
-
 #include <cstdlib>
+
+#include <fmt/format.h>
 
 #include "wring/base/error.h"
 #include "wring_train/nn/checkpoint.h"

@@ -9,7 +9,7 @@ namespace wring {
 
 // Where a run stands, beside the engine's tensors.
 struct Progress {
-  std::int64_t step = 0;  // optimiser steps done
+  std::int64_t step = 0;                                        // optimiser steps done
   double best_psnr = -std::numeric_limits<double>::infinity();  // dB, on the validation set
   std::int64_t best_step = 0;
   std::int64_t validations_without_gain = 0;

@@ -3,13 +3,15 @@
 //   W  safetensors: the initial parameters
 //   B  safetensors: hr uint8 (M, B, H, W, 3) and lr uint8 (M, B, h, w, 3); step i uses batch i mod M
 //   R  JSON: engine, loss of each of the first steps, samples_per_s, step_ms {median, mad, n}, peak_memory_mib
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <nlohmann/json.hpp>
+
+#include <fmt/format.h>
+
+#include <ATen/ATen.h>
 
 #include "wring/base/error.h"
 #include "wring/base/files.h"
@@ -20,8 +22,6 @@
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/run/commands.h"
 #include "wring_train/run/training_data.h"
-
-#include <ATen/ATen.h>
 
 namespace wring {
 namespace {
@@ -46,8 +46,9 @@ std::vector<Batch> read_batches(const std::string& path, bool pinned) {
   const TensorView& lr = file.tensors().at("lr");
   const auto copy = [pinned](const TensorView& view, std::int64_t index) {
     const std::size_t bytes = view.data.size() / static_cast<std::size_t>(view.shape[0]);
-    std::shared_ptr<std::uint8_t> memory = pinned ? pinned_bytes(bytes) : std::shared_ptr<std::uint8_t>(
-                                                        new std::uint8_t[bytes], std::default_delete<std::uint8_t[]>());
+    std::shared_ptr<std::uint8_t> memory =
+        pinned ? pinned_bytes(bytes)
+               : std::shared_ptr<std::uint8_t>(new std::uint8_t[bytes], std::default_delete<std::uint8_t[]>());
     std::memcpy(memory.get(), view.data.data() + bytes * static_cast<std::size_t>(index), bytes);
     return memory;
   };

@@ -28,6 +28,8 @@ StopSignal::~StopSignal() {
   std::signal(SIGTERM, SIG_DFL);
 }
 
-bool StopSignal::requested() const { return stop_requested != 0; }
+bool StopSignal::requested() const {
+  return stop_requested != 0;
+}
 
 }  // namespace wring

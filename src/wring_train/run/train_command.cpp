@@ -1,6 +1,6 @@
-#include <fmt/format.h>
-
 #include <chrono>
+
+#include <fmt/format.h>
 
 #include "wring/base/error.h"
 #include "wring/base/files.h"
@@ -64,8 +64,8 @@ int train_command(const TrainOptions& options) {
   const StopSignal stop;
 
   std::filesystem::path archived_to;
-  const Experiment experiment = open_experiment(options.experiments, experiment_name(config, options.config),
-                                                options.resume, archived_to);
+  const Experiment experiment =
+      open_experiment(options.experiments, experiment_name(config, options.config), options.resume, archived_to);
   const bool resuming = options.resume && std::filesystem::exists(experiment.state());
 
   std::vector<Text> notes;
@@ -82,8 +82,9 @@ int train_command(const TrainOptions& options) {
                   "同名的旧实验已保留为 " + archived_to.string()));
   }
   if (options.resume) {
-    log.line(resuming ? Text(fmt::format("resuming at step {}", progress.step), fmt::format("从第 {} 步继续", progress.step))
-                      : Text("nothing to resume yet: starting a new run", "没有可继续的训练: 重新开始"));
+    log.line(resuming
+                 ? Text(fmt::format("resuming at step {}", progress.step), fmt::format("从第 {} 步继续", progress.step))
+                 : Text("nothing to resume yet: starting a new run", "没有可继续的训练: 重新开始"));
   }
   log.line(fmt::format("device: {}; engine: {}; network: EDSR {}×{}, ×{}", describe(device), engine->name(),
                        config.base_channels, config.num_blocks, config.scale_factor));

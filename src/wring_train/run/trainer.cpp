@@ -1,9 +1,9 @@
 #include "wring_train/run/trainer.h"
 
-#include <fmt/format.h>
-
 #include <chrono>
 #include <cmath>
+
+#include <fmt/format.h>
 
 #include "wring/base/error.h"
 #include "wring_train/engine/device.h"
@@ -42,8 +42,7 @@ RunEnd Trainer::run(const StopSignal& stop) {
     const bool last = progress_.step == config_.total_iters;
     if (progress_.step % config_.log_freq == 0 || last) write_metrics();
     if (validator_ && (progress_.step % config_.val_freq == 0 || last)) validate();
-    if (config_.early_stopping_patience > 0 &&
-        progress_.validations_without_gain >= config_.early_stopping_patience) {
+    if (config_.early_stopping_patience > 0 && progress_.validations_without_gain >= config_.early_stopping_patience) {
       end = RunEnd::early_stop;
       break;
     }
@@ -85,7 +84,8 @@ std::vector<std::string> Trainer::fields() const {
 
 void Trainer::check_finite(double loss) const {
   if (std::isfinite(loss)) return;
-  throw Error(ErrorCode::failed, fmt::format("the loss is {} at step {}: training has become unstable", loss, progress_.step),
+  throw Error(ErrorCode::failed,
+              fmt::format("the loss is {} at step {}: training has become unstable", loss, progress_.step),
               fmt::format("lower lr (now {}), set grad_clip: 1.0 or warmup_iters: 500; the checkpoint before is kept",
                           config_.lr));
 }
@@ -111,8 +111,7 @@ void Trainer::write_metrics() {
 
 void Trainer::validate() {
   const double began = now_s();
-  const Score mean = (*validator_)(
-      Upscaler(engine_.averaged(), device_, config_.channels_last, kValidationTile));
+  const Score mean = (*validator_)(Upscaler(engine_.averaged(), device_, config_.channels_last, kValidationTile));
   last_psnr_ = mean.psnr_y;
   const bool gained = mean.psnr_y > progress_.best_psnr + config_.early_stopping_min_delta;
   progress_.validations_without_gain = gained ? 0 : progress_.validations_without_gain + 1;
@@ -122,12 +121,11 @@ void Trainer::validate() {
     save_network(experiment_.best(), engine_.averaged(), progress_.step);
   }
   log_.metrics(progress_.step, {{"val_psnr_y", mean.psnr_y}, {"val_ssim_y", mean.ssim_y}});
-  log_.line(Text(fmt::format("step {}: validation PSNR-Y {:.3f} dB, SSIM {:.4f} (best {:.3f} at step {}), {:.1f} s",
-                             progress_.step, mean.psnr_y, mean.ssim_y, progress_.best_psnr, progress_.best_step,
-                             now_s() - began),
-                 fmt::format("第 {} 步: 验证 PSNR-Y {:.3f} dB, SSIM {:.4f} (最佳 {:.3f}, 第 {} 步), {:.1f} 秒",
-                             progress_.step, mean.psnr_y, mean.ssim_y, progress_.best_psnr, progress_.best_step,
-                             now_s() - began)));
+  log_.line(Text(
+      fmt::format("step {}: validation PSNR-Y {:.3f} dB, SSIM {:.4f} (best {:.3f} at step {}), {:.1f} s",
+                  progress_.step, mean.psnr_y, mean.ssim_y, progress_.best_psnr, progress_.best_step, now_s() - began),
+      fmt::format("第 {} 步: 验证 PSNR-Y {:.3f} dB, SSIM {:.4f} (最佳 {:.3f}, 第 {} 步), {:.1f} 秒", progress_.step,
+                  mean.psnr_y, mean.ssim_y, progress_.best_psnr, progress_.best_step, now_s() - began)));
   clock_s_ += now_s() - began;  // validation is not training time
 }
 

@@ -1,14 +1,14 @@
 #include "wring_train/run/training_data.h"
 
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <fstream>
 
-#include "wring/base/error.h"
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include <ATen/ATen.h>
+
+#include "wring/base/error.h"
 
 namespace wring {
 namespace fs = std::filesystem;

@@ -1,8 +1,8 @@
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <system_error>
+
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include "wring/base/error.h"
 #include "wring/base/files.h"

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cstring>
 
-#include "wring_train/data/bicubic.h"
-#include "wring_train/engine/batch_tensor.h"
-
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
+
+#include "wring_train/data/bicubic.h"
+#include "wring_train/engine/batch_tensor.h"
 
 namespace wring {
 namespace {
@@ -70,8 +70,7 @@ Image Upscaler::operator()(const Image& lr, const std::function<void(int, int)>&
     const int top = std::max(0, y - overlap);
     const int right = std::min(lr.width, x_end + overlap);
     const int bottom = std::min(lr.height, y_end + overlap);
-    const at::Tensor bytes =
-        to_bytes(forward(input.slice(2, top, bottom).slice(3, left, right)), gray);
+    const at::Tensor bytes = to_bytes(forward(input.slice(2, top, bottom).slice(3, left, right)), gray);
     output.slice(0, y * scale, y_end * scale)
         .slice(1, x * scale, x_end * scale)
         .copy_(bytes.slice(0, (y - top) * scale, (y_end - top) * scale)

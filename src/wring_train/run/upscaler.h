@@ -1,7 +1,7 @@
 #pragma once
-#include <ATen/core/Tensor.h>
-
 #include <functional>
+
+#include <ATen/core/Tensor.h>
 
 #include "wring_train/data/image.h"
 #include "wring_train/nn/edsr.h"

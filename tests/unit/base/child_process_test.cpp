@@ -62,8 +62,7 @@ TEST(ChildProcess, ATimeoutKillsTheWholeProcessGroupAndKeepsTheOutputSoFar) {
   EXPECT_TRUE(result.timed_out);
   EXPECT_EQ(result.signal, SIGKILL);
   const pid_t grandchild = std::stoi(result.out);
-  for (int i = 0; i < 1000 && !has_ended(grandchild); ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  for (int i = 0; i < 1000 && !has_ended(grandchild); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   EXPECT_TRUE(has_ended(grandchild));
 }
 

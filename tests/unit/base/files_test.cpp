@@ -1,10 +1,10 @@
 #include "wring/base/files.h"
 
+#include <fstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
-
-#include <fstream>
 
 #include "wring/base/error.h"
 

@@ -57,9 +57,8 @@ TEST_F(TrainProgram, TrainHasDefaults) {
 }
 
 TEST_F(TrainProgram, TrainTakesEveryOption) {
-  const auto options =
-      options_of<TrainOptions>({"--lang", "zh", "train", "--resume", "--device", "cpu", config_,
-                                "--experiments", "runs", "--quiet", "--color=never"});
+  const auto options = options_of<TrainOptions>({"--lang", "zh", "train", "--resume", "--device", "cpu", config_,
+                                                 "--experiments", "runs", "--quiet", "--color=never"});
   EXPECT_TRUE(options.resume);
   EXPECT_EQ(options.device, Device::cpu);
   EXPECT_EQ(options.experiments, "runs");
@@ -69,16 +68,15 @@ TEST_F(TrainProgram, TrainTakesEveryOption) {
 }
 
 TEST_F(TrainProgram, SetTakesOneOrSeveralPairsAndLeavesTheConfigAlone) {
-  EXPECT_THAT(
-      options_of<TrainOptions>({"train", "--set", "batch_size=8", "lr=1e-4", config_, "--set", "seed=3"}).set,
-      ElementsAre("batch_size=8", "lr=1e-4", "seed=3"));
+  EXPECT_THAT(options_of<TrainOptions>({"train", "--set", "batch_size=8", "lr=1e-4", config_, "--set", "seed=3"}).set,
+              ElementsAre("batch_size=8", "lr=1e-4", "seed=3"));
   EXPECT_THAT(options_of<TrainOptions>({"train", config_, "--set=experiment_name=a b"}).set,
               ElementsAre("experiment_name=a b"));
 }
 
 TEST_F(TrainProgram, DataFoldersBecomeValuesOfTheConfig) {
-  EXPECT_THAT(options_of<TrainOptions>({"train", config_, "--val-lr", images_, "--train-hr", images_,
-                                        "--train-lr", images_, "--val-hr", images_})
+  EXPECT_THAT(options_of<TrainOptions>({"train", config_, "--val-lr", images_, "--train-hr", images_, "--train-lr",
+                                        images_, "--val-hr", images_})
                   .set,
               ElementsAre("train_hr_dir=" + images_, "train_lr_dir=" + images_, "val_hr_dir=" + images_,
                           "val_lr_dir=" + images_));
@@ -94,9 +92,8 @@ TEST_F(TrainProgram, TrainRefusesWhatCannotWork) {
 }
 
 TEST_F(TrainProgram, EvaluateTakesACheckpointAndAFolder) {
-  const auto options =
-      options_of<EvaluateOptions>({"evaluate", checkpoint_, images_, "--lr", images_, "--save", "out",
-                                   "--compare", "side.png", "--json", "--device", "cuda"});
+  const auto options = options_of<EvaluateOptions>({"evaluate", checkpoint_, images_, "--lr", images_, "--save", "out",
+                                                    "--compare", "side.png", "--json", "--device", "cuda"});
   EXPECT_EQ(options.checkpoint, checkpoint_);
   EXPECT_EQ(options.folder, images_);
   EXPECT_EQ(options.lr_folder, images_);
@@ -126,8 +123,7 @@ TEST_F(TrainProgram, EvaluateRefusesWhatCannotWork) {
 }
 
 TEST_F(TrainProgram, UpscaleTakesAFileOrAFolder) {
-  const auto options =
-      options_of<UpscaleOptions>({"upscale", checkpoint_, image_, "-o", "big.png", "--tile", "0"});
+  const auto options = options_of<UpscaleOptions>({"upscale", checkpoint_, image_, "-o", "big.png", "--tile", "0"});
   EXPECT_EQ(options.checkpoint, checkpoint_);
   EXPECT_EQ(options.input, image_);
   EXPECT_EQ(options.output, "big.png");

@@ -18,8 +18,7 @@ TEST(Combinations, TheDefaultsWorkTogether) {
 
 TEST(Combinations, ThePatchMustBeAMultipleOfTheScale) {
   EXPECT_THAT(refusal([](TrainConfig& c) { c.scale_factor = 3; }),
-              AllOf(HasSubstr("c.yaml: patch_size 128 is not a multiple of scale_factor 3"),
-                    HasSubstr("126 or 129")));
+              AllOf(HasSubstr("c.yaml: patch_size 128 is not a multiple of scale_factor 3"), HasSubstr("126 or 129")));
   EXPECT_EQ(refusal([](TrainConfig& c) {
               c.scale_factor = 3;
               c.patch_size = 126;
@@ -34,8 +33,7 @@ TEST(Combinations, ThePatchMustLeaveEnoughLowResolutionPixels) {
       c.patch_size = pixels;
     };
   };
-  EXPECT_THAT(refusal(patch(56)),
-              AllOf(HasSubstr("only 7 low-resolution pixels"), HasSubstr("patch_size: 64")));
+  EXPECT_THAT(refusal(patch(56)), AllOf(HasSubstr("only 7 low-resolution pixels"), HasSubstr("patch_size: 64")));
   EXPECT_EQ(refusal(patch(64)), "");
 }
 
@@ -49,14 +47,12 @@ TEST(Combinations, ThePerceptualLossNeedsRoomForItsFeatures) {
 }
 
 TEST(Combinations, TheWarmUpEndsBeforeTheRun) {
-  EXPECT_THAT(refusal([](TrainConfig& c) { c.warmup_iters = c.total_iters; }),
-              HasSubstr("warmup_iters 100000"));
+  EXPECT_THAT(refusal([](TrainConfig& c) { c.warmup_iters = c.total_iters; }), HasSubstr("warmup_iters 100000"));
   EXPECT_EQ(refusal([](TrainConfig& c) { c.warmup_iters = c.total_iters - 1; }), "");
 }
 
 TEST(Combinations, TheCosineScheduleFalls) {
-  EXPECT_THAT(refusal([](TrainConfig& c) { c.eta_min = 1e-3; }),
-              HasSubstr("eta_min 0.001 is above lr 0.0002"));
+  EXPECT_THAT(refusal([](TrainConfig& c) { c.eta_min = 1e-3; }), HasSubstr("eta_min 0.001 is above lr 0.0002"));
   EXPECT_EQ(refusal([](TrainConfig& c) {
               c.eta_min = 1e-3;
               c.scheduler = "constant";

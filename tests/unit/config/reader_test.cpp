@@ -84,39 +84,38 @@ TEST_P(ReaderRefuses, NamingFileLineKeyAndCure) {
 
 INSTANTIATE_TEST_SUITE_P(
     Values, ReaderRefuses,
-    testing::Values(
-        Refused{"batch_size: 3.5", "batch_size: '3.5' is not a whole number", "batch_size: 16"},
-        Refused{"batch_size: 1e2", "'1e2' is not a whole number", ""},
-        Refused{"batch_size: 0x10", "'0x10' is not a whole number", ""},
-        Refused{"batch_size: 064", "'064' is not a whole number", ""},
-        Refused{"batch_size: 99999999999999999999", "is not a whole number", ""},
-        Refused{"batch_size: 0", "batch_size: 0 is out of range", "from 1 to 65536"},
-        Refused{"num_workers: -1", "num_workers: -1 is out of range", "from 0 to"},
-        Refused{"batch_size: [16]", "batch_size: a list is not a whole number", ""},
-        Refused{"batch_size: {a: 1}", "batch_size: a map is not a whole number", ""},
-        Refused{"batch_size:", "batch_size: an empty value is not a whole number", ""},
-        Refused{"batch_size: ~", "batch_size: an empty value", ""},
-        Refused{"experiment_name: null", "experiment_name: an empty value is not a word", ""},
-        Refused{"lr: fast", "lr: 'fast' is not a number", "lr: 0.0002"},
-        Refused{"lr: .nan", "lr: '.nan' is not a number", ""},
-        Refused{"lr: nan", "lr: 'nan' is not a number", ""},
-        Refused{"lr: .inf", "lr: '.inf' is not a number", ""},
-        Refused{"lr: inf", "lr: 'inf' is not a number", ""}, Refused{"lr: 0", "lr: 0 is out of range", ""},
-        Refused{"use_hflip: 1", "use_hflip: '1' is not true or false", ""},
-        Refused{"use_hflip: maybe", "use_hflip: 'maybe' is not true or false", ""},
-        Refused{"amp_dtype: fp15", "amp_dtype: 'fp15' is not one of its values",
-                "did you mean fp16? it may be: bf16, fp16"},
-        Refused{"scale_factor: 5", "scale_factor: '5' is not one of its values", "1, 2, 3, 4, 8"},
-        Refused{"milestones: 1000", "milestones: '1000' is not a list of whole numbers", "[1000, 2000]"},
-        Refused{"milestones: [200, 100]", "milestones: 100 does not come after 200", "increasing"},
-        Refused{"milestones: [1, [2]]", "milestones: a list is not a list of whole numbers", ""},
-        Refused{"milestones: [1, x]", "milestones: 'x' is not a whole number", ""},
-        Refused{"data_dir: |\n  a\n  b\n", "data_dir: the text has several lines", "one line"},
-        Refused{"bacth_size: 3", "bacth_size: unknown key", "did you mean batch_size?"},
-        Refused{"zzzzzzzzzz: 3", "zzzzzzzzzz: unknown key", "docs/config.md"},
-        Refused{"train: {lr: 3}", "train: unknown key", ""},
-        Refused{"lr: 1\rgamma: 2", "a carriage return without a line feed", "line ends"},
-        Refused{"<<: {lr: 1}", "merge keys", "write the merged keys out"}),
+    testing::Values(Refused{"batch_size: 3.5", "batch_size: '3.5' is not a whole number", "batch_size: 16"},
+                    Refused{"batch_size: 1e2", "'1e2' is not a whole number", ""},
+                    Refused{"batch_size: 0x10", "'0x10' is not a whole number", ""},
+                    Refused{"batch_size: 064", "'064' is not a whole number", ""},
+                    Refused{"batch_size: 99999999999999999999", "is not a whole number", ""},
+                    Refused{"batch_size: 0", "batch_size: 0 is out of range", "from 1 to 65536"},
+                    Refused{"num_workers: -1", "num_workers: -1 is out of range", "from 0 to"},
+                    Refused{"batch_size: [16]", "batch_size: a list is not a whole number", ""},
+                    Refused{"batch_size: {a: 1}", "batch_size: a map is not a whole number", ""},
+                    Refused{"batch_size:", "batch_size: an empty value is not a whole number", ""},
+                    Refused{"batch_size: ~", "batch_size: an empty value", ""},
+                    Refused{"experiment_name: null", "experiment_name: an empty value is not a word", ""},
+                    Refused{"lr: fast", "lr: 'fast' is not a number", "lr: 0.0002"},
+                    Refused{"lr: .nan", "lr: '.nan' is not a number", ""},
+                    Refused{"lr: nan", "lr: 'nan' is not a number", ""},
+                    Refused{"lr: .inf", "lr: '.inf' is not a number", ""},
+                    Refused{"lr: inf", "lr: 'inf' is not a number", ""}, Refused{"lr: 0", "lr: 0 is out of range", ""},
+                    Refused{"use_hflip: 1", "use_hflip: '1' is not true or false", ""},
+                    Refused{"use_hflip: maybe", "use_hflip: 'maybe' is not true or false", ""},
+                    Refused{"amp_dtype: fp15", "amp_dtype: 'fp15' is not one of its values",
+                            "did you mean fp16? it may be: bf16, fp16"},
+                    Refused{"scale_factor: 5", "scale_factor: '5' is not one of its values", "1, 2, 3, 4, 8"},
+                    Refused{"milestones: 1000", "milestones: '1000' is not a list of whole numbers", "[1000, 2000]"},
+                    Refused{"milestones: [200, 100]", "milestones: 100 does not come after 200", "increasing"},
+                    Refused{"milestones: [1, [2]]", "milestones: a list is not a list of whole numbers", ""},
+                    Refused{"milestones: [1, x]", "milestones: 'x' is not a whole number", ""},
+                    Refused{"data_dir: |\n  a\n  b\n", "data_dir: the text has several lines", "one line"},
+                    Refused{"bacth_size: 3", "bacth_size: unknown key", "did you mean batch_size?"},
+                    Refused{"zzzzzzzzzz: 3", "zzzzzzzzzz: unknown key", "docs/config.md"},
+                    Refused{"train: {lr: 3}", "train: unknown key", ""},
+                    Refused{"lr: 1\rgamma: 2", "a carriage return without a line feed", "line ends"},
+                    Refused{"<<: {lr: 1}", "merge keys", "write the merged keys out"}),
     [](const auto& test) { return std::to_string(test.index); });
 
 TEST(Reader, NamesBothLinesOfAKeyGivenTwice) {
@@ -130,16 +129,14 @@ TEST(Reader, CountsLinesAfterAByteOrderMarkAndWithWindowsLineEnds) {
 }
 
 TEST(Reader, IgnoresForeignKeysOfAnyShapeWhenAsked) {
-  const ConfigFile file =
-      lenient("model_zoo: {a: [1, 2, {b: c}]}\nhooks:\n- one\n- two: 3\nbatch_size: 8\nempty:\n");
+  const ConfigFile file = lenient("model_zoo: {a: [1, 2, {b: c}]}\nhooks:\n- one\n- two: 3\nbatch_size: 8\nempty:\n");
   EXPECT_EQ(file.values.batch_size, 8);
   EXPECT_EQ(file.entries.size(), 4U);
   EXPECT_EQ(file.find("hooks")->line, 2);
 }
 
 TEST(Reader, ChecksKnownKeysAlsoWhereForeignOnesAreIgnored) {
-  EXPECT_THAT(error_of([] { lenient("other: 1\nbatch_size: many\n"); }),
-              StartsWith("c.yaml:2: batch_size: 'many'"));
+  EXPECT_THAT(error_of([] { lenient("other: 1\nbatch_size: many\n"); }), StartsWith("c.yaml:2: batch_size: 'many'"));
 }
 
 TEST(Reader, RefusesWhatIsNotOneFlatMap) {
@@ -147,8 +144,7 @@ TEST(Reader, RefusesWhatIsNotOneFlatMap) {
   EXPECT_THAT(refusal("just words"), HasSubstr("not a list of 'key: value' lines"));
   EXPECT_THAT(refusal(""), HasSubstr("holds no settings"));
   EXPECT_THAT(refusal("# only a comment\n"), HasSubstr("holds no settings"));
-  EXPECT_THAT(refusal("seed: 1\n---\nseed: 2\n"),
-              AllOf(StartsWith("c.yaml:2:"), HasSubstr("second YAML document")));
+  EXPECT_THAT(refusal("seed: 1\n---\nseed: 2\n"), AllOf(StartsWith("c.yaml:2:"), HasSubstr("second YAML document")));
   EXPECT_THAT(refusal("seed: 1\n? [a, b]\n: 2\n"), HasSubstr("a key must be a plain word"));
 }
 
@@ -160,15 +156,14 @@ TEST(Reader, NamesTheLineOfBrokenYaml) {
 TEST(Reader, RefusesBinaryAndForeignEncodings) {
   EXPECT_THAT(refusal(std::string("seed: 1\nlr: \0x", 14)), StartsWith("c.yaml:2: this is not UTF-8"));
   EXPECT_THAT(refusal("# \xC5\xE4\xD6\xC3\nseed: 1\n"), StartsWith("c.yaml:1: this is not UTF-8"));  // GBK
-  EXPECT_THAT(refusal("# \xED\xA0\x80\n"), HasSubstr("not UTF-8"));  // a surrogate
-  EXPECT_THAT(refusal("# \xC0\xAF\n"), HasSubstr("not UTF-8"));      // overlong
+  EXPECT_THAT(refusal("# \xED\xA0\x80\n"), HasSubstr("not UTF-8"));                                  // a surrogate
+  EXPECT_THAT(refusal("# \xC0\xAF\n"), HasSubstr("not UTF-8"));                                      // overlong
   EXPECT_EQ(strict("# 配置 🚀\nseed: 3\n").values.seed, 3);
 }
 
 TEST(Reader, RefusesFilesOverAMebibyte) {
   EXPECT_THAT(refusal("# " + std::string(kLargestConfigBytes, 'x')), HasSubstr("larger than 1 MiB"));
-  EXPECT_THAT(error_of([] { read_config("/dev/zero", UnknownKeys::reject); }),
-              HasSubstr("larger than 1 MiB"));
+  EXPECT_THAT(error_of([] { read_config("/dev/zero", UnknownKeys::reject); }), HasSubstr("larger than 1 MiB"));
 }
 
 // "Billion laughs": nine levels of ten aliases each would be a thousand million strings when written out.
@@ -219,8 +214,7 @@ TEST(SetValue, NamesTheKeyThatIsWrong) {
   TrainConfig config;
   EXPECT_THAT(error_of([&] { set_value(config, "bath_size=32"); }),
               AllOf(HasSubstr("bath_size"), HasSubstr("did you mean batch_size?")));
-  EXPECT_THAT(error_of([&] { set_value(config, "batch_size=x"); }),
-              HasSubstr("batch_size: 'x' is not a whole"));
+  EXPECT_THAT(error_of([&] { set_value(config, "batch_size=x"); }), HasSubstr("batch_size: 'x' is not a whole"));
   EXPECT_THAT(error_of([&] { set_value(config, "milestones=3,2"); }), HasSubstr("does not come after"));
   EXPECT_THAT(error_of([&] { set_value(config, "milestones=[3"); }), HasSubstr("milestones"));
   EXPECT_THAT(error_of([&] { set_value(config, "batch_size"); }), HasSubstr("not of the form key=value"));

@@ -22,9 +22,7 @@ TEST_P(Reference, TheCommittedDocumentIsTheTable) {
 INSTANTIATE_TEST_SUITE_P(Documents, Reference,
                          testing::Values(std::pair{Language::en, "config.md"},
                                          std::pair{Language::zh, "config.zh-CN.md"}),
-                         [](const auto& test) {
-                           return test.param.first == Language::en ? "English" : "Chinese";
-                         });
+                         [](const auto& test) { return test.param.first == Language::en ? "English" : "Chinese"; });
 
 }  // namespace
 }  // namespace wring

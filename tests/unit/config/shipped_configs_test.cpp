@@ -47,13 +47,12 @@ TEST_P(GuidesConfig, HasTheGuidesValues) {
   EXPECT_EQ(config.compile_model, guide.compile);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Files, GuidesConfig,
-    testing::Values(Guide{"lightweight_config.yaml", 16, 32, 4, 128, 0, false, false, false},
-                    Guide{"high_performance.yaml", 64, 128, 12, 256, 12, true, true, true},
-                    Guide{"balanced.yaml", 32, 96, 8, 192, 8, true, true, false},
-                    Guide{"lightweight_optimized.yaml", 16, 64, 6, 128, 6, true, false, false}),
-    [](const auto& test) { return fs::path(test.param.file).stem().string(); });
+INSTANTIATE_TEST_SUITE_P(Files, GuidesConfig,
+                         testing::Values(Guide{"lightweight_config.yaml", 16, 32, 4, 128, 0, false, false, false},
+                                         Guide{"high_performance.yaml", 64, 128, 12, 256, 12, true, true, true},
+                                         Guide{"balanced.yaml", 32, 96, 8, 192, 8, true, true, false},
+                                         Guide{"lightweight_optimized.yaml", 16, 64, 6, 128, 6, true, false, false}),
+                         [](const auto& test) { return fs::path(test.param.file).stem().string(); });
 
 TEST(ShippedConfigs, EdsrBaselineIsThePublishedNetwork) {
   const TrainConfig config = shipped("edsr_baseline_x4.yaml");

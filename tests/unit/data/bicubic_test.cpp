@@ -36,8 +36,7 @@ Image resize_rows_in_double(const Image& image, double factor) {
       for (int c = 0; c < out.channels; ++c) {
         double sum = 0;
         double weights = 0;
-        for (int i = static_cast<int>(std::floor(centre - 2 * widening)); i <= centre + 2 * widening + 1;
-             ++i) {
+        for (int i = static_cast<int>(std::floor(centre - 2 * widening)); i <= centre + 2 * widening + 1; ++i) {
           const double weight = cubic((i - centre) / widening);
           int source = ((i % (2 * image.width)) + 2 * image.width) % (2 * image.width);
           if (source >= image.width) source = 2 * image.width - 1 - source;
@@ -97,8 +96,7 @@ TEST_P(EveryScale, AConstantImageStaysConstant) {
   for (const int value : {0, 1, 127, 128, 255}) {
     const Image image = filled(29, 31, 3, static_cast<std::uint8_t>(value));
     const auto others = [value](const Image& resized) {
-      return std::count_if(resized.pixels.begin(), resized.pixels.end(),
-                           [value](int p) { return p != value; });
+      return std::count_if(resized.pixels.begin(), resized.pixels.end(), [value](int p) { return p != value; });
     };
     EXPECT_EQ(others(bicubic_shrink(image, GetParam())), 0);
     EXPECT_EQ(others(bicubic_enlarge(image, GetParam())), 0);
@@ -112,8 +110,7 @@ TEST_P(EveryScale, ARegionEqualsThatPartOfTheWhole) {
   for (const auto& [x, y, width, height] :
        {std::array{0, 0, 4, 5}, std::array{6, 5, 7, 3}, std::array{9, 8, 1, 1},
         std::array{whole.width - 3, whole.height - 2, 3, 2}, std::array{0, 0, whole.width, whole.height}}) {
-    EXPECT_EQ(bicubic_shrink_region(image, scale, x, y, width, height).pixels,
-              crop(whole, x, y, width, height).pixels);
+    EXPECT_EQ(bicubic_shrink_region(image, scale, x, y, width, height).pixels, crop(whole, x, y, width, height).pixels);
   }
 }
 
@@ -180,8 +177,7 @@ TEST(Bicubic, ThePublishedLrImagesComeOutBitForBit) {
   for (const int scale : {2, 3, 4}) {
     const std::string x = std::to_string(scale);
     for (const fs::path& hr : files_in(set / "HR")) {
-      const Image expected =
-          read_image(set / "LR_bicubic" / ("X" + x) / (hr.stem().string() + "x" + x + ".png"));
+      const Image expected = read_image(set / "LR_bicubic" / ("X" + x) / (hr.stem().string() + "x" + x + ".png"));
       const Image actual = bicubic_shrink(crop_to_multiple(read_image(hr), scale), scale);
       EXPECT_EQ(actual.width, expected.width);
       EXPECT_EQ(actual.pixels, expected.pixels) << hr << " x" << scale;

@@ -30,8 +30,7 @@ class ScanImages : public WithFolder {
   }
   std::vector<std::string> found(const ImageSet& set) const {
     std::vector<std::string> names;
-    for (const ImagePair& pair : set.pairs)
-      names.push_back(pair.hr.lexically_relative(folder_).generic_string());
+    for (const ImagePair& pair : set.pairs) names.push_back(pair.hr.lexically_relative(folder_).generic_string());
     return names;
   }
   Error error_of(const std::string& hr, std::optional<std::string> lr = std::nullopt, int scale = 4,

@@ -73,8 +73,7 @@ std::vector<int> pixel(const Image& image, int x, int y) {
 
 void expect_near(const Image& image, std::vector<int> colour, int tolerance) {
   ASSERT_EQ(image.channels, static_cast<int>(colour.size()));
-  for (int c = 0; c < image.channels; ++c)
-    EXPECT_NEAR(pixel(image, 5, 9)[c], colour[c], tolerance) << "channel " << c;
+  for (int c = 0; c < image.channels; ++c) EXPECT_NEAR(pixel(image, 5, 9)[c], colour[c], tolerance) << "channel " << c;
 }
 
 // JPEG
@@ -255,8 +254,8 @@ TEST_F(ImageFiles, AnAbsurdSizeIsRefusedByName) {
   const std::string bytes = encode_png(png_of(1, 1, 8, PNG_COLOR_TYPE_RGB, {0, 0, 0}));
   png_byte header[13] = {0, 8, 0, 0, 0, 8, 0, 0, 8, 2, 0, 0, 0};
   std::string absurd = bytes.substr(0, 16) + std::string(reinterpret_cast<char*>(header), 13);
-  const auto checksum = static_cast<std::uint32_t>(
-      crc32(crc32(0, nullptr, 0), reinterpret_cast<const Bytef*>(absurd.data() + 12), 17));
+  const auto checksum =
+      static_cast<std::uint32_t>(crc32(crc32(0, nullptr, 0), reinterpret_cast<const Bytef*>(absurd.data() + 12), 17));
   for (const int shift : {24, 16, 8, 0}) absurd += static_cast<char>(checksum >> shift);
   absurd += bytes.substr(33);
   EXPECT_THAT(error_of([&] { decoded(absurd); }), HasSubstr("524288 x 524288"));
@@ -275,8 +274,7 @@ TEST_F(ImageFiles, OnlyWholeImagesOfOneThreeOrFourChannelsAreWritten) {
 std::string encode_webp(const Image& image) {
   std::uint8_t* bytes = nullptr;
   const auto encode = image.channels == 4 ? WebPEncodeLosslessRGBA : WebPEncodeLosslessRGB;
-  const std::size_t size =
-      encode(image.pixels.data(), image.width, image.height, image.width * image.channels, &bytes);
+  const std::size_t size = encode(image.pixels.data(), image.width, image.height, image.width * image.channels, &bytes);
   std::string file(reinterpret_cast<char*>(bytes), size);
   WebPFree(bytes);
   return file;
@@ -284,8 +282,7 @@ std::string encode_webp(const Image& image) {
 
 TEST_F(ImageFiles, WebpIsReadWithAndWithoutAlpha) {
   Image image = noise(21, 9, 4);
-  for (std::size_t i = 3; i < image.pixels.size(); i += 4)
-    image.pixels[i] |= 1;  // WebP clears what is invisible
+  for (std::size_t i = 3; i < image.pixels.size(); i += 4) image.pixels[i] |= 1;  // WebP clears what is invisible
   EXPECT_EQ(decoded(encode_webp(image), Alpha::keep).pixels, image.pixels);
   EXPECT_EQ(decoded(encode_webp(image), Alpha::drop).pixels, to_rgb(image).pixels);
   const ImageSize size = read_image_size(file(encode_webp(image)));

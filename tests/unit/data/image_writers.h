@@ -52,8 +52,8 @@ inline std::string encode_jpeg(const JpegToWrite& image) {
     jpeg_write_marker(&info, JPEG_COM, comment.data(), static_cast<unsigned>(comment.size()));
   }
   while (info.next_scanline < info.image_height) {
-    auto* row = const_cast<JSAMPROW>(image.pixels.data() +
-                                     std::size_t(info.next_scanline) * image.width * image.components);
+    auto* row =
+        const_cast<JSAMPROW>(image.pixels.data() + std::size_t(info.next_scanline) * image.width * image.components);
     jpeg_write_scanlines(&info, &row, 1);
   }
   jpeg_finish_compress(&info);
@@ -86,14 +86,12 @@ inline std::string encode_png(const PngToWrite& image) {
         static_cast<std::string*>(png_get_io_ptr(p))->append(reinterpret_cast<char*>(bytes), size);
       },
       nullptr);
-  png_set_IHDR(png, info, static_cast<png_uint_32>(image.width), static_cast<png_uint_32>(image.height),
-               image.bits, image.type, image.interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
-               PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-  if (!image.palette.empty())
-    png_set_PLTE(png, info, image.palette.data(), static_cast<int>(image.palette.size()));
+  png_set_IHDR(png, info, static_cast<png_uint_32>(image.width), static_cast<png_uint_32>(image.height), image.bits,
+               image.type, image.interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+               PNG_FILTER_TYPE_DEFAULT);
+  if (!image.palette.empty()) png_set_PLTE(png, info, image.palette.data(), static_cast<int>(image.palette.size()));
   if (!image.palette_alpha.empty()) {
-    png_set_tRNS(png, info, image.palette_alpha.data(), static_cast<int>(image.palette_alpha.size()),
-                 nullptr);
+    png_set_tRNS(png, info, image.palette_alpha.data(), static_cast<int>(image.palette_alpha.size()), nullptr);
   }
   if (image.transparent_gray >= 0) {
     png_color_16 key{};
@@ -104,8 +102,7 @@ inline std::string encode_png(const PngToWrite& image) {
   png_write_info(png, info);
   const std::size_t row_bytes = png_get_rowbytes(png, info);
   std::vector<png_bytep> rows;
-  for (int y = 0; y < image.height; ++y)
-    rows.push_back(const_cast<png_bytep>(image.packed.data() + y * row_bytes));
+  for (int y = 0; y < image.height; ++y) rows.push_back(const_cast<png_bytep>(image.packed.data() + y * row_bytes));
   png_write_image(png, rows.data());
   png_write_end(png, info);
   png_destroy_write_struct(&png, &info);

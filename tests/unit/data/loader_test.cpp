@@ -99,13 +99,11 @@ class LoaderTest : public testing::Test {
   }
 
   // HR and LR of sample i of a batch, as the documentation says they are cut, the slow way.
-  void expect_sample(const Batch& batch, int i, const Image& hr, const Image& lr,
-                     const LoaderOptions& options) const {
+  void expect_sample(const Batch& batch, int i, const Image& hr, const Image& lr, const LoaderOptions& options) const {
     const int lr_patch = kPatch / kScale;
     const SampleCrop crop = draw_crop(options.seed, batch.step * batch.size + i, lr.width - lr_patch + 1,
                                       lr.height - lr_patch + 1, options.hflip, options.rotate);
-    const auto expect_patch = [&](const Image& image, int left, int top, int patch,
-                                  const std::uint8_t* pixels) {
+    const auto expect_patch = [&](const Image& image, int left, int top, int patch, const std::uint8_t* pixels) {
       for (int y = 0; y < patch; ++y) {
         for (int x = 0; x < patch; ++x) {
           int from_x = crop.transpose ? y : x;
@@ -118,8 +116,7 @@ class LoaderTest : public testing::Test {
         }
       }
     };
-    expect_patch(hr, crop.x * kScale, crop.y * kScale, kPatch,
-                 batch.hr.get() + std::size_t(i) * kPatch * kPatch * 3);
+    expect_patch(hr, crop.x * kScale, crop.y * kScale, kPatch, batch.hr.get() + std::size_t(i) * kPatch * kPatch * 3);
     expect_patch(lr, crop.x, crop.y, lr_patch, batch.lr.get() + std::size_t(i) * lr_patch * lr_patch * 3);
   }
 
@@ -207,10 +204,9 @@ TEST_F(LoaderTest, APatchLargerThanATileIsTurnedRightly) {
       for (int x = 0; x < 37; ++x) {
         const int across = crop.transpose ? y : x;
         const int down = crop.transpose ? x : y;
-        const std::uint8_t* expected = image.row(crop.y + (crop.vflip ? 36 - down : down)) +
-                                       3 * (crop.x + (crop.hflip ? 36 - across : across));
-        ASSERT_EQ(std::memcmp(batch.hr.get() + 3 * (37 * y + x), expected, 3), 0)
-            << step << ": " << x << ", " << y;
+        const std::uint8_t* expected =
+            image.row(crop.y + (crop.vflip ? 36 - down : down)) + 3 * (crop.x + (crop.hflip ? 36 - across : across));
+        ASSERT_EQ(std::memcmp(batch.hr.get() + 3 * (37 * y + x), expected, 3), 0) << step << ": " << x << ", " << y;
       }
     }
     EXPECT_EQ(lr_of(batch), hr_of(batch));
@@ -385,9 +381,7 @@ TEST_F(LoaderTest, WhenNothingIsLeftNextSaysSo) {
 TEST_F(LoaderTest, WhatAWorkerThrowsComesOutOfNext) {
   LoaderOptions with = options();
   with.num_workers = 2;
-  with.allocate = [](std::size_t) -> std::shared_ptr<std::uint8_t> {
-    throw std::runtime_error("no pinned memory");
-  };
+  with.allocate = [](std::size_t) -> std::shared_ptr<std::uint8_t> { throw std::runtime_error("no pinned memory"); };
   Loader loader(images_, with);
   EXPECT_THROW(loader.next(), std::runtime_error);
 }

@@ -19,8 +19,7 @@ TEST(Quality, EqualImagesHaveInfinitePsnrAndSsimOne) {
 }
 
 TEST(Quality, GrayPsnrIsOnTheValuesThemselves) {
-  EXPECT_NEAR(psnr_y(filled(8, 8, 1, 100), filled(8, 8, 1, 105), 0), 10 * std::log10(255.0 * 255 / 25),
-              1e-12);
+  EXPECT_NEAR(psnr_y(filled(8, 8, 1, 100), filled(8, 8, 1, 105), 0), 10 * std::log10(255.0 * 255 / 25), 1e-12);
 }
 
 TEST(Quality, ColourPsnrIsOnUnroundedLumaOfStudioRange) {
@@ -71,8 +70,8 @@ TEST(Quality, SsimAgreesWithItsDefinitionOnOneWindow) {
   }
   const double c1 = 6.5025;
   const double c2 = 58.5225;
-  const double expected = (2 * mean_a * mean_b + c1) * (2 * cov + c2) /
-                          ((mean_a * mean_a + mean_b * mean_b + c1) * (var_a + var_b + c2));
+  const double expected =
+      (2 * mean_a * mean_b + c1) * (2 * cov + c2) / ((mean_a * mean_a + mean_b * mean_b + c1) * (var_a + var_b + c2));
   EXPECT_NEAR(ssim_y(a, b, 0), expected, 1e-10);
 }
 

@@ -69,8 +69,8 @@ TEST_P(Permutation, HoldsEveryIndexOnce) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, Permutation,
-                         testing::Values(1, 2, 3, 4, 5, 7, 15, 16, 17, 63, 64, 65, 100, 255, 257, 291, 800,
-                                         4096, 29100));
+                         testing::Values(1, 2, 3, 4, 5, 7, 15, 16, 17, 63, 64, 65, 100, 255, 257, 291, 800, 4096,
+                                         29100));
 
 TEST(Random, EveryEpochAndEverySeedHasItsOwnOrder) {
   std::set<std::vector<std::uint64_t>> orders;

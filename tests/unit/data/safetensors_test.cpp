@@ -22,8 +22,7 @@ std::span<const std::byte> bytes_of(const auto& values) {
 
 std::string file_of(const std::string& header, const std::string& data) {
   std::string content(8, '\0');
-  for (int i = 0; i < 8; ++i)
-    content[i] = static_cast<char>((std::uint64_t{header.size()} >> (8 * i)) & 0xff);
+  for (int i = 0; i < 8; ++i) content[i] = static_cast<char>((std::uint64_t{header.size()} >> (8 * i)) & 0xff);
   return content + header + data;
 }
 
@@ -48,9 +47,7 @@ class Safetensors : public testing::Test {
       return error.what();
     }
   }
-  std::string complaint(const std::string& header, const std::string& data) {
-    return complaint(file_of(header, data));
-  }
+  std::string complaint(const std::string& header, const std::string& data) { return complaint(file_of(header, data)); }
 
   fs::path folder_;
   fs::path path_;
@@ -130,12 +127,9 @@ TEST_F(Safetensors, AnImplausibleHeaderLengthIsRefusedBeforeItIsRead) {
 }
 
 TEST_F(Safetensors, EachDamageToATensorIsNamed) {
-  const auto tensor = [&](const std::string& fields) {
-    return complaint("{\"w\":{" + fields + "}}", "12345678");
-  };
+  const auto tensor = [&](const std::string& fields) { return complaint("{\"w\":{" + fields + "}}", "12345678"); };
   EXPECT_THAT(complaint("{\"w\":3}", ""), HasSubstr("'w' is not described by an object"));
-  EXPECT_THAT(tensor(R"("dtype":"F31","shape":[2],"data_offsets":[0,8])"),
-              HasSubstr("unknown dtype \"F31\""));
+  EXPECT_THAT(tensor(R"("dtype":"F31","shape":[2],"data_offsets":[0,8])"), HasSubstr("unknown dtype \"F31\""));
   EXPECT_THAT(tensor(R"("shape":[2],"data_offsets":[0,8])"), HasSubstr("unknown dtype null"));
   EXPECT_THAT(tensor(R"("dtype":"F32","data_offsets":[0,8])"), HasSubstr("no shape"));
   EXPECT_THAT(tensor(R"("dtype":"F32","shape":[-2],"data_offsets":[0,8])"), HasSubstr("the shape [-2]"));
@@ -143,8 +137,7 @@ TEST_F(Safetensors, EachDamageToATensorIsNamed) {
   EXPECT_THAT(tensor(R"("dtype":"F32","shape":[3],"data_offsets":[0,8])"), HasSubstr("does not fit F32 [3]"));
   EXPECT_THAT(tensor(R"("dtype":"F32","shape":[2])"), HasSubstr("no valid data_offsets"));
   EXPECT_THAT(tensor(R"("dtype":"F32","shape":[2],"data_offsets":[0])"), HasSubstr("no valid data_offsets"));
-  EXPECT_THAT(tensor(R"("dtype":"F32","shape":[2],"data_offsets":[-8,0])"),
-              HasSubstr("no valid data_offsets"));
+  EXPECT_THAT(tensor(R"("dtype":"F32","shape":[2],"data_offsets":[-8,0])"), HasSubstr("no valid data_offsets"));
   EXPECT_THAT(tensor(R"("dtype":"F32","shape":[2],"data_offsets":[8,0])"), HasSubstr("outside"));
   EXPECT_THAT(tensor(R"("dtype":"F32","shape":[2],"data_offsets":[4,12])"), HasSubstr("outside the 8 bytes"));
 }
@@ -203,14 +196,12 @@ class SafetensorsPython : public Safetensors {
     const char* named = std::getenv("WRING_TEST_PYTHON");
     python_ = named != nullptr ? named : "python3";
     if (std::system((python_ + " -c 'import safetensors.numpy' 2>/dev/null").c_str()) != 0) {
-      GTEST_SKIP() << python_
-                   << " cannot import safetensors and numpy (WRING_TEST_PYTHON names another Python)";
+      GTEST_SKIP() << python_ << " cannot import safetensors and numpy (WRING_TEST_PYTHON names another Python)";
     }
   }
   int run(const std::string& script) {
     std::ofstream(folder_ / "script.py") << script;
-    return std::system(
-        (python_ + " '" + (folder_ / "script.py").string() + "' '" + path_.string() + "'").c_str());
+    return std::system((python_ + " '" + (folder_ / "script.py").string() + "' '" + path_.string() + "'").c_str());
   }
   std::string python_;
 };

@@ -128,9 +128,8 @@ TEST_F(TakeInventory, ADriverWithoutCardsIsAProblemWithACure) {
 }
 
 TEST_F(TakeInventory, ACountThatFailsFallsBackToNvidiaSmi) {
-  environment_.set(
-      "WRING_NVIDIA_SMI",
-      folder_.write_script("nvidia-smi", "echo '0, GPU-a, Tesla T4, 0:1, 15360, 3, 400, 7.5, 550.1'\n"));
+  environment_.set("WRING_NVIDIA_SMI",
+                   folder_.write_script("nvidia-smi", "echo '0, GPU-a, Tesla T4, 0:1, 15360, 3, 400, 7.5, 550.1'\n"));
   const Inventory inventory = of_text("error nvmlDeviceGetCount_v2 999\n");
   EXPECT_EQ(inventory.source, GpuSource::nvidia_smi);
   EXPECT_EQ(inventory.driver_version, "550.1");

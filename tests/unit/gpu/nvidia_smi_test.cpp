@@ -81,8 +81,7 @@ TEST_F(NvidiaSmi, AnOldOneThatRefusesAFieldIsAskedForFewer) {
 }
 
 TEST_F(NvidiaSmi, ItsOwnWordsAndTheCureOfItsExitStatusAreTheProblem) {
-  const SmiAnswer answer =
-      ask("echo 'NVIDIA-SMI has failed because it could not talk to the driver.'; exit 9\n");
+  const SmiAnswer answer = ask("echo 'NVIDIA-SMI has failed because it could not talk to the driver.'; exit 9\n");
   ASSERT_TRUE(answer.problem);
   EXPECT_THAT(answer.problem->what.en, HasSubstr("could not talk to the driver"));
   EXPECT_EQ(answer.problem->code, 9);

@@ -65,8 +65,7 @@ TEST(NvmlLibrary, ItIsShutDownWithTheObjectSoThatItCanBeOpenedAgain) {
   ASSERT_EQ(outer.status(), success);
   { const Library inner; }
   unsigned count = 0;
-  EXPECT_EQ(call(outer.functions().device_count, &count), 1)
-      << "the inner object did not shut the library down";
+  EXPECT_EQ(call(outer.functions().device_count, &count), 1) << "the inner object did not shut the library down";
 }
 
 }  // namespace

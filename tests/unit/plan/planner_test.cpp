@@ -49,9 +49,8 @@ class PlannerTier : public testing::TestWithParam<Expected> {};
 
 TEST_P(PlannerTier, GivesTheGuidesValuesToAnEmptyConfig) {
   const Expected& e = GetParam();
-  const Plan plan =
-      make_plan(config("base_channels: 8\nnum_blocks: 1\npatch_size: 64\nbatch_size: 1\nnum_workers: 0"),
-                with_card(card_of_memory(e.gib)));
+  const Plan plan = make_plan(config("base_channels: 8\nnum_blocks: 1\npatch_size: 64\nbatch_size: 1\nnum_workers: 0"),
+                              with_card(card_of_memory(e.gib)));
   EXPECT_EQ(plan.result.batch_size, e.batch);
   EXPECT_EQ(plan.result.base_channels, e.channels);
   EXPECT_EQ(plan.result.num_blocks, e.blocks);
@@ -121,15 +120,9 @@ TEST(Planner, ValuesThatAreLargerAlreadyStay) {
 }
 
 TEST(Planner, ThePatchStaysAMultipleOfTheScale) {
-  EXPECT_EQ(
-      make_plan(config("scale_factor: 3\npatch_size: 96"), with_card(find_card("4090"))).result.patch_size,
-      255);
-  EXPECT_EQ(
-      make_plan(config("scale_factor: 3\npatch_size: 96"), with_card(find_card("4080"))).result.patch_size,
-      192);
-  EXPECT_EQ(
-      make_plan(config("scale_factor: 3\npatch_size: 255"), with_card(find_card("4090"))).result.patch_size,
-      255);
+  EXPECT_EQ(make_plan(config("scale_factor: 3\npatch_size: 96"), with_card(find_card("4090"))).result.patch_size, 255);
+  EXPECT_EQ(make_plan(config("scale_factor: 3\npatch_size: 96"), with_card(find_card("4080"))).result.patch_size, 192);
+  EXPECT_EQ(make_plan(config("scale_factor: 3\npatch_size: 255"), with_card(find_card("4090"))).result.patch_size, 255);
 }
 
 TEST(Planner, LowersTheBatchOnlyWhenTheCardCannotHoldIt) {
@@ -145,8 +138,8 @@ TEST(Planner, LowersTheBatchOnlyWhenTheCardCannotHoldIt) {
 }
 
 TEST(Planner, SaysWhenNotEvenOnePatchFits) {
-  const Plan plan = make_plan(config("base_channels: 1024\nnum_blocks: 200\npatch_size: 1024\n"),
-                              with_card(card_of_memory(4)));
+  const Plan plan =
+      make_plan(config("base_channels: 1024\nnum_blocks: 200\npatch_size: 1024\n"), with_card(card_of_memory(4)));
   EXPECT_EQ(plan.result.batch_size, 1);
   EXPECT_THAT(plan.notes, Contains(Field(&Text::en, HasSubstr("even one patch"))));
 }
@@ -167,8 +160,7 @@ TEST(Planner, KeepModelLeavesNetworkPatchAndTargetAlone) {
 }
 
 TEST(Planner, EveryRuleMakesAChangeAndCanBeDisabledByName) {
-  const char* const plain =
-      "base_channels: 32\nnum_blocks: 4\nbatch_size: 1\nnum_workers: 0\npin_memory: off\n";
+  const char* const plain = "base_channels: 32\nnum_blocks: 4\nbatch_size: 1\nnum_workers: 0\npin_memory: off\n";
   const Machine machine = with_card(find_card("4090"));
   const Plan full = make_plan(config(plain), machine);
   for (const std::string& rule : plan_rules()) {
@@ -213,8 +205,7 @@ TEST(Planner, EveryChangeCarriesItsReasonAndItsEffect) {
   EXPECT_EQ(find(larger, "use_perceptual")->effect, Effect::optimisation);
   EXPECT_THAT(find(larger, "batch_size")->reason.en, HasSubstr("24 GB card: batch 64"));
   EXPECT_THAT(find(larger, "batch_size")->reason.zh, HasSubstr("24 GB 显卡：batch 64"));
-  EXPECT_THAT(larger.notes,
-              Contains(Field(&Text::en, HasSubstr("square-root rule would go with lr 0.0004"))));
+  EXPECT_THAT(larger.notes, Contains(Field(&Text::en, HasSubstr("square-root rule would go with lr 0.0004"))));
 }
 
 TEST(Planner, AnAbsentKeyShowsItsDefaultAsTheOldValue) {
@@ -266,20 +257,18 @@ TEST(Planner, BasicModeDoublesPastItsFloorAndStopsThere) {
 std::vector<Machine> machines() {
   std::vector<Machine> all{without_card(2), without_card()};
   for (const std::string& name : known_cards()) all.push_back(with_card(find_card(name)));
-  for (const double gib : {2.0, 6.0, 10.0, 32.0, 48.0, 200.0})
-    all.push_back(with_card(card_of_memory(gib), 4, 2));
+  for (const double gib : {2.0, 6.0, 10.0, 32.0, 48.0, 200.0}) all.push_back(with_card(card_of_memory(gib), 4, 2));
   return all;
 }
 
-const std::vector<std::string> kConfigs = {
-    kGuide,
-    "lr: 1e-4\n",
-    "scale_factor: 3\npatch_size: 96\n",
-    "scale_factor: 8\npatch_size: 64\n",
-    "scale_factor: 1\n",
-    "base_channels: 256\nnum_blocks: 32\npatch_size: 384\nbatch_size: 33\n",
-    "batch_size: 1000\nnum_workers: 500\n",
-    "pin_memory: no\r\nbatch_size: '4' # x\r\n"};
+const std::vector<std::string> kConfigs = {kGuide,
+                                           "lr: 1e-4\n",
+                                           "scale_factor: 3\npatch_size: 96\n",
+                                           "scale_factor: 8\npatch_size: 64\n",
+                                           "scale_factor: 1\n",
+                                           "base_channels: 256\nnum_blocks: 32\npatch_size: 384\nbatch_size: 33\n",
+                                           "batch_size: 1000\nnum_workers: 500\n",
+                                           "pin_memory: no\r\nbatch_size: '4' # x\r\n"};
 
 TEST(Planner, APlannedConfigIsLeftAsItIs) {
   for (const Machine& machine : machines()) {

@@ -125,8 +125,7 @@ class ProgressTerminal : public testing::Test {
  protected:
   void SetUp() override {
     master_ = ::posix_openpt(O_RDWR | O_NOCTTY);
-    if (master_ < 0 || ::grantpt(master_) != 0 || ::unlockpt(master_) != 0)
-      GTEST_SKIP() << "no pseudo terminals";
+    if (master_ < 0 || ::grantpt(master_) != 0 || ::unlockpt(master_) != 0) GTEST_SKIP() << "no pseudo terminals";
     stream_ = std::fopen(::ptsname(master_), "w");
     ASSERT_NE(stream_, nullptr);
     winsize size{24, 70, 0, 0};

@@ -28,17 +28,15 @@ ProgressState halfway() {
 }
 
 TEST(ProgressView, ShowsPercentCountsTimesAndFields) {
-  EXPECT_EQ(
-      render_progress_bar(halfway(), kAscii, 130, 112),
-      "train  45% |##################----------------------| 450/1000 [0:12<0:18]  512 samples/s  loss 0.0123"
-      "  PSNR 31.20  data wait 3%");
+  EXPECT_EQ(render_progress_bar(halfway(), kAscii, 130, 112),
+            "train  45% |##################----------------------| 450/1000 [0:12<0:18]  512 samples/s  loss 0.0123"
+            "  PSNR 31.20  data wait 3%");
 }
 
 TEST(ProgressView, NarrowTerminalsDropTheLastFieldsFirstThenTheBar) {
   EXPECT_EQ(render_progress_bar(halfway(), kAscii, 80, 112),
             "train  45% |#######----------| 450/1000 [0:12<0:18]  512 samples/s  loss 0.0123");
-  EXPECT_EQ(render_progress_bar(halfway(), kAscii, 55, 112),
-            "train  45% |#########-----------| 450/1000 [0:12<0:18]");
+  EXPECT_EQ(render_progress_bar(halfway(), kAscii, 55, 112), "train  45% |#########-----------| 450/1000 [0:12<0:18]");
   EXPECT_EQ(render_progress_bar(halfway(), kAscii, 40, 112), "train  45% 450/1000 [0:12<0:18]");
   EXPECT_EQ(render_progress_bar(halfway(), kAscii, 30, 112), "train  45% [0:12<0:18]");
   EXPECT_EQ(render_progress_bar(halfway(), kAscii, 15, 112), "train  45%");
@@ -89,8 +87,7 @@ TEST(ProgressView, ColourIsThereOnlyWhenAskedFor) {
 TEST(ProgressView, AnUnknownTotalHasNoBarAndNoForecast) {
   ProgressState state = halfway();
   state.total = 0;
-  EXPECT_EQ(render_progress_bar(state, kAscii, 60, 112),
-            "train 450 [0:12]  512 samples/s  loss 0.0123  PSNR 31.20");
+  EXPECT_EQ(render_progress_bar(state, kAscii, 60, 112), "train 450 [0:12]  512 samples/s  loss 0.0123  PSNR 31.20");
 }
 
 TEST(ProgressView, ALogLineHoldsEverything) {
@@ -102,8 +99,7 @@ TEST(ProgressView, ControlCharactersOfNamesDoNotReachTheTerminal) {
   ProgressState state = halfway();
   state.label = "a\x1b[2Jb";
   state.fields = {"x\r\ny"};
-  for (const std::string& line :
-       {render_progress_bar(state, kAscii, 120, 112), render_progress_line(state, 112)}) {
+  for (const std::string& line : {render_progress_bar(state, kAscii, 120, 112), render_progress_line(state, 112)}) {
     EXPECT_THAT(line, HasSubstr("a?[2Jb"));
     EXPECT_THAT(line, HasSubstr("x??y"));
   }

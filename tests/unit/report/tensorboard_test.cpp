@@ -142,8 +142,8 @@ TEST(TensorBoardFormat, AnEventHoldsEveryScalarWithStepAndTime) {
   const Decoded event = decode(tensorboard::scalar_event(1234567890123, 1700000000.25, scalars));
   EXPECT_EQ(event.step, 1234567890123);
   EXPECT_EQ(event.wall_time, 1700000000.25);
-  EXPECT_THAT(event.scalars, ElementsAre(testing::Pair("train/loss", 0.125F),
-                                         testing::Pair("val/psnr", 31.5F), testing::Pair("损失", -1e30F)));
+  EXPECT_THAT(event.scalars, ElementsAre(testing::Pair("train/loss", 0.125F), testing::Pair("val/psnr", 31.5F),
+                                         testing::Pair("损失", -1e30F)));
 }
 
 TEST_F(TensorBoard, AFileBeginsWithItsVersionAndNamesTheProcess) {

@@ -39,9 +39,7 @@ std::int64_t target_batch(const Draft& draft) {
 // The largest batch up to `wanted` that the card should hold: `wanted` itself, a multiple of 8, 4, 2 or 1; 0
 // when not even one patch fits.
 std::int64_t fitting_batch(const TrainConfig& config, const Card& card, std::int64_t wanted) {
-  const auto fits = [&](std::int64_t batch) {
-    return estimate_gib(config, batch) <= kFits * card.memory_gib;
-  };
+  const auto fits = [&](std::int64_t batch) { return estimate_gib(config, batch) <= kFits * card.memory_gib; };
   if (fits(wanted)) return wanted;
   for (std::int64_t batch = (wanted - 1) / 8 * 8; batch > 0; batch -= 8) {
     if (fits(batch)) return batch;
@@ -72,10 +70,9 @@ Text reason_to_raise(const Draft& draft, std::int64_t batch) {
                                       batch, gib, card->memory_gib)});
   }
   return draft.because(
-      {fmt::format("batch {} keeps the matrix units busy, in about {:.1f} of {:.1f} GiB by estimate", batch,
-                   gib, card->memory_gib),
-       fmt::format("batch {} 可让矩阵单元保持忙碌，估计占用 {:.1f} / {:.1f} GiB", batch, gib,
-                   card->memory_gib)});
+      {fmt::format("batch {} keeps the matrix units busy, in about {:.1f} of {:.1f} GiB by estimate", batch, gib,
+                   card->memory_gib),
+       fmt::format("batch {} 可让矩阵单元保持忙碌，估计占用 {:.1f} / {:.1f} GiB", batch, gib, card->memory_gib)});
 }
 
 Text reason_to_lower(const Draft& draft, std::int64_t batch) {
@@ -85,8 +82,7 @@ Text reason_to_lower(const Draft& draft, std::int64_t batch) {
       {fmt::format("batch {} would take about {:.1f} of {:.1f} GiB by estimate, batch {} takes {:.1f}", old,
                    estimate_gib(draft.config(), old), memory_gib, batch, estimate_gib(draft.config(), batch)),
        fmt::format("batch {} 估计需要 {:.1f} / {:.1f} GiB，batch {} 需要 {:.1f} GiB", old,
-                   estimate_gib(draft.config(), old), memory_gib, batch,
-                   estimate_gib(draft.config(), batch))});
+                   estimate_gib(draft.config(), old), memory_gib, batch, estimate_gib(draft.config(), batch))});
 }
 
 void note_learning_rate(Draft& draft, std::int64_t old, std::int64_t batch) {
@@ -94,25 +90,22 @@ void note_learning_rate(Draft& draft, std::int64_t old, std::int64_t batch) {
   const std::string suggested =
       number_text(std::strtod(fmt::format("{:.2g}", draft.config().lr * std::sqrt(ratio)).c_str(), nullptr));
   draft.note(
-      {fmt::format(
-           "batch_size {} in place of {} changes the optimisation; the square-root rule would go with lr "
-           "{}; lr stays {}",
-           batch, old, suggested, number_text(draft.config().lr)),
-       fmt::format("batch_size 由 {} 变为 {} 会影响优化过程；按平方根规则 lr 可取 {}；此处 lr 保持 {}", old,
-                   batch, suggested, number_text(draft.config().lr))});
+      {fmt::format("batch_size {} in place of {} changes the optimisation; the square-root rule would go with lr "
+                   "{}; lr stays {}",
+                   batch, old, suggested, number_text(draft.config().lr)),
+       fmt::format("batch_size 由 {} 变为 {} 会影响优化过程；按平方根规则 lr 可取 {}；此处 lr 保持 {}", old, batch,
+                   suggested, number_text(draft.config().lr))});
 }
 
 void note_too_large(Draft& draft) {
   const double gib = estimate_gib(draft.config(), 1);
   draft.note(
-      {fmt::format(
-           "even one patch takes about {:.1f} GiB by estimate, more than the card has; lower patch_size, "
-           "base_channels or num_blocks",
-           gib),
-       fmt::format(
-           "即使每批只有一个图块，估计也需要 {:.1f} GiB，超过显存；请减小 patch_size、base_channels 或 "
-           "num_blocks",
-           gib)});
+      {fmt::format("even one patch takes about {:.1f} GiB by estimate, more than the card has; lower patch_size, "
+                   "base_channels or num_blocks",
+                   gib),
+       fmt::format("即使每批只有一个图块，估计也需要 {:.1f} GiB，超过显存；请减小 patch_size、base_channels 或 "
+                   "num_blocks",
+                   gib)});
 }
 
 }  // namespace

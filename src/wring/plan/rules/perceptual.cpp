@@ -12,10 +12,9 @@ void wring::rules::perceptual(Draft& draft) {
          "按要求保持模型不变：use_perceptual 保持关闭，因为它会改变训练目标"});
     return;
   }
-  draft.set(
-      &TrainConfig::use_perceptual, true, Effect::optimisation,
-      draft.because({"has memory and arithmetic to spare for VGG-19 features: more texture, at a lower PSNR",
-                     "有余力计算 VGG-19 特征：纹理更丰富，但 PSNR 会降低"}));
+  draft.set(&TrainConfig::use_perceptual, true, Effect::optimisation,
+            draft.because({"has memory and arithmetic to spare for VGG-19 features: more texture, at a lower PSNR",
+                           "有余力计算 VGG-19 特征：纹理更丰富，但 PSNR 会降低"}));
   if (!config.perceptual_weights_file.empty()) return;
   draft.note(
       {"use_perceptual without perceptual_weights_file compares features of a fixed random VGG-19; give "

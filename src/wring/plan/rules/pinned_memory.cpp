@@ -13,11 +13,9 @@ constexpr std::int64_t kPrefetch = 4;  // the guide's; covers a slow image now a
 
 void wring::rules::pinned_memory(Draft& draft) {
   draft.set(&TrainConfig::pin_memory, true, Effect::speed,
-            {"batches in page-locked memory are copied while the GPU computes",
-             "锁页内存中的批次可在 GPU 计算时拷贝"});
+            {"batches in page-locked memory are copied while the GPU computes", "锁页内存中的批次可在 GPU 计算时拷贝"});
   draft.set(&TrainConfig::persistent_workers, true, Effect::speed,
-            {"workers that stay alive spare their start in every epoch",
-             "保持工作线程存活，省去每个轮次的启动时间"});
+            {"workers that stay alive spare their start in every epoch", "保持工作线程存活，省去每个轮次的启动时间"});
   const std::int64_t old = draft.config().prefetch_factor;
   draft.set(&TrainConfig::prefetch_factor, std::max(old, kPrefetch), Effect::speed,
             {fmt::format("{} batches ready per worker instead of {} bridge a slow image", kPrefetch, old),
