@@ -24,7 +24,7 @@ tidy() {
 # header, which only the compiler that made it can read, so the same header is included as text.
 mapfile -t free < <(listed 'src/wring/*.cpp' 'src/wring_train/data/*.cpp' 'apps/*.cpp' 'tools/*.cpp')
 mapfile -t torch < <(listed 'src/wring_train/*.cpp' | grep -v '^src/wring_train/data/')
-flags="-std=c++20 -Isrc -DFMT_HEADER_ONLY -DSPDLOG_FMT_EXTERNAL -DWRING_VERSION=\"lint\""
+flags="-std=c++20 -Isrc -DFMT_HEADER_ONLY -DWRING_VERSION=\"lint\""
 tidy "${free[@]}" -- $flags
 tidy "${torch[@]}" -- $flags -isystem "$TORCH_DIR/include" -include src/wring_train/torch_pch.h
 
