@@ -29,8 +29,8 @@ TrainConfig tiny_config() {
 
 std::unique_ptr<StepEngine> make_engine(const TrainConfig& config, std::vector<std::string>* notes = nullptr) {
   return make_step_engine(config, Edsr({config.base_channels, config.num_blocks, config.scale_factor}, 3),
-                          at::Device(at::kCPU), [notes](const std::string& note) {
-                            if (notes != nullptr) notes->push_back(note);
+                          at::Device(at::kCPU), [notes](const Text& note) {
+                            if (notes != nullptr) notes->push_back(note.en);
                           });
 }
 

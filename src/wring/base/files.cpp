@@ -32,6 +32,20 @@ void flush_to_disk(const fs::path& path) {
   if (result != 0 && error != EINVAL) fail("cannot write", path, error);  // EINVAL: not a file that syncs
 }
 
+// The file that a link points to, so that the link stays. Renaming over a device or a folder would destroy it.
+fs::path write_target(const fs::path& name) {
+  std::error_code error;
+  const fs::path path = fs::is_symlink(name, error) ? fs::weakly_canonical(name, error) : name;
+  const fs::file_status status = fs::status(path, error);
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    throw Error(ErrorCode::failed,
+                {fmt::format("cannot write {}: it exists and is not a regular file", name.string()),
+                 fmt::format("无法写入 {}：它已存在且不是普通文件", name.string())},
+                {"choose another name", "请换一个名称"});
+  }
+  return path;
+}
+
 }  // namespace
 
 std::string read_file(const fs::path& path) {
@@ -45,7 +59,8 @@ std::string read_file(const fs::path& path) {
   return std::move(content).str();
 }
 
-void write_file_atomically(const fs::path& path, const std::function<void(std::ostream&)>& write) {
+void write_file_atomically(const fs::path& name, const std::function<void(std::ostream&)>& write) {
+  const fs::path path = write_target(name);
   const fs::path temporary = path.string() + fmt::format(".tmp{}", ::getpid());
   try {
     errno = 0;

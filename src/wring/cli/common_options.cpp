@@ -1,5 +1,8 @@
 #include "wring/cli/common_options.h"
 
+#include <csignal>
+#include <cstdio>
+#include <iostream>
 #include <cstdlib>
 #include <optional>
 
@@ -76,6 +79,18 @@ void print_error(const Error& error, const CommonOptions& options) {
 void print_warning(const Text& what, const Text& cure, const Console& console) {
   if (console.quiet) return;
   print_two_lines(console.text({"warning: ", "警告："}), Ink::yellow, what, cure, console);
+}
+
+void survive_file_size_limit() {
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
+void finish_output() {
+  const bool flushed = std::fflush(stdout) == 0;
+  std::cout.flush();
+  if (flushed && std::ferror(stdout) == 0 && std::cout.good()) return;
+  throw Error(ErrorCode::failed, {"the output could not be written", "无法写入输出"},
+              {"check the space on the disk that it is redirected to", "请检查重定向目标所在磁盘的空间"});
 }
 
 }  // namespace wring

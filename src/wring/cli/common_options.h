@@ -38,11 +38,20 @@ void print_error(const Error& error, const CommonOptions& options);
 // "warning: …" and "  → cure" on standard error; nothing when quiet.
 void print_warning(const Text& what, const Text& cure, const Console& console);
 
+// A file that grows past the shell's limit (ulimit -f) is then an error like a full disk, not the end of the process.
+void survive_file_size_limit();
+
+// Throws Error{failed} when what was printed could not be written (a full disk behind a redirection).
+void finish_output();
+
 // Runs the command; prints what it throws and returns the exit code that belongs to it.
 template <typename Command>
 int run_guarded(const CommonOptions& options, Command&& command) {
+  survive_file_size_limit();
   try {
-    return command();
+    const int code = command();
+    finish_output();
+    return code;
   } catch (const Error& error) {
     print_error(error, options);
     return static_cast<int>(error.code());

@@ -51,6 +51,17 @@ void check_patch(const TrainConfig& c, const Checker& checker) {
                   {"raise patch_size or set use_perceptual: false", "增大 patch_size，或设置 use_perceptual: false"});
 }
 
+// The name becomes a folder below experiments/, and never another place.
+void check_experiment_name(const TrainConfig& c, const Checker& checker) {
+  const std::string& name = c.experiment_name;
+  const bool blank = !name.empty() && name.find_first_not_of(" \t") == std::string::npos;
+  checker.require(!blank && name != "." && name != ".." && name.find('/') == std::string::npos,
+                  {fmt::format("experiment_name '{}' is not the name of a folder", name),
+                   fmt::format("experiment_name “{}”不是文件夹名称", name)},
+                  {"use a plain name without '/'; --experiments chooses where the folder lies",
+                   "请使用不含“/”的名称；文件夹所在位置由 --experiments 指定"});
+}
+
 void check_schedule(const TrainConfig& c, const Checker& checker) {
   checker.require(c.warmup_iters < c.total_iters,
                   {fmt::format("warmup_iters {} is not below total_iters {}", c.warmup_iters, c.total_iters),
@@ -76,6 +87,7 @@ void check_schedule(const TrainConfig& c, const Checker& checker) {
 void check_combinations(const TrainConfig& config, const std::filesystem::path& path) {
   const Checker checker(path.string());
   check_patch(config, checker);
+  check_experiment_name(config, checker);
   check_schedule(config, checker);
 }
 

@@ -81,7 +81,9 @@ void check_range(const Key& key, double value, const std::string& shown) {
 
 void check_choice(const Key& key, const std::string& value) {
   if (key.choices.empty() || std::ranges::find(key.choices, value) != key.choices.end()) return;
-  const std::string near = nearest_name(value, key.choices);
+  // Between numbers an edit distance means nothing.
+  const bool words = std::holds_alternative<std::string TrainConfig::*>(key.member);
+  const std::string near = words ? nearest_name(value, key.choices) : std::string();
   const std::string list = fmt::format("{}", fmt::join(key.choices, ", "));
   const Text meant =
       near.empty() ? Text() : Text(fmt::format("did you mean {}? ", near), fmt::format("是否想写 {}？", near));

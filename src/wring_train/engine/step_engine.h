@@ -6,6 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "wring/base/text.h"
 #include "wring/config/train_config.h"
 #include "wring_train/data/loader.h"
 #include "wring_train/nn/checkpoint.h"
@@ -46,6 +47,6 @@ class StepEngine {
 
 // `note` receives one line for each choice that the user should know of (precision, engine, perceptual weights).
 std::unique_ptr<StepEngine> make_step_engine(const TrainConfig& config, Edsr model, at::Device device,
-                                             const std::function<void(const std::string&)>& note);
+                                             const std::function<void(const Text&)>& note);
 
 }  // namespace wring

@@ -113,6 +113,9 @@ void check_tensors(const std::filesystem::path& path, const TensorMap& tensors,
     if (!found->second.is_floating_point()) {
       refuse(path, fmt::format("\"{}\" holds {} numbers", name, at::toString(found->second.scalar_type())));
     }
+    if (!at::isfinite(found->second).all().item<bool>()) {
+      refuse(path, fmt::format("\"{}\" holds numbers that are not finite", name));
+    }
     left.erase(found);
   }
   if (!left.empty()) {

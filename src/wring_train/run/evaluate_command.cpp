@@ -93,9 +93,23 @@ Image comparison(const EvaluationPair& pair, const Image& sr, const Method& meth
   return side_by_side(panels);
 }
 
+// The SR images carry the HR images' names: in their folder they would replace them.
+void refuse_to_overwrite(const EvaluateOptions& options) {
+  if (!options.save_folder) return;
+  std::error_code error;
+  for (const auto& folder : {std::optional(options.folder), options.lr_folder}) {
+    if (!folder || !std::filesystem::equivalent(*options.save_folder, *folder, error)) continue;
+    throw Error(ErrorCode::usage,
+                {"--save " + options.save_folder->string() + " would replace the images that are evaluated",
+                 "--save " + options.save_folder->string() + " 会覆盖被评估的图像"},
+                {"give another folder", "请指定另一个文件夹"});
+  }
+}
+
 }  // namespace
 
 int evaluate_command(const EvaluateOptions& options) {
+  refuse_to_overwrite(options);
   const Method method(options);
   const ImageSet images = scan_images(options.folder, options.lr_folder, method.scale(), 11 + 2 * method.scale());
   for (const SkippedImage& skipped : images.skipped) {

@@ -8,10 +8,18 @@
 #include "wring_train/nn/checkpoint.h"
 
 namespace wring {
+namespace {
+
+std::string network_name(const EdsrShape& shape) {
+  return fmt::format("EDSR {}x{} x{}", shape.channels, shape.blocks, shape.scale);
+}
+
+}  // namespace
 
 void save_run_state(const std::filesystem::path& path, const StepEngine& engine, const Progress& progress) {
   save_tensors(path, engine.state(),
                {{"format", "wring-state-1"},
+                {"network", network_name(engine.model().shape())},
                 {"step", std::to_string(progress.step)},
                 {"best_psnr", fmt::format("{}", progress.best_psnr)},
                 {"best_step", std::to_string(progress.best_step)},
@@ -20,7 +28,7 @@ void save_run_state(const std::filesystem::path& path, const StepEngine& engine,
 
 Progress load_run_state(const std::filesystem::path& path, StepEngine& engine) {
   const LoadedTensors state = load_tensors(path);
-  const auto number = [&](const std::string& key) {
+  const auto entry = [&](const std::string& key) {
     const auto found = state.metadata.find(key);
     if (found == state.metadata.end()) {
       throw Error(ErrorCode::failed, path.string() + ": not a training state (its metadata has no " + key + ")",
@@ -28,11 +36,17 @@ Progress load_run_state(const std::filesystem::path& path, StepEngine& engine) {
     }
     return found->second;
   };
+  const std::string wanted = network_name(engine.model().shape());
+  if (entry("network") != wanted) {
+    throw Error(ErrorCode::failed,
+                fmt::format("{} was saved from {}, and this config describes {}", path.string(), entry("network"), wanted),
+                "resume with the config that the run was started with, or start a new run under another experiment_name");
+  }
   Progress progress;
-  progress.step = std::atoll(number("step").c_str());
-  progress.best_psnr = std::strtod(number("best_psnr").c_str(), nullptr);
-  progress.best_step = std::atoll(number("best_step").c_str());
-  progress.validations_without_gain = std::atoll(number("validations_without_gain").c_str());
+  progress.step = std::atoll(entry("step").c_str());
+  progress.best_psnr = std::strtod(entry("best_psnr").c_str(), nullptr);
+  progress.best_step = std::atoll(entry("best_step").c_str());
+  progress.validations_without_gain = std::atoll(entry("validations_without_gain").c_str());
   engine.load_state(state, path);
   return progress;
 }

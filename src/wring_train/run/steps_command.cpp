@@ -108,7 +108,7 @@ int steps_command(int argc, char** argv) {
   copy_weights(model, options.weights);
   const std::vector<Batch> batches = read_batches(options.batches, !device.is_cpu());
   const auto engine = make_step_engine(config, std::move(model), device,
-                                       [](const std::string& note) { fmt::print(stderr, "{}\n", note); });
+                                       [](const Text& note) { fmt::print(stderr, "{}\n", note.en); });
   std::int64_t step = 0;
   const auto run_one = [&] {
     const Batch& batch = batches[static_cast<std::size_t>(step) % batches.size()];

@@ -1,4 +1,4 @@
-#include <chrono>
+#include <mutex>
 
 #include <fmt/format.h>
 
@@ -56,46 +56,85 @@ void say_end(RunLog& log, RunEnd end, const Progress& progress, const Experiment
                 fmt::format("下一步: wring upscale {} 图片", quoted(best))));
 }
 
+// Keeps what is said before the run has a log, then passes it on. warn() may come from a loader's thread.
+class Messages {
+ public:
+  void note(const Text& text) { add(text, false); }
+  void warn(const Text& text) { add(text, true); }
+
+  void attach(RunLog& log) {
+    const std::scoped_lock lock(mutex_);
+    log_ = &log;
+    for (const auto& [text, warning] : kept_) pass_on(text, warning);
+    kept_.clear();
+  }
+
+ private:
+  void add(const Text& text, bool warning) {
+    const std::scoped_lock lock(mutex_);
+    if (log_ == nullptr) {
+      kept_.emplace_back(text, warning);
+    } else {
+      pass_on(text, warning);
+    }
+  }
+  void pass_on(const Text& text, bool warning) {
+    if (warning) {
+      log_->warn(text);
+    } else {
+      log_->line(text);
+    }
+  }
+
+  std::mutex mutex_;
+  RunLog* log_ = nullptr;
+  std::vector<std::pair<Text, bool>> kept_;
+};
+
 }  // namespace
 
 int train_command(const TrainOptions& options) {
+  const StopSignal stop;
   const TrainConfig config = load_config(options);
   const at::Device device = choose_device(options.device);
-  const StopSignal stop;
+  const std::string name = experiment_name(config, options.config);
+  const std::filesystem::path state = Experiment{options.experiments / name}.state();
+  const bool resuming = options.resume && std::filesystem::exists(state);
 
-  std::filesystem::path archived_to;
-  const Experiment experiment =
-      open_experiment(options.experiments, experiment_name(config, options.config), options.resume, archived_to);
-  const bool resuming = options.resume && std::filesystem::exists(experiment.state());
-
-  std::vector<Text> notes;
-  const auto note = [&notes](const Text& text) { notes.push_back(text); };
+  // Everything that can be wrong with the config or the data comes to light before a folder is touched: a failed start
+  // must not move an earlier run out of its place.
+  Messages messages;
+  if (options.resume && !resuming) {
+    messages.note({"nothing to resume yet: starting a new run", "没有可继续的训练：重新开始"});
+  }
   const EdsrShape shape{config.base_channels, config.num_blocks, config.scale_factor};
   const std::unique_ptr<StepEngine> engine =
-      make_step_engine(config, Edsr(shape, static_cast<std::uint64_t>(config.seed)), device, note);
+      make_step_engine(config, Edsr(shape, static_cast<std::uint64_t>(config.seed)), device,
+                       [&messages](const Text& text) { messages.note(text); });
   Progress progress;
-  if (resuming) progress = load_run_state(experiment.state(), *engine);
-
-  RunLog log(experiment, progress.step, config.total_iters, options.common);
-  if (!archived_to.empty()) {
-    log.line(Text("the earlier run of this name is kept as " + archived_to.string(),
-                  "同名的旧实验已保留为 " + archived_to.string()));
+  if (resuming) {
+    progress = load_run_state(state, *engine);
+    messages.note({fmt::format("resuming at step {}", progress.step), fmt::format("从第 {} 步继续", progress.step)});
   }
-  if (options.resume) {
-    log.line(resuming
-                 ? Text(fmt::format("resuming at step {}", progress.step), fmt::format("从第 {} 步继续", progress.step))
-                 : Text("nothing to resume yet: starting a new run", "没有可继续的训练: 重新开始"));
-  }
-  log.line(fmt::format("device: {}; engine: {}; network: EDSR {}×{}, ×{}", describe(device), engine->name(),
-                       config.base_channels, config.num_blocks, config.scale_factor));
-  for (const Text& text : notes) log.line(text);
-
+  messages.note({fmt::format("device: {}; engine: {}; network: EDSR {}×{}, ×{}", describe(device), engine->name(),
+                             config.base_channels, config.num_blocks, config.scale_factor),
+                 fmt::format("设备：{}；引擎：{}；网络：EDSR {}×{}，×{}", describe(device), engine->name(),
+                             config.base_channels, config.num_blocks, config.scale_factor)});
   TrainingDataOptions data_options;
   data_options.first_step = progress.step * config.gradient_accumulation_steps;
   data_options.on_gpu = !device.is_cpu();
-  data_options.note = [&log](const Text& text) { log.line(text); };
-  data_options.warn = [&log](const Text& text) { log.warn(text); };
+  data_options.note = [&messages](const Text& text) { messages.note(text); };
+  data_options.warn = [&messages](const Text& text) { messages.warn(text); };
   TrainingData data = open_training_data(config, data_options);
+
+  std::filesystem::path archived_to;
+  const Experiment experiment = open_experiment(options.experiments, name, resuming, archived_to);
+  RunLog log(experiment, progress.step, config.total_iters, options.common);
+  if (!archived_to.empty()) {
+    log.line({"the earlier run of this name is kept as " + archived_to.string(),
+              "同名的旧实验已保留为 " + archived_to.string()});
+  }
+  messages.attach(log);
   write_file_atomically(experiment.config(), to_yaml(config));
 
   Trainer trainer(config, device, *engine, std::move(data), experiment, progress, log);

@@ -94,10 +94,14 @@ TrainingData open_training_data(const TrainConfig& config, const TrainingDataOpt
         scan_images(val_hr, lr_folder_of(config.val_lr_dir, config.val_hr_dir, config, "val"), scale, 11 + 2 * scale);
     report_skipped(*data.validation, options);
   } else {
-    options.note(fmt::format("no validation: there is no folder {}", val_hr.string()));
+    options.note({fmt::format("no validation: there is no folder {}", val_hr.string()),
+                  fmt::format("不做验证：没有文件夹 {}", val_hr.string())});
   }
-  options.note(fmt::format("data: {} training images in {}, {} for validation", images.pairs.size(), hr.string(),
-                           data.validation ? data.validation->pairs.size() : 0));
+  const std::size_t validation_images = data.validation ? data.validation->pairs.size() : 0;
+  options.note({fmt::format("data: {} training images in {}, {} for validation", images.pairs.size(), hr.string(),
+                            validation_images),
+                fmt::format("数据：{} 中有 {} 张训练图像，验证图像 {} 张", hr.string(), images.pairs.size(),
+                            validation_images)});
 
   LoaderOptions loader;
   loader.batch_size = static_cast<int>(config.batch_size);

@@ -100,7 +100,12 @@ int upscale_command(const UpscaleOptions& options) {
       // One bad file among many is named and the rest is done; alone it is the command's error.
       if (jobs.size() == 1) throw;
       ++failed;
-      bar.line(fmt::format("error: {}", error.message().in(options.common.language)));
+      const std::string message = fmt::format("error: {}", error.message().in(options.common.language));
+      if (options.common.quiet) {
+        fmt::print(stderr, "{}\n", message);
+      } else {
+        bar.line(message);
+      }
     }
   }
   bar.finish();
