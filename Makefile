@@ -25,7 +25,7 @@ build: setup ## build the programs into build/release/bin
 test: setup ## build everything and run every test
 	@$(call configure,release)
 	@$(call build,release)
-	@ctest --preset release --parallel 2
+	@. build/setup.env && WRING_TEST_PYTHON="$$PYTHON" ctest --preset release --parallel 2
 
 demo: setup ## train a small network on free photographs and compare it with bicubic
 	@$(call configure,release)
