@@ -166,6 +166,40 @@ TEST_F(Train, LowResolutionImagesOfAnotherSizeAreRefused) {
   EXPECT_THAT(result.err, HasSubstr("0.png"));
 }
 
+TEST_F(Train, AStartThatFailsLeavesTheEarlierRunInItsPlace) {
+  ASSERT_EQ(train().exit_status, 0);
+  const std::string before = programs_.read("experiments/run/checkpoints/best.safetensors");
+  EXPECT_EQ(train({"--set", "batch_size=64"}).exit_status, 2);
+  EXPECT_EQ(programs_.read("experiments/run/checkpoints/best.safetensors"), before);
+}
+
+TEST_F(Train, ANameThatLeavesTheExperimentsFolderIsRefused) {
+  for (const std::string name : {"../elsewhere", "/tmp/elsewhere", ".", "..", " "}) {
+    const ChildResult result = train({"--set", "experiment_name=" + name});
+    EXPECT_EQ(result.exit_status, 2) << name;
+    EXPECT_THAT(result.err, HasSubstr("experiment_name"));
+  }
+  EXPECT_FALSE(programs_.exists("experiments"));
+}
+
+TEST_F(Train, WithoutAStateResumeKeepsWhatIsThereUnderAnotherName) {
+  ASSERT_EQ(train().exit_status, 0);
+  fs::remove(programs_.folder().path() / "experiments/run/checkpoints/state.safetensors");
+  const ChildResult result = train({"--resume"});
+  EXPECT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("experiments/run_archived_"));
+}
+
+TEST_F(Train, AFileSizeLimitIsAnErrorThatLeavesNoTemporaryFile) {
+  const ChildResult result =
+      programs_.run("sh", {"-c", "ulimit -f 8; exec " + Programs::binary("wring") + " train tiny.yaml --device cpu"});
+  EXPECT_EQ(result.exit_status, 1) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("safetensors"));
+  for (const auto& entry : fs::recursive_directory_iterator(programs_.folder().path() / "experiments")) {
+    EXPECT_THAT(entry.path().filename().string(), Not(HasSubstr(".tmp")));
+  }
+}
+
 TEST_F(Train, AGpuThatIsNotThereEndsWithExitCodeThree) {
   programs_.set("CUDA_VISIBLE_DEVICES", "");
   const ChildResult result = programs_.wring({"train", "tiny.yaml", "--device", "cuda"});
@@ -227,9 +261,26 @@ TEST_F(Apply, ATruncatedCheckpointIsRefusedAndNothingIsWritten) {
 }
 
 TEST_F(Apply, ResumingWithAnotherNetworkIsRefused) {
-  const ChildResult result = train({"--resume", "--set", "base_channels=16", "total_iters=8"});
-  EXPECT_EQ(result.exit_status, 1);
-  EXPECT_THAT(result.err, HasSubstr("state.safetensors"));
+  for (const std::string other : {"base_channels=16", "scale_factor=1"}) {
+    const ChildResult result = train({"--resume", "--set", other, "total_iters=8"});
+    EXPECT_EQ(result.exit_status, 1) << other;
+    EXPECT_THAT(result.err, HasSubstr("state.safetensors"));
+  }
+}
+
+TEST_F(Apply, SavingOverTheEvaluatedImagesIsRefused) {
+  const std::string before = programs_.read("data/val/HR/0.png");
+  const ChildResult result =
+      programs_.wring({"evaluate", checkpoint_, "data/val/HR", "--save", "data/val/../val/HR", "--device", "cpu"});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_EQ(programs_.read("data/val/HR/0.png"), before);
+}
+
+TEST_F(Apply, AnOutputThatCannotBeWrittenIsAnError) {
+  if (!fs::is_character_file("/dev/full")) GTEST_SKIP() << "there is no /dev/full here";
+  const ChildResult result = programs_.run(
+      "sh", {"-c", Programs::binary("wring") + " evaluate --bicubic --scale 2 data/val/HR > /dev/full"});
+  EXPECT_EQ(result.exit_status, 1) << result.err;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "wring/base/error.h"
@@ -38,6 +39,22 @@ TEST_F(Files, AWriterThatThrowsLeavesTheOldContentAndNoTemporaryFile) {
                Error);
   EXPECT_EQ(read_file(folder_ / "a.txt"), "old");
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 1);
+}
+
+TEST_F(Files, ALinkStaysAndItsTargetGetsTheContent) {
+  write_file_atomically(folder_ / "target.txt", "old");
+  fs::create_symlink("target.txt", folder_ / "link.txt");
+  write_file_atomically(folder_ / "link.txt", "new");
+  EXPECT_TRUE(fs::is_symlink(folder_ / "link.txt"));
+  EXPECT_EQ(read_file(folder_ / "target.txt"), "new");
+}
+
+TEST_F(Files, WhatIsNotARegularFileIsNeverReplaced) {
+  const fs::path pipe = folder_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_THROW(write_file_atomically(pipe, "new"), Error);
+  EXPECT_TRUE(fs::is_fifo(pipe));
+  EXPECT_THROW(write_file_atomically(folder_, "new"), Error);
 }
 
 TEST_F(Files, AMissingFileIsNamedInTheError) {
