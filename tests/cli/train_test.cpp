@@ -278,8 +278,8 @@ TEST_F(Apply, SavingOverTheEvaluatedImagesIsRefused) {
 
 TEST_F(Apply, AnOutputThatCannotBeWrittenIsAnError) {
   if (!fs::is_character_file("/dev/full")) GTEST_SKIP() << "there is no /dev/full here";
-  const ChildResult result = programs_.run(
-      "sh", {"-c", Programs::binary("wring") + " evaluate --bicubic --scale 2 data/val/HR > /dev/full"});
+  const ChildResult result =
+      programs_.run("sh", {"-c", Programs::binary("wring") + " evaluate --bicubic --scale 2 data/val/HR > /dev/full"});
   EXPECT_EQ(result.exit_status, 1) << result.err;
 }
 

@@ -2,8 +2,8 @@
 
 #include <csignal>
 #include <cstdio>
-#include <iostream>
 #include <cstdlib>
+#include <iostream>
 #include <optional>
 
 #include <fmt/format.h>

@@ -164,7 +164,8 @@ std::unique_ptr<StepEngine> make_step_engine(const TrainConfig& config, Edsr mod
     low_precision = mixed_precision_type(config.amp_dtype, device, why_not);
     if (!why_not.empty()) note(why_not);
   }
-  if (config.compile_model) note({"compile_model: the fastest step engine of this version is eager",
+  if (config.compile_model)
+    note({"compile_model: the fastest step engine of this version is eager",
           "compile_model：本版本最快的训练步引擎是 eager"});
   auto engine = std::make_unique<EagerEngine>(config, std::move(model), device, low_precision);
   if (engine->perceptual() != nullptr) note(engine->perceptual()->note());

@@ -38,9 +38,10 @@ Progress load_run_state(const std::filesystem::path& path, StepEngine& engine) {
   };
   const std::string wanted = network_name(engine.model().shape());
   if (entry("network") != wanted) {
-    throw Error(ErrorCode::failed,
-                fmt::format("{} was saved from {}, and this config describes {}", path.string(), entry("network"), wanted),
-                "resume with the config that the run was started with, or start a new run under another experiment_name");
+    throw Error(
+        ErrorCode::failed,
+        fmt::format("{} was saved from {}, and this config describes {}", path.string(), entry("network"), wanted),
+        "resume with the config that the run was started with, or start a new run under another experiment_name");
   }
   Progress progress;
   progress.step = std::atoll(entry("step").c_str());

@@ -107,8 +107,8 @@ int steps_command(int argc, char** argv) {
   Edsr model({config.base_channels, config.num_blocks, config.scale_factor}, 0);
   copy_weights(model, options.weights);
   const std::vector<Batch> batches = read_batches(options.batches, !device.is_cpu());
-  const auto engine = make_step_engine(config, std::move(model), device,
-                                       [](const Text& note) { fmt::print(stderr, "{}\n", note.en); });
+  const auto engine =
+      make_step_engine(config, std::move(model), device, [](const Text& note) { fmt::print(stderr, "{}\n", note.en); });
   std::int64_t step = 0;
   const auto run_one = [&] {
     const Batch& batch = batches[static_cast<std::size_t>(step) % batches.size()];
