@@ -35,7 +35,7 @@ void flush_to_disk(const fs::path& path) {
 // The file that a link points to, so that the link stays. Renaming over a device or a folder would destroy it.
 fs::path write_target(const fs::path& name) {
   std::error_code error;
-  const fs::path path = fs::is_symlink(name, error) ? fs::weakly_canonical(name, error) : name;
+  fs::path path = fs::is_symlink(name, error) ? fs::weakly_canonical(name, error) : name;
   const fs::file_status status = fs::status(path, error);
   if (fs::exists(status) && !fs::is_regular_file(status)) {
     throw Error(ErrorCode::failed,

@@ -14,18 +14,19 @@
 namespace wring {
 namespace {
 
-bool is_set(const char* variable) {
+std::string_view environment(const char* variable) {
   const char* value = std::getenv(variable);
-  return value != nullptr && *value != '\0';
+  return value == nullptr ? "" : value;
 }
 
 // The option wins, then NO_COLOR (no-color.org), then FORCE_COLOR, then whether somebody looks at a terminal.
 bool wants_color(const std::string& option, int descriptor) {
   if (option == "always") return true;
-  if (option == "never" || is_set("NO_COLOR")) return false;
-  if (is_set("FORCE_COLOR")) return std::string_view(std::getenv("FORCE_COLOR")) != "0";
-  const char* terminal = std::getenv("TERM");
-  return ::isatty(descriptor) != 0 && terminal != nullptr && std::string_view(terminal) != "dumb";
+  if (option == "never" || !environment("NO_COLOR").empty()) return false;
+  const std::string_view forced = environment("FORCE_COLOR");
+  if (!forced.empty()) return forced != "0";
+  const std::string_view terminal = environment("TERM");
+  return ::isatty(descriptor) != 0 && !terminal.empty() && terminal != "dumb";
 }
 
 void print_two_lines(std::string_view label, Ink ink, const Text& what, const Text& todo, const Console& console) {

@@ -46,7 +46,7 @@ void refuse_folder(const fs::path& output) {
 
 fs::path optimize(const OptimizeOptions& options) {
   require_config(options.config);
-  const fs::path output = options.output.value_or(optimized_path(options.config));
+  fs::path output = options.output.value_or(optimized_path(options.config));
   refuse_to_overwrite(options.config, output);
   refuse_folder(output);
   if (!options.dry_run) require_folder_of(output);
@@ -73,7 +73,7 @@ fs::path optimize(const OptimizeOptions& options) {
   return output;
 }
 
-int optimize_command(const Arguments& arguments, CommonOptions common) {
+int optimize_command(const Arguments& arguments, const CommonOptions& common) {
   OptimizeOptions options;
   options.common = common;
   CommandParser parser("wring optimize", "CONFIG [-o OUT] [--keep-model] [--gpu NAME | --gpu-memory GIB]",

@@ -24,6 +24,6 @@ struct OptimizeOptions {
 std::filesystem::path optimize(const OptimizeOptions& options);
 
 // `wring optimize …`. Returns the exit code; throws Error.
-int optimize_command(const Arguments& arguments, CommonOptions common);
+int optimize_command(const Arguments& arguments, const CommonOptions& common);
 
 }  // namespace wring

@@ -18,7 +18,7 @@ struct Command {
   std::function<int(const Arguments&, const CommonOptions&)> run;
 };
 
-Command handed_over(std::string name, Text summary) {
+Command handed_over(const std::string& name, Text summary) {
   return {name, std::move(summary),
           [name](const Arguments& arguments, const CommonOptions&) { return exec_train(name, arguments); }};
 }

@@ -60,14 +60,13 @@ class Locator {
       go_to_next_line();
     } else if (content == end || text_[content] == '#' || (!indent_known_ && text_[at_] == '%')) {
       go_to_next_line();
-    } else if (indent_known_ && indent > document_.indent.size()) {
+    } else if ((indent_known_ && indent > document_.indent.size()) ||
+               (!document_.values.empty() && is_list_item(content))) {
       continue_value();
-    } else if (document_.values.empty() || !is_list_item(content)) {
+    } else {
       document_.indent = std::string(text_.substr(at_, indent));
       indent_known_ = true;
       begin_entry(content, end);
-    } else {
-      continue_value();
     }
   }
 

@@ -198,7 +198,7 @@ class Canvas {
   Image image() const {
     Image image(width_, height_, 3);
     for (std::size_t i = 0; i < rgb_.size(); ++i) {
-      image.pixels[i] = static_cast<std::uint8_t>(std::clamp(rgb_[i], 0.0f, 1.0f) * 255 + 0.5f);
+      image.pixels[i] = static_cast<std::uint8_t>(std::lround(std::clamp(rgb_[i], 0.0f, 1.0f) * 255));
     }
     return image;
   }

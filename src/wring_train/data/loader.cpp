@@ -120,7 +120,8 @@ Loader::State::Made Loader::State::make(std::int64_t step) {
   }
 }
 
-Loader::Loader(ImageSet images, LoaderOptions options) : state_(std::make_unique<State>(std::move(images), options)) {}
+Loader::Loader(ImageSet images, const LoaderOptions& options)
+    : state_(std::make_unique<State>(std::move(images), options)) {}
 Loader::~Loader() = default;
 
 Batch Loader::next() {

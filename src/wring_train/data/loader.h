@@ -51,7 +51,7 @@ struct Batch {
 class Loader {
  public:
   // Throws Error{usage} when the batch is larger than the data set, or an option is out of range.
-  Loader(ImageSet images, LoaderOptions options);
+  Loader(ImageSet images, const LoaderOptions& options);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;

@@ -196,7 +196,7 @@ struct SafetensorsFile::Mapping {
     const auto element_bytes = dtype.is_string() ? dtype_bytes(dtype.get<std::string>()) : std::nullopt;
     if (!element_bytes) fail(path, fmt::format("tensor '{}' has the unknown dtype {}", name, dtype.dump()));
     TensorView view{dtype.get<std::string>(), parse_shape(path, name, member(value, "shape")), {}};
-    const Placed placed = parse_offsets(path, name, member(value, "data_offsets"), data.size());
+    Placed placed = parse_offsets(path, name, member(value, "data_offsets"), data.size());
     const auto bytes = bytes_of(view.shape, *element_bytes);
     if (bytes != placed.end - placed.begin) {
       fail(path, fmt::format("tensor '{}' has {} bytes of data, which does not fit {} {}", name,

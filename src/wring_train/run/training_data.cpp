@@ -121,7 +121,7 @@ TrainingData open_training_data(const TrainConfig& config, const TrainingDataOpt
     warn(Text(fmt::format("skipped {}: {}", skipped.path.string(), skipped.reason),
               fmt::format("跳过 {}: {}", skipped.path.string(), skipped.reason)));
   };
-  data.loader = std::make_unique<Loader>(std::move(images), std::move(loader));
+  data.loader = std::make_unique<Loader>(std::move(images), loader);
   return data;
 }
 
