@@ -64,7 +64,7 @@ void Optimizer::set_steps_done(std::int64_t steps) {
 at::Tensor clip_gradients(const std::vector<at::Tensor>& parameters, double max_norm) {
   const c10::NoGradGuard no_grad;
   std::vector<at::Tensor> gradients = gradients_of(parameters);
-  const at::Tensor norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients)), 2);
+  at::Tensor norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients)), 2);
   // As torch.nn.utils.clip_grad_norm_: 1e-6 keeps a zero norm finite.
   if (max_norm > 0) at::_foreach_mul_(gradients, at::clamp_max(max_norm / (norm + 1e-6), 1.0));
   return norm;

@@ -17,7 +17,7 @@ std::string experiment_name(const TrainConfig& config, const fs::path& config_pa
 }
 
 Experiment open_experiment(const fs::path& experiments, const std::string& name, bool resume, fs::path& archived_to) {
-  const Experiment experiment{experiments / name};
+  Experiment experiment{experiments / name};
   std::error_code error;
   if (!resume && fs::exists(experiment.folder, error)) {
     const auto now = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
