@@ -9,6 +9,7 @@
 #include "wring/base/text.h"
 #include "wring/config/train_config.h"
 #include "wring_train/data/loader.h"
+#include "wring_train/engine/device_images.h"
 #include "wring_train/nn/checkpoint.h"
 #include "wring_train/nn/edsr.h"
 
@@ -30,7 +31,11 @@ class StepEngine {
 
   // One optimiser step over these micro-batches (gradient accumulation averages them). The batches' memory may be
   // reused by the caller once the call returns their last reference. Does not wait for the device.
+  // A batch without bytes (hr is null) is drawn on the device from the images of use_images(), by its step.
   virtual void step(std::span<const Batch> micro_batches, double lr) = 0;
+
+  // The set that batches without bytes are drawn from. Only on a GPU.
+  virtual void use_images(std::shared_ptr<const DeviceImages> images, const kernels::SamplerSettings& settings);
 
   // Waits for the device.
   virtual StepReport report() = 0;
