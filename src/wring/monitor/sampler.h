@@ -50,8 +50,8 @@ class Sampler {
   void clock_loop();
 
   std::shared_ptr<Shared> shared_;
-  struct Clock;
-  std::unique_ptr<Clock> clock_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace wring
