@@ -29,6 +29,8 @@ double patience_s(double interval_s) {
   return std::min(interval_s / 2, 0.5);
 }
 
+enum class Wake { due, stop, retimed };
+
 // The program's signals go to its main thread, which waits for them.
 class SignalsBlocked {
  public:
@@ -63,7 +65,9 @@ struct Sampler::Shared {
   std::condition_variable work;    // for the cards' threads
   std::condition_variable change;  // for the clock
   bool stopping = false;           // one more tick, then the end
-  bool ended = false;              // the cards' threads leave
+  double interval_s = 1;
+  bool retimed = false;  // interval_s is new
+  bool ended = false;    // the cards' threads leave
   std::vector<Card> cards;
 
   // The thread of one card.
@@ -83,6 +87,17 @@ struct Sampler::Shared {
       card.fresh = std::move(sample);
       change.notify_one();
     }
+  }
+
+  // Until the moment that is due, or what comes before it. A new interval is put into `into_interval_s`.
+  Wake wait_until(SteadyClock::time_point due, double& into_interval_s) {
+    std::unique_lock lock(mutex);
+    change.wait_until(lock, due, [&] { return stopping || retimed; });
+    if (stopping) return Wake::stop;
+    if (!retimed) return Wake::due;
+    retimed = false;
+    into_interval_s = interval_s;
+    return Wake::retimed;
   }
 
   // Asks every card that is free, waits for their answers as long as a tick may, and takes what is there.
@@ -188,41 +203,50 @@ void Sampler::stop() {
 }
 
 void Sampler::clock_loop() {
-  State& clock = *state_;
-  const double interval_s = clock.options.interval_s;
-  const auto start = SteadyClock::now();
+  State& state = *state_;
+  double interval_s = state.options.interval_s;
+  auto start = SteadyClock::now();
   SteadyClock::time_point last{};
   const auto tick = [&] {
     last = SteadyClock::now();
     Tick made;
     made.interval_s = interval_s;
-    made.missed = clock.missed;
-    made.gpus = shared_->collect(patience_s(interval_s), clock.options.overdue_s);
-    made.host = clock.host.sample();
+    made.missed = state.missed;
+    made.gpus = shared_->collect(patience_s(interval_s), state.options.overdue_s);
+    made.host = state.host.sample();
     made.time_s = seconds(SteadyClock::now());
-    made.unix_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
-                       std::chrono::system_clock::now().time_since_epoch())
-                       .count();
-    clock.emit(made);
+    made.unix_ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+            .count();
+    state.emit(made);
   };
   for (std::int64_t k = 0;;) {
-    bool stopping = false;
-    {
-      std::unique_lock lock(shared_->mutex);
-      const auto due = start + duration(static_cast<double>(k) * interval_s);
-      stopping = shared_->change.wait_until(lock, due, [&] { return shared_->stopping; });
-    }
-    if (stopping) {
+    const Wake wake = shared_->wait_until(start + duration(static_cast<double>(k) * interval_s), interval_s);
+    if (wake == Wake::stop) {
       // Less than a quarter of an interval is not worth a line of its own.
       if (SteadyClock::now() - last > duration(interval_s / 4)) tick();
       return;
     }
+    if (wake == Wake::retimed) {
+      start = last;
+      k = 1;
+      continue;
+    }
     tick();
-    const auto due_by_now = static_cast<std::int64_t>(std::floor(Seconds(SteadyClock::now() - start).count() / interval_s));
-    const std::int64_t next = std::max(k + 1, due_by_now);
-    clock.missed += next - (k + 1);
+    const double behind = Seconds(SteadyClock::now() - start).count() / interval_s;
+    const std::int64_t next = std::max(k + 1, static_cast<std::int64_t>(std::floor(behind)));
+    state.missed += next - (k + 1);
     k = next;
   }
+}
+
+void Sampler::set_interval(double interval_s) {
+  {
+    const std::scoped_lock lock(shared_->mutex);
+    shared_->interval_s = interval_s;
+    shared_->retimed = true;
+  }
+  shared_->change.notify_one();
 }
 
 }  // namespace wring

@@ -35,6 +35,9 @@ class Sampler {
   // The first tick comes at once.
   void start();
 
+  // From the next tick on; from any thread.
+  void set_interval(double interval_s);
+
   // Makes a last tick of the time since the one before it, and ends; waits for the sinks, never for the driver. The
   // thread of a call that hangs is left behind, together with its share of the telemetry.
   void stop();
