@@ -276,6 +276,7 @@ Finding input_bound(const Features& f) {
                    limit::low_util, limit::core_busy, limit::host_busy, limit::iowait, limit::sawtooth_deviation,
                    limit::pcie_busy_mib_s / 1024)},
       activity(f)
+          .add("time under 10 %", "低于10%的时间", f.gpu_util_under_10)
           .add("GPU-Util's deviation", "GPU利用率标准差", f.gpu_util_deviation, "")
           .add("busiest core", "最忙核心", f.host_busiest_core)
           .add("all cores", "全部核心", f.host_cpu)
