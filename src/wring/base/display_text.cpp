@@ -133,7 +133,7 @@ std::string to_ascii(std::string_view text) {
                                                                                                   {"”", "\""}}};
   std::string result;
   while (!text.empty()) {
-    const std::string_view character = text.substr(0, first_character(text).bytes);
+    const std::string_view character = take_character(text).first;
     const auto found = std::find_if(replacements.begin(), replacements.end(),
                                     [&](const auto& pair) { return pair.first == character; });
     result += found != replacements.end() ? found->second : character;

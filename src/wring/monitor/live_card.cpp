@@ -139,9 +139,24 @@ bool has_rates(const LiveGpu& gpu) {
                              [&](Metric metric) { return shown(gpu.sample, metric).has_value(); });
 }
 
-std::string verdict_line(const Sheet& sheet, const Verdict& verdict) {
-  const std::string& numbers = sheet.say(verdict.numbers);
-  return sheet.sign("▶ ", "> ") + sheet.say(verdict.headline) + (numbers.empty() ? "" : fmt::format("  {}", numbers));
+// The verdict in one line, or with its numbers in a second one where they do not fit behind it.
+bool fits_in_one_line(const Sheet& sheet, const Verdict& verdict, int columns) {
+  return 2 + display_width(sheet.say(verdict.headline)) + kPieceGap + display_width(sheet.say(verdict.numbers)) <=
+         columns;
+}
+
+void draw_verdict(const Sheet& sheet, const Verdict& verdict, const Area& area) {
+  const int end = area.column + area.columns;
+  int column = sheet.canvas.put(area.row, area.column, sheet.sign("▶ ", "> ") + sheet.say(verdict.headline),
+                                Style::bold, area.columns);
+  int row = area.row;
+  if (area.rows > 1) {
+    ++row;
+    column = area.column;
+  }
+  if (end - column > 2 * kPieceGap) {
+    sheet.canvas.put(row, column + kPieceGap, sheet.say(verdict.numbers), Style::plain, end - column - kPieceGap);
+  }
 }
 
 }  // namespace
@@ -189,6 +204,8 @@ void draw_card(const Sheet& sheet, const LiveGpu& gpu, const Area& area) {
   const int plot_least = grant(true, kLeastPlot);
   const int rates = grant(has_rates(gpu), 1);
   const int next_step = grant(has_verdict && !gpu.verdicts.front().next_step.empty(), 1);
+  const bool one_line = has_verdict && fits_in_one_line(sheet, gpu.verdicts.front(), area.columns);
+  const int numbers = grant(has_verdict && !one_line, 1);
   const int running = static_cast<int>(gpu.sample->processes.size());
   int processes = grant(running > 0, 1 + std::min(running, kProcesses));
   // Space above the plots and above the processes, then larger plots, then the rest of the processes.
@@ -207,10 +224,7 @@ void draw_card(const Sheet& sheet, const LiveGpu& gpu, const Area& area) {
     for (int i = 0; i < activity_rows; ++i) draw_bars(sheet, {activity[static_cast<std::size_t>(i)]}, line());
   }
   if (rates > 0) draw_rates(sheet, gpu, line());
-  if (verdict > 0) {
-    const Area at = line();
-    sheet.canvas.put(at.row, at.column, verdict_line(sheet, gpu.verdicts.front()), Style::bold, at.columns);
-  }
+  if (verdict > 0) draw_verdict(sheet, gpu.verdicts.front(), line(verdict + numbers));
   if (next_step > 0) {
     const Area at = line();
     sheet.canvas.put(at.row, at.column, "  " + sheet.sign("→ ", "-> ") + sheet.say(gpu.verdicts.front().next_step),

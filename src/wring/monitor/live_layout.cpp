@@ -31,17 +31,21 @@ void draw_top(const Sheet& sheet, const Area& area) {
                              : sheet.look.language == Language::zh ? fmt::format("漏采 {} 次", sheet.model.missed)
                                                                    : fmt::format("{} tick{} missed", sheet.model.missed,
                                                                                  sheet.model.missed == 1 ? "" : "s");
-  const std::vector<Piece> left = {
-      {"wring monitor", Style::bold, 5},
+  std::vector<Piece> all = {
+      {"wring monitor", Style::bold, 4},
       {status.driver_version.empty() ? "" : sheet.say({"driver ", "驱动 "}) + status.driver_version, Style::dim, 6},
       {sheet.say(status.source), Style::warn, 3},
       {status.paused ? sheet.say({"paused", "已暂停"}) : "", Style::warn, 0},
-      {missed, Style::warn, 2}};
-  std::vector<Piece> right = {{interval > 0 ? every : "", Style::dim, 4}, {time, Style::plain, 1}};
-  right = fit_pieces(std::move(right), area.columns, sheet.canvas);
+      {missed, Style::warn, 2},
+      {interval > 0 ? every : "", Style::dim, 5},
+      {time, Style::plain, 1}};
+  all = fit_pieces(std::move(all), area.columns, sheet.canvas);
+  // How often and how long stand at the right.
+  const auto middle = std::ranges::find_if(all, [](const Piece& piece) { return piece.rank == 5 || piece.rank == 1; });
+  const std::vector<Piece> left(all.begin(), middle);
+  const std::vector<Piece> right(middle, all.end());
   const int right_columns = std::min(area.columns, columns_of(right, sheet.canvas));
-  const int left_room = area.columns - right_columns - kPieceGap;
-  if (left_room > 0) put_pieces(sheet.canvas, area.row, area.column, left, left_room);
+  put_pieces(sheet.canvas, area.row, area.column, left, area.columns - right_columns);
   put_pieces(sheet.canvas, area.row, area.column + area.columns - right_columns, right, right_columns);
 }
 

@@ -39,6 +39,7 @@ LiveModel::LiveModel(const std::vector<Gpu>& watched) {
     LiveGpu& live = gpus.emplace_back();
     live.gpu = gpu;
     live.problem = gpu.problem;
+    if (gpu.memory_total_mib) live.memory_total_mib = static_cast<double>(*gpu.memory_total_mib);
   }
 }
 
@@ -58,6 +59,8 @@ void LiveModel::absorb(const Tick& tick) {
       const std::uint64_t reasons = worth_a_word(now.sample->throttle_reasons.value_or(0));
       gpu.throttled = reasons & (before | ~std::uint64_t{throttle_hardware});
       gpu.sample = now.sample;
+      if (const auto total = shown(now.sample, Metric::memory_total)) gpu.memory_total_mib = total;
+      if (const auto limit = shown(now.sample, Metric::power_limit)) gpu.power_limit_w = limit;
     }
     const double fresh_s = std::max(kFreshSeconds, kFreshIntervals * tick.interval_s);
     const bool old = gpu.sample && tick.time_s - gpu.sample->time_s > fresh_s;

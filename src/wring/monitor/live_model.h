@@ -22,6 +22,10 @@ struct LiveGpu {
   std::uint64_t throttled = 0;        // the reasons that hold now and are worth a word
   std::vector<Verdict> verdicts;      // so far, most certain first
 
+  // What the card can have, as last read: the scales of the plots, also of a card that fell out.
+  std::optional<double> memory_total_mib;
+  std::optional<double> power_limit_w;
+
   // One value a tick, oldest first; a gap where there was none.
   std::vector<std::optional<float>> util;
   std::vector<std::optional<float>> memory_mib;

@@ -58,17 +58,14 @@ Plot util_plot(const LiveGpu& gpu) {
 }
 
 Plot memory_plot(const LiveGpu& gpu) {
-  // The total outlives the sample, so that the plot of a card that fell out keeps its scale.
-  auto total = shown(gpu.sample, Metric::memory_total);
-  if (!total && gpu.gpu.memory_total_mib) total = static_cast<double>(*gpu.gpu.memory_total_mib);
-  const double top = total.value_or(largest(gpu.memory_mib));
+  const double top = gpu.memory_total_mib.value_or(largest(gpu.memory_mib));
   return {{"Memory", "显存"}, &gpu.memory_mib, top, fmt::format("0-{} GiB", gib(top)), [top](double mib) {
             return memory_style(top > 0 ? mib / top : 0);
           }};
 }
 
 Plot power_plot(const LiveGpu& gpu) {
-  const double top = std::max(shown(gpu.sample, Metric::power_limit).value_or(0), largest(gpu.power_w));
+  const double top = std::max(gpu.power_limit_w.value_or(0), largest(gpu.power_w));
   return {{"Power", "功耗"}, &gpu.power_w, top, fmt::format("0-{:.0f} W", top), [](double) { return Style::power; }};
 }
 

@@ -44,7 +44,7 @@ void draw_processes(const Sheet& sheet, const std::vector<GpuProcess>& processes
     const GpuProcess& each = sorted[static_cast<std::size_t>(i)];
     const auto owner = sheet.status.owners.find(each.pid);
     line(area.row + 1 + i, fmt::format("{}", each.pid), owner != sheet.status.owners.end() ? owner->second : "-",
-         each.memory_mib ? gib(static_cast<double>(*each.memory_mib)) + " GiB" : "-",
+         each.memory_mib ? amount(static_cast<double>(*each.memory_mib)) : "-",
          each.sm_util && *each.sm_util <= 100 ? percent(each.sm_util) : "-",
          each.name.empty() ? sheet.say({"not visible from here (host pid)", "此处不可见（宿主机进程号）"}) : each.name,
          Style::plain);

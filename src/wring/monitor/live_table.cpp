@@ -18,6 +18,10 @@ struct Column {
   std::function<void(const Sheet&, const LiveGpu&, const Area&)> draw;
 };
 
+constexpr int kUtilValue = 6;     // "100 %" behind its bar
+constexpr int kMemoryValue = 14;  // "139.9/141 GiB" behind its bar
+constexpr int kWithBars = 50;     // columns from which there is room for bars
+
 void put_value(const Sheet& sheet, const Area& area, const std::string& value, Style style) {
   sheet.canvas.put_right(area.row, area.column + area.columns, value, style);
 }
@@ -45,9 +49,8 @@ void draw_name(const Sheet& sheet, const LiveGpu& gpu, const Area& area) {
 void draw_util(const Sheet& sheet, const LiveGpu& gpu, const Area& area) {
   const auto util = shown(gpu.sample, Metric::gpu_util);
   const Style style = util ? util_style(*util) : Style::dim;
-  constexpr int kValue = 6;
   const BarPart part{util.value_or(0) / 100, style};
-  draw_bar(sheet.canvas, {area.row, area.column, area.columns - kValue}, {&part, 1});
+  draw_bar(sheet.canvas, {area.row, area.column, area.columns - kUtilValue}, {&part, 1});
   put_value(sheet, area, percent(util), style);
 }
 
@@ -55,9 +58,8 @@ void draw_memory(const Sheet& sheet, const LiveGpu& gpu, const Area& area) {
   const auto used = shown(gpu.sample, Metric::memory_used);
   const auto total = shown(gpu.sample, Metric::memory_total);
   const double share = used && total && *total > 0 ? *used / *total : 0;
-  constexpr int kValue = 14;
   const BarPart part{share, memory_style(share)};
-  draw_bar(sheet.canvas, {area.row, area.column, area.columns - kValue}, {&part, 1});
+  draw_bar(sheet.canvas, {area.row, area.column, area.columns - kMemoryValue}, {&part, 1});
   put_value(sheet, area, memory_of(used, total), part.style);
 }
 
@@ -79,6 +81,7 @@ constexpr int kLeastSpark = 12;
 constexpr int kLeastState = 16;
 
 std::vector<Column> columns_for(int room) {
+  const bool bars = room >= kWithBars;  // else the numbers alone
   std::vector<Column> columns = {
       {{"GPU", "GPU"},
        3,
@@ -88,8 +91,8 @@ std::vector<Column> columns_for(int room) {
          put_value(sheet, area, fmt::format("{}", gpu.gpu.index), Style::plain);
        }},
       {{"name", "名称"}, 12, 6, false, draw_name},
-      {{"GPU-Util", "利用率"}, 16, 1, false, draw_util},
-      {{"memory", "显存"}, 22, 2, false, draw_memory},
+      {{"GPU-Util", "利用率"}, bars ? 16 : kUtilValue, 1, false, draw_util},
+      {{"memory", "显存"}, bars ? 22 : kMemoryValue, 2, false, draw_memory},
       value_column({"power", "功耗"}, 6, 3, Metric::power, " W"),
       value_column({"temp", "温度"}, 4, 4, Metric::temperature, "°"),
       value_column({"SM", "SM"}, 4, 7, Metric::sm_activity, "%"),

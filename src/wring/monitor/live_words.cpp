@@ -51,6 +51,10 @@ std::string gib(std::optional<double> mib) {
   return value < 99.95 ? fmt::format("{:.1f}", value) : fmt::format("{:.0f}", value);
 }
 
+std::string amount(std::optional<double> mib) {
+  return mib && *mib < kMibPerGib ? fmt::format("{:.0f} MiB", *mib) : gib(mib) + (mib ? " GiB" : "");
+}
+
 std::string memory_of(std::optional<double> used_mib, std::optional<double> total_mib) {
   if (!used_mib && !total_mib) return "n/a";
   if (!total_mib) return gib(used_mib) + " GiB";

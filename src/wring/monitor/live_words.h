@@ -16,6 +16,7 @@ namespace wring {
 std::optional<double> shown(const std::optional<GpuSample>& sample, Metric metric);
 
 std::string percent(std::optional<double> value);                                        // "87 %"
+std::string amount(std::optional<double> mib);                                           // "812 MiB", "50.0 GiB"
 std::string gib(std::optional<double> mib);                                              // "9.4", "141"
 std::string memory_of(std::optional<double> used_mib, std::optional<double> total_mib);  // "9.4/80.0 GiB"
 std::string rate(std::optional<double> mib_s);                       // "33 MiB/s", "1.2 GiB/s"; "" without
