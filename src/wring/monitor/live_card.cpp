@@ -145,9 +145,11 @@ bool fits_in_one_line(const Sheet& sheet, const Verdict& verdict, int columns) {
          columns;
 }
 
-void draw_verdict(const Sheet& sheet, const Verdict& verdict, const Area& area) {
+}  // namespace
+
+void draw_verdict(const Sheet& sheet, const Verdict& verdict, const std::string& prefix, const Area& area) {
   const int end = area.column + area.columns;
-  int column = sheet.canvas.put(area.row, area.column, sheet.sign("▶ ", "> ") + sheet.say(verdict.headline),
+  int column = sheet.canvas.put(area.row, area.column, sheet.sign("▶ ", "> ") + prefix + sheet.say(verdict.headline),
                                 Style::bold, area.columns);
   int row = area.row;
   if (area.rows > 1) {
@@ -158,8 +160,6 @@ void draw_verdict(const Sheet& sheet, const Verdict& verdict, const Area& area) 
     sheet.canvas.put(row, column + kPieceGap, sheet.say(verdict.numbers), Style::plain, end - column - kPieceGap);
   }
 }
-
-}  // namespace
 
 void draw_card(const Sheet& sheet, const LiveGpu& gpu, const Area& area) {
   const std::optional<Text> trouble = trouble_of(gpu);
@@ -224,7 +224,7 @@ void draw_card(const Sheet& sheet, const LiveGpu& gpu, const Area& area) {
     for (int i = 0; i < activity_rows; ++i) draw_bars(sheet, {activity[static_cast<std::size_t>(i)]}, line());
   }
   if (rates > 0) draw_rates(sheet, gpu, line());
-  if (verdict > 0) draw_verdict(sheet, gpu.verdicts.front(), line(verdict + numbers));
+  if (verdict > 0) draw_verdict(sheet, gpu.verdicts.front(), "", line(verdict + numbers));
   if (next_step > 0) {
     const Area at = line();
     sheet.canvas.put(at.row, at.column, "  " + sheet.sign("→ ", "-> ") + sheet.say(gpu.verdicts.front().next_step),

@@ -126,14 +126,20 @@ void draw_middle(const Sheet& sheet, const Area& area) {
   if (gpus.empty()) return draw_no_cards(sheet, area);
   const int count = static_cast<int>(gpus.size());
   if (count == 1 || (gpus.size() <= kCards && area.rows / count >= kCardRows)) return draw_cards(sheet, area);
-  // The table, and below it what there is room for of the selected card.
+  // The table, and below it what there is room for of the selected card: all, or its verdict.
   constexpr int kLeastCard = 4;
-  const int table = std::min(area.rows, 1 + count);
-  const int card = area.rows - table - 1;
-  draw_table(sheet, {area.row, area.column, area.columns, card >= kLeastCard ? table : area.rows});
-  if (card >= kLeastCard) {
-    draw_card(sheet, gpus[sheet.status.selected], {area.row + table + 1, area.column, area.columns, card});
+  const LiveGpu& selected = gpus[sheet.status.selected];
+  const int below = area.rows - (1 + count) - 1;
+  if (below >= kLeastCard) {
+    draw_table(sheet, {area.row, area.column, area.columns, 1 + count});
+    draw_card(sheet, selected, {area.row + area.rows - below, area.column, area.columns, below});
+    return;
   }
+  const int verdict = !selected.verdicts.empty() && area.rows >= kLeastCard ? 1 : 0;
+  draw_table(sheet, {area.row, area.column, area.columns, area.rows - verdict});
+  if (verdict == 0) return;
+  draw_verdict(sheet, selected.verdicts.front(), fmt::format("GPU {}: ", selected.gpu.index),
+               {area.row + area.rows - 1, area.column, area.columns});
 }
 
 }  // namespace

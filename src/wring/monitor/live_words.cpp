@@ -12,10 +12,6 @@ namespace {
 
 constexpr double kMibPerGib = 1024;
 
-bool is_share(Metric metric) {
-  return metric == Metric::gpu_util || metric == Metric::memory_util || metric >= Metric::sm_activity;
-}
-
 struct ThrottleWords {
   std::uint64_t bit;
   Text words;
@@ -37,7 +33,8 @@ const std::array<ThrottleWords, 5>& throttle_table() {
 std::optional<double> shown(const std::optional<GpuSample>& sample, Metric metric) {
   if (!sample || !(*sample)[metric].ok()) return std::nullopt;
   const double value = (*sample)[metric].value;
-  if (!std::isfinite(value) || (is_share(metric) && (value < 0 || value > 100))) return std::nullopt;
+  const bool possible = metric_row(metric).kind != MetricKind::share || (value >= 0 && value <= 100);
+  if (!std::isfinite(value) || !possible) return std::nullopt;
   return value;
 }
 
