@@ -11,6 +11,7 @@ packages=(
   build-essential cmake ninja-build ccache git python3 python3-venv
   libyaml-cpp-dev libcli11-dev libfmt-dev nlohmann-json3-dev
   libgtest-dev libgmock-dev libbenchmark-dev libjpeg-dev libpng-dev libwebp-dev
+  libncurses-dev
 )
 for option in "$@"; do
   case "$option" in

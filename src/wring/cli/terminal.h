@@ -13,9 +13,6 @@ namespace wring {
 // The text followed by spaces up to `width` columns; unchanged when it is wider.
 std::string pad_to(std::string_view text, int width);
 
-// Lines of at most `width` columns, broken at spaces and between wide characters; a longer word stays whole.
-std::vector<std::string> wrap(std::string_view text, int width);
-
 // The terminal's width; absent when standard output is no terminal.
 std::optional<int> terminal_columns();
 

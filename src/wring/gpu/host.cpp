@@ -1,22 +1,19 @@
 #include "wring/gpu/host.h"
 
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 #include <map>
 #include <sstream>
 #include <string>
 #include <utility>
 
+#include "wring/gpu/telemetry.h"
+
 namespace wring {
 namespace {
 
 constexpr std::int64_t kib_per_mib = 1024;
 constexpr double sectors_per_mib = 2048;  // /proc/diskstats counts in 512 bytes whatever the disk's own sector is
-
-double steady_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // One "cpu" line of /proc/stat, in ticks.
 struct CoreTimes {

@@ -1,5 +1,7 @@
 #include "wring/gpu/metrics.h"
 
+#include <cmath>
+
 namespace wring {
 namespace {
 
@@ -271,6 +273,34 @@ std::span<const MetricRow> metric_rows() {
 
 const MetricRow& metric_row(Metric metric) {
   return table()[static_cast<std::size_t>(metric)];
+}
+
+bool is_possible(Metric metric, double value) {
+  if (!std::isfinite(value)) return false;
+  const auto between = [value](double low, double high) { return value >= low && value <= high; };
+  switch (metric) {
+    case power:
+    case power_limit:
+      return between(0, 20e3);
+    case temperature:
+    case memory_temperature:
+      return between(-60, 250);
+    case sm_clock:
+    case memory_clock:
+      return between(0, 50e3);
+    default:
+      break;
+  }
+  switch (metric_row(metric).kind) {
+    case share:
+      return between(0, 100);
+    case rate:
+      return between(0, 8.0 * 1024 * 1024);  // 8 TiB/s, above NVLink's fifth generation
+    case level:
+    case counter:
+      return value >= 0;
+  }
+  return false;
 }
 
 }  // namespace wring
