@@ -6,12 +6,12 @@
 
 #include "wring/monitor/distribution.h"
 #include "wring/monitor/features.h"
+#include "wring/monitor/plausible.h"
 
 namespace wring {
 namespace {
 
-constexpr double longest_hold = 3;          // intervals that a reading describes at most
-constexpr double rounding_of_shares = 0.5;  // per cent that a driver's arithmetic may go over 100
+constexpr double longest_hold = 3;  // intervals that a reading describes at most
 constexpr std::uint64_t power_reasons = throttle_power_cap | throttle_power_brake;
 constexpr std::uint64_t heat_reasons = throttle_thermal_software | throttle_thermal_hardware;
 
@@ -121,29 +121,26 @@ class Card {
  private:
   void add(const MetricRow& row, const Reading& reading, double held_s) {
     if (!reading.ok()) return;
-    double value = reading.value;
-    const bool share = row.kind == MetricKind::share;
-    if (!std::isfinite(value) || value < 0 || (share && value > 100 + rounding_of_shares)) {
+    const std::optional<double> value = plausible(row, reading);
+    if (value) {
+      values_[static_cast<std::size_t>(row.metric)].add(*value, held_s);
+    } else {
       ++rejected_;
-      return;
     }
-    if (share) value = std::min(value, 100.0);
-    values_[static_cast<std::size_t>(row.metric)].add(value, held_s);
   }
 
   void add_energy(const GpuSample& sample, double held_s) {
-    const Reading& power = sample[Metric::power];
-    const bool known = power.ok() && std::isfinite(power.value) && power.value >= 0;
-    const double by_power_j = known ? power.value * held_s : 0;
-    if (known) {
+    const std::optional<double> power_w = plausible(metric_row(Metric::power), sample[Metric::power]);
+    const double by_power_j = power_w.value_or(0) * held_s;
+    if (power_w) {
       integrated_j_ += by_power_j;
       power_seconds_ += held_s;
     }
-    const Reading& counter = sample[Metric::energy];
-    if (!counter.ok() || !std::isfinite(counter.value)) return;
+    const std::optional<double> counter_j = plausible(metric_row(Metric::energy), sample[Metric::energy]);
+    if (!counter_j) return;
     const bool first = !counter_seen_;
     counter_seen_ = true;
-    if (!energy_.add(counter.value) && !first) energy_around_resets_j_ += by_power_j;
+    if (!energy_.add(*counter_j) && !first) energy_around_resets_j_ += by_power_j;
   }
 
   void add_throttling(std::optional<std::uint64_t> reasons, double held_s) {
