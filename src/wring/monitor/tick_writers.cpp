@@ -17,25 +17,26 @@ void StreamWriter::on_tick(const Tick& tick) {
   if (closed_) return;
   std::string text = begun_ ? "" : formatter_->header();
   begun_ = true;
-  write(text += formatter_->lines(tick));
+  if (write_all(descriptor_, text += formatter_->lines(tick))) return;
+  closed_ = true;
+  on_closed_();
 }
 
-void StreamWriter::write(std::string_view text) {
+bool write_all(int descriptor, std::string_view text) {
   while (!text.empty()) {
-    const ssize_t written = ::write(descriptor_, text.data(), text.size());
+    const ssize_t written = ::write(descriptor, text.data(), text.size());
     if (written >= 0) {
       text.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno == EPIPE) {
-      closed_ = true;
-      on_closed_();
-      return;
+    } else if (errno == EPIPE || errno == EIO) {
+      return false;
     } else if (errno != EINTR) {
       throw Error(ErrorCode::failed,
-                  {fmt::format("cannot write the readings: {}", std::strerror(errno)),
-                   fmt::format("无法写出读数：{}", std::strerror(errno))},
-                  {"check where standard output goes to", "请检查标准输出的去向"});
+                  {fmt::format("the output could not be written: {}", std::strerror(errno)),
+                   fmt::format("无法写入输出：{}", std::strerror(errno))},
+                  {"check the space on the disk that it is redirected to", "请检查重定向目标所在磁盘的空间"});
     }
   }
+  return true;
 }
 
 }  // namespace wring

@@ -7,17 +7,18 @@
 
 namespace wring {
 
-// Every tick's lines to a descriptor (standard output), each tick at once. A reader that is gone (EPIPE) is an end and
-// no error: `on_closed` is called once, and nothing is written any more; the program
-// ignores SIGPIPE. Throws Error{failed} for any other failure.
+// Writes everything. False where the reader is gone: a closed pipe, a terminal that was shut. Throws Error{failed} for
+// any other failure. The program ignores SIGPIPE.
+bool write_all(int descriptor, std::string_view text);
+
+// Every tick's lines to a descriptor (standard output), each tick at once. A reader that is gone is an end and no
+// error: `on_closed` is called once, and nothing is written any more.
 class StreamWriter : public TickSink {
  public:
   StreamWriter(int descriptor, std::unique_ptr<TickFormatter> formatter, std::function<void()> on_closed);
   void on_tick(const Tick& tick) override;
 
  private:
-  void write(std::string_view text);
-
   const int descriptor_;
   const std::unique_ptr<TickFormatter> formatter_;
   const std::function<void()> on_closed_;
