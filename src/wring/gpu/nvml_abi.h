@@ -2,6 +2,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 // The layouts and numbers of nvml.h that Wring uses, declared here so that neither NVIDIA's header nor its library is
 // needed to build. They are ABI and never change for a given name. A versioned structure carries its size with the
@@ -62,7 +63,7 @@ enum FieldId : std::uint32_t {
   field_memory_temperature = 82,
   field_nvlink_data_tx = 138,  // KiB, scope: link, or all of them
   field_nvlink_data_rx = 139,
-  field_pcie_tx_bytes = 197,  // since 12.5; may wrap
+  field_pcie_tx_bytes = 197,  // since 12.5; 32 bits wide
   field_pcie_rx_bytes = 198,
 };
 inline constexpr std::uint32_t all_links = 0xFFFFFFFF;
@@ -88,6 +89,24 @@ struct FieldValue {
   Value value{};
 };
 static_assert(sizeof(FieldValue) == 40);
+
+// The value as a whole number, whatever type the driver chose; nullopt for a type that it invented.
+inline std::optional<std::int64_t> whole_number(const FieldValue& field) {
+  switch (field.type) {
+    case type_u32:
+      return field.value.as_u32;
+    case type_ulong:
+    case type_u64:
+    case type_i64:
+      return field.value.as_i64;
+    case type_i32:
+      return field.value.as_i32;
+    case type_u16:
+      return field.value.as_u16;
+    default:
+      return std::nullopt;
+  }
+}
 
 // What nvmlDevice*RunningProcesses without a version write.
 struct ProcessInfoV1 {

@@ -48,6 +48,7 @@ NvmlCard::NvmlCard(const nvml::Functions& functions, const NvmlGpu& gpu, nvml::D
       may_sleep_(may_card_sleep(options.root, gpu.gpu.pci_bus_id)),
       readings_(functions),
       fields_(functions),
+      pcie_(functions),
       processes_(functions, options.root) {
   if (options.activity) gpm_.emplace(functions, parent, mig_instance(functions, gpu));
   // Xids are about whole cards.
@@ -85,6 +86,7 @@ void NvmlCard::read_all(GpuSample& sample) {
     return fail(sample, nvml_problem(code));
   }
   if (gpm_) gpm_->read(device_, options_.clock(), sample);
+  if (!gpm_ || !gpm_->supported()) pcie_.read(device_, sample, options_.clock);
   if (options_.processes) processes_.read(device_, now_s, sample);
 }
 

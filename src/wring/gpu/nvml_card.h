@@ -5,6 +5,7 @@
 #include "wring/gpu/nvml_fields.h"
 #include "wring/gpu/nvml_gpm.h"
 #include "wring/gpu/nvml_gpu.h"
+#include "wring/gpu/nvml_pcie.h"
 #include "wring/gpu/nvml_processes.h"
 #include "wring/gpu/nvml_readings.h"
 
@@ -27,6 +28,7 @@ class NvmlCard {
   bool may_sleep_;
   NvmlReadings readings_;
   NvmlFields fields_;
+  NvmlPcie pcie_;
   NvmlProcesses processes_;
   std::optional<NvmlGpm> gpm_;
   std::optional<NvmlEvents> events_;

@@ -8,35 +8,12 @@
 namespace wring {
 namespace {
 
-constexpr double mib_per_byte = 1.0 / (1024 * 1024);
 constexpr double mib_per_kib = 1.0 / 1024;
 constexpr double most_pcie_mib_s = 512.0 * 1024;         // four times what sixteen lanes of the sixth generation carry
 constexpr double most_nvlink_mib_s = 4.0 * 1024 * 1024;  // above all links of the fifth generation together
 
-CounterRate pcie_rate() {
-  return {mib_per_byte, most_pcie_mib_s};
-}
-
 CounterRate nvlink_rate() {
   return {mib_per_kib, most_nvlink_mib_s};
-}
-
-// A whole number of whatever type the driver chose; nullopt for a type that this driver invented.
-std::optional<std::int64_t> whole(const nvml::FieldValue& field) {
-  switch (field.type) {
-    case nvml::type_u32:
-      return field.value.as_u32;
-    case nvml::type_ulong:
-    case nvml::type_u64:
-    case nvml::type_i64:
-      return field.value.as_i64;
-    case nvml::type_i32:
-      return field.value.as_i32;
-    case nvml::type_u16:
-      return field.value.as_u16;
-    default:
-      return std::nullopt;
-  }
 }
 
 }  // namespace
@@ -44,8 +21,6 @@ std::optional<std::int64_t> whole(const nvml::FieldValue& field) {
 NvmlFields::NvmlFields(const nvml::Functions& functions)
     : functions_(functions),
       fields_{{Metric::memory_temperature, nvml::field_memory_temperature, 0, {1, 0}},
-              {Metric::pcie_tx, nvml::field_pcie_tx_bytes, 0, pcie_rate()},
-              {Metric::pcie_rx, nvml::field_pcie_rx_bytes, 0, pcie_rate()},
               {Metric::nvlink_tx, nvml::field_nvlink_data_tx, nvml::all_links, nvlink_rate()},
               {Metric::nvlink_rx, nvml::field_nvlink_data_rx, nvml::all_links, nvlink_rate()}} {}
 
@@ -73,7 +48,7 @@ void NvmlFields::store(Field& field, const nvml::FieldValue& value, double now_s
     sample[field.metric] = missing_.note(field.metric, code, 0);
     return;
   }
-  const std::optional<std::int64_t> number = whole(value);
+  const std::optional<std::int64_t> number = nvml::whole_number(value);
   if (!number) return;
   if (metric_row(field.metric).kind != MetricKind::rate) {
     sample[field.metric] = missing_.note(field.metric, code, static_cast<double>(*number));

@@ -7,8 +7,8 @@
 
 namespace wring {
 
-// The values that NVML gives by number, all in one call: memory temperature, and the bytes that PCIe and NVLink have
-// carried, which become rates here.
+// The values that NVML gives by number, all in one call: memory temperature, and the bytes that NVLink has carried,
+// which become rates here.
 class NvmlFields {
  public:
   explicit NvmlFields(const nvml::Functions& functions);

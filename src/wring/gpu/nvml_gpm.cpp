@@ -1,16 +1,21 @@
 #include "wring/gpu/nvml_gpm.h"
 
 #include <cmath>
+#include <utility>
 
 #include "wring/gpu/nvml_errors.h"
 
 namespace wring {
 namespace {
 
-// Two samples must be this far apart. Three buffers, and not two, because ticks of 100 ms come now and then after 99:
-// the sample before the previous one is old enough then.
+// Nearer samples give zeros and NaN.
 constexpr double least_apart_s = 0.1;
-constexpr double least_new_s = 0.05;  // a tick that comes sooner gets the values of the one before
+
+// Taking a sample keeps a core busy for milliseconds (docs/metrics.md), and the metrics are means over the whole time
+// between two samples, so fewer samples cost detail and not truth.
+constexpr double every_ticks = 2;
+constexpr double least_s = 0.3;
+constexpr double most_s = 2;
 
 struct Row {
   Metric metric;
@@ -34,7 +39,7 @@ constexpr Row rows[] = {
 Reading reading_of(const nvml::GpmMetric& metric, Metric which) {
   if (nvml::is_permanent(metric.result)) return {};
   if (metric.result != nvml::success) return Reading::failed(metric.result);
-  if (std::isnan(metric.value)) return {};  // how GPM says that this card does not have the unit
+  if (std::isnan(metric.value)) return {};  // nothing was counted: how GPM says that there is no such unit
   // A share is the ratio of two counters that are not read at the very same moment: 100.2 is full, 300 is nonsense.
   const double value =
       metric_row(which).kind == MetricKind::share && metric.value > 100 && metric.value <= 101 ? 100 : metric.value;
@@ -44,32 +49,17 @@ Reading reading_of(const nvml::GpmMetric& metric, Metric which) {
 }  // namespace
 
 NvmlGpm::NvmlGpm(const nvml::Functions& functions, nvml::Device parent, std::optional<unsigned> mig_instance)
-    : functions_(functions), parent_(parent), mig_instance_(mig_instance) {}
+    : functions_(functions), parent_(parent), mig_instance_(mig_instance), pace_(every_ticks, least_s, most_s) {}
 
 NvmlGpm::~NvmlGpm() {
-  for (const Slot& slot : slots_) {
-    if (slot.sample != nullptr) nvml::call(functions_.gpm_free, slot.sample);
+  for (const nvml::GpmSample sample : {before_, now_}) {
+    if (sample != nullptr) nvml::call(functions_.gpm_free, sample);
   }
 }
 
 void NvmlGpm::read(nvml::Device device, double now_s, GpuSample& sample) {
   if (!prepare(device)) return;
-  const std::optional<double> last_s = slots_[newest_].time_s;
-  if (!last_s || now_s - *last_s >= least_new_s) {
-    Slot& slot = slots_[(newest_ + 1) % slots_.size()];
-    const Slot* from = baseline(now_s);
-    // The ring is long enough for the baseline never to be the slot that is filled next, unless ticks come so fast that
-    // it is also too young.
-    if (from == &slot) from = nullptr;
-    if (const int code = fill(device, slot, now_s); code != nvml::success) {
-      all(nvml::is_permanent(code) ? Reading{} : Reading::failed(code));
-      if (nvml::is_permanent(code)) support_ = Support::no;
-    } else if (newest_ = (newest_ + 1) % slots_.size(); from == nullptr) {
-      all(Reading::failed(Reading::no_data));
-    } else {
-      compute(*from, slot);
-    }
-  }
+  if (is_due(now_s)) take_sample(device, now_s);
   store(sample);
 }
 
@@ -81,36 +71,42 @@ bool NvmlGpm::prepare(nvml::Device device) {
   if (code != nvml::success && !nvml::is_permanent(code)) return false;  // asked again at the next tick
   support_ = Support::no;
   if (code != nvml::success || support.supported == 0 || functions_.gpm_metrics == nullptr) return false;
-  for (Slot& slot : slots_) {
-    if (nvml::call(functions_.gpm_alloc, &slot.sample) != nvml::success) return false;
-  }
+  if (nvml::call(functions_.gpm_alloc, &before_) != nvml::success) return false;
+  if (nvml::call(functions_.gpm_alloc, &now_) != nvml::success) return false;
   request_ = std::make_unique<nvml::GpmMetrics>();
   support_ = Support::yes;
   return true;
 }
 
-int NvmlGpm::fill(nvml::Device device, Slot& slot, double now_s) {
-  slot.time_s.reset();
-  const int code = mig_instance_ ? nvml::call(functions_.gpm_mig_sample, parent_, *mig_instance_, slot.sample)
-                                 : nvml::call(functions_.gpm_sample, device, slot.sample);
-  if (code == nvml::success) slot.time_s = now_s;
-  return code;
+// The first values come as soon as two samples can be far enough apart.
+bool NvmlGpm::is_due(double now_s) {
+  const bool paced = pace_.due(now_s);
+  if (before_s_ && now_s - *before_s_ <= least_apart_s) return false;
+  return paced || !have_values_;
 }
 
-// The youngest sample that is old enough.
-const NvmlGpm::Slot* NvmlGpm::baseline(double now_s) const {
-  const Slot* best = nullptr;
-  for (const Slot& slot : slots_) {
-    const bool old_enough = slot.time_s && now_s - *slot.time_s >= least_apart_s;
-    if (old_enough && (best == nullptr || *slot.time_s > *best->time_s)) best = &slot;
+void NvmlGpm::take_sample(nvml::Device device, double now_s) {
+  const int code = mig_instance_ ? nvml::call(functions_.gpm_mig_sample, parent_, *mig_instance_, now_)
+                                 : nvml::call(functions_.gpm_sample, device, now_);
+  if (code != nvml::success) {
+    have_values_ = false;
+    if (nvml::is_permanent(code)) support_ = Support::no;
+    return all(nvml::is_permanent(code) ? Reading{} : Reading::failed(code));
   }
-  return best;
+  if (before_s_) {
+    compute();
+  } else {
+    all(Reading::failed(Reading::no_data));
+  }
+  have_values_ = before_s_.has_value();
+  std::swap(before_, now_);
+  before_s_ = now_s;
 }
 
-void NvmlGpm::compute(const Slot& from, const Slot& to) {
+void NvmlGpm::compute() {
   request_->count = std::size(rows);
-  request_->first = from.sample;
-  request_->second = to.sample;
+  request_->first = before_;
+  request_->second = now_;
   for (std::size_t i = 0; i < std::size(rows); ++i) request_->metrics[i] = {.id = rows[i].id};
   const int code = nvml::call(functions_.gpm_metrics, request_.get());
   if (code != nvml::success) return all(Reading::failed(code));

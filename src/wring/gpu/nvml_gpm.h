@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "wring/gpu/nvml_library.h"
+#include "wring/gpu/pace.h"
 #include "wring/gpu/telemetry.h"
 
 namespace wring {
@@ -17,19 +18,17 @@ class NvmlGpm {
   NvmlGpm(const NvmlGpm&) = delete;
   NvmlGpm& operator=(const NvmlGpm&) = delete;
 
-  // Does nothing where the card has no GPM. Rates that `sample` has already from exact counters stay.
+  // Does nothing where the card has no GPM. NVLink's rates that `sample` has already from exact counters stay.
   void read(nvml::Device device, double now_s, GpuSample& sample);
 
- private:
-  struct Slot {
-    nvml::GpmSample sample = nullptr;
-    std::optional<double> time_s;  // absent: never filled
-  };
+  // Whether the card has GPM; false also as long as that is not known.
+  bool supported() const { return support_ == Support::yes; }
 
+ private:
   bool prepare(nvml::Device device);
-  int fill(nvml::Device device, Slot& slot, double now_s);
-  const Slot* baseline(double now_s) const;
-  void compute(const Slot& from, const Slot& to);
+  bool is_due(double now_s);
+  void take_sample(nvml::Device device, double now_s);
+  void compute();
   void store(GpuSample& sample) const;
   void all(const Reading& reading);
 
@@ -37,8 +36,11 @@ class NvmlGpm {
   nvml::Device parent_;
   std::optional<unsigned> mig_instance_;
   enum class Support { unknown, yes, no } support_ = Support::unknown;
-  std::array<Slot, 3> slots_;
-  std::size_t newest_ = 0;
+  nvml::GpmSample before_ = nullptr;
+  nvml::GpmSample now_ = nullptr;
+  std::optional<double> before_s_;  // absent: never filled
+  bool have_values_ = false;
+  Pace pace_;
   std::unique_ptr<nvml::GpmMetrics> request_;
   Readings latest_;
 };

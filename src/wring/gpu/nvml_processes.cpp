@@ -11,7 +11,6 @@
 namespace wring {
 namespace {
 
-constexpr double list_every_s = 2;
 constexpr std::uint64_t bytes_per_mib = 1024 * 1024;
 constexpr std::uint64_t unknown_memory = std::numeric_limits<std::uint64_t>::max();
 constexpr std::size_t most_processes = 65536;  // a count above it is garbage
@@ -66,11 +65,11 @@ NvmlProcesses::NvmlProcesses(const nvml::Functions& functions, std::filesystem::
     : functions_(functions), root_(std::move(root)) {}
 
 void NvmlProcesses::read(nvml::Device device, double now_s, GpuSample& sample) {
-  if (!listed_ || now_s - listed_at_s_ >= list_every_s) {
-    listed_ = true;
-    listed_at_s_ = now_s;
-    processes_ = list(device);
-    if (!processes_.empty()) read_utilization(device, processes_);
+  if (list_pace_.due(now_s)) processes_ = list(device);
+  if (utilization_pace_.due(now_s) && !processes_.empty()) read_utilization(device);
+  for (GpuProcess& process : processes_) {
+    const auto used = sm_util_.find(process.pid);
+    if (used != sm_util_.end()) process.sm_util = used->second;
   }
   sample.processes = processes_;
 }
@@ -98,7 +97,7 @@ std::vector<GpuProcess> NvmlProcesses::list(nvml::Device device) {
 
 // The driver keeps a buffer of samples and gives those since the last one seen. It holds programs that have ended, and
 // shares above 100 when they start or end. No sample means no activity or no data; which, the driver does not say.
-void NvmlProcesses::read_utilization(nvml::Device device, std::vector<GpuProcess>& processes) {
+void NvmlProcesses::read_utilization(nvml::Device device) {
   std::vector<nvml::ProcessUtilization> samples;
   unsigned count = 64;
   int code = nvml::insufficient_size;
@@ -106,20 +105,16 @@ void NvmlProcesses::read_utilization(nvml::Device device, std::vector<GpuProcess
     samples.resize(count);
     code = nvml::call(functions_.process_utilization, device, samples.data(), &count, utilization_seen_us_);
   }
-  if (code != nvml::success || count > samples.size()) return;
+  if (code != nvml::success || count > samples.size()) return sm_util_.clear();
   samples.resize(count);
-  const std::uint64_t seen_us = utilization_seen_us_;
-  std::map<std::int64_t, std::uint64_t> newest_us;
+  std::sort(samples.begin(), samples.end(),
+            [](const auto& a, const auto& b) { return a.timestamp_us < b.timestamp_us; });
+  sm_util_.clear();
   for (const nvml::ProcessUtilization& sample : samples) {
-    if (sample.timestamp_us <= seen_us || sample.sm > 100) continue;
-    utilization_seen_us_ = std::max(utilization_seen_us_, sample.timestamp_us);
-    const auto process =
-        std::find_if(processes.begin(), processes.end(), [&](const GpuProcess& p) { return p.pid == sample.pid; });
-    std::uint64_t& newest = newest_us[sample.pid];
-    if (process == processes.end() || sample.timestamp_us < newest) continue;
-    newest = sample.timestamp_us;
-    process->sm_util = sample.sm;
+    if (sample.timestamp_us <= utilization_seen_us_ || sample.sm > 100) continue;
+    sm_util_[sample.pid] = sample.sm;  // the newest stays
   }
+  if (!samples.empty()) utilization_seen_us_ = std::max(utilization_seen_us_, samples.back().timestamp_us);
 }
 
 }  // namespace wring

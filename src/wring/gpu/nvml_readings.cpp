@@ -8,9 +8,6 @@ namespace {
 constexpr double bytes_per_mib = 1024.0 * 1024.0;
 constexpr double milli = 1000;
 
-// The limit and the error counts change at most when somebody changes them or when memory breaks.
-constexpr double rarely_changing_every_s = 2;
-
 double mib(std::uint64_t bytes) {
   return static_cast<double>(bytes) / bytes_per_mib;
 }
@@ -43,12 +40,13 @@ void NvmlReadings::read(nvml::Device device, double now_s, GpuSample& sample) {
     value = milliwatts / milli;
     return code;
   });
-  ask(Metric::energy, sample, [&](double& value) {
-    std::uint64_t millijoules = 0;
-    const int code = nvml::call(functions_.energy_mj, device, &millijoules);
-    value = static_cast<double>(millijoules) / milli;
-    return code;
-  });
+  if (!missing_.contains(Metric::energy)) {
+    sample[Metric::energy] = energy_.next(now_s, sample[Metric::power], [&] {
+      std::uint64_t millijoules = 0;
+      const int code = nvml::call(functions_.energy_mj, device, &millijoules);
+      return missing_.note(Metric::energy, code, static_cast<double>(millijoules) / milli);
+    });
+  }
   ask(Metric::temperature, sample, [&](double& value) { return temperature(device, value); });
   for (const auto& [metric, type] :
        {std::pair(Metric::sm_clock, nvml::sm_clock_type), std::pair(Metric::memory_clock, nvml::memory_clock_type)}) {
@@ -113,9 +111,7 @@ void NvmlReadings::read_throttle_reasons(nvml::Device device, GpuSample& sample)
 }
 
 void NvmlReadings::read_rarely_changing(nvml::Device device, double now_s, GpuSample& sample) {
-  if (!rarely_changing_known_ || now_s - rarely_changing_read_s_ >= rarely_changing_every_s) {
-    rarely_changing_known_ = true;
-    rarely_changing_read_s_ = now_s;
+  if (rarely_changing_pace_.due(now_s)) {
     ask(Metric::power_limit, rarely_changing_, [&](double& value) {
       unsigned milliwatts = 0;
       const int code = nvml::call(functions_.power_limit_mw, device, &milliwatts);

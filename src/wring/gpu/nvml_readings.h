@@ -2,7 +2,9 @@
 #include <array>
 #include <bitset>
 
+#include "wring/gpu/energy_meter.h"
 #include "wring/gpu/nvml_library.h"
+#include "wring/gpu/pace.h"
 #include "wring/gpu/telemetry.h"
 
 namespace wring {
@@ -41,9 +43,10 @@ class NvmlReadings {
   MissingMetrics missing_;
   bool no_memory_v2_ = false;
   bool no_throttle_reasons_ = false;
-  double rarely_changing_read_s_ = 0;
+  EnergyMeter energy_;
+  // The limit and the error counts change when somebody changes them or when memory breaks.
+  Pace rarely_changing_pace_{5, 2, 5};
   GpuSample rarely_changing_;
-  bool rarely_changing_known_ = false;
 };
 
 }  // namespace wring
