@@ -143,10 +143,10 @@ report_python() {
   local missing
   missing=$("$python" - <<'PY'
 import importlib.util
-print(" ".join(name for name in ("numpy", "safetensors") if importlib.util.find_spec(name) is None))
+print(" ".join(name for name in ("numpy", "safetensors", "pyte") if importlib.util.find_spec(name) is None))
 PY
   )
-  step python "$python${missing:+; without $missing, so what compares with it is skipped}"
+  step python "$python${missing:+; without $missing, so the tests that need it are skipped}"
 }
 
 echo "set-up"
