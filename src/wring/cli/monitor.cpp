@@ -90,13 +90,13 @@ class MonitorRun {
     open_log();
     if (!options_.command.empty() && !start_command()) return command_->exit_code().value();
     open_display();
-    checkpoint_path_ = summary_path(options_);
     sampler_.start();
     watch();
+    // A second Ctrl-C ends at once, whatever the first one's end waits for.
+    if (!command_ && !is_ignored(SIGINT)) SignalWait::let_interrupt_end();
     sampler_.stop();
     view_.reset();
     notices_.release();
-    if (!command_ && !is_ignored(SIGINT)) SignalWait::let_interrupt_end();
     report();
     if (command_) wait_for_command();
     const int code = exit_code();
@@ -221,14 +221,16 @@ class MonitorRun {
   }
 
   void save_summary(bool complete) {
-    if (!checkpoint_path_) return;
+    if (!saving_) return;
     try {
-      write_summary(*checkpoint_path_, builder_.summary(), console_.language, complete);
+      if (!summary_path_) summary_path_ = summary_path(options_);
+      if (!summary_path_) return;
+      write_summary(*summary_path_, builder_.summary(), console_.language, complete);
       saved_ = true;
     } catch (const Error& error) {
       if (options_.summary) failed_ = true;
       notices_.say(error.message(), error.hint());
-      checkpoint_path_.reset();  // told once
+      saving_ = false;  // told once
     }
   }
 
@@ -272,7 +274,8 @@ class MonitorRun {
   std::unique_ptr<StreamWriter> lines_;
   std::unique_ptr<LiveView> view_;
   std::optional<WatchedCommand> command_;
-  std::optional<fs::path> checkpoint_path_;
+  std::optional<fs::path> summary_path_;
+  bool saving_ = true;
   bool saved_ = false;
   std::atomic<bool> failed_ = false;
   std::atomic<bool> quit_ = false;

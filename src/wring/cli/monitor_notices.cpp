@@ -36,7 +36,14 @@ void MonitorNotices::on_tick(const Tick& tick) {
                {"the others go on; look for Xid in dmesg, and reset the card or reboot",
                 "其他卡继续监控；请在 dmesg 中查找 Xid，并重置该卡或重启"});
     }
-    if (gpu.sample && gpu.sample->problem) {
+    if (!gpu.sample) continue;
+    for (const std::int64_t xid : gpu.sample->xids) {
+      say_once(fmt::format("{} xid {}", i, xid),
+               {fmt::format("GPU {}: the driver reported Xid {}", index, xid),
+                fmt::format("GPU {}：驱动报告 Xid {}", index, xid)},
+               {"its meaning is in NVIDIA's Xid catalogue, more in dmesg", "含义见 NVIDIA 的 Xid 目录，详情见 dmesg"});
+    }
+    if (gpu.sample->problem) {
       const GpuProblem& problem = *gpu.sample->problem;
       say_once(fmt::format("{} {}", i, problem.what.en),
                {fmt::format("GPU {}: {}", index, problem.what.en), fmt::format("GPU {}：{}", index, problem.what.zh)},

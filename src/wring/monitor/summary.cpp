@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <mutex>
 
 #include "wring/monitor/distribution.h"
@@ -77,6 +78,7 @@ class Card {
     if (!tick.sample) return;
     const GpuSample& sample = *tick.sample;
     const double held_s = hold_.until(sample.time_s, interval_s);
+    for (const std::int64_t xid : sample.xids) ++xids_[xid];
     if (sample.problem) {
       problem_ = sample.problem;
       hardware_before_ = false;
@@ -115,16 +117,15 @@ class Card {
     summary.rejected = rejected_;
     summary.problem = problem_ ? problem_ : gpu_.problem;
     summary.stuck_for_s = stuck_for_s_;
+    summary.xids = xids_;
     return summary;
   }
 
  private:
   void add(const MetricRow& row, const Reading& reading, double held_s) {
-    if (!reading.ok()) return;
-    const std::optional<double> value = plausible(row, reading);
-    if (value) {
+    if (const std::optional<double> value = plausible(row, reading)) {
       values_[static_cast<std::size_t>(row.metric)].add(*value, held_s);
-    } else {
+    } else if (reading.ok() || reading.code == Reading::rejected) {
       ++rejected_;
     }
   }
@@ -172,6 +173,7 @@ class Card {
   std::int64_t samples_ = 0, rejected_ = 0;
   std::optional<GpuProblem> problem_;
   std::optional<double> stuck_for_s_;
+  std::map<std::int64_t, std::int64_t> xids_;
 };
 
 // The computer's part.

@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -37,8 +38,9 @@ struct GpuSummary {
   std::optional<GpuProblem> problem;  // why the card fell out, where it did
   double power_throttled_share = 0;   // of the time, parts of throttled_share that may overlap
   double heat_throttled_share = 0;
-  std::optional<double> ecc_errors;   // uncorrected ones that came during the run
-  std::optional<double> stuck_for_s;  // the driver call that had not come back at the end
+  std::optional<double> ecc_errors;           // uncorrected ones that came during the run
+  std::optional<double> stuck_for_s;          // the driver call that had not come back at the end
+  std::map<std::int64_t, std::int64_t> xids;  // the driver's error reports: how often each came
 
   const std::optional<MetricSummary>& operator[](Metric metric) const {
     return metrics[static_cast<std::size_t>(metric)];

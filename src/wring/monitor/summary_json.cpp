@@ -45,6 +45,8 @@ Json gpu_json(const GpuSummary& card, Language language) {
   json["power_throttled_share"] = json_number(card.power_throttled_share);
   json["heat_throttled_share"] = json_number(card.heat_throttled_share);
   json["ecc_errors"] = json_number(card.ecc_errors);
+  json["xids"] = Json::object();
+  for (const auto& [xid, times] : card.xids) json["xids"][std::to_string(xid)] = times;
   json["verdicts"] = Json::array();
   for (const Verdict& verdict : card.verdicts) json["verdicts"].push_back(verdict_json(verdict, language));
   json["problem"] = card.problem ? Json({{"what", card.problem->what.in(language)},

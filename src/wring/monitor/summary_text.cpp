@@ -165,6 +165,10 @@ void add_facts(Lines& lines, const GpuSummary& card) {
     lines.add({fmt::format("  {:.0f} uncorrected ECC errors during the run: results may be wrong", *card.ecc_errors),
                fmt::format("  运行期间出现 {:.0f} 个不可纠正的 ECC 错误：结果可能有误", *card.ecc_errors)});
   }
+  for (const auto& [xid, times] : card.xids) {
+    lines.add({fmt::format("  the driver reported Xid {}, {} times", xid, times),
+               fmt::format("  驱动报告 Xid {}，共 {} 次", xid, times)});
+  }
   if (card.rejected > 0) {
     lines.add({fmt::format("  {} impossible readings left out", card.rejected),
                fmt::format("  已剔除 {} 个不可能的读数", card.rejected)});
@@ -236,9 +240,9 @@ std::string summary_details(const Summary& summary, TextStyle style) {
     add_verdicts(lines, card);
   }
   add_host(lines, summary);
-  lines.add({fmt::format("{} at {} s: {} ticks, {} missed", format_duration(summary.duration_s), summary.interval_s,
-                         summary.ticks, summary.missed),
-             fmt::format("时长 {}，间隔 {} 秒：{} 次采样，错过 {} 次", format_duration(summary.duration_s),
+  lines.add({fmt::format("{} at {} s: {} ticks, {} missed", format_duration(std::round(summary.duration_s)),
+                         summary.interval_s, summary.ticks, summary.missed),
+             fmt::format("时长 {}，间隔 {} 秒：{} 次采样，错过 {} 次", format_duration(std::round(summary.duration_s)),
                          summary.interval_s, summary.ticks, summary.missed)});
   return lines.text();
 }

@@ -28,6 +28,7 @@ Json gpu_json(const Gpu& gpu, const GpuTick& tick) {
                                  {"memory_mib", process.memory_mib ? Json(*process.memory_mib) : Json()},
                                  {"sm_util", json_number(process.sm_util)}});
   }
+  json["xids"] = sample.xids;
   json["stuck_for_s"] = json_number(tick.stuck_for_s);
   json["problem"] = sample.problem ? Json(sample.problem->what.en) : Json();
   return json;

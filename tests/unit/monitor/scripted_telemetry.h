@@ -31,10 +31,6 @@ inline GpuSample sample_at(double time_s, const Values& values) {
   return sample;
 }
 
-inline double steady_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 // Cards that answer what the test says: `answer` is called with the card and how often that card has been asked.
 class ScriptedTelemetry : public Telemetry {
  public:

@@ -83,6 +83,23 @@ TEST_F(SummaryOfOneCard, ImpossibleReadingsAreCountedAndNotAveraged) {
   EXPECT_EQ(card().samples, 5);
 }
 
+TEST_F(SummaryOfOneCard, ReadingsThatTheTelemetryRejectedCountToo) {
+  Tick tick = tick_at(0);
+  tick.gpus[0].sample = sample_at(0, {});
+  (*tick.gpus[0].sample)[Metric::gpu_util] = Reading::failed(Reading::rejected);
+  (*tick.gpus[0].sample)[Metric::power] = Reading::failed(Reading::no_data);
+  builder_.on_tick(tick);
+  EXPECT_EQ(card().rejected, 1);
+}
+
+TEST_F(SummaryOfOneCard, TheDriversErrorReportsAreCounted) {
+  Tick tick = tick_at(0);
+  tick.gpus[0].sample = sample_at(0, {});
+  tick.gpus[0].sample->xids = {31, 31, 79};
+  builder_.on_tick(tick);
+  EXPECT_EQ(card().xids, (std::map<std::int64_t, std::int64_t>{{31, 2}, {79, 1}}));
+}
+
 TEST_F(SummaryOfOneCard, TheDriversRoundingAboveAHundredIsAHundred) {
   add(0, {});
   add(1, {{Metric::tensor_activity, 100.2}});
