@@ -53,13 +53,19 @@ bool below_or_unknown(const Value& value, double bound) {
   return !value || *value < bound;
 }
 
-// "GPU-Util 23 %, SM activity 8 %": what was measured; what is absent is left out.
+// Two digits are what a person reads; a share of 0.02 % is not 0.
+std::string readable(double value) {
+  if (value >= 10 || value == 0) return fmt::format("{:.0f}", value);
+  return value >= 1 ? fmt::format("{:.1f}", value) : fmt::format("{:.2g}", value);
+}
+
+// "GPU-Util 23 %, SM activity 8.1 %": what was measured; what is absent is left out.
 class Measured {
  public:
   Measured& add(const char* en, const char* zh, const Value& value, const char* unit = " %") {
     if (!value) return *this;
-    text_.en += fmt::format("{}{} {:.0f}{}", text_.en.empty() ? "" : ", ", en, *value, unit);
-    text_.zh += fmt::format("{}{} {:.0f}{}", text_.zh.empty() ? "" : "，", zh, *value, unit);
+    text_.en += fmt::format("{}{} {}{}", text_.en.empty() ? "" : ", ", en, readable(*value), unit);
+    text_.zh += fmt::format("{}{} {}{}", text_.zh.empty() ? "" : "，", zh, readable(*value), unit);
     return *this;
   }
   Text text() const { return text_; }
