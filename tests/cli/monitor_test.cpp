@@ -352,6 +352,28 @@ TEST_F(Monitor, ACardThatIsLostIsMarkedAndTheOthersGoOn) {
   }
 }
 
+TEST_F(Monitor, ADriverCallThatHangsStopsNeitherTheOtherCardsNorTheEnd) {
+  programs_.set("WRING_NVML_LIBRARY", fake_nvml());
+  programs_.set("WRING_FAKE_NVML", programs_.folder()
+                                       .write("hanging.txt",
+                                              "card\nname A\nuuid GPU-a\ngpu_util 87\n"
+                                              "card\nname B\nuuid GPU-b\ngpu_util 50\n"
+                                              "tick 300\nhang nvmlDeviceGetUtilizationRates\n")
+                                       .string());
+  for (const bool strict : {false, true}) {
+    const auto program = start(strict ? std::vector<std::string>{"--strict"} : std::vector<std::string>{});
+    ASSERT_TRUE(program->wait_for_output("⏳ [1] GPU 1: driver call stuck 4 s"));
+    const std::size_t then = program->out().size();
+    EXPECT_TRUE(RunningProgram::wait_until(
+        [&] { return program->out().find("🎯 [0] GPU-Util:  87%", then) != std::string::npos; }));
+    program->send(SIGINT);
+    EXPECT_EQ(program->wait(), strict ? 1 : 0);
+    EXPECT_THAT(program->out(), HasSubstr("📊 Monitor summary:"));
+    EXPECT_THAT(program->out(), HasSubstr("driver call stuck for "));
+    EXPECT_THAT(program->err(), HasSubstr("warning: GPU 1: a driver call does not come back"));
+  }
+}
+
 TEST_F(Monitor, QuietPrintsNothing) {
   const ChildResult result = run({"0.2", "--quiet"});
   EXPECT_EQ(result.exit_status, 0);
