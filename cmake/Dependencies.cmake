@@ -35,3 +35,12 @@ if(TARGET wring_webp)
     target_link_libraries(wring_webp INTERFACE "${WRING_SHARPYUV}")
   endif()
 endif()
+
+# Optional: the live view of the monitor. The terminal database is found at run time, in the same places on both.
+wring_static(wring_ncurses ncursesw ncursesw/curses.h)
+if(TARGET wring_ncurses)
+  find_library(WRING_TINFO NAMES libtinfo.a tinfo)
+  if(WRING_TINFO)  # part of ncursesw where it was built in one piece
+    target_link_libraries(wring_ncurses INTERFACE "${WRING_TINFO}")
+  endif()
+endif()

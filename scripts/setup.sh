@@ -11,6 +11,7 @@ packages=(
   build-essential cmake ninja-build ccache git python3 python3-venv
   libyaml-cpp-dev libcli11-dev libfmt-dev nlohmann-json3-dev
   libgtest-dev libgmock-dev libbenchmark-dev libjpeg-dev libpng-dev libwebp-dev
+  libncurses-dev
 )
 for option in "$@"; do
   case "$option" in
@@ -142,10 +143,10 @@ report_python() {
   local missing
   missing=$("$python" - <<'PY'
 import importlib.util
-print(" ".join(name for name in ("numpy", "safetensors") if importlib.util.find_spec(name) is None))
+print(" ".join(name for name in ("numpy", "safetensors", "pyte") if importlib.util.find_spec(name) is None))
 PY
   )
-  step python "$python${missing:+; without $missing, so what compares with it is skipped}"
+  step python "$python${missing:+; without $missing, so the tests that need it are skipped}"
 }
 
 echo "set-up"

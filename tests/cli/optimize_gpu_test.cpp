@@ -67,17 +67,20 @@ TEST_F(OptimizeGpu, BenchmarkDoesNotOptimiseAnOptimisedConfigAgain) {
   EXPECT_EQ(programs_.read(optimized_), sample_config);
 }
 
-TEST_F(OptimizeGpu, MonitorAloneTouchesNoConfig) {
-  const ChildResult result = run({"--monitor", "300"});
-  EXPECT_EQ(result.exit_status, 1);
-  EXPECT_THAT(result.err, HasSubstr("--monitor is not in this version"));
-  EXPECT_THAT(result.out, IsEmpty());
+TEST_F(OptimizeGpu, MonitorAloneWatchesAndTouchesNoConfig) {
+  const ChildResult result = run({"--monitor", "0.1"});
+  EXPECT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_THAT(result.out, testing::StartsWith("🎯 GPU-Util: "));
+  EXPECT_THAT(result.out, HasSubstr("📊 Monitor summary:\n"));
   EXPECT_FALSE(programs_.exists(optimized_));
 }
 
-TEST_F(OptimizeGpu, MonitorWithAConfigOptimisesFirst) {
-  EXPECT_EQ(run({"--config", config_, "--monitor", "0"}).exit_status, 1);
+TEST_F(OptimizeGpu, MonitorWithAConfigWatchesAfterTheWork) {
+  const ChildResult result = run({"--config", config_, "--monitor", "0.1"});
+  EXPECT_EQ(result.exit_status, 0) << result.err;
   EXPECT_TRUE(programs_.exists(optimized_));
+  EXPECT_LT(result.out.find(optimized_), result.out.find("🎯 GPU-Util: "));
+  EXPECT_THAT(result.out, HasSubstr("📊 Monitor summary:\n"));
 }
 
 TEST_F(OptimizeGpu, AMissingConfigListsThoseThatExist) {

@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace wring {
 
@@ -15,6 +16,13 @@ std::string_view fit_columns(std::string_view text, int columns);
 
 // Control characters, which file names and messages of other programs may carry, replaced by '?'.
 std::string without_controls(std::string_view text);
+
+// Lines of at most `width` columns, broken at spaces and between wide characters; a longer word stays whole.
+std::vector<std::string> wrap(std::string_view text, int width);
+
+// The text with the signs that Wring itself uses (arrows, dashes, ×, ≥, …) replaced for a terminal without
+// UTF-8.
+std::string to_ascii(std::string_view text);
 
 // The first character of a text that is not empty. A byte that begins no UTF-8 sequence stands for itself.
 struct Character {

@@ -63,6 +63,7 @@ using Name = const std::string&;
 template void CommandParser::option(Name, Name, std::string&, const Text&);
 template void CommandParser::option(Name, Name, int&, const Text&);
 template void CommandParser::option(Name, Name, std::filesystem::path&, const Text&);
+template void CommandParser::option(Name, Name, double&, const Text&);
 template void CommandParser::option(Name, Name, std::optional<int>&, const Text&);
 template void CommandParser::option(Name, Name, std::optional<double>&, const Text&);
 template void CommandParser::option(Name, Name, std::optional<std::filesystem::path>&, const Text&);

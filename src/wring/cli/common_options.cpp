@@ -41,6 +41,7 @@ CommonOptions early_options(std::span<const std::string> arguments) {
   CommonOptions options;
   options.language = language_from_environment();
   for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == "--") break;  // what follows belongs to the command that is run
     const auto value_of = [&](std::string_view name) -> std::optional<std::string> {
       const std::string& argument = arguments[i];
       if (argument == name && i + 1 < arguments.size()) return arguments[i + 1];

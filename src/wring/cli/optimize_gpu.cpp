@@ -1,8 +1,10 @@
+#include <cmath>
 #include <optional>
 
 #include <fmt/format.h>
 
 #include "wring/cli/command_parser.h"
+#include "wring/cli/monitor.h"
 #include "wring/cli/optimize.h"
 #include "wring/cli/paths.h"
 #include "wring/cli/program.h"
@@ -41,7 +43,7 @@ Error not_in_this_version(const char* option) {
 }
 
 std::optional<int> parse(const Arguments& arguments, Request& request) {
-  CommandParser parser("optimize_gpu", "[--config PATH] [--output PATH] [--skip-optimization]",
+  CommandParser parser("optimize_gpu", "[--config PATH] [--output PATH] [--skip-optimization] [--monitor SECONDS]",
                        {"Writes a configuration that fits the GPU. The same as wring optimize, with other flags.",
                         "生成适合 GPU 的配置。与 wring optimize 相同，只是选项不同。"},
                        request.common);
@@ -53,10 +55,13 @@ std::optional<int> parse(const Arguments& arguments, Request& request) {
                  "要写入的文件（默认：与配置同目录的 …_gpu_optimized.yaml）"});
   parser.flag("--skip-optimization", request.skip_optimization, {"leave the config as it is", "不改动配置"});
   parser.flag("--benchmark", request.benchmark, {"not in this version", "此版本尚不支持"});
-  parser.option("--monitor", "SECONDS", request.monitor_seconds, {"not in this version", "此版本尚不支持"});
+  parser.option("--monitor", "SECONDS", request.monitor_seconds,
+                {"watch the GPU (0: until Ctrl-C); alone only that, with --config after the work",
+                 "监控 GPU（0 表示直到 Ctrl-C）；单独使用时只监控，与 --config 同用时在其后进行"});
   parser.example("optimize_gpu --config configs/lightweight_config.yaml");
+  parser.example("optimize_gpu --monitor 300");
   if (const auto done = parser.parse(arguments)) return done;
-  if (request.monitor_seconds && !(*request.monitor_seconds >= 0)) {
+  if (request.monitor_seconds && !(*request.monitor_seconds >= 0 && std::isfinite(*request.monitor_seconds))) {
     throw Error(ErrorCode::usage, {"--monitor takes seconds, or 0 for no end", "--monitor 的值为秒数，0 表示持续监控"});
   }
   return std::nullopt;
@@ -81,8 +86,11 @@ int run(const Arguments& arguments, const CommonOptions& early) {
                console.text({"The config stays as it is: " + config.string(), "配置保持不变：" + config.string()}));
   }
   if (request.benchmark) throw not_in_this_version("--benchmark");
-  if (request.monitor_seconds) throw not_in_this_version("--monitor");
-  return 0;
+  if (!request.monitor_seconds) return 0;
+  MonitorOptions options;
+  options.common = request.common;
+  options.seconds = *request.monitor_seconds;
+  return monitor(options);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "wring/cli/command_parser.h"
 #include "wring/cli/commands.h"
 #include "wring/cli/exec_train.h"
+#include "wring/cli/monitor.h"
 #include "wring/cli/optimize.h"
 
 namespace wring {
@@ -33,6 +34,9 @@ const std::vector<Command>& commands() {
       handed_over("train", {"train the network that a configuration describes", "按配置训练网络"}),
       handed_over("evaluate", {"measure PSNR and SSIM on a folder of images", "在图像文件夹上测量 PSNR 和 SSIM"}),
       handed_over("upscale", {"enlarge images with a trained network", "用训练好的网络放大图像"}),
+      {"monitor",
+       {"show what the GPUs really do, and what to do about it", "显示 GPU 的真实状态，并给出建议"},
+       monitor_command},
   };
   return all;
 }

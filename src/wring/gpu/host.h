@@ -9,7 +9,7 @@ namespace wring {
 // The computer at one moment. Shares are of the time since the previous sample.
 struct HostSample {
   double time_s = 0;
-  std::optional<double> cpu_percent;     // of all cores together
+  std::optional<double> cpu_percent;  // of all cores together
   std::optional<double> busiest_core_percent;
   std::optional<double> iowait_percent;  // of all cores together
   std::optional<std::int64_t> memory_used_mib;

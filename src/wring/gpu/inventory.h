@@ -26,6 +26,7 @@ struct Gpu {
   std::optional<std::int64_t> memory_reserved_mib;
   std::optional<int> compute_capability_major;
   std::optional<int> compute_capability_minor;
+  std::string mig_parent;             // UUID of the card that this MIG instance is a part of; "" for a whole card
   std::optional<GpuProblem> problem;  // this card cannot be asked (lost, permission denied); others can
 };
 

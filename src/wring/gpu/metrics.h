@@ -12,24 +12,24 @@ namespace wring {
 // What is measured of a card. The catalogue below holds everything that a writer, a view or a summary needs to know
 // about each, so that a new metric is one row there and one line in the source that reads it.
 enum class Metric : std::size_t {
-  gpu_util,          // share of time in which at least one kernel ran; one thread makes it 100 %
-  memory_util,       // share of time in which device memory was read or written; not how full it is
-  memory_used,       // without what the driver reserves, where the driver tells them apart
+  gpu_util,     // share of time in which at least one kernel ran; one thread makes it 100 %
+  memory_util,  // share of time in which device memory was read or written; not how full it is
+  memory_used,  // without what the driver reserves, where the driver tells them apart
   memory_reserved,
   memory_total,
   power,
   power_limit,
-  energy,            // counter since the driver was loaded
+  energy,  // counter since the driver was loaded
   temperature,
   memory_temperature,
   sm_clock,
   memory_clock,
-  pcie_rx,           // from the host to the card
+  pcie_rx,  // from the host to the card
   pcie_tx,
   nvlink_rx,
   nvlink_tx,
-  ecc_uncorrected,   // counter
-  sm_activity,       // GPM, Hopper and later, from here on: shares of what the unit can do
+  ecc_uncorrected,  // counter
+  sm_activity,      // GPM, Hopper and later, from here on: shares of what the unit can do
   sm_occupancy,
   tensor_activity,
   dram_activity,
@@ -62,6 +62,10 @@ struct MetricRow {
 // One row a metric, in the order of the enumeration.
 std::span<const MetricRow> metric_rows();
 const MetricRow& metric_row(Metric metric);
+
+// False for what cannot be: shares above 100, a card of 20 kW, a number that is none. Drivers do return such values,
+// and one of them spoils every average.
+bool is_possible(Metric metric, double value);
 
 using Readings = std::array<Reading, metric_count>;
 

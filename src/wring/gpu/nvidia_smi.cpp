@@ -1,5 +1,6 @@
 #include "wring/gpu/nvidia_smi.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
@@ -13,12 +14,9 @@
 namespace wring {
 namespace {
 
-const std::vector<std::string> all_fields = {"index",           "uuid",         "name",
-                                             "pci.bus_id",      "memory.total", "memory.used",
-                                             "memory.reserved", "compute_cap",  "driver_version"};
-// What nvidia-smi of the 400 series and earlier knows: no memory.reserved, no compute_cap.
-const std::vector<std::string> old_fields = {"index",        "uuid",        "name",          "pci.bus_id",
-                                             "memory.total", "memory.used", "driver_version"};
+const std::vector<std::string> inventory_fields = {"index",           "uuid",         "name",
+                                                   "pci.bus_id",      "memory.total", "memory.used",
+                                                   "memory.reserved", "compute_cap",  "driver_version"};
 
 std::string_view trim(std::string_view text) {
   const auto first = text.find_first_not_of(" \t\r\n");
@@ -94,37 +92,61 @@ std::vector<std::string> command_for(const std::vector<std::string>& fields) {
           "--format=csv,noheader,nounits"};
 }
 
-}  // namespace
-
-SmiAnswer parse_nvidia_smi(std::string_view csv, const std::vector<std::string>& fields) {
-  SmiAnswer answer;
+SmiTable parse_csv(std::string_view csv) {
+  SmiTable table;
   while (!csv.empty()) {
     std::string_view line = trim(take_until(csv, '\n'));
     if (line.empty()) continue;
+    std::vector<std::string>& row = table.rows.emplace_back();
+    while (!line.empty()) row.emplace_back(trim(take_until(line, ',')));
+  }
+  return table;
+}
+
+}  // namespace
+
+SmiTable SmiQuery::ask(std::chrono::milliseconds timeout) {
+  try {
+    for (;;) {
+      const ChildResult result =
+          run_child(command_for(fields_), {.timeout = timeout, .working_folder = {}, .environment = {}});
+      if (result.ok()) return parse_csv(result.out);
+      if (!drop_refused_field(result.out) && !drop_refused_field(result.err)) return {{}, failed(result, timeout)};
+    }
+  } catch (const Error& error) {
+    return {{}, GpuProblem{error.message(), nvml::error_row(nvml::library_not_found).cure, 0}};
+  }
+}
+
+// It says: Field "memory.reserved" is not a valid field to query.
+bool SmiQuery::drop_refused_field(const std::string& answer) {
+  if (answer.find("not a valid field") == std::string::npos) return false;
+  const auto refused = std::find_if(fields_.begin(), fields_.end(), [&](const std::string& field) {
+    return answer.find('"' + field + '"') != std::string::npos;
+  });
+  if (refused == fields_.end()) return false;
+  fields_.erase(refused);
+  return !fields_.empty();
+}
+
+SmiAnswer read_smi_table(const SmiTable& table, const std::vector<std::string>& fields) {
+  SmiAnswer answer;
+  answer.problem = table.problem;
+  for (const std::vector<std::string>& row : table.rows) {
     Gpu gpu;
     gpu.index = static_cast<int>(answer.gpus.size());
-    for (const std::string& field : fields) store(field, trim(take_until(line, ',')), gpu, answer.driver_version);
+    for (std::size_t i = 0; i < std::min(row.size(), fields.size()); ++i) {
+      store(fields[i], row[i], gpu, answer.driver_version);
+    }
     answer.gpus.push_back(std::move(gpu));
   }
   return answer;
 }
 
 SmiAnswer ask_nvidia_smi(std::chrono::milliseconds timeout) {
-  SmiAnswer answer;
-  try {
-    for (const auto& fields : {all_fields, old_fields}) {
-      const ChildResult result =
-          run_child(command_for(fields), {.timeout = timeout, .working_folder = {}, .environment = {}});
-      if (result.ok()) return parse_nvidia_smi(result.out, fields);
-      answer.problem = failed(result, timeout);
-      const bool unknown_field = result.out.find("not a valid field") != std::string::npos ||
-                                 result.err.find("not a valid field") != std::string::npos;
-      if (!unknown_field) break;
-    }
-  } catch (const Error& error) {
-    answer.problem = GpuProblem{error.message(), nvml::error_row(nvml::library_not_found).cure, 0};
-  }
-  return answer;
+  SmiQuery query(inventory_fields);
+  const SmiTable table = query.ask(timeout);
+  return read_smi_table(table, query.fields());
 }
 
 }  // namespace wring

@@ -9,19 +9,42 @@
 
 namespace wring {
 
-// What nvidia-smi told, or why it could not be asked.
+// What `nvidia-smi --query-gpu` printed: one row a card, one text a field.
+struct SmiTable {
+  std::vector<std::vector<std::string>> rows;
+  std::optional<GpuProblem> problem;  // why there are no rows
+};
+
+// A question to nvidia-smi (or what WRING_NVIDIA_SMI names). Fields that it is too old to know are left out from then
+// on.
+class SmiQuery {
+ public:
+  explicit SmiQuery(std::vector<std::string> fields) : fields_(std::move(fields)) {}
+
+  // Never throws; `timeout` is for each call of nvidia-smi, which is killed after it.
+  SmiTable ask(std::chrono::milliseconds timeout = std::chrono::seconds(3));
+
+  // The columns of the last answer.
+  const std::vector<std::string>& fields() const { return fields_; }
+
+ private:
+  bool drop_refused_field(const std::string& answer);
+
+  std::vector<std::string> fields_;
+};
+
+// What nvidia-smi told of its cards, or why it could not be asked.
 struct SmiAnswer {
   std::vector<Gpu> gpus;
   std::string driver_version;
   std::optional<GpuProblem> problem;
 };
 
-// Asks nvidia-smi (or what WRING_NVIDIA_SMI names) for its cards; again with fewer fields when it is too old
-// to know them all. Never throws.
+// Asks for every card and its static facts. Never throws.
 SmiAnswer ask_nvidia_smi(std::chrono::milliseconds timeout = std::chrono::seconds(3));
 
-// Reads `--format=csv,noheader,nounits` lines whose columns are `fields`. Values in brackets ("[N/A]",
-// "[Not Supported]") and anything that is not a number where one belongs are absent.
-SmiAnswer parse_nvidia_smi(std::string_view csv, const std::vector<std::string>& fields);
+// Reads rows whose columns are `fields`. Values in brackets ("[N/A]", "[Not Supported]") and anything that is not a
+// number where one belongs are absent.
+SmiAnswer read_smi_table(const SmiTable& table, const std::vector<std::string>& fields);
 
 }  // namespace wring

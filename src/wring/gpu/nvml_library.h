@@ -1,56 +1,74 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
+#include "wring/gpu/nvml_abi.h"
 #include "wring/gpu/nvml_errors.h"
 
-// The few parts of NVIDIA's management library that Wring uses, declared here so that neither its header nor
-// its library is needed to build. Layouts and names follow nvml.h; they are ABI and never change for a given
-// name.
 namespace wring::nvml {
-
-using Return = int;  // 0: success; nvml_errors.h explains the others
-struct DeviceObject;
-using Device = DeviceObject*;
-
-struct PciInfo {
-  char bus_id_legacy[16];
-  std::uint32_t domain, bus, device, pci_device_id, pci_subsystem_id;
-  char bus_id[32];
-};
-static_assert(sizeof(PciInfo) == 68);
-
-// Bytes. `used` includes what the driver reserves for itself.
-struct Memory {
-  std::uint64_t total, free, used;
-};
-static_assert(sizeof(Memory) == 24);
-
-// Bytes. `used` does not include `reserved`.
-struct MemoryV2 {
-  // The size with the version in the top byte. A bare 2 is refused, and callers that send it fall back to the
-  // first layout without noticing.
-  static constexpr std::uint32_t layout_version = 0x02000028;
-  std::uint32_t version = layout_version;
-  std::uint64_t total = 0, reserved = 0, free = 0, used = 0;
-};
-static_assert(sizeof(MemoryV2) == 40);
 
 // One pointer a function, null where this driver's library does not have it. nvml.h renames functions with
 // macros (nvmlInit is nvmlInit_v2) and dlsym does not, so the versioned names are looked up.
 struct Functions {
-  Return (*init)() = nullptr;                                         // nvmlInit_v2
-  Return (*shutdown)() = nullptr;                                     // nvmlShutdown
-  const char* (*error_string)(Return) = nullptr;                      // nvmlErrorString
-  Return (*driver_version)(char*, unsigned) = nullptr;                // nvmlSystemGetDriverVersion
+  Return (*init)() = nullptr;                           // nvmlInit_v2
+  Return (*shutdown)() = nullptr;                       // nvmlShutdown
+  const char* (*error_string)(Return) = nullptr;        // nvmlErrorString
+  Return (*driver_version)(char*, unsigned) = nullptr;  // nvmlSystemGetDriverVersion
+
+  // What a card is
   Return (*device_count)(unsigned*) = nullptr;                        // nvmlDeviceGetCount_v2
   Return (*device_by_index)(unsigned, Device*) = nullptr;             // nvmlDeviceGetHandleByIndex_v2
+  Return (*device_by_uuid)(const char*, Device*) = nullptr;           // nvmlDeviceGetHandleByUUID
   Return (*device_uuid)(Device, char*, unsigned) = nullptr;           // nvmlDeviceGetUUID
   Return (*device_name)(Device, char*, unsigned) = nullptr;           // nvmlDeviceGetName
   Return (*device_pci_info)(Device, PciInfo*) = nullptr;              // nvmlDeviceGetPciInfo_v3
-  Return (*device_memory)(Device, Memory*) = nullptr;                 // nvmlDeviceGetMemoryInfo
-  Return (*device_memory_v2)(Device, MemoryV2*) = nullptr;            // nvmlDeviceGetMemoryInfo_v2
   Return (*device_compute_capability)(Device, int*, int*) = nullptr;  // nvmlDeviceGetCudaComputeCapability
+
+  // Single values
+  Return (*device_memory)(Device, Memory*) = nullptr;                   // nvmlDeviceGetMemoryInfo
+  Return (*device_memory_v2)(Device, MemoryV2*) = nullptr;              // nvmlDeviceGetMemoryInfo_v2
+  Return (*utilization)(Device, Utilization*) = nullptr;                // nvmlDeviceGetUtilizationRates
+  Return (*power_mw)(Device, unsigned*) = nullptr;                      // nvmlDeviceGetPowerUsage
+  Return (*power_limit_mw)(Device, unsigned*) = nullptr;                // nvmlDeviceGetEnforcedPowerLimit
+  Return (*energy_mj)(Device, std::uint64_t*) = nullptr;                // nvmlDeviceGetTotalEnergyConsumption
+  Return (*temperature_v)(Device, Temperature*) = nullptr;              // nvmlDeviceGetTemperatureV
+  Return (*temperature)(Device, unsigned sensor, unsigned*) = nullptr;  // nvmlDeviceGetTemperature
+  Return (*clock_mhz)(Device, unsigned type, unsigned*) = nullptr;      // nvmlDeviceGetClockInfo
+  Return (*clocks_event_reasons)(Device, std::uint64_t*) = nullptr;     // nvmlDeviceGetCurrentClocksEventReasons,
+                                                                        // before 535 …ThrottleReasons
+  Return (*ecc_errors)(Device, unsigned kind, unsigned counter,
+                       std::uint64_t*) = nullptr;                    // nvmlDeviceGetTotalEccErrors
+  Return (*field_values)(Device, int count, FieldValue*) = nullptr;  // nvmlDeviceGetFieldValues
+
+  // Processes: count in, count out; INSUFFICIENT_SIZE with the needed count where it is too small.
+  using List = Return (*)(Device, unsigned*, void*);
+  List compute_processes = nullptr;   // nvmlDeviceGetComputeRunningProcesses_v3, _v2 or without a version
+  List graphics_processes = nullptr;  // nvmlDeviceGetGraphicsRunningProcesses…
+  List mps_processes = nullptr;       // nvmlDeviceGetMPSComputeRunningProcesses…
+  std::size_t process_record = 0;     // bytes of one record that these write
+  Return (*process_utilization)(Device, ProcessUtilization*, unsigned*, std::uint64_t since_us) = nullptr;
+  // nvmlDeviceGetProcessUtilization
+
+  // MIG
+  Return (*mig_mode)(Device, unsigned* current, unsigned* pending) = nullptr;  // nvmlDeviceGetMigMode
+  Return (*mig_count)(Device, unsigned*) = nullptr;                            // nvmlDeviceGetMaxMigDeviceCount
+  Return (*mig_by_index)(Device, unsigned, Device*) = nullptr;                 // nvmlDeviceGetMigDeviceHandleByIndex
+  Return (*gpu_instance_id)(Device, unsigned*) = nullptr;                      // nvmlDeviceGetGpuInstanceId
+
+  // GPM
+  Return (*gpm_support)(Device, GpmSupport*) = nullptr;                          // nvmlGpmQueryDeviceSupport
+  Return (*gpm_alloc)(GpmSample*) = nullptr;                                     // nvmlGpmSampleAlloc
+  Return (*gpm_free)(GpmSample) = nullptr;                                       // nvmlGpmSampleFree
+  Return (*gpm_sample)(Device, GpmSample) = nullptr;                             // nvmlGpmSampleGet
+  Return (*gpm_mig_sample)(Device, unsigned gpu_instance, GpmSample) = nullptr;  // nvmlGpmMigSampleGet
+  Return (*gpm_metrics)(GpmMetrics*) = nullptr;                                  // nvmlGpmMetricsGet
+
+  // Events
+  Return (*event_set_create)(EventSet*) = nullptr;                                // nvmlEventSetCreate
+  Return (*event_set_free)(EventSet) = nullptr;                                   // nvmlEventSetFree
+  Return (*register_events)(Device, std::uint64_t types, EventSet) = nullptr;     // nvmlDeviceRegisterEvents
+  Return (*event_set_wait)(EventSet, EventData*, unsigned timeout_ms) = nullptr;  // nvmlEventSetWait_v2
 };
 
 // Calls a function of the table; FUNCTION_NOT_FOUND where the library does not have it.

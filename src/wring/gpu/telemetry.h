@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,16 +38,22 @@ struct GpuSample {
   Readings values;
   std::optional<std::uint64_t> throttle_reasons;
   std::vector<GpuProcess> processes;
+  std::vector<std::int64_t> xids;     // the driver's error reports (Xid) since the previous sample
   std::optional<GpuProblem> problem;  // the card could not be asked at all; values are then all errors
 
   const Reading& operator[](Metric metric) const { return values[static_cast<std::size_t>(metric)]; }
   Reading& operator[](Metric metric) { return values[static_cast<std::size_t>(metric)]; }
 };
 
+// Seconds of the steady clock.
+double steady_seconds();
+
 struct TelemetryOptions {
-  bool activity = true;   // GPM: SM, tensor, DRAM activity
+  bool activity = true;  // GPM: SM, tensor, DRAM activity
   bool processes = true;
-  std::vector<std::string> gpus;  // indices, UUIDs or PCI bus ids to watch; empty: all. Unknown: Error{usage}
+  std::vector<std::string> gpus;       // indices, UUIDs or PCI bus ids to watch; empty: all. Unknown: Error{usage}
+  std::filesystem::path root = "/";    // stands before /proc and /sys, so that tests bring a recorded machine
+  double (*clock)() = steady_seconds;  // the time of samples, so that tests need not wait
 };
 
 // Reads cards. Static facts are read once, handles are kept, and what a card does not support is asked once.
@@ -67,8 +74,8 @@ class Telemetry {
   virtual const std::string& driver_version() const = 0;
 };
 
-// NVML, else nvidia-smi (3 s a call at most), else /proc/driver/nvidia and /sys (names, and no values), else nothing:
-// a Telemetry without cards that carries the reasons. Throws only Error{usage} for options.gpus.
+// NVML, else nvidia-smi (3 s a call at most), else /proc/driver/nvidia and /sys (names and no values; source() is none
+// then), else nothing: a Telemetry without cards that carries the reasons. Throws only Error{usage} for options.gpus.
 std::unique_ptr<Telemetry> open_telemetry(const TelemetryOptions& options = {});
 
 }  // namespace wring

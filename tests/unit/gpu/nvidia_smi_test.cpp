@@ -70,7 +70,8 @@ TEST_F(NvidiaSmi, ALostCardIsMarked) {
 TEST_F(NvidiaSmi, AnOldOneThatRefusesAFieldIsAskedForFewer) {
   const SmiAnswer answer =
       ask("case $1 in *memory.reserved*) echo 'Field \"memory.reserved\" is not a valid field to query.'; "
-          "exit 2;; esac\n"
+          "exit 2;;\n"
+          "*compute_cap*) echo 'Field \"compute_cap\" is not a valid field to query.'; exit 2;; esac\n"
           "echo '0, GPU-a, GeForce GTX 1080, 00000000:01:00.0, 8119, 200, 450.80.02'\n");
   ASSERT_FALSE(answer.problem);
   ASSERT_EQ(answer.gpus.size(), 1u);

@@ -1,0 +1,313 @@
+#include "wring/cli/monitor.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "wring/cli/monitor_notices.h"
+#include "wring/cli/signal_wait.h"
+#include "wring/cli/watched_command.h"
+#include "wring/monitor/checkpoint.h"
+#include "wring/monitor/history.h"
+#include "wring/monitor/live_view.h"
+#include "wring/monitor/sampler.h"
+#include "wring/monitor/summary_text.h"
+#include "wring/monitor/tick_writers.h"
+
+namespace wring {
+namespace {
+
+namespace fs = std::filesystem;
+using SteadyClock = std::chrono::steady_clock;
+using Deadline = std::optional<SteadyClock::time_point>;
+
+// The live view's verdicts are about this much of the past.
+constexpr double verdict_window_s = 60;
+
+constexpr double longest_s = 1e9;  // three decades; more would overflow the clock
+
+SteadyClock::duration duration(double seconds) {
+  return std::chrono::duration_cast<SteadyClock::duration>(std::chrono::duration<double>(std::min(seconds, longest_s)));
+}
+
+TickFormat format_of_log(const MonitorOptions& options) {
+  if (options.format) return *options.format;
+  const std::string extension = options.log->extension().string();
+  if (extension == ".csv") return TickFormat::csv;
+  return extension == ".jsonl" ? TickFormat::jsonl : TickFormat::text;
+}
+
+bool wants_live_view(const MonitorOptions& options) {
+  return !options.format && !options.common.quiet && options.command.empty() && live_view_possible();
+}
+
+// Processes cost the driver a call per card and tick, so they are read where something shows them.
+std::unique_ptr<Telemetry> telemetry_for(const MonitorOptions& options) {
+  TelemetryOptions telemetry;
+  telemetry.gpus = options.gpus;
+  telemetry.processes = wants_live_view(options) || options.format == TickFormat::jsonl ||
+                        (options.log && format_of_log(options) == TickFormat::jsonl);
+  return open_telemetry(telemetry);
+}
+
+std::vector<int> signals_for(const MonitorOptions& options) {
+  std::vector<int> signals = {SIGTERM};
+  if (!is_ignored(SIGINT)) signals.push_back(SIGINT);
+  if (options.log || !is_ignored(SIGHUP)) signals.push_back(SIGHUP);
+  if (!options.command.empty()) signals.insert(signals.end(), {SIGCHLD, SIGQUIT, SIGUSR1, SIGUSR2});
+  return signals;
+}
+
+// Where the summary is kept while the monitor runs.
+std::optional<fs::path> summary_path(const MonitorOptions& options) {
+  if (options.summary) return options.summary;
+  if (options.log && fs::is_regular_file(*options.log)) return fs::path(*options.log) += ".summary.json";
+  return default_checkpoint_path();
+}
+
+class MonitorRun {
+ public:
+  MonitorRun(const MonitorOptions& options, const Console& console, std::shared_ptr<Telemetry> telemetry)
+      : options_(options),
+        console_(console),
+        telemetry_(std::move(telemetry)),
+        signals_(signals_for(options)),
+        notices_(console, telemetry_->gpus()),
+        builder_(telemetry_->gpus()),
+        recent_(static_cast<std::size_t>(std::clamp(verdict_window_s / options.interval_s, 2.0, 600.0)) + 1),
+        sampler_(telemetry_, sampler_options()) {}
+
+  int run() {
+    tell_problems();
+    sampler_.add(builder_);
+    sampler_.add(recent_);
+    sampler_.add(notices_);
+    open_log();
+    if (!options_.command.empty() && !start_command()) return command_->exit_code().value();
+    open_display();
+    sampler_.start();
+    watch();
+    // A second Ctrl-C ends at once, whatever the first one's end waits for.
+    if (!command_ && !is_ignored(SIGINT)) SignalWait::let_interrupt_end();
+    sampler_.stop();
+    view_.reset();
+    notices_.release();
+    report();
+    if (command_) wait_for_command();
+    const int code = exit_code();
+    leave_a_hung_call_behind(code);
+    return code;
+  }
+
+ private:
+  SamplerOptions sampler_options() {
+    SamplerOptions sampler;
+    sampler.interval_s = options_.interval_s;
+    sampler.on_sink_error = [this](const Error& error) {
+      failed_ = true;
+      notices_.say(error.message(), error.hint());
+    };
+    return sampler;
+  }
+
+  TextStyle style() const { return {console_.language, console_.utf8}; }
+
+  void tell_problems() {
+    for (const GpuProblem& problem : telemetry_->problems()) notices_.say(problem.what, problem.cure);
+    if (!telemetry_->gpus().empty()) return;
+    notices_.say({"no GPU is watched, only this computer's CPU and memory", "没有可监控的GPU，只监控本机的CPU和内存"},
+                 {});
+  }
+
+  void open_log() {
+    if (!options_.log) return;
+    // A log is for machines and later days: UTF-8, whatever the terminal shows.
+    log_ = std::make_unique<LogWriter>(
+        *options_.log, make_formatter(format_of_log(options_), telemetry_->gpus(), {console_.language, /*utf8=*/true}),
+        options_.rotation);
+    sampler_.add(*log_);
+  }
+
+  bool start_command() {
+    command_.emplace(options_.command);
+    if (!command_->failure()) return true;
+    print_error(Error(ErrorCode::failed, *command_->failure(),
+                      {"check the command's name and that it is on PATH", "请检查命令名及 PATH"}),
+                options_.common);
+    return false;
+  }
+
+  // On a terminal the live view, else lines; with a command nothing, because standard output is the command's.
+  void open_display() {
+    if (command_) return;
+    if (wants_live_view(options_)) open_live_view();
+    const bool lines = !view_ && (!console_.quiet || options_.format.value_or(TickFormat::text) != TickFormat::text);
+    if (!lines) return;
+    std::fflush(stdout);
+    lines_ = std::make_unique<StreamWriter>(
+        STDOUT_FILENO, make_formatter(options_.format.value_or(TickFormat::text), telemetry_->gpus(), style()), [this] {
+          output_closed_ = true;
+          signals_.wake();
+        });
+    sampler_.add(*lines_);
+  }
+
+  void open_live_view() {
+    LiveViewOptions view;
+    view.language = console_.language;
+    view.color = console_.color_out;
+    view.utf8 = console_.utf8;
+    if (options_.seconds > 0) view.duration_s = options_.seconds;
+    view.gpus = telemetry_->gpus();
+    view.source = telemetry_->source();
+    view.problems = telemetry_->problems();
+    view.driver_version = telemetry_->driver_version();
+    view.quit = [this] {
+      quit_ = true;
+      signals_.wake();
+    };
+    view.set_interval = [this](double seconds) { sampler_.set_interval(seconds); };
+    view.verdicts = [this] {
+      std::vector<std::vector<Verdict>> verdicts;
+      for (GpuSummary& card : summarize(recent_.last(), telemetry_->gpus()).gpus) {
+        verdicts.push_back(std::move(card.verdicts));
+      }
+      return verdicts;
+    };
+    view_ = LiveView::open(std::move(view));
+    if (!view_) return;
+    notices_.hold();
+    sampler_.add(*view_);
+  }
+
+  // Until the time is over, a signal says so, nobody reads any more, or the command has ended.
+  void watch() {
+    const Deadline end =
+        options_.seconds > 0 ? Deadline(SteadyClock::now() + duration(options_.seconds)) : std::nullopt;
+    auto checkpoint = SteadyClock::now() + duration(checkpoint_period_s);
+    while (!quit_ && !output_closed_ && !(command_ && command_->exit_code())) {
+      const auto now = SteadyClock::now();
+      if (end && now >= *end) return;
+      if (now >= checkpoint) {
+        save_summary(false);
+        checkpoint += duration(checkpoint_period_s);
+      }
+      if (const auto seen = signals_.wait(end ? std::min(*end, checkpoint) : checkpoint); seen && ends_watch(*seen)) {
+        return;
+      }
+    }
+  }
+
+  // With a command every signal is the command's affair; it got those of the terminal itself.
+  bool ends_watch(const SignalWait::Seen& seen) {
+    if (seen.signal == SIGHUP && log_) {
+      log_->reopen();
+      return false;
+    }
+    if (!command_) return true;
+    if (seen.signal != SIGCHLD && !seen.from_terminal) command_->send(seen.signal);
+    return false;
+  }
+
+  void wait_for_command() {
+    while (!command_->exit_code()) {
+      if (const auto seen = signals_.wait(std::nullopt)) ends_watch(*seen);
+    }
+  }
+
+  void save_summary(bool complete) {
+    if (!saving_) return;
+    try {
+      if (!summary_path_) summary_path_ = summary_path(options_);
+      if (!summary_path_) return;
+      write_summary(*summary_path_, builder_.summary(), console_.language, complete);
+      saved_ = true;
+    } catch (const Error& error) {
+      if (options_.summary) failed_ = true;
+      notices_.say(error.message(), error.hint());
+      saving_ = false;  // told once
+    }
+  }
+
+  void report() {
+    // A short run leaves no file that nobody asked for.
+    if (saved_ || options_.summary) save_summary(true);
+    if (console_.quiet || output_closed_) return;
+    const bool beside_data = command_ || options_.format.value_or(TickFormat::text) != TickFormat::text;
+    const Summary summary = builder_.summary();
+    std::fflush(stdout);
+    write_all(beside_data ? STDERR_FILENO : STDOUT_FILENO,
+              fmt::format("\n{}\n{}", summary_headline(summary, style()), summary_details(summary, style())));
+  }
+
+  int exit_code() {
+    if (command_) {
+      const int code = command_->exit_code().value();
+      if (code != 0) return code;
+    } else if (failed_) {
+      return static_cast<int>(ErrorCode::failed);
+    }
+    const bool lost = options_.strict && builder_.summary().lost_a_card();
+    return lost ? static_cast<int>(ErrorCode::failed) : 0;
+  }
+
+  // The driver's handlers at exit would wait for the call that hangs.
+  void leave_a_hung_call_behind(int code) {
+    if (!sampler_.left_a_call_behind()) return;
+    std::fflush(nullptr);
+    std::_Exit(code);
+  }
+
+  const MonitorOptions& options_;
+  const Console console_;
+  const std::shared_ptr<Telemetry> telemetry_;
+  SignalWait signals_;
+  MonitorNotices notices_;
+  SummaryBuilder builder_;
+  History recent_;
+  std::unique_ptr<LogWriter> log_;
+  std::unique_ptr<StreamWriter> lines_;
+  std::unique_ptr<LiveView> view_;
+  std::optional<WatchedCommand> command_;
+  std::optional<fs::path> summary_path_;
+  bool saving_ = true;
+  bool saved_ = false;
+  std::atomic<bool> failed_ = false;
+  std::atomic<bool> quit_ = false;
+  std::atomic<bool> output_closed_ = false;
+  Sampler sampler_;  // last: its threads use the rest
+};
+
+void require_gpu(const Telemetry& telemetry) {
+  if (!telemetry.gpus().empty() && telemetry.source() != GpuSource::none) return;
+  Error error(ErrorCode::no_gpu, {"no GPU can be watched", "没有可监控的GPU"},
+              {"without --strict the computer alone is watched", "去掉 --strict 可只监控本机"});
+  if (!telemetry.problems().empty()) {
+    const GpuProblem& problem = telemetry.problems().front();
+    error = Error(ErrorCode::no_gpu, problem.what, problem.cure);
+  }
+  throw error;
+}
+
+}  // namespace
+
+int monitor(const MonitorOptions& options) {
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that is gone is told by EPIPE
+  const std::shared_ptr<Telemetry> telemetry = telemetry_for(options);
+  if (options.strict) require_gpu(*telemetry);
+  return MonitorRun(options, console_for(options.common), telemetry).run();
+}
+
+int monitor_command(const Arguments& arguments, const CommonOptions& common) {
+  MonitorOptions options;
+  options.common = common;
+  if (const auto done = parse_monitor(arguments, options)) return *done;
+  return monitor(options);
+}
+
+}  // namespace wring

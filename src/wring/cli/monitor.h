@@ -1,0 +1,37 @@
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "wring/cli/common_options.h"
+#include "wring/monitor/rotating_log.h"
+#include "wring/monitor/tick_format.h"
+
+namespace wring {
+
+struct MonitorOptions {
+  CommonOptions common;
+  double seconds = 0;  // 0: until interrupted, or as long as the command runs
+  double interval_s = 1;
+  std::vector<std::string> gpus;     // indices, UUIDs or bus ids; empty: all
+  std::optional<TickFormat> format;  // absent: text, and the live view on a terminal
+  std::optional<std::filesystem::path> log;
+  RotationOptions rotation;
+  std::optional<std::filesystem::path> summary;  // the place of the checkpointed summary
+  bool strict = false;                           // a missing or lost card is a failure
+  std::vector<std::string> command;              // run this and watch its time
+};
+
+// The arguments as options, or the exit code when there is nothing more to do. Throws Error{usage}.
+std::optional<int> parse_monitor(const Arguments& arguments, MonitorOptions& options);
+
+// Watches until the time is over, a signal comes, or the command ends; then prints the summary. Returns the exit code:
+// the command's own where there is one. Throws Error. Does not return while a driver call hangs: it then ends the
+// process, after everything is written.
+int monitor(const MonitorOptions& options);
+
+// `wring monitor …`
+int monitor_command(const Arguments& arguments, const CommonOptions& common);
+
+}  // namespace wring

@@ -1,0 +1,149 @@
+// `wring monitor`: what the user typed.
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "wring/cli/command_parser.h"
+#include "wring/cli/monitor.h"
+
+namespace wring {
+namespace {
+
+constexpr double shortest_interval_s = 0.1;
+constexpr double longest_interval_s = 86400;
+
+std::optional<double> number(const std::string& text) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (text.empty() || end != text.c_str() + text.size() || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
+double seconds_of(const std::string& text) {
+  const auto value = number(text);
+  if (value && *value >= 0) return *value;
+  throw Error(
+      ErrorCode::usage,
+      {fmt::format("SECONDS: '{}' is not a number of seconds", text), fmt::format("SECONDS：“{}”不是秒数", text)},
+      {"for example: wring monitor 300; 0 or nothing: until Ctrl-C; a command goes after --",
+       "例如：wring monitor 300；0 或省略表示直到 Ctrl-C；要运行的命令写在 -- 之后"});
+}
+
+// "100M" → bytes.
+std::int64_t size_of(const std::string& text) {
+  static constexpr std::string_view units = "KMG";
+  std::string digits = text;
+  double factor = 1;
+  if (!digits.empty()) {
+    const auto unit = units.find(static_cast<char>(std::toupper(static_cast<unsigned char>(digits.back()))));
+    if (unit != std::string_view::npos) {
+      factor = std::pow(1024.0, static_cast<double>(unit) + 1);
+      digits.pop_back();
+    }
+  }
+  const auto value = number(digits);
+  if (value && *value >= 0 && *value * factor < 1e18) return static_cast<std::int64_t>(*value * factor);
+  throw Error(
+      ErrorCode::usage,
+      {fmt::format("--log-max-size: '{}' is not a size", text), fmt::format("--log-max-size：“{}”不是大小", text)},
+      {"for example: 100M, 2G, or 0 for no limit", "例如：100M、2G，或 0 表示不限"});
+}
+
+TickFormat format_of(const std::string& name) {
+  require_choice("--format", name, {"text", "csv", "jsonl"});
+  return name == "csv" ? TickFormat::csv : name == "jsonl" ? TickFormat::jsonl : TickFormat::text;
+}
+
+// "0,2" and several --gpus are the same.
+std::vector<std::string> split_commas(const std::vector<std::string>& lists) {
+  std::vector<std::string> parts;
+  for (std::string_view list : lists) {
+    while (!list.empty()) {
+      const auto comma = std::min(list.find(','), list.size());
+      if (comma > 0) parts.emplace_back(list.substr(0, comma));
+      list.remove_prefix(std::min(comma + 1, list.size()));
+    }
+  }
+  return parts;
+}
+
+void check(const MonitorOptions& options) {
+  if (!(options.interval_s >= shortest_interval_s && options.interval_s <= longest_interval_s)) {
+    throw Error(ErrorCode::usage,
+                {fmt::format("--interval: {} s is not between {} and {}", options.interval_s, shortest_interval_s,
+                             longest_interval_s),
+                 fmt::format("--interval：{} 秒不在 {} 到 {} 之间", options.interval_s, shortest_interval_s,
+                             longest_interval_s)},
+                {"the driver renews its values every 0.1 to 1 s", "驱动每 0.1 到 1 秒更新一次读数"});
+  }
+  if (options.rotation.old_files < 0) {
+    throw Error(ErrorCode::usage, {"--log-files cannot be negative", "--log-files 不能为负数"});
+  }
+  if (!options.command.empty() && options.format && !options.log) {
+    throw Error(ErrorCode::usage,
+                {"--format with a command needs --log FILE: standard output is the command's",
+                 "运行命令时 --format 需要 --log FILE：标准输出属于该命令"},
+                {"add --log FILE, or leave --format out", "请加上 --log FILE，或去掉 --format"});
+  }
+}
+
+}  // namespace
+
+std::optional<int> parse_monitor(const Arguments& arguments, MonitorOptions& options) {
+  const auto dashes = std::ranges::find(arguments, "--");
+  if (dashes != arguments.end()) options.command.assign(dashes + 1, arguments.end());
+
+  CommandParser parser("wring monitor", "[SECONDS] [OPTIONS] [-- COMMAND …]",
+                       {"Shows what the GPUs really do, and at the end what to do about it.",
+                        "显示 GPU 的真实状态，并在结束时给出建议。"},
+                       options.common);
+  std::vector<std::string> seconds, gpus;
+  std::string format, max_size;
+  parser.arguments("SECONDS", seconds,
+                   {"how long (0 or none: until Ctrl-C, or as long as COMMAND runs)",
+                    "监控时长（0 或省略：直到 Ctrl-C，或 COMMAND 结束）"});
+  parser.option("-i,--interval", "S", options.interval_s,
+                {"seconds between readings, at least 0.1 (default: 1)", "采样间隔秒数，至少 0.1（默认：1）"});
+  parser.repeated("--gpus", "LIST", gpus,
+                  {"only these: indices, UUIDs or PCI bus ids, with commas between",
+                   "只监控这些卡：序号、UUID 或 PCI 总线号，以逗号分隔"});
+  parser.option("--format", "text|csv|jsonl", format,
+                {"lines in this format, also on a terminal (default: text; on a terminal the live view)",
+                 "按此格式逐行输出，终端上亦然（默认：text；终端上为实时界面）"});
+  parser.option("--log", "FILE", options.log,
+                {"append the readings to FILE too (.csv and .jsonl choose the format); SIGHUP opens it anew",
+                 "同时把读数追加到 FILE（扩展名 .csv、.jsonl 决定格式）；SIGHUP 重新打开"});
+  parser.option("--log-max-size", "SIZE", max_size,
+                {"put FILE aside as FILE.1 before it grows beyond (default: 100M; 0: never)",
+                 "FILE 超过此大小前改名为 FILE.1（默认：100M；0：从不）"});
+  parser.option("--log-files", "N", options.rotation.old_files,
+                {"how many of those to keep (default: 5)", "保留的旧日志个数（默认：5）"});
+  parser.option("--summary", "FILE", options.summary,
+                {"keep the summary here as JSON, renewed every 10 s", "把总结以 JSON 存于此，每 10 秒更新"});
+  parser.flag("--strict", options.strict,
+              {"a missing GPU is exit code 3, one lost on the way 1", "没有 GPU 时退出码为 3，中途丢失时为 1"});
+  parser.example("wring monitor");
+  parser.example("wring monitor 300 --format csv > readings.csv");
+  parser.example("wring monitor --log gpu.jsonl -- python train.py");
+  if (const auto done = parser.parse(Arguments(arguments.begin(), dashes))) return done;
+
+  if (seconds.size() > 1) {
+    throw Error(ErrorCode::usage,
+                {fmt::format("unexpected argument '{}'", seconds[1]), fmt::format("多余的参数“{}”", seconds[1])},
+                {"a command to run goes after --", "要运行的命令写在 -- 之后"});
+  }
+  if (dashes != arguments.end() && options.command.empty()) {
+    throw Error(ErrorCode::usage, {"there is no command after --", "-- 之后没有命令"},
+                {"for example: wring monitor -- python train.py", "例如：wring monitor -- python train.py"});
+  }
+  if (!seconds.empty()) options.seconds = seconds_of(seconds[0]);
+  if (!max_size.empty()) options.rotation.max_bytes = size_of(max_size);
+  if (!format.empty()) options.format = format_of(format);
+  options.gpus = split_commas(gpus);
+  check(options);
+  return std::nullopt;
+}
+
+}  // namespace wring

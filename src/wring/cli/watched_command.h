@@ -1,0 +1,32 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "wring/base/text.h"
+
+namespace wring {
+
+// A command that runs beside this program: with this program's standard streams, in its process group, with the signals
+// as a shell would start it.
+class WatchedCommand {
+ public:
+  // Where it cannot be started, failure() says why, and the exit code is a shell's: 127 not found, 126 not executable.
+  explicit WatchedCommand(const std::vector<std::string>& command);
+
+  const std::optional<Text>& failure() const { return failure_; }
+
+  // Absent while it runs; its exit status, or 128 + the signal that ended it.
+  std::optional<int> exit_code();
+
+  void send(int signal) const;
+
+ private:
+  pid_t pid_ = -1;
+  std::optional<int> exit_code_;
+  std::optional<Text> failure_;
+};
+
+}  // namespace wring

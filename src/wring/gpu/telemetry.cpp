@@ -1,0 +1,20 @@
+#include "wring/gpu/telemetry.h"
+
+#include "wring/gpu/nvml_telemetry.h"
+#include "wring/gpu/proc_telemetry.h"
+#include "wring/gpu/smi_telemetry.h"
+
+namespace wring {
+
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+std::unique_ptr<Telemetry> open_telemetry(const TelemetryOptions& options) {
+  std::vector<GpuProblem> problems;
+  if (auto telemetry = open_nvml_telemetry(options, problems)) return telemetry;
+  if (auto telemetry = open_smi_telemetry(options, problems)) return telemetry;
+  return open_proc_telemetry(options, problems);
+}
+
+}  // namespace wring

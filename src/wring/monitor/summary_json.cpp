@@ -1,0 +1,79 @@
+#include "wring/monitor/summary_json.h"
+
+#include <nlohmann/json.hpp>
+
+#include "wring/monitor/tick_json.h"
+
+namespace wring {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json metric_json(const std::optional<MetricSummary>& summary, bool share) {
+  if (!summary) return {};
+  Json json = {{"mean", json_number(summary->mean)},
+               {"p50", json_number(summary->p50)},
+               {"p95", json_number(summary->p95)},
+               {"max", json_number(summary->max)},
+               {"deviation", json_number(summary->deviation)}};
+  if (share) json["under_10_share"] = json_number(summary->under_10_share);
+  json["coverage"] = json_number(summary->coverage);
+  return json;
+}
+
+Json verdict_json(const Verdict& verdict, Language language) {
+  return {{"key", verdict.key},
+          {"headline", verdict.headline.in(language)},
+          {"confidence", json_number(verdict.confidence)},
+          {"rule", verdict.rule.in(language)},
+          {"numbers", verdict.numbers.in(language)},
+          {"next_step", verdict.next_step.in(language)}};
+}
+
+Json gpu_json(const GpuSummary& card, Language language) {
+  Json json = {{"index", card.gpu.index}, {"uuid", card.gpu.uuid},     {"name", card.gpu.name},
+               {"samples", card.samples}, {"rejected", card.rejected}, {"metrics", Json::object()}};
+  for (const MetricRow& row : metric_rows()) {
+    if (row.kind == MetricKind::counter) continue;
+    json["metrics"][std::string(row.key)] = metric_json(card[row.metric], row.kind == MetricKind::share);
+  }
+  json["memory_total_mib"] = json_number(card.memory_total_mib());
+  json["sampled_peak_memory_mib"] = json_number(card.peak_memory_mib);
+  json["energy_j"] = json_number(card.energy_j);
+  json["energy_from"] = !card.energy_j ? Json() : card.energy_from_counter ? Json("counter") : Json("power");
+  json["throttled_share"] = json_number(card.throttled_share);
+  json["power_throttled_share"] = json_number(card.power_throttled_share);
+  json["heat_throttled_share"] = json_number(card.heat_throttled_share);
+  json["ecc_errors"] = json_number(card.ecc_errors);
+  json["xids"] = Json::object();
+  for (const auto& [xid, times] : card.xids) json["xids"][std::to_string(xid)] = times;
+  json["verdicts"] = Json::array();
+  for (const Verdict& verdict : card.verdicts) json["verdicts"].push_back(verdict_json(verdict, language));
+  json["problem"] = card.problem ? Json({{"what", card.problem->what.in(language)},
+                                         {"cure", card.problem->cure.in(language)},
+                                         {"code", card.problem->code}})
+                                 : Json();
+  json["stuck_for_s"] = json_number(card.stuck_for_s);
+  return json;
+}
+
+}  // namespace
+
+nlohmann::ordered_json summary_json(const Summary& summary, Language language, bool complete) {
+  Json json = {{"schema", summary_schema},
+               {"complete", complete},
+               {"duration_s", json_number(summary.duration_s)},
+               {"interval_s", json_number(summary.interval_s)},
+               {"ticks", summary.ticks},
+               {"missed", summary.missed},
+               {"gpus", Json::array()}};
+  for (const GpuSummary& card : summary.gpus) json["gpus"].push_back(gpu_json(card, language));
+  json["host"] = {{"cpu_percent", metric_json(summary.host_cpu, true)},
+                  {"busiest_core_percent", metric_json(summary.host_busiest_core, true)},
+                  {"iowait_percent", metric_json(summary.host_iowait, true)},
+                  {"disk_read_mib_s", metric_json(summary.host_disk_read_mib_s, false)},
+                  {"sampled_peak_memory_mib", json_number(summary.host_peak_memory_mib)}};
+  return json;
+}
+
+}  // namespace wring

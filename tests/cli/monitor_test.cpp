@@ -1,0 +1,402 @@
+// wring monitor as a user runs it, on a machine played back by a stand-in for nvidia-smi.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fixtures/running_program.h"
+#include "fixtures/scripted_smi.h"
+
+namespace wring {
+namespace {
+
+using namespace testing_support;
+using testing::AllOf;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+const char* const one_card =
+    "index=0\nuuid=GPU-4070\nname=NVIDIA GeForce RTX 4070\ndriver_version=550.54.15\nmemory.total=12288\n"
+    "memory.used=9584\nmemory.reserved=420\nutilization.gpu=87\nutilization.memory=31\npower.draw=151.25\n"
+    "enforced.power.limit=200.00\ntemperature.gpu=61\n";
+const char* const second_card =
+    "\nindex=1\nuuid=GPU-second\nname=NVIDIA GeForce RTX 4070\ndriver_version=550.54.15\nmemory.total=12288\n"
+    "memory.used=0\nutilization.gpu=0\n";
+const std::string chinese_line = "🎯 GPU利用率:  87% | 显存使用:  78% (9.4GB)\n";
+const std::string english_line = "🎯 GPU-Util:  87% | Memory:  78% (9.4GB)\n";
+
+std::vector<std::string> split(std::string_view text, std::string_view separator) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const auto at = text.find(separator);
+    parts.emplace_back(text.substr(0, at));
+    text.remove_prefix(at == std::string_view::npos ? text.size() : at + separator.size());
+  }
+  return parts;
+}
+
+class Monitor : public testing::Test {
+ protected:
+  void SetUp() override {
+    programs_.set("WRING_NVIDIA_SMI", write_scripted_smi(programs_.folder(), one_card));
+    programs_.set("XDG_STATE_HOME", (programs_.folder().path() / "state").string());
+  }
+  // In one step, so that a monitor that runs sees either the old machine or the new one.
+  void use_machine(const std::string& machine) {
+    std::filesystem::rename(programs_.folder().write("machine.new", machine), programs_.folder().path() / "machine");
+  }
+
+  static std::vector<std::string> with_monitor(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"monitor", "--interval", "0.1"});
+    return arguments;
+  }
+  ChildResult run(std::vector<std::string> arguments) const {
+    return programs_.wring(with_monitor(std::move(arguments)));
+  }
+  // Runs until the test ends it.
+  std::unique_ptr<RunningProgram> start(std::vector<std::string> arguments,
+                                        std::optional<int> standard_output = std::nullopt) const {
+    arguments = with_monitor(std::move(arguments));
+    arguments.insert(arguments.begin(), Programs::binary("wring"));
+    return std::make_unique<RunningProgram>(programs_, arguments, standard_output);
+  }
+
+  Programs programs_;
+};
+
+TEST_F(Monitor, PrintsTheGuidesLinesCharacterForCharacter) {
+  const ChildResult result = run({"0.3", "--lang", "zh"});
+  EXPECT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_THAT(result.out, StartsWith(chinese_line + chinese_line));
+  EXPECT_THAT(result.out, HasSubstr("(9.4GB)\n\n"
+                                    "📊 监控总结:\n"
+                                    "平均GPU利用率: 87.0%\n"
+                                    "平均显存使用: 78.0%\n"
+                                    "峰值显存使用: 9.4GB\n"
+                                    "✅ GPU利用率良好!\n"));
+}
+
+TEST_F(Monitor, PrintsThemInEnglish) {
+  const ChildResult result = run({"0.3"});
+  EXPECT_THAT(result.out, StartsWith(english_line + english_line));
+  EXPECT_THAT(result.out, HasSubstr("(9.4GB)\n\n📊 Monitor summary:\nAverage GPU-Util: 87.0%\n"
+                                    "Average memory use: 78.0%\nPeak memory use: 9.4GB\n✅ The GPU is well used!\n"));
+}
+
+TEST_F(Monitor, WithoutUtf8TheLinesAreAscii) {
+  programs_.set("LC_ALL", "C");
+  const ChildResult result = run({"0.2"});
+  EXPECT_THAT(result.out, StartsWith("GPU-Util:  87% | Memory:  78% (9.4GB)\n"));
+  const auto beyond_ascii = [](const std::string& text) {
+    return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+  };
+  EXPECT_FALSE(beyond_ascii(result.out)) << result.out;
+  EXPECT_FALSE(beyond_ascii(result.err)) << result.err;
+}
+
+TEST_F(Monitor, NumbersTheLinesOfSeveralCards) {
+  use_machine(std::string(one_card) + second_card);
+  const ChildResult result = run({"0.2"});
+  EXPECT_THAT(result.out, StartsWith("🎯 [0] GPU-Util:  87% | Memory:  78% (9.4GB)\n"
+                                     "🎯 [1] GPU-Util:   0% | Memory:   0% (0.0GB)\n"));
+  EXPECT_THAT(result.out, HasSubstr("Average GPU-Util: 43.5%\n"));
+  EXPECT_THAT(run({"0.2", "--gpus", "1"}).out, StartsWith("🎯 GPU-Util:   0% | Memory:   0% (0.0GB)\n"));
+  EXPECT_THAT(run({"0.2", "--gpus", "1,GPU-4070"}).out, HasSubstr("Average GPU-Util: 43.5%\n"));
+}
+
+TEST_F(Monitor, SaysWhatIsMissingAndNeverZero) {
+  use_machine("index=0\nuuid=GPU-old\nname=Old\nmemory.total=[N/A]\n");
+  const ChildResult result = run({"0.2"});
+  EXPECT_THAT(result.out, StartsWith("🎯 GPU-Util:  N/A | Memory:  N/A\n"));
+  EXPECT_THAT(result.out, HasSubstr("Average GPU-Util: N/A\n"));
+}
+
+TEST_F(Monitor, AReadingAboveAHundredPerCentIsLeftOut) {
+  use_machine("index=0\nuuid=GPU-a\nname=A\nutilization.gpu=4294967295\n");
+  const ChildResult result = run({"0.2"});
+  EXPECT_THAT(result.out, StartsWith("🎯 GPU-Util:  N/A"));
+  EXPECT_THAT(result.out, HasSubstr("impossible readings left out"));
+}
+
+TEST_F(Monitor, CsvIsThatOfNvidiaSmi) {
+  const ChildResult result = run({"0.2", "--format", "csv"});
+  EXPECT_EQ(result.exit_status, 0);
+  const auto lines = split(result.out, "\n");
+  ASSERT_GE(lines.size(), 3u);
+  const auto names = split(lines[0], ", ");
+  const auto first = split(lines[1], ", ");
+  const auto value = [&](const std::string& name) {
+    const auto at = std::ranges::find(names, name);
+    return at != names.end() ? first.at(static_cast<std::size_t>(at - names.begin())) : "no column " + name;
+  };
+  EXPECT_THAT(lines[0], StartsWith("timestamp, index, uuid, utilization.gpu [%], "));
+  for (const std::string& line : lines) EXPECT_EQ(split(line, ", ").size(), names.size());
+  EXPECT_THAT(value("timestamp"),
+              testing::MatchesRegex("[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}"));
+  EXPECT_EQ(value("index"), "0");
+  EXPECT_EQ(value("uuid"), "GPU-4070");
+  EXPECT_EQ(value("utilization.gpu [%]"), "87");
+  EXPECT_EQ(value("memory.used [MiB]"), "9584");
+  EXPECT_EQ(value("power.draw [W]"), "151.25");
+  EXPECT_EQ(value("temperature.memory"), "[N/A]");
+  EXPECT_THAT(result.err, HasSubstr("📊 Monitor summary:")) << "beside the data, not in it";
+}
+
+TEST_F(Monitor, JsonLinesAreObjectsWithNumbersAndNulls) {
+  const ChildResult result = run({"0.2", "--format", "jsonl"});
+  EXPECT_EQ(result.exit_status, 0);
+  const auto lines = split(result.out, "\n");
+  ASSERT_GE(lines.size(), 2u);
+  for (const std::string& line : lines) {
+    const auto tick = nlohmann::json::parse(line);
+    EXPECT_EQ(tick.at("schema"), "wring.monitor.tick/1");
+    const auto& gpu = tick.at("gpus").at(0);
+    EXPECT_EQ(gpu.at("uuid"), "GPU-4070");
+    EXPECT_TRUE(gpu.at("gpu_util").is_number());
+    EXPECT_EQ(gpu.at("gpu_util"), 87);
+    EXPECT_EQ(gpu.at("power_w"), 151.25);
+    EXPECT_TRUE(gpu.at("tensor_activity").is_null());
+    EXPECT_TRUE(tick.at("host").at("memory_total_mib").is_number());
+  }
+}
+
+TEST_F(Monitor, InterruptAndTerminateStopItWithASummaryAndExitCodeZero) {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const auto program = start({});
+    ASSERT_TRUE(program->wait_for_output(english_line));
+    program->send(signal);
+    EXPECT_EQ(program->wait(), 0) << signal;
+    EXPECT_THAT(program->out(), HasSubstr("📊 Monitor summary:")) << signal;
+    EXPECT_THAT(program->err(), Not(HasSubstr("error"))) << signal;
+  }
+}
+
+TEST_F(Monitor, ASecondInterruptEndsItAtOnceThoughNobodyReadsItsOutput) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  ::fcntl(ends[1], F_SETPIPE_SZ, 4096);
+  const auto program = start({"--format", "csv"}, ends[1]);
+  // Fills the pipe, so that the monitor's last words find no room either.
+  ::fcntl(ends[1], F_SETFL, O_NONBLOCK);
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  const std::string filling(256, ' ');
+  while (::write(ends[1], filling.data(), filling.size()) > 0) {
+  }
+  while (::write(ends[1], filling.data(), 1) > 0) {
+  }
+  ::fcntl(ends[1], F_SETFL, 0);
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  program->send(SIGINT);
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  program->send(SIGINT);
+  EXPECT_EQ(program->wait(), 128 + SIGINT);
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST_F(Monitor, AReaderThatLeavesIsAQuietEnd) {
+  const ChildResult result = programs_.run(
+      "/bin/sh", {"-c", "('" + Programs::binary("wring") + "' monitor --interval 0.1; echo $? > code) | head -n 1"});
+  EXPECT_EQ(result.out, english_line);
+  EXPECT_EQ(programs_.read("code"), "0\n");
+  EXPECT_THAT(result.err, Not(HasSubstr("error")));
+  EXPECT_THAT(result.err, Not(HasSubstr("summary")));
+}
+
+TEST_F(Monitor, TheLogIsAppendedToInTheFormatOfItsName) {
+  programs_.folder().write("gpu.jsonl", "{\"before\": true}\n");
+  EXPECT_EQ(run({"0.2", "--log", "gpu.jsonl"}).exit_status, 0);
+  const auto lines = split(programs_.read("gpu.jsonl"), "\n");
+  ASSERT_GE(lines.size(), 3u);
+  EXPECT_EQ(lines[0], "{\"before\": true}");
+  for (const std::string& line : lines) EXPECT_TRUE(nlohmann::json::accept(line)) << line;
+  EXPECT_EQ(run({"0.2", "--log", "plain.log", "--lang", "zh"}).exit_status, 0);
+  EXPECT_THAT(programs_.read("plain.log"), StartsWith(chinese_line));
+}
+
+TEST_F(Monitor, TheLogIsPutAsideBeforeItGrowsBeyondItsSize) {
+  EXPECT_EQ(run({"1.5", "--log", "gpu.csv", "--log-max-size", "1K", "--log-files", "2", "--quiet"}).exit_status, 0);
+  for (const char* file : {"gpu.csv", "gpu.csv.1", "gpu.csv.2"}) {
+    ASSERT_TRUE(programs_.exists(file)) << file;
+    EXPECT_THAT(programs_.read(file), AllOf(StartsWith("timestamp, "), EndsWith("\n"))) << file;
+    EXPECT_LE(programs_.read(file).size(), 1024u) << file;
+  }
+  EXPECT_FALSE(programs_.exists("gpu.csv.3"));
+}
+
+TEST_F(Monitor, HangUpOpensTheLogAnew) {
+  const auto program = start({"--log", "gpu.log", "--quiet"});
+  ASSERT_TRUE(RunningProgram::wait_until([&] { return program->content("gpu.log").ends_with("\n"); }));
+  std::filesystem::rename(programs_.folder().path() / "gpu.log", programs_.folder().path() / "moved.log");
+  program->send(SIGHUP);
+  EXPECT_TRUE(RunningProgram::wait_until([&] { return program->content("gpu.log").ends_with("\n"); }));
+  program->send(SIGTERM);
+  EXPECT_EQ(program->wait(), 0);
+  EXPECT_THAT(program->content("moved.log"), StartsWith(english_line));
+}
+
+TEST_F(Monitor, ALogThatCannotBeWrittenIsAnErrorBeforeAnythingStarts) {
+  const ChildResult result = run({"--log", "no/such/folder/gpu.log"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr("no/such/folder/gpu.log"));
+  EXPECT_THAT(result.out, IsEmpty());
+}
+
+TEST_F(Monitor, AKillLeavesTheSummaryOfTheTimeBefore) {
+  const auto program = start({});
+  const auto state = programs_.folder().path() / "state" / "wring";
+  const auto saved = [&]() -> std::string {
+    if (!std::filesystem::exists(state)) return "";
+    for (const auto& file : std::filesystem::directory_iterator(state)) {
+      if (file.path().extension() == ".json") return read_file(file.path());
+    }
+    return "";
+  };
+  ASSERT_TRUE(RunningProgram::wait_until([&] { return !saved().empty(); }));
+  program->send(SIGKILL);
+  EXPECT_EQ(program->wait(), 128 + SIGKILL);
+  const auto summary = nlohmann::json::parse(saved());
+  EXPECT_EQ(summary.at("schema"), "wring.monitor.summary/1");
+  EXPECT_EQ(summary.at("complete"), false);
+  EXPECT_GE(summary.at("duration_s"), 9);
+  EXPECT_EQ(summary.at("gpus").at(0).at("metrics").at("gpu_util").at("mean"), 87);
+}
+
+TEST_F(Monitor, TheSummaryIsKeptWhereItIsAskedFor) {
+  EXPECT_EQ(run({"0.3", "--summary", "summary.json", "--quiet"}).exit_status, 0);
+  const auto summary = nlohmann::json::parse(programs_.read("summary.json"));
+  EXPECT_EQ(summary.at("complete"), true);
+  EXPECT_EQ(summary.at("gpus").at(0).at("sampled_peak_memory_mib"), 9584);
+  EXPECT_TRUE(summary.at("gpus").at(0).at("metrics").at("tensor_activity").is_null());
+  EXPECT_FALSE(programs_.exists("state")) << "a short run leaves nothing that nobody asked for";
+}
+
+TEST_F(Monitor, ACommandKeepsItsOutputAndItsExitStatus) {
+  const ChildResult result = run({"--", "/bin/sh", "-c", "echo hello; sleep 0.3; exit 7"});
+  EXPECT_EQ(result.exit_status, 7);
+  EXPECT_EQ(result.out, "hello\n");
+  EXPECT_THAT(result.err, HasSubstr("📊 Monitor summary:\nAverage GPU-Util: 87.0%\n"));
+}
+
+TEST_F(Monitor, ACommandThatASignalEndsGivesASignalsStatus) {
+  EXPECT_EQ(run({"--", "/bin/sh", "-c", "kill -TERM $$"}).exit_status, 128 + SIGTERM);
+}
+
+TEST_F(Monitor, ACommandThatCannotBeRunGivesAShellsStatus) {
+  const ChildResult missing = run({"--", "no-such-command"});
+  EXPECT_EQ(missing.exit_status, 127);
+  EXPECT_THAT(missing.err, HasSubstr("no-such-command"));
+  programs_.folder().write("not_executable", "");
+  EXPECT_EQ(run({"--", "./not_executable"}).exit_status, 126);
+}
+
+TEST_F(Monitor, SignalsArePassedToTheCommand) {
+  const auto program = start({"--", "/bin/sh", "-c", "trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done"});
+  ASSERT_TRUE(program->wait_for_output("ready"));
+  program->send(SIGTERM);
+  EXPECT_EQ(program->wait(), 9);
+  EXPECT_THAT(program->err(), HasSubstr("Monitor summary"));
+}
+
+TEST_F(Monitor, ACommandsOptionsAreItsOwn) {
+  const ChildResult result = run({"--", "/bin/echo", "--quiet", "--lang", "zh", "--format", "--"});
+  EXPECT_EQ(result.out, "--quiet --lang zh --format --\n");
+  EXPECT_THAT(result.err, HasSubstr("Monitor summary"));
+}
+
+TEST_F(Monitor, TheReadingsOfACommandsTimeGoToTheLog) {
+  EXPECT_EQ(run({"--log", "gpu.csv", "--", "/bin/sleep", "0.3"}).exit_status, 0);
+  EXPECT_THAT(programs_.read("gpu.csv"), HasSubstr("GPU-4070"));
+  EXPECT_EQ(run({"--format", "csv", "--", "/bin/true"}).exit_status, 2) << "standard output is the command's";
+}
+
+TEST_F(Monitor, WithoutAGpuTheComputerIsWatchedAndTheReasonIsGivenOnce) {
+  programs_.set("WRING_NVIDIA_SMI", missing_nvidia_smi);
+  const ChildResult result = run({"0.3"});
+  EXPECT_EQ(result.exit_status, 0);
+  EXPECT_THAT(result.out, StartsWith("💻 CPU: "));
+  EXPECT_THAT(result.err, HasSubstr("(code 12) → install the NVIDIA driver"));
+  const auto lines = split(result.err, "\n");
+  for (const std::string& line : lines) EXPECT_THAT(line, StartsWith("warning: "));
+  EXPECT_EQ(std::set<std::string>(lines.begin(), lines.end()).size(), lines.size());
+}
+
+TEST_F(Monitor, StrictNeedsAGpu) {
+  programs_.set("WRING_NVIDIA_SMI", missing_nvidia_smi);
+  const ChildResult result = run({"0.3", "--strict", "--", "/bin/echo", "started"});
+  EXPECT_EQ(result.exit_status, 3);
+  EXPECT_THAT(result.out, IsEmpty()) << "the command is not started";
+}
+
+TEST_F(Monitor, ACardThatIsLostIsMarkedAndTheOthersGoOn) {
+  use_machine(std::string(one_card) + second_card);
+  for (const bool strict : {false, true}) {
+    use_machine(std::string(one_card) + second_card);
+    const auto program = start(strict ? std::vector<std::string>{"--strict"} : std::vector<std::string>{});
+    ASSERT_TRUE(program->wait_for_output("🎯 [1] GPU-Util:   0%"));
+    use_machine(std::string(one_card) + "\nindex=1\nuuid=GPU-second\nmemory.used=[GPU is lost]\n");
+    ASSERT_TRUE(program->wait_for_output("❌ [1] "));
+    const std::size_t then = program->out().size();
+    ASSERT_TRUE(RunningProgram::wait_until(
+        [&] { return program->out().find("🎯 [0] GPU-Util:  87%", then) != std::string::npos; }));
+    program->send(SIGINT);
+    EXPECT_EQ(program->wait(), strict ? 1 : 0);
+    EXPECT_THAT(program->out(), HasSubstr("📊 Monitor summary:"));
+    EXPECT_THAT(program->err(), HasSubstr("warning: GPU 1: "));
+    EXPECT_EQ(split(program->err(), "warning: GPU 1: ").size(), 2u) << "told once";
+  }
+}
+
+TEST_F(Monitor, ADriverCallThatHangsStopsNeitherTheOtherCardsNorTheEnd) {
+  programs_.set("WRING_NVML_LIBRARY", fake_nvml());
+  programs_.set("WRING_FAKE_NVML", programs_.folder()
+                                       .write("hanging.txt",
+                                              "card\nname A\nuuid GPU-a\ngpu_util 87\n"
+                                              "card\nname B\nuuid GPU-b\ngpu_util 50\n"
+                                              "tick 300\nhang nvmlDeviceGetUtilizationRates\n")
+                                       .string());
+  for (const bool strict : {false, true}) {
+    const auto program = start(strict ? std::vector<std::string>{"--strict"} : std::vector<std::string>{});
+    ASSERT_TRUE(program->wait_for_output("⏳ [1] GPU 1: driver call stuck 4 s"));
+    const std::size_t then = program->out().size();
+    EXPECT_TRUE(RunningProgram::wait_until(
+        [&] { return program->out().find("🎯 [0] GPU-Util:  87%", then) != std::string::npos; }));
+    program->send(SIGINT);
+    EXPECT_EQ(program->wait(), strict ? 1 : 0);
+    EXPECT_THAT(program->out(), HasSubstr("📊 Monitor summary:"));
+    EXPECT_THAT(program->out(), HasSubstr("driver call stuck for "));
+    EXPECT_THAT(program->err(), HasSubstr("warning: GPU 1: a driver call does not come back"));
+  }
+}
+
+TEST_F(Monitor, QuietPrintsNothing) {
+  const ChildResult result = run({"0.2", "--quiet"});
+  EXPECT_EQ(result.exit_status, 0);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_THAT(result.err, IsEmpty());
+}
+
+TEST_F(Monitor, WrongUsageIsExitCodeTwo) {
+  const auto message = [&](const std::vector<std::string>& arguments) {
+    const ChildResult result = programs_.wring(arguments);
+    EXPECT_EQ(result.exit_status, 2) << result.err;
+    return result.err;
+  };
+  EXPECT_THAT(message({"monitor", "--interval", "0.05"}), HasSubstr("--interval: 0.05 s is not between 0.1"));
+  EXPECT_THAT(message({"monitor", "soon"}), HasSubstr("SECONDS: 'soon' is not a number of seconds"));
+  EXPECT_THAT(message({"monitor", "-5"}), HasSubstr("error: "));
+  EXPECT_THAT(message({"monitor", "nan"}), HasSubstr("SECONDS"));
+  EXPECT_THAT(message({"monitor", "5", "python"}), HasSubstr("a command to run goes after --"));
+  EXPECT_THAT(message({"monitor", "--"}), HasSubstr("no command after --"));
+  EXPECT_THAT(message({"monitor", "--format", "xml"}), HasSubstr("text, csv, jsonl"));
+  EXPECT_THAT(message({"monitor", "--log-max-size", "big"}), HasSubstr("--log-max-size"));
+  EXPECT_THAT(message({"monitor", "--gpus", "7"}), HasSubstr("7"));
+}
+
+}  // namespace
+}  // namespace wring

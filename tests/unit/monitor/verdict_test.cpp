@@ -1,0 +1,267 @@
+// Planted situations: each gets its verdict, and what is not known is not said.
+#include "wring/monitor/verdict.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "wring/monitor/features.h"
+
+namespace wring {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+Features minute() {
+  Features features;
+  features.data_s = 60;
+  return features;
+}
+
+Features matmul_loop() {
+  Features f = minute();
+  f.gpu_util = 100;
+  f.gpu_util_deviation = 0;
+  f.sm_activity = 98;
+  f.tensor_activity = 87;
+  f.dram_activity = 22;
+  f.power_of_limit = 97;
+  return f;
+}
+
+Features copy_loop() {
+  Features f = minute();
+  f.gpu_util = 100;
+  f.sm_activity = 96;
+  f.tensor_activity = 0;
+  f.dram_activity = 88;
+  f.power_of_limit = 62;
+  return f;
+}
+
+Features tiny_eager_model() {
+  Features f = minute();
+  f.gpu_util = 72;
+  f.gpu_util_deviation = 3;
+  f.sm_activity = 8;
+  f.tensor_activity = 1;
+  f.dram_activity = 2;
+  f.power_of_limit = 22;
+  f.host_busiest_core = 99;
+  f.host_cpu = 8;
+  f.host_iowait = 0;
+  return f;
+}
+
+Features loader_without_workers() {
+  Features f = minute();
+  f.gpu_util = 24;
+  f.gpu_util_deviation = 9;
+  f.sm_activity = 16;
+  f.tensor_activity = 6;
+  f.dram_activity = 8;
+  f.power_of_limit = 25;
+  f.host_busiest_core = 98;
+  f.host_cpu = 7;
+  f.host_iowait = 0;
+  return f;
+}
+
+Features nothing_runs() {
+  Features f = minute();
+  f.gpu_util = 0;
+  f.sm_activity = 0;
+  f.power_of_limit = 11;
+  f.memory_full = 0;
+  return f;
+}
+
+Features waits_for_a_slower_card() {
+  Features f = minute();
+  f.gpu_util = 100;
+  f.gpu_util_deviation = 0.3;
+  f.sm_activity = 17;
+  f.tensor_activity = 0;
+  f.dram_activity = 3;
+  f.power_of_limit = 31;
+  f.busy_peers = 1;
+  f.busiest_peer_sm_activity = 85;
+  return f;
+}
+
+std::vector<std::string_view> keys(const Features& features) {
+  std::vector<std::string_view> keys;
+  for (const Verdict& verdict : verdicts(features)) keys.push_back(verdict.key);
+  return keys;
+}
+
+TEST(Verdict, AMatmulLoopIsComputeBound) {
+  EXPECT_THAT(keys(matmul_loop()), ElementsAre("compute_bound"));
+}
+
+TEST(Verdict, ACopyLoopIsBoundByMemoryBandwidthThoughItsSmsAreFull) {
+  EXPECT_THAT(keys(copy_loop()), ElementsAre("memory_bandwidth_bound"));
+}
+
+TEST(Verdict, ATinyModelInEagerModeIsLaunchBound) {
+  EXPECT_THAT(keys(tiny_eager_model()), ElementsAre("launch_bound"));
+  Features full = tiny_eager_model();
+  full.gpu_util = 100;
+  EXPECT_THAT(keys(full), ElementsAre("launch_bound"));
+}
+
+TEST(Verdict, ALoaderWithoutWorkersIsInputBound) {
+  EXPECT_THAT(keys(loader_without_workers()), ElementsAre("input_bound"));
+}
+
+TEST(Verdict, ALoaderThatWaitsForTheDiskIsInputBoundAndTheAdviceNamesTheDisk) {
+  Features f = loader_without_workers();
+  f.host_busiest_core = 40;
+  f.host_iowait = 22;
+  ASSERT_THAT(keys(f), ElementsAre("input_bound"));
+  EXPECT_THAT(verdicts(f)[0].next_step.en, HasSubstr("disk"));
+  EXPECT_THAT(verdicts(f)[0].numbers.en, HasSubstr("I/O wait 22 %"));
+}
+
+TEST(Verdict, WorkersThatNeedEveryCoreAreInputBound) {
+  Features f = loader_without_workers();
+  f.host_cpu = 97;
+  ASSERT_THAT(keys(f), ElementsAre("input_bound"));
+  EXPECT_THAT(verdicts(f)[0].next_step.en, HasSubstr("cores"));
+}
+
+TEST(Verdict, ASawtoothIsInputBoundAlsoWhereTheHostCannotBeRead) {
+  Features f = minute();
+  f.gpu_util = 50;
+  f.gpu_util_deviation = 45;
+  EXPECT_THAT(keys(f), ElementsAre("input_bound"));
+}
+
+TEST(Verdict, NothingThatRunsIsIdle) {
+  EXPECT_THAT(keys(nothing_runs()), ElementsAre("idle"));
+  Features mig = nothing_runs();
+  mig.gpu_util.reset();
+  EXPECT_THAT(keys(mig), ElementsAre("idle")) << "a MIG instance has no GPU-Util";
+}
+
+TEST(Verdict, AProgramThatHoldsMemoryWithoutComputingGetsOtherAdvice) {
+  Features f = nothing_runs();
+  f.memory_full = 60;
+  EXPECT_THAT(verdicts(f).at(0).next_step.en, HasSubstr("holds memory"));
+  EXPECT_THAT(verdicts(nothing_runs()).at(0).next_step.en, HasSubstr("nothing runs"));
+}
+
+TEST(Verdict, ACardThatWaitsWhileAnotherWorksWaitsInACollective) {
+  EXPECT_EQ(keys(waits_for_a_slower_card()).at(0), "collective_bound");
+  Features alone = waits_for_a_slower_card();
+  alone.busy_peers = 0;
+  alone.busiest_peer_sm_activity.reset();
+  EXPECT_THAT(keys(alone), testing::Not(testing::Contains("collective_bound"))) << "one card waits for no other";
+}
+
+TEST(Verdict, ThrottlingIsSaidBesideTheRest) {
+  Features f = matmul_loop();
+  f.power_throttled = 80;
+  f.heat_throttled = 10;
+  f.temperature_max_c = 91;
+  EXPECT_THAT(keys(f), testing::UnorderedElementsAre("compute_bound", "power_throttled", "thermally_throttled"));
+  f.power_throttled = 5;
+  f.heat_throttled = 1;
+  EXPECT_THAT(keys(f), ElementsAre("compute_bound"));
+}
+
+TEST(Verdict, MemoryNearlyFullIsSaid) {
+  Features f = matmul_loop();
+  f.memory_full = 97;
+  EXPECT_THAT(keys(f), ElementsAre("compute_bound", "memory_nearly_full"));
+  f.memory_full = 90;
+  EXPECT_THAT(keys(f), ElementsAre("compute_bound"));
+}
+
+TEST(Verdict, AFullCardIsNeverUsedTooMuch) {
+  for (const Verdict& verdict : verdicts(matmul_loop())) {
+    EXPECT_THAT(verdict.next_step.en, testing::Not(HasSubstr("too much")));
+    EXPECT_THAT(verdict.next_step.en, testing::Not(HasSubstr("reduce")));
+  }
+}
+
+TEST(Verdict, IsSilentBelowTwentySeconds) {
+  for (Features f : {matmul_loop(), copy_loop(), tiny_eager_model(), loader_without_workers(), nothing_runs(),
+                     waits_for_a_slower_card()}) {
+    f.data_s = 19.9;
+    EXPECT_THAT(verdicts(f), IsEmpty());
+    f.data_s = 20;
+    EXPECT_FALSE(verdicts(f).empty());
+  }
+}
+
+TEST(Verdict, SaysNothingWithoutEvidence) {
+  EXPECT_THAT(verdicts(minute()), IsEmpty());
+  Features low = minute();
+  low.gpu_util = 45;
+  EXPECT_THAT(verdicts(low), IsEmpty()) << "low use alone has many causes";
+  Features high = minute();
+  high.gpu_util = 99;
+  EXPECT_THAT(verdicts(high), IsEmpty()) << "GPU-Util alone says little";
+  Features fair = minute();
+  fair.gpu_util = 90;
+  fair.sm_activity = 60;
+  fair.tensor_activity = 30;
+  fair.dram_activity = 40;
+  fair.power_of_limit = 65;
+  EXPECT_THAT(verdicts(fair), IsEmpty()) << "a balanced load has no single limit";
+}
+
+TEST(Verdict, BeforeHopperTheRulesUseOtherReadingsAndTrustThemLess) {
+  const auto without_gpm = [](Features f) {
+    f.sm_activity.reset();
+    f.tensor_activity.reset();
+    f.dram_activity.reset();
+    return f;
+  };
+  Features matmul = without_gpm(matmul_loop());
+  matmul.memory_util = 35;
+  ASSERT_THAT(keys(matmul), ElementsAre("compute_bound"));
+  EXPECT_LT(verdicts(matmul)[0].confidence, verdicts(matmul_loop())[0].confidence);
+
+  Features copy = without_gpm(copy_loop());
+  copy.memory_util = 95;
+  ASSERT_THAT(keys(copy), ElementsAre("memory_bandwidth_bound"));
+  EXPECT_LT(verdicts(copy)[0].confidence, verdicts(copy_loop())[0].confidence);
+
+  Features tiny = without_gpm(tiny_eager_model());
+  tiny.memory_util = 3;
+  ASSERT_THAT(keys(tiny), ElementsAre("launch_bound"));
+  EXPECT_LT(verdicts(tiny)[0].confidence, verdicts(tiny_eager_model())[0].confidence);
+}
+
+TEST(Verdict, ModelsThatLeaveTheTensorCoresIdleAreToldSo) {
+  Features f = matmul_loop();
+  f.tensor_activity = 0;
+  f.fp32_activity = 85;
+  ASSERT_THAT(keys(f), ElementsAre("compute_bound"));
+  EXPECT_THAT(verdicts(f)[0].next_step.en, HasSubstr("tensor cores are not used"));
+}
+
+TEST(Verdict, CarriesRuleNumbersConfidenceAndNextStepInBothLanguages) {
+  for (const Features& f : {matmul_loop(), copy_loop(), tiny_eager_model(), loader_without_workers(), nothing_runs(),
+                            waits_for_a_slower_card()}) {
+    for (const Verdict& verdict : verdicts(f)) {
+      for (const Text& text : {verdict.headline, verdict.rule, verdict.numbers, verdict.next_step}) {
+        EXPECT_FALSE(text.en.empty()) << verdict.key;
+        EXPECT_FALSE(text.zh.empty()) << verdict.key;
+        EXPECT_NE(text.en, text.zh) << verdict.key;
+      }
+      EXPECT_GT(verdict.confidence, 0.3) << verdict.key;
+      EXPECT_LE(verdict.confidence, 1) << verdict.key;
+    }
+  }
+}
+
+TEST(Verdict, TheTableOfCausesIsInTheOrderOfTheEnumeration) {
+  for (std::size_t i = 0; i < cause_rows().size(); ++i) EXPECT_EQ(static_cast<std::size_t>(cause_rows()[i].cause), i);
+}
+
+}  // namespace
+}  // namespace wring
