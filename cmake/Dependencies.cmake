@@ -44,3 +44,6 @@ if(TARGET wring_ncurses)
     target_link_libraries(wring_ncurses INTERFACE "${WRING_TINFO}")
   endif()
 endif()
+
+# Optional: the monitor's web server (Asio and Beast, which are headers only).
+find_package(Boost 1.74)

@@ -64,6 +64,7 @@ template void CommandParser::option(Name, Name, std::string&, const Text&);
 template void CommandParser::option(Name, Name, int&, const Text&);
 template void CommandParser::option(Name, Name, std::filesystem::path&, const Text&);
 template void CommandParser::option(Name, Name, double&, const Text&);
+template void CommandParser::option(Name, Name, std::optional<std::string>&, const Text&);
 template void CommandParser::option(Name, Name, std::optional<int>&, const Text&);
 template void CommandParser::option(Name, Name, std::optional<double>&, const Text&);
 template void CommandParser::option(Name, Name, std::optional<std::filesystem::path>&, const Text&);

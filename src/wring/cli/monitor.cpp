@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "wring/cli/monitor_notices.h"
+#include "wring/cli/monitor_server.h"
 #include "wring/cli/signal_wait.h"
 #include "wring/cli/watched_command.h"
 #include "wring/monitor/checkpoint.h"
@@ -50,7 +51,7 @@ bool wants_live_view(const MonitorOptions& options) {
 std::unique_ptr<Telemetry> telemetry_for(const MonitorOptions& options) {
   TelemetryOptions telemetry;
   telemetry.gpus = options.gpus;
-  telemetry.processes = wants_live_view(options) || options.format == TickFormat::jsonl ||
+  telemetry.processes = options.serve || wants_live_view(options) || options.format == TickFormat::jsonl ||
                         (options.log && format_of_log(options) == TickFormat::jsonl);
   return open_telemetry(telemetry);
 }
@@ -88,14 +89,17 @@ class MonitorRun {
     sampler_.add(recent_);
     sampler_.add(notices_);
     open_log();
+    open_server();
     if (!options_.command.empty() && !start_command()) return command_->exit_code().value();
     open_display();
     sampler_.start();
+    if (server_) server_->start();
     watch();
     // A second Ctrl-C ends at once, whatever the first one's end waits for.
     if (!command_ && !is_ignored(SIGINT)) SignalWait::let_interrupt_end();
     sampler_.stop();
     view_.reset();
+    server_.reset();
     notices_.release();
     report();
     if (command_) wait_for_command();
@@ -131,6 +135,17 @@ class MonitorRun {
         *options_.log, make_formatter(format_of_log(options_), telemetry_->gpus(), {console_.language, /*utf8=*/true}),
         options_.rotation);
     sampler_.add(*log_);
+  }
+
+  // Before the command starts, which would run in vain where the port is taken.
+  void open_server() {
+    if (!options_.serve) return;
+    server_ = make_monitor_server(
+        options_, *telemetry_, [this] { return builder_.summary(); },
+        [this] { return summarize(recent_.last(), telemetry_->gpus()); });
+    sampler_.add(*server_);
+    if (console_.quiet) return;
+    fmt::print(stderr, "{} {}\n", console_.text({"Open in a browser:", "请在浏览器中打开："}), server_->url());
   }
 
   bool start_command() {
@@ -271,6 +286,7 @@ class MonitorRun {
   SummaryBuilder builder_;
   History recent_;
   std::unique_ptr<LogWriter> log_;
+  std::unique_ptr<MonitorServer> server_;
   std::unique_ptr<StreamWriter> lines_;
   std::unique_ptr<LiveView> view_;
   std::optional<WatchedCommand> command_;

@@ -20,7 +20,10 @@ struct MonitorOptions {
   RotationOptions rotation;
   std::optional<std::filesystem::path> summary;  // the place of the checkpointed summary
   bool strict = false;                           // a missing or lost card is a failure
-  std::vector<std::string> command;              // run this and watch its time
+  std::optional<std::string> serve;              // the web server's address
+  bool allow_remote = false;
+  std::optional<std::filesystem::path> token_file;
+  std::vector<std::string> command;  // run this and watch its time
 };
 
 // The arguments as options, or the exit code when there is nothing more to do. Throws Error{usage}.

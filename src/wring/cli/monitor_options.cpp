@@ -69,7 +69,15 @@ std::vector<std::string> split_commas(const std::vector<std::string>& lists) {
   return parts;
 }
 
+void check_server(const MonitorOptions& options) {
+  if (options.serve || (!options.allow_remote && !options.token_file)) return;
+  const std::string option = options.allow_remote ? "--allow-remote" : "--token-file";
+  throw Error(ErrorCode::usage, {fmt::format("{} needs --serve", option), fmt::format("{} 需要 --serve", option)},
+              {"for example: wring monitor --serve 127.0.0.1:9835", "例如：wring monitor --serve 127.0.0.1:9835"});
+}
+
 void check(const MonitorOptions& options) {
+  check_server(options);
   if (!(options.interval_s >= shortest_interval_s && options.interval_s <= longest_interval_s)) {
     throw Error(ErrorCode::usage,
                 {fmt::format("--interval: {} s is not between {} and {}", options.interval_s, shortest_interval_s,
@@ -122,10 +130,20 @@ std::optional<int> parse_monitor(const Arguments& arguments, MonitorOptions& opt
                 {"how many of those to keep (default: 5)", "保留的旧日志个数（默认：5）"});
   parser.option("--summary", "FILE", options.summary,
                 {"keep the summary here as JSON, renewed every 10 s", "把总结以 JSON 存于此，每 10 秒更新"});
+  parser.option("--serve", "ADDR", options.serve,
+                {"a web page, /metrics for Prometheus and JSON, for example on 127.0.0.1:9835 (port 0: a free one)",
+                 "提供网页、Prometheus 的 /metrics 和 JSON，例如 127.0.0.1:9835（端口 0：任选空闲端口）"});
+  parser.flag("--allow-remote", options.allow_remote,
+              {"--serve on an address that other computers reach; needs a token",
+               "允许 --serve 使用其他计算机可访问的地址；需要令牌"});
+  parser.option("--token-file", "FILE", options.token_file,
+                {"ask clients of --serve for the token in FILE (else in WRING_MONITOR_TOKEN)",
+                 "--serve 的客户端须提供 FILE 中的令牌（否则取自 WRING_MONITOR_TOKEN）"});
   parser.flag("--strict", options.strict,
               {"a missing GPU is exit code 3, one lost on the way 1", "没有 GPU 时退出码为 3，中途丢失时为 1"});
   parser.example("wring monitor");
   parser.example("wring monitor 300 --format csv > readings.csv");
+  parser.example("wring monitor --serve 127.0.0.1:9835");
   parser.example("wring monitor --log gpu.jsonl -- python train.py");
   if (const auto done = parser.parse(Arguments(arguments.begin(), dashes))) return done;
 

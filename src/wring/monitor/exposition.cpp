@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/monitor/plausible.h"
 #include "wring/monitor/throttle.h"
 
 namespace wring {
@@ -82,7 +83,7 @@ Labels with(Labels labels, std::string_view name, std::string value) {
   return labels;
 }
 
-// "util_ratio" → "util": the stem from which the counter of seconds takes its name.
+// "sm_activity_ratio" → "sm_activity": the stem from which the counter of seconds takes its name.
 std::string_view stem(std::string_view name) {
   constexpr std::string_view ratio = "_ratio";
   return name.ends_with(ratio) ? name.substr(0, name.size() - ratio.size()) : name;
@@ -90,12 +91,10 @@ std::string_view stem(std::string_view name) {
 
 void add_catalogue(Families& out, const MonitorView& view, const std::vector<Labels>& labels) {
   for (const MetricRow& row : metric_rows()) {
-    const bool counter = row.kind == MetricKind::counter;
-    std::string name = fmt::format("wring_gpu_{}", row.prometheus);
-    if (counter && !name.ends_with("_total")) name += "_total";
-    out.begin(std::move(name), counter ? "counter" : "gauge", row.help.en);
+    out.begin(fmt::format("wring_gpu_{}", row.prometheus), row.kind == MetricKind::counter ? "counter" : "gauge",
+              row.help.en);
     each_gpu(view, labels, [&](const ServedGpu& gpu, const Labels& of_gpu) {
-      if (gpu.sample) out.add(scaled((*gpu.sample)[row.metric].optional(), row.prometheus_factor), of_gpu);
+      if (gpu.sample) out.add(scaled(plausible(row, (*gpu.sample)[row.metric]), row.prometheus_factor), of_gpu);
     });
   }
 }
@@ -111,10 +110,10 @@ void add_seconds(Families& out, const MonitorView& view, const std::vector<Label
   };
   for (const MetricRow& row : metric_rows()) {
     if (row.kind != MetricKind::share) continue;
-    seconds(row, "seconds_total",
-            fmt::format("{}, gathered over time: the rate of this is the mean share since the last scrape.",
-                        row.title.en),
-            &GpuTotals::share_s);
+    seconds(
+        row, "seconds_total",
+        fmt::format("{}, gathered over time: the rate of this is the mean share since the last scrape.", row.title.en),
+        &GpuTotals::share_s);
     seconds(row, "observed_seconds_total",
             fmt::format("Time that readings of {} describe; divide by its rate where there were gaps.", row.title.en),
             &GpuTotals::covered_s);
@@ -146,7 +145,8 @@ void add_state(Families& out, const MonitorView& view, const std::vector<Labels>
   }
   out.begin("wring_gpu_up", "gauge", "1 while the card answers; 0 when it is lost or its driver call hangs.");
   for (std::size_t i = 0; i < view.gpus.size(); ++i) out.add(view.lost(i) ? 0 : 1, labels[i]);
-  out.begin("wring_gpu_stuck_seconds", "gauge", "How long the card's running driver call is overdue; 0 when it is not.");
+  out.begin("wring_gpu_stuck_seconds", "gauge",
+            "How long the card's running driver call is overdue; 0 when it is not.");
   each_gpu(view, labels,
            [&](const ServedGpu& gpu, const Labels& of_gpu) { out.add(gpu.stuck_for_s.value_or(0), of_gpu); });
   out.begin("wring_gpu_processes", "gauge", "Processes that use the card.");

@@ -1,11 +1,12 @@
 #include "wring/monitor/served_state.h"
 
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "wring/monitor/plausible.h"
 
 namespace wring {
 namespace {
@@ -14,16 +15,12 @@ namespace {
 // during a longer silence is unknown.
 constexpr double longest_window = 3;
 
-double steady_now_s() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 void add_window(GpuTotals& totals, const GpuSample& sample, double window_s) {
   for (const MetricRow& row : metric_rows()) {
-    const Reading& reading = sample[row.metric];
-    if (row.kind != MetricKind::share || !reading.ok() || reading.value < 0 || reading.value > 100) continue;
+    const std::optional<double> value = plausible(row, sample[row.metric]);
+    if (row.kind != MetricKind::share || !value) continue;
     const auto at = static_cast<std::size_t>(row.metric);
-    totals.share_s[at] += reading.value / 100 * window_s;
+    totals.share_s[at] += *value / 100 * window_s;
     totals.covered_s[at] += window_s;
   }
   if (!sample.throttle_reasons) return;
@@ -89,7 +86,7 @@ MonitorView ServedState::view() const {
   {
     const std::scoped_lock lock(mutex_);
     view = view_;
-    if (view.ticks > 0) view.last_tick_age_s = std::max(0.0, steady_now_s() - last_tick_s_);
+    if (view.ticks > 0) view.last_tick_age_s = std::max(0.0, steady_seconds() - last_tick_s_);
   }
   view.own_cpu_s = own_cpu_s();
   view.own_memory_bytes = own_memory_bytes();

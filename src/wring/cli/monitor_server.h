@@ -1,0 +1,15 @@
+#pragma once
+#include <functional>
+#include <memory>
+
+#include "wring/cli/monitor.h"
+#include "wring/gpu/telemetry.h"
+#include "wring/monitor/server.h"
+
+namespace wring {
+
+// The server that --serve, --allow-remote and --token-file ask for; it listens and does not answer yet. Throws Error.
+std::unique_ptr<MonitorServer> make_monitor_server(const MonitorOptions& options, const Telemetry& telemetry,
+                                                   std::function<Summary()> run, std::function<Summary()> recent);
+
+}  // namespace wring
