@@ -20,7 +20,7 @@ std::string percent(std::optional<double> value) {
 // " 78% (9.4GB)", or what is known of it.
 std::string memory(std::optional<double> used_mib, std::optional<double> total_mib) {
   if (!used_mib) return percent(std::nullopt);
-  if (!total_mib || *total_mib <= 0) return fmt::format(" {}", gigabytes(*used_mib));
+  if (!total_mib || *total_mib <= 0) return gigabytes(*used_mib);
   return fmt::format("{} ({})", percent(100 * *used_mib / *total_mib), gigabytes(*used_mib));
 }
 

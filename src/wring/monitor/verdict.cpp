@@ -323,7 +323,7 @@ Finding input_bound(const Features& f) {
 Finding power_throttled(const Features& f) {
   if (f.power_throttled < limit::power_throttled) return std::nullopt;
   return verdict(
-      Cause::power_throttled, 0.6 + 0.4 * f.power_throttled / 100,
+      Cause::power_throttled, 0.5 + 0.35 * f.power_throttled / 100,
       {fmt::format("clocks held down by the power limit ≥ {} % of the time", limit::power_throttled),
        fmt::format("因功耗上限降频的时间 ≥ {}%", limit::power_throttled)},
       Measured()

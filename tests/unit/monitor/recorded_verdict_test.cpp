@@ -33,7 +33,8 @@ std::vector<std::string> verdicts_between(double from_s, double to_s) {
     builder.on_tick(tick);
   }
   std::vector<std::string> keys;
-  for (const Verdict& verdict : builder.summary().gpus[0].verdicts) keys.emplace_back(verdict.key);
+  const Summary summary = builder.summary();
+  for (const Verdict& verdict : summary.gpus[0].verdicts) keys.emplace_back(verdict.key);
   return keys;
 }
 

@@ -31,7 +31,7 @@ TEST_F(Log, IsPutAsideBeforeItGrowsBeyondItsSize) {
   for (const char* line : {"1234\n", "56\n", "78\n", "9abc\n", "def\n", "last\n"}) log.append(line);
   EXPECT_EQ(read("gpu.log"), "h\nlast\n");
   EXPECT_EQ(read("gpu.log.1"), "h\ndef\n");
-  EXPECT_EQ(read("gpu.log.2"), "h\n9abc\n");
+  EXPECT_EQ(read("gpu.log.2"), "h\n78\n9abc\n") << "ten bytes, and not one more";
   EXPECT_FALSE(exists("gpu.log.3"));
 }
 
