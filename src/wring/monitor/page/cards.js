@@ -1,6 +1,6 @@
 // The parts of the page as elements. Each maker returns {root, update}; texts go in as text, never as markup.
 import { draw, timeAt } from "/charts.js";
-import { energy, gib, missing, number, percent, say, span } from "/texts.js";
+import { energy, gib, missing, number, percent, say, sentence, span } from "/texts.js";
 import { store } from "/store.js";
 
 export function element(tag, attributes = {}, ...children) {
@@ -73,7 +73,7 @@ function verdictPanel() {
       return;
     }
     root.replaceChildren(
-      element("h3", { text: verdict.headline }, element("small", {
+      element("h3", { text: sentence(verdict.headline) }, element("small", {
         text: `${say("verdict")} · ${percent(verdict.confidence * 100)} ${say("sure")}` })),
       element("p", { class: "numbers", text: verdict.numbers, title: verdict.rule }),
       element("p", {}, element("b", { text: `${say("next")}: ` }), verdict.next_step));
@@ -119,8 +119,8 @@ export function gpuCard(i) {
   const titles = Object.fromEntries(store.facts.metrics.map((metric) => [metric.key, metric]));
   const marks = element("span", { class: "badges" });
   const figures = activities.map(([key, name]) => {
-    const part = figure(name, titles[key].title);
-    part.root.title = titles[key].help;
+    const part = figure(name, sentence(titles[key].title));
+    part.root.title = sentence(titles[key].help);
     return part;
   });
   const activity = plot(say("activity"), "tall");
@@ -162,6 +162,7 @@ export function gpuCard(i) {
     heat.update([{ values: past.power_w, color: "power", max: limit, area: 0.15 },
       { values: past.temperature_c, color: "temperature", max: 100 }],
     [[0, "0"], [0.5, number(limit / 2)], [1, number(limit)]]);
+    verdict.root.hidden = !card.up;  // what was true before it fell out
     verdict.update(store.recent?.gpus[i], store.recent?.duration_s ?? 0);
     run.update(store.run?.gpus[i], store.run?.duration_s ?? 0);
   }
@@ -170,26 +171,50 @@ export function gpuCard(i) {
 
 // --- All GPUs ----------------------------------------------------------------------------------------------------------
 
+// One value of all cards: a number, and a bar for each card.
+function tile(title, max) {
+  const value = element("b", { text: missing });
+  const bars = element("div", { class: "bars", "aria-hidden": "true" },
+    ...(max ? store.facts.gpus.map((gpu) => element("span", { title: `GPU ${gpu.index}` }, element("i"))) : []));
+  const update = (text, of) => {
+    value.textContent = text;
+    [...bars.children].forEach((bar, i) => {
+      const card = store.latest.gpus[i];
+      bar.classList.toggle("lost", !card.up);
+      const share = of(card) === null ? 0 : of(card) / (max(card, i) || 1);
+      bar.firstChild.style.height = `${Math.min(Math.max(share, 0), 1) * 100}%`;
+    });
+  };
+  return { root: element("div", { class: "card tile" }, element("span", { text: title }), value, bars), update };
+}
+
 export function fleet() {
-  const names = [["GPU-Util", "mean"], ["SM", "mean"], ["memory", "total"], ["power", "total"], ["energy", ""]];
-  const values = names.map(() => element("b", { text: missing }));
-  const root = element("section", { class: "tiles", "aria-label": say("allGpus") }, ...names.map(([name, how], at) =>
-    element("div", { class: "card tile" }, element("span", {
-      text: `${name === "memory" || name === "power" || name === "energy" ? say(name) : name}${how ? ` · ${say(how)}` : ""}`,
-    }), values[at])));
-  const of = (key) => store.latest.gpus.map((card) => card[key]).filter((value) => value !== null);
-  const sum = (list) => (list.length ? list.reduce((a, b) => a + b, 0) : null);
-  const mean = (list) => (list.length ? sum(list) / list.length : null);
+  const totalOf = (card, i) => card.memory_total_mib ?? store.facts.gpus[i].memory_total_mib;
+  const util = tile(`GPU-Util · ${say("mean")}`, () => 100), sm = tile(`SM · ${say("mean")}`, () => 100);
+  const memory = tile(`${say("memory")} · ${say("total")}`, totalOf);
+  const power = tile(`${say("power")} · ${say("total")}`, (card) => card.power_limit_w), used = tile(say("energy"));
+  const root = element("section", { class: "tiles", "aria-label": say("allGpus") },
+    ...[util, sm, memory, power, used].map((part) => part.root));
+  const sum = (list) => {
+    const known = list.filter((value) => value !== null && value !== undefined);
+    return known.length ? known.reduce((a, b) => a + b, 0) : null;
+  };
   function update() {
-    const total = sum(store.latest.gpus.map((card, i) => card.memory_total_mib ?? store.facts.gpus[i].memory_total_mib)
-      .filter((value) => value !== null));
-    const power = sum(of("power_w"));
-    const joules = sum((store.run?.gpus || []).map((gpu) => gpu.energy_j).filter((value) => value !== null));
-    const texts = [percent(mean(of("gpu_util"))), percent(mean(of("sm_activity"))),
-      `${number(sum(of("memory_used_mib")) / 1024)} / ${number(total / 1024)} GiB`,
-      power === null ? missing : power < 1000 ? `${power.toFixed(0)} W` : `${(power / 1000).toFixed(2)} kW`,
-      energy(joules)];
-    texts.forEach((text, at) => { values[at].textContent = text; });
+    const cards = store.latest.gpus;
+    const of = (key) => cards.map((card) => card[key]);
+    const mean = (key) => {
+      const total = sum(of(key));
+      return total === null ? null : total / of(key).filter((value) => value !== null).length;
+    };
+    const whole = (mib) => number(mib === null ? null : mib / 1024);
+    const watts = sum(of("power_w"));
+    util.update(percent(mean("gpu_util")), (card) => card.gpu_util);
+    sm.update(percent(mean("sm_activity")), (card) => card.sm_activity);
+    memory.update(`${whole(sum(of("memory_used_mib")))} / ${whole(sum(cards.map(totalOf)))} GiB`,
+      (card) => card.memory_used_mib);
+    power.update(watts === null ? missing : watts < 1000 ? `${watts.toFixed(0)} W` : `${(watts / 1000).toFixed(2)} kW`,
+      (card) => card.power_w);
+    used.update(energy(sum((store.run?.gpus || []).map((gpu) => gpu.energy_j))), () => null);
   }
   return { root, update };
 }

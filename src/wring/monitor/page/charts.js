@@ -58,10 +58,11 @@ function fill(context, points, x, y, style, strength) {
 }
 
 // "-5 min" under the grid; the right edge is the newest reading.
-function timeMarks(seconds) {
-  const step = [10, 15, 30, 60, 120, 300, 600, 900].find((s) => seconds / s <= 5) || 1200;
+function timeMarks(seconds, width) {
+  const most = Math.min(5, width / 62);  // a label is about that wide
+  const step = [10, 15, 30, 60, 120, 300, 600, 900, 1200].find((s) => seconds / s <= most) || 1800;
   const marks = [];
-  for (let back = step; back < seconds * 0.97; back += step) {
+  for (let back = step; back < seconds * 0.95; back += step) {
     marks.push([back, back < 60 ? `−${back} s` : `−${back / 60} min`]);
   }
   return marks;
@@ -96,7 +97,7 @@ export function draw(canvas, { times, series, marks, from, to, gap, hover, nowTe
     context.fillText(text, margin.left - 6, at);
   }
   context.textAlign = "center";
-  for (const [back, text] of timeMarks((to - from) / 1000)) {
+  for (const [back, text] of timeMarks((to - from) / 1000, inner)) {
     context.fillText(text, x(inner * (1 - back * 1000 / (to - from))), height - 7);
   }
   context.textAlign = "right";

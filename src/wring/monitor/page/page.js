@@ -30,7 +30,7 @@ function build() {
   const nothing = count ? [] : [element("section", { class: "card" }, element("h2", { text: say("noGpu") }),
     element("p", { class: "quiet", text: say("noGpuHint") }), ...problems)];
   main.replaceChildren(...top.map((part) => part.root), ...nothing,
-    element("div", { class: `gpus ${count === 1 ? "one" : "several"}` }, ...cards.map((part) => part.root)),
+    element("div", { class: `gpus ${count === 1 ? "one" : count % 3 === 0 ? "threes" : "several"}` }, ...cards.map((part) => part.root)),
     element("div", { class: "below" }, host.root, ...(count ? [processes.root] : [])));
 }
 

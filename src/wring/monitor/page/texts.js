@@ -37,10 +37,10 @@ const words = {
   run: ["Since start", "启动以来"],
   average: ["mean", "平均"],
   p95: ["95th percentile", "95百分位"],
-  under10: ["time below 10 %", "低于10%的时间"],
-  throttled: ["throttled", "降频时间"],
-  peak: ["peak memory", "峰值显存"],
-  energyShort: ["energy", "能耗"],
+  under10: ["Below 10 %", "低于10%的时间"],
+  throttled: ["Throttled", "降频时间"],
+  peak: ["Peak memory", "峰值显存"],
+  energyShort: ["Energy", "能耗"],
   processes: ["Processes", "进程"],
   gpu: ["GPU", "GPU"],
   pid: ["PID", "PID"],
@@ -61,6 +61,9 @@ const words = {
 };
 
 export const say = (key) => words[key][chinese ? 1 : 0];
+
+// A headline may begin in lower case where it comes from a table of terms.
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 export const missing = "–";
 
