@@ -87,7 +87,7 @@ function runLine() {
     const util = summary?.metrics.gpu_util;
     const rows = [[say("run"), span(duration)]];
     if (util) {
-      rows.push([`GPU-Util ${say("average")}`, percent(util.mean)], [say("p95"), percent(util.p95)],
+      rows.push([`${say("util")} ${say("average")}`, percent(util.mean)], [say("p95"), percent(util.p95)],
         [say("under10"), percent(util.under_10_share * 100)]);
     }
     const sm = summary?.metrics.sm_activity;
@@ -190,7 +190,7 @@ function tile(title, max) {
 
 export function fleet() {
   const totalOf = (card, i) => card.memory_total_mib ?? store.facts.gpus[i].memory_total_mib;
-  const util = tile(`GPU-Util · ${say("mean")}`, () => 100), sm = tile(`SM · ${say("mean")}`, () => 100);
+  const util = tile(`${say("util")} · ${say("mean")}`, () => 100), sm = tile(`SM · ${say("mean")}`, () => 100);
   const memory = tile(`${say("memory")} · ${say("total")}`, totalOf);
   const power = tile(`${say("power")} · ${say("total")}`, (card) => card.power_limit_w), used = tile(say("energy"));
   const root = element("section", { class: "tiles", "aria-label": say("allGpus") },

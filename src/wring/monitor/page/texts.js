@@ -3,6 +3,7 @@ export const chinese = document.documentElement.lang.startsWith("zh");
 export const language = chinese ? "zh" : "en";
 
 const words = {
+  util: ["GPU-Util", "GPU利用率"],
   live: ["live", "实时"],
   connecting: ["connecting", "连接中"],
   offline: ["not connected", "未连接"],
