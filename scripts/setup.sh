@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what Wring needs on Debian 12 or Ubuntu 24.04 and does nothing where it is there already.
 #
-#   scripts/setup.sh [--lint]     --lint adds clang-format and clang-tidy
+#   scripts/setup.sh [--lint] [--browser]     --lint adds clang-format and clang-tidy,
+#                                             --browser Chromium for the tests of the monitor's web page
 #
 # Writes build/setup.env (TORCH_DIR, PYTHON) for the Makefile. Uses apt and PyPI, nothing else.
 set -euo pipefail
@@ -11,12 +12,14 @@ packages=(
   build-essential cmake ninja-build ccache git python3 python3-venv
   libyaml-cpp-dev libcli11-dev libfmt-dev nlohmann-json3-dev
   libgtest-dev libgmock-dev libbenchmark-dev libjpeg-dev libpng-dev libwebp-dev
-  libncurses-dev
+  libncurses-dev libboost-dev
 )
+wants_browser=
 for option in "$@"; do
   case "$option" in
     --lint) packages+=(clang-format clang-tidy) ;;
-    *) echo "scripts/setup.sh: unknown option $option; the only one is --lint." >&2; exit 2 ;;
+    --browser) wants_browser=yes ;;
+    *) echo "scripts/setup.sh: unknown option $option; there are --lint and --browser." >&2; exit 2 ;;
   esac
 done
 readonly minimum_torch=2.11
@@ -49,6 +52,20 @@ install_packages() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" \
     >/dev/null || fail "apt-get install failed." "Needed: apt-get install ${missing[*]}"
   step packages "installed ${#missing[@]}"
+}
+
+# Ubuntu's package is only a door to a snap, which a container cannot open; the tests are skipped there, with the reason.
+install_browser() {
+  local found
+  found=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
+  if [ -n "$found" ]; then
+    step browser "$found"
+  elif grep -q '^ID=ubuntu' /etc/os-release; then
+    step browser "none, and Ubuntu has Chromium only as a snap; the tests of the web page are skipped"
+  else
+    packages=(chromium)
+    install_packages
+  fi
 }
 
 # --- LibTorch ------------------------------------------------------------------------------------------------------
@@ -143,7 +160,7 @@ report_python() {
   local missing
   missing=$("$python" - <<'PY'
 import importlib.util
-print(" ".join(name for name in ("numpy", "safetensors", "pyte") if importlib.util.find_spec(name) is None))
+print(" ".join(name for name in ("numpy", "safetensors", "pyte", "prometheus_client") if importlib.util.find_spec(name) is None))
 PY
   )
   step python "$python${missing:+; without $missing, so the tests that need it are skipped}"
@@ -151,6 +168,7 @@ PY
 
 echo "set-up"
 install_packages
+[ -z "$wants_browser" ] || install_browser
 find_torch
 report_python
 mkdir -p build

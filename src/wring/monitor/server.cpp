@@ -56,7 +56,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void read() {
     parser_.emplace();
     parser_->header_limit(header_limit_bytes);
-    parser_->body_limit(0);
     stream_.expires_after(request_limit);  // one deadline for the whole request, so that drops of bytes do not renew it
     http::async_read(stream_, buffer_, *parser_,
                      [self = shared_from_this()](beast::error_code error, std::size_t) { self->on_read(error); });
@@ -69,7 +68,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (error == http::error::header_limit || error == http::error::buffer_overflow) {
       return reply(error_reply(431, "the headers are too large"), false);
     }
-    if (error == http::error::body_limit || error == http::error::unexpected_body) {
+    if (error == http::error::unexpected_body) {
       return reply(error_reply(413, "requests have no body here"), false);
     }
     if (error == http::error::partial_message) return close();
