@@ -8,6 +8,7 @@ struct MonitorServer::State {
   std::string url;
 };
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the signature is the real one's
 MonitorServer::MonitorServer(ServerOptions options) {
   check_exposure(options.address, options.allow_remote, options.token);
   throw Error(ErrorCode::failed, {"this wring was built without its web server", "此 wring 编译时未包含网页服务"},

@@ -152,13 +152,14 @@ std::string history_answer(const MonitorFacts& facts, const std::vector<PlotHist
         {{"index", facts.gpus[i].index}, {"uuid", facts.gpus[i].uuid}, {"metrics", std::move(metrics)}});
   }
   Json host = Json::object();
-  for (const auto& [key, series] :
-       {std::pair("cpu_percent", PlotHistory::host_cpu), std::pair("iowait_percent", PlotHistory::host_iowait)}) {
-    if (!wanted(key)) continue;
+  const auto add_host = [&](const char* key, PlotHistory::HostSeries series) {
+    if (!wanted(key)) return;
     Json values =
-        column(points, [&](const PlotHistory::Point& point) { return static_cast<double>(point.host[series]); });
+        column(points, [series](const PlotHistory::Point& point) { return static_cast<double>(point.host[series]); });
     if (!values.is_null()) host[key] = std::move(values);
-  }
+  };
+  add_host("cpu_percent", PlotHistory::host_cpu);
+  add_host("iowait_percent", PlotHistory::host_iowait);
   json["host"] = std::move(host);
   return dumped(json);
 }
