@@ -292,8 +292,7 @@ Finding input_bound(const Features& f) {
   const bool swings =
       at_least(f.gpu_util_deviation, limit::sawtooth_deviation) && !below(f.host_busiest_core, limit::core_at_work);
   const std::array<bool, 4> stronger = {at_least(f.host_iowait, limit::iowait), at_least(f.host_cpu, limit::host_busy),
-                                        at_least(f.gpu_util_deviation, limit::sawtooth_deviation),
-                                        at_least(f.pcie_rx_mib_s, limit::pcie_busy_mib_s)};
+                                        swings, at_least(f.pcie_rx_mib_s, limit::pcie_busy_mib_s)};
   const auto found = std::ranges::count(stronger, true);
   // One busy core is also what a program does that launches small kernels.
   if (found == 0 && (!one_core || looks_launch_bound(f))) return std::nullopt;
