@@ -301,13 +301,12 @@ class MonitorRun {
 
 void require_gpu(const Telemetry& telemetry) {
   if (!telemetry.gpus().empty() && telemetry.source() != GpuSource::none) return;
-  Error error(ErrorCode::no_gpu, {"no GPU can be watched", "没有可监控的GPU"},
-              {"without --strict the computer alone is watched", "去掉 --strict 可只监控本机"});
   if (!telemetry.problems().empty()) {
     const GpuProblem& problem = telemetry.problems().front();
-    error = Error(ErrorCode::no_gpu, problem.what, problem.cure);
+    throw Error(ErrorCode::no_gpu, problem.what, problem.cure);
   }
-  throw error;
+  throw Error(ErrorCode::no_gpu, {"no GPU can be watched", "没有可监控的GPU"},
+              {"without --strict the computer alone is watched", "去掉 --strict 可只监控本机"});
 }
 
 }  // namespace

@@ -20,6 +20,7 @@
 //   core_busy              One Python process that loads data keeps one core at 100; 90 leaves room for the rest.
 //   iowait                 Of all cores: one blocked loader on a machine of 16 cores makes 6.
 //   sawtooth_deviation     Samples of 0 and 100 in turn deviate by 50, a steady load by less than 5.
+//   core_at_work           Below this the host prepares nothing.
 //   pcie_busy_mib_s        Pageable copies reach 3 to 6 GiB/s, pinned ones 12 to 55; a loader that is ahead needs less.
 //   copying_sm             GPU-Util counts copies too (100 on an H200 that did nothing else), SM activity does not.
 //   power_throttled        A power cap that is touched now and then costs nothing that can be measured; at full load
@@ -287,9 +288,11 @@ Finding input_bound(const Features& f) {
   const bool copies = only_copies(f) && at_least(f.pcie_rx_mib_s, limit::pcie_busy_mib_s);
   if (!f.gpu_util || is_idle(f) || (*f.gpu_util >= limit::low_util && !copies)) return std::nullopt;
   const bool one_core = at_least(f.host_busiest_core, limit::core_busy);
+  // Where the host does nothing in the gaps, nobody prepares data in them: that is one job after another.
+  const bool swings =
+      at_least(f.gpu_util_deviation, limit::sawtooth_deviation) && !below(f.host_busiest_core, limit::core_at_work);
   const std::array<bool, 4> stronger = {at_least(f.host_iowait, limit::iowait), at_least(f.host_cpu, limit::host_busy),
-                                        at_least(f.gpu_util_deviation, limit::sawtooth_deviation),
-                                        at_least(f.pcie_rx_mib_s, limit::pcie_busy_mib_s)};
+                                        swings, at_least(f.pcie_rx_mib_s, limit::pcie_busy_mib_s)};
   const auto found = std::ranges::count(stronger, true);
   // One busy core is also what a program does that launches small kernels.
   if (found == 0 && (!one_core || looks_launch_bound(f))) return std::nullopt;

@@ -64,6 +64,7 @@ inline constexpr double collective_sm = 30;
 inline constexpr double collective_deviation = 5;
 inline constexpr double collective_peer_sm = 40;
 inline constexpr double core_busy = 90;
+inline constexpr double core_at_work = 25;
 inline constexpr double host_busy = 80;
 inline constexpr double iowait = 5;
 inline constexpr double sawtooth_deviation = 20;

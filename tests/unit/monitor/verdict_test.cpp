@@ -138,6 +138,17 @@ TEST(Verdict, ASawtoothIsInputBoundAlsoWhereTheHostCannotBeRead) {
   EXPECT_THAT(keys(f), ElementsAre("input_bound"));
 }
 
+TEST(Verdict, JobsOneAfterAnotherBesideAHostThatDoesNothingAreNotInputBound) {
+  Features f = minute();
+  f.gpu_util = 53;
+  f.gpu_util_deviation = 50;
+  f.host_busiest_core = 4;
+  f.host_iowait = 0;
+  EXPECT_THAT(keys(f), IsEmpty());
+  f.host_busiest_core = 60;
+  EXPECT_THAT(keys(f), ElementsAre("input_bound"));
+}
+
 TEST(Verdict, NothingThatRunsIsIdle) {
   EXPECT_THAT(keys(nothing_runs()), ElementsAre("idle"));
   Features mig = nothing_runs();
