@@ -239,7 +239,6 @@ class LiveViewTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    MACHINES = sys.argv.pop(3)
-    LIBRARY = sys.argv.pop(2)
-    WRING = sys.argv.pop(1)
+    WRING, LIBRARY, MACHINES = (os.path.abspath(path) for path in sys.argv[1:4])  # the programs run elsewhere
+    del sys.argv[1:4]
     unittest.main()
