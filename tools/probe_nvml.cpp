@@ -19,7 +19,7 @@ using Clock = std::chrono::steady_clock;
 
 // Median and largest of calls that are `apart`, after one that does not count: the driver answers from memory when it
 // is asked again too soon.
-void cost(const char* name, const std::function<int()>& call, int times = 12,
+void cost(const char* name, const std::function<int()>& call, int times = 8,
           std::chrono::milliseconds apart = std::chrono::milliseconds(150)) {
   const int code = call();
   std::vector<double> us;

@@ -46,7 +46,10 @@ class Monitor : public testing::Test {
     programs_.set("WRING_NVIDIA_SMI", write_scripted_smi(programs_.folder(), one_card));
     programs_.set("XDG_STATE_HOME", (programs_.folder().path() / "state").string());
   }
-  void use_machine(const std::string& machine) { programs_.folder().write("machine", machine); }
+  // In one step, so that a monitor that runs sees either the old machine or the new one.
+  void use_machine(const std::string& machine) {
+    std::filesystem::rename(programs_.folder().write("machine.new", machine), programs_.folder().path() / "machine");
+  }
 
   static std::vector<std::string> with_monitor(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), {"monitor", "--interval", "0.1"});
@@ -345,8 +348,29 @@ TEST_F(Monitor, ACardThatIsLostIsMarkedAndTheOthersGoOn) {
     EXPECT_EQ(program->wait(), strict ? 1 : 0);
     EXPECT_THAT(program->out(), HasSubstr("📊 Monitor summary:"));
     EXPECT_THAT(program->err(), HasSubstr("warning: GPU 1: "));
-    EXPECT_EQ(split(program->err(), "warning: GPU 1: ").size(), split(program->err(), "warning: ").size())
-        << "told once";
+    EXPECT_EQ(split(program->err(), "warning: GPU 1: ").size(), 2u) << "told once";
+  }
+}
+
+TEST_F(Monitor, ADriverCallThatHangsStopsNeitherTheOtherCardsNorTheEnd) {
+  programs_.set("WRING_NVML_LIBRARY", fake_nvml());
+  programs_.set("WRING_FAKE_NVML", programs_.folder()
+                                       .write("hanging.txt",
+                                              "card\nname A\nuuid GPU-a\ngpu_util 87\n"
+                                              "card\nname B\nuuid GPU-b\ngpu_util 50\n"
+                                              "tick 300\nhang nvmlDeviceGetUtilizationRates\n")
+                                       .string());
+  for (const bool strict : {false, true}) {
+    const auto program = start(strict ? std::vector<std::string>{"--strict"} : std::vector<std::string>{});
+    ASSERT_TRUE(program->wait_for_output("⏳ [1] GPU 1: driver call stuck 4 s"));
+    const std::size_t then = program->out().size();
+    EXPECT_TRUE(RunningProgram::wait_until(
+        [&] { return program->out().find("🎯 [0] GPU-Util:  87%", then) != std::string::npos; }));
+    program->send(SIGINT);
+    EXPECT_EQ(program->wait(), strict ? 1 : 0);
+    EXPECT_THAT(program->out(), HasSubstr("📊 Monitor summary:"));
+    EXPECT_THAT(program->out(), HasSubstr("driver call stuck for "));
+    EXPECT_THAT(program->err(), HasSubstr("warning: GPU 1: a driver call does not come back"));
   }
 }
 

@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "wring/gpu/nvml_library.h"
-#include "wring/gpu/pace.h"
 #include "wring/gpu/telemetry.h"
 
 namespace wring {
@@ -26,7 +25,6 @@ class NvmlGpm {
 
  private:
   bool prepare(nvml::Device device);
-  bool is_due(double now_s);
   void take_sample(nvml::Device device, double now_s);
   void compute();
   void store(GpuSample& sample) const;
@@ -39,8 +37,6 @@ class NvmlGpm {
   nvml::GpmSample before_ = nullptr;
   nvml::GpmSample now_ = nullptr;
   std::optional<double> before_s_;  // absent: never filled
-  bool have_values_ = false;
-  Pace pace_;
   std::unique_ptr<nvml::GpmMetrics> request_;
   Readings latest_;
 };

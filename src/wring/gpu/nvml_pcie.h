@@ -19,7 +19,7 @@ class NvmlPcie {
     nvml::FieldValue transmitted, received;
   };
   int count(nvml::Device device, Counts& counts, double (*clock)()) const;
-  void store(Metric metric, int code, const nvml::FieldValue& before, const nvml::FieldValue& now, double elapsed_s,
+  void store(Metric metric, int code, const nvml::FieldValue& before, const nvml::FieldValue& now, double clock_s,
              GpuSample& sample);
 
   const nvml::Functions& functions_;

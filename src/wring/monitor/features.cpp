@@ -49,6 +49,7 @@ Features features_of(const Summary& summary, std::size_t gpu) {
   features.fp32_activity = card.mean(Metric::fp32_activity);
   features.power_of_limit = power_of_limit(card);
   features.pcie_rx_mib_s = card.mean(Metric::pcie_rx);
+  features.pcie_tx_mib_s = card.mean(Metric::pcie_tx);
   features.link_mib_s = sum(card.mean(Metric::nvlink_rx), card.mean(Metric::nvlink_tx));
   if (!features.link_mib_s) features.link_mib_s = sum(card.mean(Metric::pcie_rx), card.mean(Metric::pcie_tx));
   features.memory_full = percent_of(card.peak_memory_mib, card.memory_total_mib());

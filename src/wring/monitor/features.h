@@ -21,6 +21,7 @@ struct Features {
   std::optional<double> fp32_activity;
   std::optional<double> power_of_limit;
   std::optional<double> pcie_rx_mib_s;
+  std::optional<double> pcie_tx_mib_s;
   std::optional<double> link_mib_s;   // NVLink, or PCIe where there is none, both directions
   std::optional<double> memory_full;  // peak of the samples over the total
   double power_throttled = 0;         // share of the time

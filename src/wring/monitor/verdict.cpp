@@ -13,12 +13,18 @@
 //   counts
 //                          every window with a kernel in it. Idle power alone is 10 to 20 per cent of the limit.
 //   sm_while_busy          SM activity over GPU-Util: how full the card is while anything runs at all.
+//   tiny_kernel_*          Kernels of one block, launched without a pause, made 18 % GPU-Util and 0.02 % SM activity on
+//   an
+//                          H200: so little while busy is launching and nothing else, at any GPU-Util.
 //   collective_*           A collective that waits spins on 16 to 32 of some 130 SMs, steadily, with GPU-Util at 100.
 //   core_busy              One Python process that loads data keeps one core at 100; 90 leaves room for the rest.
 //   iowait                 Of all cores: one blocked loader on a machine of 16 cores makes 6.
 //   sawtooth_deviation     Samples of 0 and 100 in turn deviate by 50, a steady load by less than 5.
-//   pcie_busy_mib_s        A third of what PCIe 4.0 x16 carries.
-//   power_throttled        A power cap that is touched now and then costs nothing that can be measured.
+//   pcie_busy_mib_s        Pageable copies reach 3 to 6 GiB/s, pinned ones 12 to 55; a loader that is ahead needs less.
+//   copying_sm             GPU-Util counts copies too (100 on an H200 that did nothing else), SM activity does not.
+//   power_throttled        A power cap that is touched now and then costs nothing that can be measured; at full load
+//   many
+//                          cards run at it all the time, so it never stands before what the load itself is.
 //   heat_throttled         Heat is never wanted: the clocks fall far below what the power cap leaves.
 //   memory_full            The next allocation of a usual size fails.
 #include "wring/monitor/verdict.h"
@@ -47,13 +53,19 @@ bool below_or_unknown(const Value& value, double bound) {
   return !value || *value < bound;
 }
 
-// "GPU-Util 23 %, SM activity 8 %": what was measured; what is absent is left out.
+// Two digits are what a person reads; a share of 0.02 % is not 0.
+std::string readable(double value) {
+  if (value >= 10 || value == 0) return fmt::format("{:.0f}", value);
+  return value >= 1 ? fmt::format("{:.1f}", value) : fmt::format("{:.2g}", value);
+}
+
+// "GPU-Util 23 %, SM activity 8.1 %": what was measured; what is absent is left out.
 class Measured {
  public:
   Measured& add(const char* en, const char* zh, const Value& value, const char* unit = " %") {
     if (!value) return *this;
-    text_.en += fmt::format("{}{} {:.0f}{}", text_.en.empty() ? "" : ", ", en, *value, unit);
-    text_.zh += fmt::format("{}{} {:.0f}{}", text_.zh.empty() ? "" : "，", zh, *value, unit);
+    text_.en += fmt::format("{}{} {}{}", text_.en.empty() ? "" : ", ", en, readable(*value), unit);
+    text_.zh += fmt::format("{}{} {}{}", text_.zh.empty() ? "" : "，", zh, readable(*value), unit);
     return *this;
   }
   Text text() const { return text_; }
@@ -166,15 +178,28 @@ Value sm_while_busy(const Features& f) {
   return 100 * *f.sm_activity / *f.gpu_util;
 }
 
+// Copies between host and card, in which no SM takes part.
+bool only_copies(const Features& f) {
+  const bool busy_bus =
+      at_least(f.pcie_rx_mib_s, limit::pcie_busy_mib_s) || at_least(f.pcie_tx_mib_s, limit::pcie_busy_mib_s);
+  return busy_bus && below(f.sm_activity, limit::copying_sm);
+}
+
+bool launches_tiny_kernels(const Features& f) {
+  return at_least(f.gpu_util, limit::tiny_kernel_util) && at_least(f.sm_activity, 0.001) &&
+         below(sm_while_busy(f), limit::tiny_kernel_sm_while_busy) && !only_copies(f);
+}
+
 bool looks_launch_bound(const Features& f) {
+  if (launches_tiny_kernels(f)) return true;
   if (f.sm_activity) {
-    return at_least(f.gpu_util, limit::launch_util) && *f.sm_activity < limit::launch_sm &&
+    return at_least(f.gpu_util, limit::launch_util) && *f.sm_activity<limit::launch_sm&& * f.sm_activity> 0 &&
            below(sm_while_busy(f), limit::sm_while_busy) && below_or_unknown(f.dram_activity, limit::launch_sm) &&
            below_or_unknown(f.tensor_activity, limit::tensor_unused) &&
-           below_or_unknown(f.power_of_limit, limit::launch_power);
+           below_or_unknown(f.power_of_limit, limit::launch_power) && !only_copies(f);
   }
   return at_least(f.gpu_util, limit::launch_util_without_gpm) && below(f.power_of_limit, limit::launch_power) &&
-         below(f.memory_util, limit::launch_memory_util);
+         below(f.memory_util, limit::launch_memory_util) && below_or_unknown(f.pcie_rx_mib_s, limit::pcie_busy_mib_s);
 }
 
 Finding launch_bound(const Features& f) {
@@ -183,7 +208,11 @@ Finding launch_bound(const Features& f) {
   if (at_least(f.host_busiest_core, limit::core_busy)) confidence += 0.15;             // the program that launches
   if (f.busy_peers > 0 && at_least(f.gpu_util, limit::full_util)) confidence -= 0.15;  // or a collective that waits
   const Text rule =
-      f.sm_activity
+      launches_tiny_kernels(f) ? Text{fmt::format("GPU-Util ≥ {} % while SM activity is less than {} % of it",
+                                                  limit::tiny_kernel_util, limit::tiny_kernel_sm_while_busy),
+                                      fmt::format("GPU利用率 ≥ {}%，而 SM活跃度不到其 {}%", limit::tiny_kernel_util,
+                                                  limit::tiny_kernel_sm_while_busy)}
+      : f.sm_activity
           ? Text{fmt::format("GPU-Util ≥ {} % while SM activity < {} % and power < {} % of its limit",
                              limit::launch_util, limit::launch_sm, limit::launch_power),
                  fmt::format("GPU利用率 ≥ {}%，而 SM活跃度 < {}% 且功耗 < 上限的 {}%", limit::launch_util,
@@ -255,7 +284,8 @@ Text input_next(const Features& f) {
 }
 
 Finding input_bound(const Features& f) {
-  if (!f.gpu_util || is_idle(f) || *f.gpu_util >= limit::low_util) return std::nullopt;
+  const bool copies = only_copies(f) && at_least(f.pcie_rx_mib_s, limit::pcie_busy_mib_s);
+  if (!f.gpu_util || is_idle(f) || (*f.gpu_util >= limit::low_util && !copies)) return std::nullopt;
   const bool one_core = at_least(f.host_busiest_core, limit::core_busy);
   const std::array<bool, 4> stronger = {at_least(f.host_iowait, limit::iowait), at_least(f.host_cpu, limit::host_busy),
                                         at_least(f.gpu_util_deviation, limit::sawtooth_deviation),
@@ -264,26 +294,30 @@ Finding input_bound(const Features& f) {
   // One busy core is also what a program does that launches small kernels.
   if (found == 0 && (!one_core || looks_launch_bound(f))) return std::nullopt;
   double confidence = 0.45 + 0.15 * static_cast<double>(found + (one_core ? 1 : 0));
-  if (const Value ratio = sm_while_busy(f)) confidence += *ratio >= limit::sm_while_busy ? 0.1 : -0.1;
-  return verdict(
-      Cause::input_bound, std::clamp(confidence, 0.0, 0.9),
-      {fmt::format("GPU-Util < {} % and the host busy or waiting: a core ≥ {} %, all cores ≥ {} %, I/O wait ≥ {} %, "
-                   "GPU-Util that swings by ≥ {}, or PCIe ≥ {} GiB/s",
-                   limit::low_util, limit::core_busy, limit::host_busy, limit::iowait, limit::sawtooth_deviation,
-                   limit::pcie_busy_mib_s / 1024),
-       fmt::format("GPU利用率 < {}%，且主机繁忙或在等待：某核心 ≥ {}%、全部核心 ≥ {}%、I/O等待 ≥ {}%、GPU利用率波动 ≥ "
-                   "{}，或 PCIe ≥ {} GiB/s",
-                   limit::low_util, limit::core_busy, limit::host_busy, limit::iowait, limit::sawtooth_deviation,
-                   limit::pcie_busy_mib_s / 1024)},
-      activity(f)
-          .add("time under 10 %", "低于10%的时间", f.gpu_util_under_10)
-          .add("GPU-Util's deviation", "GPU利用率标准差", f.gpu_util_deviation, "")
-          .add("busiest core", "最忙核心", f.host_busiest_core)
-          .add("all cores", "全部核心", f.host_cpu)
-          .add("I/O wait", "I/O等待", f.host_iowait)
-          .add("PCIe received", "PCIe接收", f.pcie_rx_mib_s, " MiB/s")
-          .text(),
-      input_next(f));
+  if (copies) confidence += 0.15;  // nothing but copies
+  if (const Value ratio = sm_while_busy(f); ratio && !copies) {
+    confidence += *ratio >= limit::sm_while_busy ? 0.1 : -0.1;
+  }
+  return verdict(Cause::input_bound, std::clamp(confidence, 0.0, 0.9),
+                 {fmt::format("GPU-Util < {} % (or copies alone) and the host busy or waiting: a core ≥ {} %, all "
+                              "cores ≥ {} %, I/O wait ≥ {} %, "
+                              "GPU-Util that swings by ≥ {}, or PCIe ≥ {} GiB/s",
+                              limit::low_util, limit::core_busy, limit::host_busy, limit::iowait,
+                              limit::sawtooth_deviation, limit::pcie_busy_mib_s / 1024),
+                  fmt::format("GPU利用率 < {}%（或只有拷贝），且主机繁忙或在等待：某核心 ≥ {}%、全部核心 ≥ "
+                              "{}%、I/O等待 ≥ {}%、GPU利用率波动 ≥ "
+                              "{}，或 PCIe ≥ {} GiB/s",
+                              limit::low_util, limit::core_busy, limit::host_busy, limit::iowait,
+                              limit::sawtooth_deviation, limit::pcie_busy_mib_s / 1024)},
+                 activity(f)
+                     .add("time under 10 %", "低于10%的时间", f.gpu_util_under_10)
+                     .add("GPU-Util's deviation", "GPU利用率标准差", f.gpu_util_deviation, "")
+                     .add("busiest core", "最忙核心", f.host_busiest_core)
+                     .add("all cores", "全部核心", f.host_cpu)
+                     .add("I/O wait", "I/O等待", f.host_iowait)
+                     .add("PCIe received", "PCIe接收", f.pcie_rx_mib_s, " MiB/s")
+                     .text(),
+                 input_next(f));
 }
 
 Finding power_throttled(const Features& f) {
