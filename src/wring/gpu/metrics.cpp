@@ -22,9 +22,10 @@ const std::array<MetricRow, metric_count>& table() {
        ratio_per_percent,
        "utilization_ratio",
        {"GPU-Util", "GPU利用率"},
-       {"share of the last sixth of a second to a second in which at least one kernel ran; one busy thread, or a "
-        "collective that waits, makes it 100 %, so it says that the GPU was not idle and not how full it was",
-        "过去约 1/6 至 1 秒内至少有一个核函数在运行的时间占比；单个线程或处于等待的集合通信也能使其达到 "
+       {"share of the last sixth of a second to a second in which at least one kernel ran or a copy moved; one "
+        "busy thread, or a collective that waits, makes it 100 %, so it says that the GPU was not idle and not how "
+        "full it was",
+        "过去约 1/6 至 1 秒内至少有一个核函数或拷贝在执行的时间占比；单个线程或处于等待的集合通信也能使其达到 "
         "100%，它只说明 GPU 没有空闲，不代表 GPU 被充分利用"}},
       {memory_util,
        share,

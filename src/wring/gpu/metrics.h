@@ -12,7 +12,7 @@ namespace wring {
 // What is measured of a card. The catalogue below holds everything that a writer, a view or a summary needs to know
 // about each, so that a new metric is one row there and one line in the source that reads it.
 enum class Metric : std::size_t {
-  gpu_util,     // share of time in which at least one kernel ran; one thread makes it 100 %
+  gpu_util,     // share of time in which a kernel ran or a copy moved; one thread makes it 100 %
   memory_util,  // share of time in which device memory was read or written; not how full it is
   memory_used,  // without what the driver reserves, where the driver tells them apart
   memory_reserved,

@@ -14,9 +14,8 @@ class Pace {
   bool due(double now_s) {
     const double tick_s = last_tick_s_ ? now_s - *last_tick_s_ : 0;
     last_tick_s_ = now_s;
-    // A tick that comes a little early still counts.
-    constexpr double early = 0.95;
-    if (done_s_ && now_s - *done_s_ < early * std::clamp(ticks_ * tick_s, least_s_, most_s_)) return false;
+    // The nearest tick: one that comes a little early counts.
+    if (done_s_ && now_s - *done_s_ < std::clamp(ticks_ * tick_s, least_s_, most_s_) - tick_s / 2) return false;
     done_s_ = now_s;
     return true;
   }

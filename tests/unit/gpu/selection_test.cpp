@@ -11,13 +11,18 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+Gpu gpu(int index, const std::string& uuid, const std::string& bus_id, const std::string& mig_parent = "") {
+  Gpu made;
+  made.index = index;
+  made.uuid = uuid;
+  made.pci_bus_id = bus_id;
+  made.mig_parent = mig_parent;
+  return made;
+}
+
 std::vector<Gpu> machine() {
-  std::vector<Gpu> gpus(4);
-  gpus[0] = {.index = 0, .uuid = "GPU-8f3a1111", .pci_bus_id = "00000000:19:00.0"};
-  gpus[1] = {.index = 0, .uuid = "MIG-77aa0000", .pci_bus_id = "00000000:19:00.0", .mig_parent = "GPU-8f3a1111"};
-  gpus[2] = {.index = 1, .uuid = "GPU-8f3b2222", .pci_bus_id = "00000000:3B:00.0"};
-  gpus[3] = {.index = 2, .uuid = "GPU-99990000", .pci_bus_id = "00000001:3B:00.0"};
-  return gpus;
+  return {gpu(0, "GPU-8f3a1111", "00000000:19:00.0"), gpu(0, "MIG-77aa0000", "00000000:19:00.0", "GPU-8f3a1111"),
+          gpu(1, "GPU-8f3b2222", "00000000:3B:00.0"), gpu(2, "GPU-99990000", "00000001:3B:00.0")};
 }
 
 TEST(SelectGpus, NoNamesMeanAll) {
