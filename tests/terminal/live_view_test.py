@@ -79,6 +79,18 @@ class LiveViewTest(unittest.TestCase):
                      "5.0/140 GiB", "CPU", "q quit"):
             terminal.wait_for_text(part)
 
+    def test_shows_what_a_recorded_h200_did(self):
+        terminal = self.shown(machine="h200_recorded")
+        for part in ("SM ", "Tensor", "DRAM", "PCIe", "/700 W", "Power  0-700 W", "last 0:0"):
+            terminal.wait_for_text(part)
+
+    def test_a_lost_card_says_so_and_the_other_goes_on(self):
+        terminal = self.monitor(machine="lost_gpu")
+        terminal.wait_for_text("fallen off the bus")
+        terminal.wait_for_text("0 NVIDIA GeForce RTX 3090")
+        terminal.type("q")
+        self.assert_ends_with_summary(terminal)
+
     def test_follows_the_size_of_the_terminal(self):
         terminal = self.shown()
         for columns, rows in ((60, 16), (40, 10), (20, 5), (150, 45)):
