@@ -183,6 +183,37 @@ class LiveViewTest(unittest.TestCase):
         terminal.wait_for_text("left")
         self.assert_ends_with_summary(terminal)
 
+    def test_a_stop_that_nobody_can_prepare_is_painted_over(self):
+        terminal = self.shown()
+        terminal.kill(signal.SIGSTOP)
+        terminal.kill(signal.SIGCONT)
+        seen = len(terminal.raw)
+        terminal.wait_for(lambda: b"NVIDIA H200" in terminal.raw[seen:], "a whole new picture")
+        terminal.type("q")
+        self.assert_ends_with_summary(terminal)
+
+    def test_ctrl_s_does_not_hold_up_the_end(self):
+        terminal = self.shown()
+        terminal.type("\x13")
+        terminal.wait_for_text("0:01")
+        terminal.kill(signal.SIGTERM)
+        self.assert_ends_with_summary(terminal)
+
+    def test_impatient_ctrl_c_leaves_a_usable_terminal(self):
+        terminal = self.shown()
+        terminal.type("\x03\x03\x03")
+        terminal.wait()
+        self.assert_given_back(terminal)
+
+    def test_ends_when_the_terminal_is_gone(self):
+        terminal = self.shown()
+        os.close(terminal.slave)
+        os.close(terminal.master)
+        pid, status = os.waitpid(terminal.pid, 0)
+        terminal.status = status
+        terminal.master, terminal.slave = os.openpty()  # for close()
+        self.assertEqual(pid, terminal.pid)
+
     def test_a_crash_leaves_a_usable_terminal(self):
         for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGQUIT):
             with self.subTest(number.name):

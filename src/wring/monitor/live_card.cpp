@@ -49,11 +49,11 @@ Bar memory_bar(const LiveGpu& gpu) {
 }
 
 std::vector<Bar> activity_bars(const LiveGpu& gpu) {
-  static const std::array<std::pair<Metric, Text>, 3> kUnits = {{{Metric::sm_activity, {"SM", "SM活跃"}},
-                                                                 {Metric::tensor_activity, {"Tensor", "张量核心"}},
-                                                                 {Metric::dram_activity, {"DRAM", "显存带宽"}}}};
+  static const std::array<std::pair<Metric, Text>, 3> units = {{{Metric::sm_activity, {"SM", "SM活跃"}},
+                                                                {Metric::tensor_activity, {"Tensor", "张量核心"}},
+                                                                {Metric::dram_activity, {"DRAM", "显存带宽"}}}};
   std::vector<Bar> bars;
-  for (const auto& [metric, label] : kUnits) {
+  for (const auto& [metric, label] : units) {
     const auto value = shown(gpu.sample, metric);
     if (value) bars.push_back({label, {{*value / 100, Style::activity}}, percent(value), Style::plain});
   }
