@@ -118,7 +118,7 @@ TEST(SummaryJson, HoldsEverythingWithNullForWhatIsMissing) {
   EXPECT_EQ(json.at("complete"), true);
   const auto& card = json.at("gpus").at(0);
   for (const MetricRow& row : metric_rows()) {
-    if (row.kind != MetricKind::counter) EXPECT_TRUE(card.at("metrics").contains(std::string(row.key))) << row.key;
+    EXPECT_EQ(card.at("metrics").contains(std::string(row.key)), row.kind != MetricKind::counter) << row.key;
   }
   EXPECT_TRUE(card.at("metrics").at("sm_activity").is_null());
   EXPECT_EQ(card.at("metrics").at("gpu_util").at("mean"), 85.3);
