@@ -79,6 +79,18 @@ class LiveViewTest(unittest.TestCase):
                      "5.0/140 GiB", "CPU", "q quit"):
             terminal.wait_for_text(part)
 
+    def test_shows_what_a_recorded_h200_did(self):
+        terminal = self.shown(machine="h200_recorded")
+        for part in ("SM ", "Tensor", "DRAM", "PCIe", "/700 W", "Power  0-700 W", "last 0:0"):
+            terminal.wait_for_text(part)
+
+    def test_a_lost_card_says_so_and_the_other_goes_on(self):
+        terminal = self.monitor(machine="lost_gpu")
+        terminal.wait_for_text("fallen off the bus")
+        terminal.wait_for_text("0 NVIDIA GeForce RTX 3090")
+        terminal.type("q")
+        self.assert_ends_with_summary(terminal)
+
     def test_follows_the_size_of_the_terminal(self):
         terminal = self.shown()
         for columns, rows in ((60, 16), (40, 10), (20, 5), (150, 45)):
@@ -171,6 +183,37 @@ class LiveViewTest(unittest.TestCase):
         terminal.wait_for_text("left")
         self.assert_ends_with_summary(terminal)
 
+    def test_a_stop_that_nobody_can_prepare_is_painted_over(self):
+        terminal = self.shown()
+        terminal.kill(signal.SIGSTOP)
+        terminal.kill(signal.SIGCONT)
+        seen = len(terminal.raw)
+        terminal.wait_for(lambda: b"NVIDIA H200" in terminal.raw[seen:], "a whole new picture")
+        terminal.type("q")
+        self.assert_ends_with_summary(terminal)
+
+    def test_ctrl_s_does_not_hold_up_the_end(self):
+        terminal = self.shown()
+        terminal.type("\x13")
+        terminal.wait_for_text("0:01")
+        terminal.kill(signal.SIGTERM)
+        self.assert_ends_with_summary(terminal)
+
+    def test_impatient_ctrl_c_leaves_a_usable_terminal(self):
+        terminal = self.shown()
+        terminal.type("\x03\x03\x03")
+        terminal.wait()
+        self.assert_given_back(terminal)
+
+    def test_ends_when_the_terminal_is_gone(self):
+        terminal = self.shown()
+        os.close(terminal.slave)
+        os.close(terminal.master)
+        pid, status = os.waitpid(terminal.pid, 0)
+        terminal.status = status
+        terminal.master, terminal.slave = os.openpty()  # for close()
+        self.assertEqual(pid, terminal.pid)
+
     def test_a_crash_leaves_a_usable_terminal(self):
         for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGQUIT):
             with self.subTest(number.name):
@@ -239,7 +282,6 @@ class LiveViewTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    MACHINES = sys.argv.pop(3)
-    LIBRARY = sys.argv.pop(2)
-    WRING = sys.argv.pop(1)
+    WRING, LIBRARY, MACHINES = (os.path.abspath(path) for path in sys.argv[1:4])  # the programs run elsewhere
+    del sys.argv[1:4]
     unittest.main()

@@ -76,12 +76,23 @@ class PseudoTerminal:
     def text(self):
         return "\n".join(self.lines())
 
+    def ended(self):
+        if self.status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.status = status
+        return self.status is not None
+
     def wait_for(self, condition, what):
         """Reads until condition() holds; what names it in the failure."""
         deadline = time.monotonic() + PATIENCE_S
         while not condition():
-            if time.monotonic() > deadline:
-                raise AssertionError(f"waited in vain for {what}; the screen:\n{self.text()}\nlast bytes: {self.raw[-300:]!r}")
+            # What an ended program has written may still be on its way.
+            over = time.monotonic() > deadline or (self.ended() and not self.read(0.2) and not condition())
+            if over:
+                ending = f"; it ended with status {self.status}" if self.status is not None else ""
+                raise AssertionError(
+                    f"waited in vain for {what}{ending}; the screen:\n{self.text()}\nlast bytes: {self.raw[-300:]!r}")
             self.read(0.1)
 
     def wait_for_text(self, part):
@@ -100,15 +111,7 @@ class PseudoTerminal:
 
     def wait(self):
         """Reads to the program's end; returns os.waitpid's status."""
-
-        def ended():
-            if self.status is None:
-                pid, status = os.waitpid(self.pid, os.WNOHANG)
-                if pid:
-                    self.status = status
-            return self.status is not None
-
-        self.wait_for(ended, "the program's end")
+        self.wait_for(self.ended, "the program's end")
         while self.read(0.1):
             pass
         return self.status

@@ -70,7 +70,7 @@ void SignalWait::wake() const {
 }
 
 void SignalWait::let_interrupt_end() {
-  ::signal(SIGINT, SIG_DFL);
+  // Its action is the default one, or that of whoever guards the terminal.
   const sigset_t set = set_of({SIGINT});
   ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }

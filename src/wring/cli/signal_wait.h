@@ -25,7 +25,8 @@ class SignalWait {
   // Makes the present or the next wait() return. From any thread.
   void wake() const;
 
-  // From now on SIGINT ends the process at once, as if nobody had asked for it here.
+  // From now on SIGINT ends the process at once, as if nobody had asked for it here; a live view gives its terminal
+  // back.
   static void let_interrupt_end();
 
  private:

@@ -15,6 +15,8 @@ constexpr int kWide = 100;        // columns from which bars stand side by side
 constexpr int kNameColumns = 14;  // that a card's name keeps beside its facts
 constexpr int kProcesses = 3;     // that come before larger plots
 constexpr int kLeastPlot = 4;
+constexpr int kVerdictMark = 2;  // columns of the sign before it
+constexpr int kNumbersRows = 2;  // that a verdict's numbers may take
 
 // The bars that a card can have.
 struct Bar {
@@ -47,36 +49,41 @@ Bar memory_bar(const LiveGpu& gpu) {
 }
 
 std::vector<Bar> activity_bars(const LiveGpu& gpu) {
-  static const std::array<std::pair<Metric, Text>, 3> kUnits = {{{Metric::sm_activity, {"SM", "SM活跃"}},
-                                                                 {Metric::tensor_activity, {"Tensor", "张量核心"}},
-                                                                 {Metric::dram_activity, {"DRAM", "显存带宽"}}}};
+  static const std::array<std::pair<Metric, Text>, 3> units = {{{Metric::sm_activity, {"SM", "SM活跃"}},
+                                                                {Metric::tensor_activity, {"Tensor", "张量核心"}},
+                                                                {Metric::dram_activity, {"DRAM", "显存带宽"}}}};
   std::vector<Bar> bars;
-  for (const auto& [metric, label] : kUnits) {
+  for (const auto& [metric, label] : units) {
     const auto value = shown(gpu.sample, metric);
     if (value) bars.push_back({label, {{*value / 100, Style::activity}}, percent(value), Style::plain});
   }
   return bars;
 }
 
-// Bars side by side in one line, each with its label before and its value after it.
+// Columns that the value behind a bar takes, with the space before it: enough for bars in a column of their own to end
+// alike, else what it needs.
+int value_columns(const Bar& bar, bool alone) {
+  constexpr int kWidest = 22;  // " 139.9/141 GiB  100 %"
+  constexpr int kPercent = 6;
+  return std::max(alone ? kWidest : kPercent, 1 + display_width(bar.value));
+}
+
+// Bars side by side in one line, each with its label before and its value behind it.
 void draw_bars(const Sheet& sheet, const std::vector<Bar>& bars, const Area& area) {
   if (bars.empty()) return;
   constexpr int kGap = 3;
   const int count = static_cast<int>(bars.size());
   const int room = (area.columns - (count - 1) * kGap) / count;
   const int label_columns = std::min(sheet.look.language == Language::zh ? 10 : 9, room / 3);
-  int value_columns = count == 3 ? 6 : 0;
-  for (const Bar& bar : bars) value_columns = std::max(value_columns, 1 + display_width(bar.value));
-  if (count < 3) value_columns = std::max(value_columns, 22);
-  value_columns = std::min(value_columns, room - label_columns);
   for (int i = 0; i < count; ++i) {
     const Bar& bar = bars[static_cast<std::size_t>(i)];
     const int column = area.column + i * (room + kGap);
     // The last one ends where the line does.
     const int end = i + 1 == count ? area.column + area.columns : column + room;
+    const int value = std::min(value_columns(bar, count == 1), room - label_columns);
     sheet.canvas.put(area.row, column, sheet.say(bar.label), Style::plain, label_columns);
-    draw_bar(sheet.canvas, {area.row, column + label_columns, end - column - label_columns - value_columns}, bar.parts);
-    sheet.canvas.put(area.row, end - value_columns + 1, bar.value, bar.style, value_columns - 1);
+    draw_bar(sheet.canvas, {area.row, column + label_columns, end - column - label_columns - value}, bar.parts);
+    sheet.canvas.put(area.row, end - value + 1, bar.value, bar.style, value - 1);
   }
 }
 
@@ -94,7 +101,9 @@ void draw_header(const Sheet& sheet, const LiveGpu& gpu, const Area& area) {
                               {watts, (gpu.throttled & throttle_power_cap) != 0 ? Style::warn : Style::plain, 1},
                               {sm.empty() ? "" : "SM " + sm, Style::dim, 3},
                               {memory.empty() ? "" : sheet.say({"mem ", "显存 "}) + memory, Style::dim, 4}};
-  const std::string title = fmt::format("{} {}", gpu.gpu.index, gpu.gpu.name);
+  // A card that was lost from the start has no name.
+  const std::string title =
+      gpu.gpu.name.empty() ? fmt::format("GPU {}", gpu.gpu.index) : fmt::format("{} {}", gpu.gpu.index, gpu.gpu.name);
   const int name = std::min(display_width(title), kNameColumns);
   facts = fit_pieces(std::move(facts), std::max(0, area.columns - name - kPieceGap), sheet.canvas);
   const int facts_columns =
@@ -139,25 +148,24 @@ bool has_rates(const LiveGpu& gpu) {
                              [&](Metric metric) { return shown(gpu.sample, metric).has_value(); });
 }
 
-// The verdict in one line, or with its numbers in a second one where they do not fit behind it.
-bool fits_in_one_line(const Sheet& sheet, const Verdict& verdict, int columns) {
-  return 2 + display_width(sheet.say(verdict.headline)) + kPieceGap + display_width(sheet.say(verdict.numbers)) <=
-         columns;
+// Lines that the verdict's numbers take below its headline; 0 where they fit behind it.
+int rows_of_numbers(const Sheet& sheet, const Verdict& verdict, int columns) {
+  const std::string& numbers = sheet.say(verdict.numbers);
+  const int one_line = kVerdictMark + display_width(sheet.say(verdict.headline)) + kPieceGap + display_width(numbers);
+  return one_line <= columns ? 0 : static_cast<int>(wrap(numbers, columns - kVerdictMark).size());
 }
 
 }  // namespace
 
 void draw_verdict(const Sheet& sheet, const Verdict& verdict, const std::string& prefix, const Area& area) {
-  const int end = area.column + area.columns;
-  int column = sheet.canvas.put(area.row, area.column, sheet.sign("▶ ", "> ") + prefix + sheet.say(verdict.headline),
-                                Style::bold, area.columns);
-  int row = area.row;
+  const std::string headline = sheet.sign("▶ ", "> ") + prefix + sheet.say(verdict.headline);
+  const int column = sheet.canvas.put(area.row, area.column, headline, Style::bold, area.columns) + kPieceGap;
+  const std::string& numbers = sheet.say(verdict.numbers);
   if (area.rows > 1) {
-    ++row;
-    column = area.column;
-  }
-  if (end - column > 2 * kPieceGap) {
-    sheet.canvas.put(row, column + kPieceGap, sheet.say(verdict.numbers), Style::plain, end - column - kPieceGap);
+    draw_paragraph(sheet, numbers, Style::plain,
+                   {area.row + 1, area.column + kVerdictMark, area.columns - kVerdictMark, area.rows - 1});
+  } else if (const int room = area.column + area.columns - column; room > kPieceGap) {
+    sheet.canvas.put(area.row, column, numbers, Style::plain, room);
   }
 }
 
@@ -204,8 +212,9 @@ void draw_card(const Sheet& sheet, const LiveGpu& gpu, const Area& area) {
   const int plot_least = grant(true, kLeastPlot);
   const int rates = grant(has_rates(gpu), 1);
   const int next_step = grant(has_verdict && !gpu.verdicts.front().next_step.empty(), 1);
-  const bool one_line = has_verdict && fits_in_one_line(sheet, gpu.verdicts.front(), area.columns);
-  const int numbers = grant(has_verdict && !one_line, 1);
+  const int wanted = has_verdict ? rows_of_numbers(sheet, gpu.verdicts.front(), area.columns) : 0;
+  int numbers = 0;
+  while (numbers < std::min(wanted, kNumbersRows) && grant(true, 1) > 0) ++numbers;
   const int running = static_cast<int>(gpu.sample->processes.size());
   int processes = grant(running > 0, 1 + std::min(running, kProcesses));
   // Space above the plots and above the processes, then larger plots, then the rest of the processes.

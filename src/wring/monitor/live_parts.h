@@ -25,7 +25,7 @@ struct Sheet {
 // One card with everything there is room for, down to its name and one bar.
 void draw_card(const Sheet& sheet, const LiveGpu& gpu, const Area& area);
 
-// The verdict with its numbers, in a second line where there is one; `prefix` stands before it.
+// The verdict with its numbers, below it where the area has more lines; `prefix` stands before it.
 void draw_verdict(const Sheet& sheet, const Verdict& verdict, const std::string& prefix, const Area& area);
 
 // Plots of utilisation, memory and power; needs three lines at least.

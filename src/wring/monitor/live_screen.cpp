@@ -5,6 +5,7 @@
 
 #include <array>
 #include <clocale>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <initializer_list>
@@ -104,6 +105,7 @@ class NcursesScreen : public LiveScreen {
     ::nodelay(stdscr, TRUE);
     ::set_escdelay(25);
     ::curs_set(0);
+    ignore_flow_control();
     if (color && ::has_colors()) {
       ::start_color();
       ::use_default_colors();
@@ -168,6 +170,15 @@ class NcursesScreen : public LiveScreen {
   }
 
  private:
+  // Ctrl-S would hold the view up, and with it the end of the program; p is there to pause.
+  static void ignore_flow_control() {
+    termios modes{};
+    if (::tcgetattr(STDIN_FILENO, &modes) != 0) return;
+    modes.c_iflag &= ~static_cast<tcflag_t>(IXON);
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &modes);
+    ::def_prog_mode();
+  }
+
   static bool same_row(const Canvas& a, const Canvas& b, int row) {
     for (int column = 0; column < a.columns(); ++column) {
       if (!(a.at(row, column) == b.at(row, column))) return false;
@@ -248,7 +259,7 @@ class NcursesScreen : public LiveScreen {
   // none.
   static std::string capability(const char* name) {
     const char* found = ::tigetstr(name);
-    std::string text = found == nullptr || found == reinterpret_cast<const char*>(-1) ? "" : found;
+    std::string text = found == nullptr || reinterpret_cast<std::intptr_t>(found) == -1 ? "" : found;
     for (std::size_t at = text.find("$<"); at != std::string::npos; at = text.find("$<")) {
       text.erase(at, text.find('>', at) - at + 1);
     }

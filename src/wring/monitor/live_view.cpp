@@ -9,7 +9,6 @@
 #include <thread>
 
 #include <poll.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "wring/monitor/live_layout.h"
@@ -75,7 +74,6 @@ struct LiveView::State {
       const std::scoped_lock lock(mutex);
       ending = true;
     }
-    ::tcflow(STDOUT_FILENO, TCOON);  // a terminal held by Ctrl-S would hold the thread, too
     signals.wake();
     thread.join();
   }
