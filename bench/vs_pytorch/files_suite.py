@@ -13,13 +13,14 @@ import time
 
 from .gpu_sampler import sampling
 from .image_files import FileSet
-from .inputs import write_weights
+from .inputs import write_inputs, write_weights
 from .processes import Deadline, Worker, environment, find_program, find_wring_train, reason_of
-from .settings import Failure, Unavailable, describe, guide_configs, typed, with_assignments
+from .settings import Failure, Unavailable, describe, guide_configs, typed, with_assignments, write_flat_yaml
 from .wring_run import WringRun
 
 TIERS = ("gpu", "host", "none")
 START_S = 120  # longest until a side trains steadily
+WINDOW_ROUNDS = 3  # a window is this many times --seconds: GPU-Util alone looks back up to a second
 SETTLE_S = 1.0  # left out at the start of each window
 
 
@@ -46,8 +47,9 @@ def settled(marks):
 
 
 class Bench:
-    def __init__(self, arguments, folder, deadline, sampler):
-        self.arguments, self.folder, self.deadline, self.sampler = arguments, folder, deadline, sampler
+    def __init__(self, arguments, folder, sampler):
+        self.arguments, self.folder, self.sampler = arguments, folder, sampler
+        self.window_s = WINDOW_ROUNDS * arguments.seconds
         self.env = environment(arguments.threads, folder / "cache")
         self.on_gpu = arguments.device == "cuda"
         self.wring_train = find_wring_train(arguments.wring_train)
@@ -63,18 +65,18 @@ class Bench:
         self.pairs = self.files.pairs(settings["patch_size"])
         say(f"files: {name}, {len(self.pairs)} images …")
         rows = {}
-        self.loaders(rows, settings, values, folder)
-        self.pytorch(rows, settings, folder)
         for tier in TIERS:
             self.row(rows, f"wring {tier}", f"wring-train, data_cache: {tier}", lambda t=tier: self.tier(t, settings, values))
         self.row(rows, "wring resident", "wring-train, one resident batch (no data at all)",
                  lambda: self.resident(settings, folder, values))  # fmt: skip
+        self.pytorch(rows, settings, folder)
+        self.loaders(rows, settings, folder)
         return {"settings": settings, "what": describe(settings), "images": len(self.pairs), "rows": rows}
 
     def row(self, rows, key, label, measure):
         rows[key] = {"label": label}
         try:
-            self.deadline.check(self.arguments.seconds + 5)
+            self.deadline.check(self.window_s + 5)
             rows[key].update(measure())
         except (Failure, Unavailable) as reason:
             say(f"  {label}: {reason}")
@@ -107,8 +109,7 @@ class Bench:
         return Worker("files", options, self.env, folder / "pytorch.log")
 
     def pytorch_run(self, worker, count, settings, train):
-        seconds = self.arguments.seconds
-        worker.send(do="run", workers=count, seconds=seconds + SETTLE_S, train=train)
+        worker.send(do="run", workers=count, seconds=self.window_s + SETTLE_S, train=train)
         marks = []
         while True:
             came, event = worker.receive(START_S)
@@ -136,7 +137,7 @@ class Bench:
         try:
             if not run.wait_for(lambda lines: len(lines) >= 2, time.monotonic() + START_S):
                 raise Unavailable(f"two log lines did not come within {START_S} s")
-            end = time.monotonic() + self.arguments.seconds + SETTLE_S
+            end = time.monotonic() + self.window_s + SETTLE_S
             run.wait_for(lambda lines: False, end)
             # After some lines are left out, so few may remain on a slow machine that more time is needed.
             run.wait_for(lambda lines: len(lines) >= 5, time.monotonic() + 30)
@@ -166,9 +167,8 @@ class Bench:
         return folder
 
     def resident(self, settings, folder, values):
-        from .inputs import write_inputs
-        from .settings import write_flat_yaml
-
+        if not self.on_gpu:
+            raise Unavailable("data stays on the device on a GPU only")
         write_flat_yaml(folder / "config.yaml", values)
         write_inputs(folder, settings, None, 2)
         out = folder / "record.json"
@@ -183,7 +183,7 @@ class Bench:
 
     # ------------------------------------------------------------------------------------------- the loaders alone
 
-    def loaders(self, rows, settings, values, folder):
+    def loaders(self, rows, settings, folder):
         worker = self.start_worker(settings, folder)
         try:
             for count in self.workers:
@@ -202,7 +202,7 @@ class Bench:
             raise Unavailable("the program loader_rate was not found: build it with -DWRING_BENCH=ON, or give --loader-rate")
         command = [program, "--hr", self.hr_folder(settings), "--lr", self.files.lr, "--cache", cache, "--workers", count]
         command += ["--patch", settings["patch_size"], "--batch", settings["batch_size"]]
-        command += ["--scale", settings["scale_factor"], "--seconds", self.arguments.seconds]
+        command += ["--scale", settings["scale_factor"], "--seconds", self.window_s]
         finished = subprocess.run(list(map(str, command)), env=self.env, capture_output=True, text=True)
         if finished.returncode != 0:
             raise Unavailable(f"loader_rate: {reason_of(finished.stderr)}")
@@ -213,7 +213,10 @@ def run(arguments, folder, budget_s):
     folder.mkdir(exist_ok=True)
     results = {}
     with sampling(arguments.device == "cuda") as sampler:
-        bench = Bench(arguments, folder, Deadline(budget_s), sampler)
-        for name, values in guide_configs(arguments.configs, arguments.device, arguments.tiny).items():
+        bench = Bench(arguments, folder, sampler)
+        end = Deadline(budget_s)
+        configs = guide_configs(arguments.configs, arguments.device, arguments.tiny)
+        for done, (name, values) in enumerate(configs.items()):
+            bench.deadline = Deadline(end.left_s() / (len(configs) - done))
             results[name] = bench.config(name, with_assignments(values, arguments.set))
         return {"gpu_reason": sampler.reason, "configs": results}

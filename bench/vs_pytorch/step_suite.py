@@ -35,7 +35,7 @@ class OneConfig:
         write_inputs(folder, self.settings, arguments.data, arguments.batch_count)
         self.rows = {}  # side: {"label", "samples_per_s": [per round], …} or {"label", "reason"}
         self.workers = {}
-        self.resident = True
+        self.resident = arguments.device == "cuda"
 
     def start(self, variants):
         for variant in variants:
@@ -118,6 +118,7 @@ class OneConfig:
             if record:
                 self.add("wring", record)
                 self.rows["wring"].update(engine=record["engine"], loss=record["loss"][:COMPARED_LOSSES])
+                self.rows["wring"]["first_step_s"] = record.get("first_step_s")
 
     def add(self, side, record):
         row = self.rows[side]
@@ -134,24 +135,27 @@ class OneConfig:
         return min(STEPS_LIMIT, max(20, 5 * math.ceil(steps / 5)))
 
     def run_wring(self):
-        out = self.folder / "record.json"
+        out, kernels = self.folder / "record.json", self.folder / "kernels.txt"
         out.unlink(missing_ok=True)
         command = [str(find_wring_train(self.arguments.wring_train)), "steps", str(self.folder / "config.yaml")]
         command += ["--weights", str(self.folder / "weights.safetensors"), "--out", str(out)]
         command += ["--batches", str(self.folder / "batches.safetensors"), "--device", self.arguments.device]
         command += ["--steps", str(self.steps_for_wring()), "--warmup", "20"]
         if self.resident:
-            command += ["--data", "resident"]
+            command += ["--data", "resident", "--kernel-times", str(kernels)]
         try:
             finished = subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=120)
         except subprocess.TimeoutExpired:
             raise Unavailable("wring-train steps took more than 120 s") from None
-        if finished.returncode == 2 and self.resident and "--data" in finished.stderr:
+        if finished.returncode == 2 and self.resident:
             self.resident = False
-            self.rows["wring"]["notes"] = ["this wring-train copies each batch from host memory: no --data resident"]
+            note = f"each batch copied from host memory: {reason_of(finished.stderr)}"
+            self.rows["wring"].setdefault("notes", []).append(note)
             return self.run_wring()
         if finished.returncode != 0 or not out.exists():
             raise Unavailable(f"exit code {finished.returncode}: {reason_of(finished.stderr)}")
+        if kernels.exists():
+            self.rows["wring"]["kernels"] = kernels.read_text(encoding="utf-8").splitlines()
         return json.loads(out.read_text())
 
     def result(self):

@@ -10,7 +10,9 @@ from .processes import emit, serve
 from .settings import Unavailable
 from .trainers import CapturedTrainer, Trainer
 
-GROUP = 5  # steps between two looks at the clock, as wring-train's
+# Steps between two looks at the clock, as `wring-train steps` has it: few where a step is long, and so many where it is
+# short that waiting for the device, which a training loop does not do, no longer shows.
+FEWEST_STEPS, MOST_STEPS, GROUP_MS = 5, 50, 30
 
 EAGER_FP32 = {"use_mixed_precision": False, "channels_last": False}
 VARIANTS = {
@@ -26,6 +28,10 @@ CANDIDATES = {
     "max-autotune": ("max-autotune-no-cudagraphs", True),
     "autocast": ("max-autotune-no-cudagraphs", False),
 }
+
+
+def group_steps(step_ms):
+    return max(FEWEST_STEPS, min(MOST_STEPS, round(GROUP_MS / step_ms)))
 
 
 class Variant:
@@ -122,21 +128,21 @@ class Variant:
 
     def time_steps(self, trainer, seconds):
         captured = isinstance(trainer, CapturedTrainer)
-        step_ms, index = [], 0
+        step_ms, index, group = [], 0, FEWEST_STEPS
         for warm in (True, False):
             end = time.perf_counter() + (min(0.2, seconds / 4) if warm else seconds)
             while not step_ms or time.perf_counter() < end:
                 began = time.perf_counter()
-                for _ in range(GROUP):
+                for _ in range(group):
                     if captured:
                         trainer.replay()
                     else:
                         trainer.step_on(*self.batches[index % len(self.batches)])
                     index += 1
                 self.synchronise()
-                step_ms.append((time.perf_counter() - began) * 1000 / GROUP)
+                step_ms.append((time.perf_counter() - began) * 1000 / group)
             if warm:
-                step_ms = []
+                group, step_ms = group_steps(step_ms[-1]), []
         median = statistics.median(step_ms)
         mad = statistics.median(abs(ms - median) for ms in step_ms)
         return {

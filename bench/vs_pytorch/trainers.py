@@ -92,7 +92,8 @@ class CapturedTrainer:
             raise Unavailable("records a CUDA graph, and there is no GPU here")
         if settings["optimizer"] not in ("adamw", "adam") or settings["amp_dtype"] != "bf16":
             raise Unavailable("is written for AdamW or Adam in bf16 or fp32")
-        self.settings, self.fetch, self.learning_rates = settings, fetch, learning_rates
+        self.settings, self.device = settings, device
+        self.fetch, self.learning_rates = fetch, learning_rates
         self.mixed = settings["use_mixed_precision"]
         self.net = Edsr(settings["base_channels"], settings["num_blocks"], settings["scale_factor"])
         self.net.load_state_dict(weights)
@@ -118,7 +119,7 @@ class CapturedTrainer:
         self.graph = None
 
     def plain_loss(self, lr, hr):
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.mixed):
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.mixed):
             return self.criterion(self.net(lr), hr)
 
     def raw_step(self):
