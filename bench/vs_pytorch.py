@@ -108,6 +108,8 @@ def parse_arguments(words):
                  "configs": [] if arguments.tiny else names(QUICK["configs"])}  # fmt: skip
         parser.set_defaults(**quick)
         arguments = parser.parse_args(words)
+    if arguments.suite and "psnr" in arguments.suite and arguments.data and not arguments.val:
+        parser.error("--suite psnr with --data needs --val, a folder of HR images such as Set5")
     return arguments
 
 

@@ -106,7 +106,9 @@ class Race:
     def validate(self, step):
         # Every image has a size of its own: trying out algorithms for each would cost more than it gains.
         with torch.no_grad(), torch.backends.cudnn.flags(benchmark=False):
-            emit(event="validation", step=step, psnr_y=self.psnr())
+            psnr = self.psnr()
+        emit(event="validation", step=step, psnr_y=psnr)
+        return psnr
 
     def set_up(self, mode):
         torch.manual_seed(self.settings["seed"])
@@ -141,7 +143,8 @@ class Race:
         for number in range(total):
             self.step(number)
             if (number + 1) % freq == 0 or number + 1 == total:
-                self.validate(number + 1)
+                if self.validate(number + 1) >= self.options["stop_at"]:
+                    break
         names = [name for name, _ in self.judged.named_parameters()]
         network = dict(zip(names, (p.detach().contiguous().cpu() for p in self.trainer.average)))
         save_file(network, self.options["network"])
