@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the GPU tests, then training beside PyTorch, on a machine with a GPU.
+# Runs the GPU tests, then training beside PyTorch, on a machine with a GPU: a few minutes. `make bench` measures more.
 #
 # WRING_BUILD_DIR names a build made elsewhere and carried here: nothing is built then, and the torch that python3
 # imports takes the place of the one that the programs were linked with (both must be the same version).
@@ -32,3 +32,5 @@ else
   ctest --test-dir "$build" -L gpu --output-on-failure --no-tests=error
 fi
 "$python" bench/vs_pytorch.py --device cuda --wring-train "$build/bin/wring-train" --check
+# The expert's step, compiled and recorded as one CUDA graph, beside ours; on two configurations, in one round.
+"$python" bench/vs_pytorch.py --device cuda --wring-train "$build/bin/wring-train" --suite step --quick --markdown

@@ -1,0 +1,193 @@
+"""The PyTorch side of a training step, from plain eager to what an expert writes by hand."""
+
+import torch
+import torch.nn.functional as F
+
+from .inputs import Edsr
+from .settings import Failure, Unavailable
+
+CRITERIA = {
+    "l1": F.l1_loss,
+    "mse": F.mse_loss,
+    "charbonnier": lambda sr, hr: torch.sqrt((sr - hr) ** 2 + 1e-12).mean(),
+}
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Trainer:
+    """Eager: channels-last, autocast, fused AdamW, foreach clipping and EMA, gradients set to None, no waiting for the
+    device within a step. With `compile_mode`, model and loss are one compiled function."""
+
+    def __init__(self, settings, weights, device, compile_mode=None):
+        self.settings, self.device = settings, device
+        self.format = torch.channels_last if settings["channels_last"] else torch.contiguous_format
+        self.net = Edsr(settings["base_channels"], settings["num_blocks"], settings["scale_factor"])
+        self.net.load_state_dict(weights)
+        self.net.to(device, memory_format=self.format)
+        self.parameters = list(self.net.parameters())
+        optimizers = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
+        if settings["optimizer"] not in optimizers:
+            raise Failure(f"PyTorch has no fused {settings['optimizer']}: use --set optimizer=adamw.")
+        self.optimizer = optimizers[settings["optimizer"]](
+            self.parameters, lr=settings["lr"], weight_decay=settings["weight_decay"], fused=True
+        )
+        self.average = [p.detach().clone() for p in self.parameters]
+        self.criterion = CRITERIA[settings["loss"]]
+        self.dtype = DTYPES[settings["amp_dtype"]]
+        scaled = settings["use_mixed_precision"] and self.dtype == torch.float16
+        self.scaler = torch.amp.GradScaler(device, enabled=scaled)
+        self.compile_mode = compile_mode
+        # cudagraph_mark_step_begin belongs to the modes that record graphs themselves.
+        self.marks_steps = compile_mode == "reduce-overhead"
+        self.loss_of = torch.compile(self.plain_loss, mode=compile_mode) if compile_mode else self.plain_loss
+
+    def autocast(self):
+        return torch.autocast(self.device, self.dtype, enabled=self.settings["use_mixed_precision"])
+
+    def plain_loss(self, lr, hr):
+        with self.autocast():
+            return self.criterion(self.net(lr), hr)
+
+    def to_float(self, images):
+        """uint8 NHWC to floats in [0, 1], NCHW, on the device."""
+        images = images.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
+        return images.float().div_(255).contiguous(memory_format=self.format)
+
+    def step(self, lr_images, hr_images):
+        """On uint8 images, in host memory or on the device."""
+        return self.step_on(self.to_float(lr_images), self.to_float(hr_images))
+
+    def step_on(self, lr, hr):
+        """On floats that lie on the device."""
+        if self.marks_steps:
+            torch.compiler.cudagraph_mark_step_begin()
+        loss = self.loss_of(lr, hr)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        if self.settings["grad_clip"] > 0:
+            self.scaler.unscale_(self.optimizer)
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.settings["grad_clip"], foreach=True)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.settings["ema_decay"] > 0:
+            with torch.no_grad():
+                torch._foreach_lerp_(self.average, self.parameters, 1 - self.settings["ema_decay"])
+        # The memory of what a recorded graph returns is used again by the next step.
+        return loss.detach().clone() if self.marks_steps else loss.detach()
+
+
+class CapturedTrainer:
+    """The expert's: forward, loss, backward, clipping, optimiser and EMA recorded by hand as one CUDA graph.
+
+    compile_mode None records the eager kernels. low_precision_weights keeps 16-bit working weights and fp32 masters,
+    so that no step converts weights one by one; otherwise autocast converts them. `fetch` brings the next batch within
+    the graph: () -> (lr, hr) floats; without it the graph reads self.lr and self.hr, and step() copies into them.
+    learning_rates, a tensor on the device, makes the schedule part of the graph.
+    """
+
+    WARM_UP = 4  # compiles, lets cuDNN choose, fills the allocator
+
+    def __init__(self, settings, weights, device, compile_mode, low_precision_weights, fetch=None, learning_rates=None):
+        if device != "cuda":
+            raise Unavailable("records a CUDA graph, and there is no GPU here")
+        if settings["optimizer"] not in ("adamw", "adam") or settings["amp_dtype"] != "bf16":
+            raise Unavailable("is written for AdamW or Adam in bf16 or fp32")
+        self.settings, self.device = settings, device
+        self.fetch, self.learning_rates = fetch, learning_rates
+        self.mixed = settings["use_mixed_precision"]
+        self.net = Edsr(settings["base_channels"], settings["num_blocks"], settings["scale_factor"])
+        self.net.load_state_dict(weights)
+        self.net.to(device, memory_format=torch.channels_last)
+        self.working = list(self.net.parameters())
+        self.separate_masters = low_precision_weights and self.mixed
+        self.masters = [p.detach().clone() for p in self.working] if self.separate_masters else self.working
+        if self.separate_masters:
+            for p, master in zip(self.working, self.masters):
+                p.data = master.to(torch.bfloat16)
+                master.grad = torch.zeros_like(master)
+        self.initial = [p.detach().clone() for p in self.masters]
+        self.average = [p.detach().clone() for p in self.masters]
+        self.rate = torch.tensor(float(settings["lr"]), device=device)
+        kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[settings["optimizer"]]
+        self.optimizer = kind(
+            self.masters, lr=self.rate, weight_decay=settings["weight_decay"], fused=True, capturable=True
+        )
+        self.done = torch.zeros((), dtype=torch.long, device=device)
+        self.criterion = CRITERIA[settings["loss"]]
+        self.loss_of = torch.compile(self.plain_loss, mode=compile_mode) if compile_mode else self.plain_loss
+        self.stream = torch.cuda.Stream()
+        self.graph = None
+
+    def plain_loss(self, lr, hr):
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.mixed):
+            return self.criterion(self.net(lr), hr)
+
+    def raw_step(self):
+        if self.learning_rates is not None:
+            at = self.done.clamp(max=len(self.learning_rates) - 1).view(1)
+            self.rate.copy_(self.learning_rates.index_select(0, at).view(()))
+        lr, hr = self.fetch() if self.fetch else (self.lr, self.hr)
+        loss = self.loss_of(lr, hr)
+        # Not backward(): that would leave gradients at the parameters, tied to the stream they were made on.
+        gradients = torch.autograd.grad(loss, self.working)
+        if self.separate_masters:
+            torch._foreach_copy_([p.grad for p in self.masters], list(gradients))
+        else:
+            for p, gradient in zip(self.masters, gradients):
+                p.grad = gradient
+        if self.settings["grad_clip"] > 0:
+            torch.nn.utils.clip_grad_norm_(self.masters, self.settings["grad_clip"], foreach=True)
+        self.optimizer.step()
+        with torch.no_grad():
+            if self.separate_masters:
+                torch._foreach_copy_(self.working, self.masters)
+            if self.settings["ema_decay"] > 0:
+                torch._foreach_lerp_(self.average, self.masters, 1 - self.settings["ema_decay"])
+        self.done.add_(1)
+        return loss.detach()
+
+    def capture(self, lr=None, hr=None):
+        """Warms up and records, then starts training over. Returns the peak of allocated memory in MiB, taken while the
+        step is recorded: replays allocate nothing, so that the allocator's count would miss what they use."""
+        if lr is not None:
+            self.lr, self.hr = lr.clone(), hr.clone()
+        self.stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.stream):
+            for _ in range(self.WARM_UP):
+                self.raw_step()
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph, stream=self.stream):
+            self.loss = self.raw_step()
+        torch.cuda.synchronize()
+        peak_mib = torch.cuda.max_memory_allocated() >> 20
+        self.start_over()
+        return peak_mib
+
+    @torch.no_grad()
+    def start_over(self):
+        torch._foreach_copy_(self.masters, self.initial)
+        torch._foreach_copy_(self.average, self.initial)
+        if self.separate_masters:
+            torch._foreach_copy_(self.working, self.masters)
+        for state in self.optimizer.state.values():
+            for value in state.values():
+                value.zero_()
+        self.done.zero_()
+        torch.cuda.synchronize()
+
+    def step_on(self, lr, hr):
+        self.lr.copy_(lr)
+        self.hr.copy_(hr)
+        return self.replay().clone()
+
+    def replay(self):
+        self.graph.replay()
+        return self.loss
+
+    def release(self):
+        """Frees the graph and its memory, so that another candidate has the card to itself."""
+        self.graph = None
+        torch.cuda.synchronize()
+        torch.cuda.empty_cache()
