@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -70,6 +71,10 @@ void Trainer::train_one_step() {
   wait_s_ += now_s() - before;
   engine_.step(micro_batches, learning_rate(config_, progress_.step));
   ++progress_.step;
+  if (first_step_done_) {
+    synchronize(device_);
+    std::exchange(first_step_done_, nullptr)();
+  }
   log_.progress(progress_.step, fields());
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +21,9 @@ class Trainer {
  public:
   Trainer(const TrainConfig& config, at::Device device, StepEngine& engine, TrainingData data, Experiment experiment,
           Progress progress, RunLog& log);
+
+  // Called once, when the device has finished the first step.
+  void on_first_step(std::function<void()> done) { first_step_done_ = std::move(done); }
 
   // Runs until total_iters, an early stop or a stop signal; saves before it returns.
   // Throws Error{failed} when the loss is no longer finite.
@@ -43,6 +47,7 @@ class Trainer {
   Progress progress_;
   RunLog& log_;
   std::optional<Validator> validator_;
+  std::function<void()> first_step_done_;
   double wait_s_ = 0;   // for batches, since the last metrics line
   double clock_s_ = 0;  // when that line was written
   std::int64_t samples_ = 0;

@@ -21,6 +21,8 @@ struct JpegToWrite {
   J_COLOR_SPACE stored_as = JCS_YCbCr;
   bool adobe_marker = false;
   bool progressive = false;
+  int luma_horizontal = 1;  // sampling factors of the first component; 2 and 2 halve chroma both ways
+  int luma_vertical = 1;
   int header_padding = 0;  // bytes of comments before the image header
   std::vector<std::uint8_t> pixels;
 };
@@ -42,8 +44,8 @@ inline std::string encode_jpeg(const JpegToWrite& image) {
   info.write_Adobe_marker = image.adobe_marker ? TRUE : FALSE;
   jpeg_set_quality(&info, 100, TRUE);
   for (int c = 0; c < info.num_components; ++c) {
-    info.comp_info[c].h_samp_factor = 1;
-    info.comp_info[c].v_samp_factor = 1;
+    info.comp_info[c].h_samp_factor = c == 0 ? image.luma_horizontal : 1;
+    info.comp_info[c].v_samp_factor = c == 0 ? image.luma_vertical : 1;
   }
   if (image.progressive) jpeg_simple_progression(&info);
   jpeg_start_compress(&info, TRUE);
