@@ -2,6 +2,7 @@
 #include <csetjmp>
 #include <cstring>
 #include <new>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "wring/base/error.h"
 #include "wring/base/files.h"
 #include "wring_train/data/image_codecs.h"
+#include "wring_train/data/plain_png.h"
 
 namespace wring {
 namespace {
@@ -140,6 +142,7 @@ std::vector<png_bytep> row_pointers(Image& image) {
 }
 
 Image decode(Bytes content, Alpha alpha) {
+  if (auto plain = decode_plain_png(content, std::nullopt)) return std::move(plain->pixels);
   Png png(Png::Mode::read);
   Source source{content.data(), content.size()};
   const ImageSize size = read_header(png, source);
@@ -154,6 +157,7 @@ Image decode(Bytes content, Alpha alpha) {
 
 // Rows below the rectangle are not decompressed. Interlaced files hold every row in several places and are read whole.
 ImagePart decode_part(Bytes content, const Rectangle& wanted) {
+  if (auto plain = decode_plain_png(content, wanted)) return std::move(*plain);
   Png png(Png::Mode::read);
   Source source{content.data(), content.size()};
   const ImageSize size = read_header(png, source);

@@ -71,6 +71,7 @@ struct PngToWrite {
   int bits = 8;
   int type = PNG_COLOR_TYPE_RGB;
   bool interlaced = false;
+  int filters = PNG_ALL_FILTERS;  // the predictors that rows may use
   std::vector<png_color> palette;
   std::vector<png_byte> palette_alpha;
   int transparent_gray = -1;
@@ -91,6 +92,7 @@ inline std::string encode_png(const PngToWrite& image) {
   png_set_IHDR(png, info, static_cast<png_uint_32>(image.width), static_cast<png_uint_32>(image.height), image.bits,
                image.type, image.interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
                PNG_FILTER_TYPE_DEFAULT);
+  png_set_filter(png, PNG_FILTER_TYPE_BASE, image.filters);
   if (!image.palette.empty()) png_set_PLTE(png, info, image.palette.data(), static_cast<int>(image.palette.size()));
   if (!image.palette_alpha.empty()) {
     png_set_tRNS(png, info, image.palette_alpha.data(), static_cast<int>(image.palette_alpha.size()), nullptr);
