@@ -110,8 +110,8 @@ void undo_average(std::uint8_t* row, const std::uint8_t* above, std::size_t byte
 
 // The channels of a pixel side by side, so that the compiler computes them at once: this predictor waits for the pixel
 // before, and is most of the work.
-using Lanes = std::int16_t __attribute__((vector_size(8)));
-using ByteLanes = std::uint8_t __attribute__((vector_size(4)));
+using Lanes = std::int16_t __attribute__((vector_size(16)));
+using ByteLanes = std::uint8_t __attribute__((vector_size(8)));
 
 Lanes pixel_at(const std::uint8_t* at) {
   ByteLanes bytes;
@@ -120,7 +120,8 @@ Lanes pixel_at(const std::uint8_t* at) {
 }
 
 Lanes magnitude(Lanes a) {
-  return a < 0 ? -a : a;
+  const Lanes sign = a < 0;  // -1 where it is negative
+  return (a ^ sign) - sign;
 }
 
 template <std::size_t kPixel>
@@ -131,11 +132,13 @@ void undo_paeth(std::uint8_t* row, const std::uint8_t* above, std::size_t bytes)
     const Lanes to_left = magnitude(up - above_left);
     const Lanes to_up = magnitude(left - above_left);
     const Lanes to_corner = magnitude(left + up - above_left - above_left);
-    const Lanes nearer = to_up <= to_corner ? up : above_left;
-    const Lanes predicted = (to_left <= to_up) & (to_left <= to_corner) ? left : nearer;
+    const Lanes take_up = to_up <= to_corner;
+    const Lanes take_left = (to_left <= to_up) & (to_left <= to_corner);
+    const Lanes predicted = (left & take_left) | (((up & take_up) | (above_left & ~take_up)) & ~take_left);
     left = (pixel_at(row + i) + predicted) & std::int16_t{0xff};
     above_left = up;
-    for (std::size_t c = 0; c < kPixel; ++c) row[i + c] = static_cast<std::uint8_t>(left[c]);
+    const auto samples = __builtin_convertvector(left, ByteLanes);
+    std::memcpy(row + i, &samples, kPixel);
   }
 }
 
