@@ -60,6 +60,11 @@ std::optional<fs::path> cache_folder() {
   return std::nullopt;
 }
 
+std::optional<fs::path> decoded_images_folder() {
+  const auto folder = cache_folder();
+  return folder ? std::optional(*folder / "images") : std::nullopt;
+}
+
 std::vector<CacheEntry> list_cache(const fs::path& folder) {
   std::vector<CacheEntry> entries;
   std::error_code error;

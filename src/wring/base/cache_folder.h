@@ -10,6 +10,9 @@ namespace wring {
 // nullopt when WRING_CACHE_DIR is empty ("keep nothing") or none of them is set. The folder need not exist.
 std::optional<std::filesystem::path> cache_folder();
 
+// The part of it for decoded training images.
+std::optional<std::filesystem::path> decoded_images_folder();
+
 struct CacheEntry {
   std::filesystem::path path;
   std::int64_t bytes = 0;

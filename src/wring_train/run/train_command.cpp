@@ -173,7 +173,7 @@ int train_command(const TrainOptions& options) {
   trainer.on_first_step([&] {
     startup.add({"step", "训练步"}, startup.since_start_s() - before_training_s);
     log.line(startup.summary());
-    log.metrics(progress.step + 1, {{"startup_s", startup.since_start_s()}});
+    return startup.since_start_s();
   });
   const RunEnd end = trainer.run(stop);
   say_end(log, end, trainer.progress(), experiment, options);

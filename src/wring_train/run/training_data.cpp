@@ -70,11 +70,8 @@ std::function<void(const SkippedImage&)> skip_warning(const TrainingDataOptions&
 void decode(TrainingImages& images, int scale, const TrainingDataOptions& options) {
   std::optional<ProgressBar> bar;
   DecodedCacheOptions cache;
-  cache.folder = cache_folder();
-  if (cache.folder) {
-    *cache.folder /= "images";
-    cache.limit_bytes = cache_limit_bytes(*cache.folder);
-  }
+  cache.folder = decoded_images_folder();
+  if (cache.folder) cache.limit_bytes = cache_limit_bytes(*cache.folder);
   cache.note = options.note;
   cache.decoding = [&](std::int64_t total) {
     ProgressOptions look;
