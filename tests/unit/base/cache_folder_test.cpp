@@ -44,12 +44,12 @@ class CacheFolder : public testing::Test {
 };
 
 TEST_F(CacheFolder, TheEnvironmentSaysWhereItIs) {
-  ::setenv("HOME", "/home/someone", 1);
-  EXPECT_EQ(cache_folder(), fs::path("/home/someone/.cache/wring"));
+  ::setenv("HOME", "/users/someone", 1);
+  EXPECT_EQ(cache_folder(), fs::path("/users/someone/.cache/wring"));
   ::setenv("XDG_CACHE_HOME", "/var/cache/someone", 1);
   EXPECT_EQ(cache_folder(), fs::path("/var/cache/someone/wring"));
   ::setenv("XDG_CACHE_HOME", "relative", 1);
-  EXPECT_EQ(cache_folder(), fs::path("/home/someone/.cache/wring"));
+  EXPECT_EQ(cache_folder(), fs::path("/users/someone/.cache/wring"));
   ::setenv("WRING_CACHE_DIR", "/fast/disk", 1);
   EXPECT_EQ(cache_folder(), fs::path("/fast/disk"));
   ::setenv("WRING_CACHE_DIR", "", 1);
