@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/cli/cache.h"
 #include "wring/cli/command_parser.h"
 #include "wring/cli/commands.h"
 #include "wring/cli/exec_train.h"
@@ -37,6 +38,7 @@ const std::vector<Command>& commands() {
       {"monitor",
        {"show what the GPUs really do, and what to do about it", "显示 GPU 的真实状态，并给出建议"},
        monitor_command},
+      {"cache", {"show or clear what is kept of decoded images", "查看或清除解码图像的缓存"}, cache_command},
   };
   return all;
 }
