@@ -43,6 +43,19 @@ EagerEngine::EagerEngine(const TrainConfig& config, Edsr model, at::Device devic
   }
 }
 
+void EagerEngine::use_images(std::shared_ptr<const DeviceImages> images, const kernels::SamplerSettings& settings) {
+  sampler_.emplace(std::move(images), settings, device_);
+}
+
+SampledBatch EagerEngine::load(const Batch& batch) {
+  if (batch.hr) {
+    return {upload(batch.hr, batch.size, batch.hr_patch), upload(batch.lr, batch.size, batch.lr_patch)};
+  }
+  if (!sampler_) throw Error(ErrorCode::failed, "a batch without bytes, but no images on the device to cut it from");
+  const SampledBatch bytes = sampler_->cut(batch.step);
+  return {images_to_float(bytes.hr), images_to_float(bytes.lr)};
+}
+
 at::Tensor EagerEngine::upload(const std::shared_ptr<std::uint8_t>& bytes, std::int64_t batch, std::int64_t side) {
   const at::Tensor host = at::from_blob(bytes.get(), {batch, side, side, 3}, at::kByte);
   if (device_.is_cpu()) return images_to_float(host);
@@ -58,8 +71,7 @@ void EagerEngine::release_finished_uploads() {
 }
 
 at::Tensor EagerEngine::loss_of(const Batch& batch) {
-  const at::Tensor lr = upload(batch.lr, batch.size, batch.lr_patch);
-  at::Tensor hr = upload(batch.hr, batch.size, batch.hr_patch);
+  auto [hr, lr] = load(batch);
   if (!config_.channels_last) hr = hr.contiguous();
   const AutocastScope autocast(device_.type(), low_precision_);
   const at::Tensor sr = model_.forward(config_.channels_last ? lr : lr.contiguous());
