@@ -8,6 +8,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 
 #include "wring/base/error.h"
+#include "wring_train/nn/folded_tail.h"
 
 namespace wring {
 namespace {

@@ -6,9 +6,9 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "wring_train/nn/folded_tail.h"
-
 namespace wring {
+
+class FoldedTail;
 
 struct NamedTensor {
   std::string name;

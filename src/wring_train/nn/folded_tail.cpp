@@ -43,9 +43,9 @@ at::Tensor bias_of(const TailKernel& kernel, const at::Tensor& biases) {
 
 // Where a border's correction reads and writes along one axis of `length` pixels.
 struct Span {
-  std::int64_t from, count;          // features
-  std::int64_t padding;              // of the convolution over them
-  std::int64_t to, to_count;         // LR pixels of the output
+  std::int64_t from, count;   // features
+  std::int64_t padding;       // of the convolution over them
+  std::int64_t to, to_count;  // LR pixels of the output
 };
 
 Span span(TailSide side, std::int64_t taps, std::int64_t length) {
@@ -118,8 +118,7 @@ struct TailFunction : torch::autograd::Function<TailFunction> {
     const at::Tensor& features = saved[0];
     const ComposedTail composed{saved[1], saved[2], {saved.begin() + 3, saved.begin() + 3 + static_cast<long>(stages)}};
     const at::TensorList weights(saved.data() + 3 + stages, saved.size() - 3 - stages);
-    const auto of_apply =
-        tail->apply_backward(composed, features, gradients[0], context->needs_input_grad(1));
+    const auto of_apply = tail->apply_backward(composed, features, gradients[0], context->needs_input_grad(1));
     torch::autograd::variable_list result{at::Tensor(), of_apply.features};
     for (at::Tensor& gradient : tail->compose_backward(weights, composed, of_apply.kernels, of_apply.biases)) {
       result.push_back(std::move(gradient));
@@ -160,8 +159,11 @@ ComposedTail FoldedTail::compose(at::TensorList weights) const {
     const at::Tensor& weight = weights[weights.size() - 4 - 2 * stage];
     const at::Tensor& bias = weights[weights.size() - 3 - 2 * stage];
     // (paths, a, b, C) → (paths, C, a, b): the order of the upsampling convolution's outputs.
-    const at::Tensor gathered =
-        gather_[stage].forward(rows).view({-1, sub_pixels, channels}).transpose(1, 2).reshape({-1, channels * sub_pixels});
+    const at::Tensor gathered = gather_[stage]
+                                    .forward(rows)
+                                    .view({-1, sub_pixels, channels})
+                                    .transpose(1, 2)
+                                    .reshape({-1, channels * sub_pixels});
     biases.push_back(at::mv(gathered, bias));
     rows = at::mm(gathered, as_matrix(weight)).view({-1, channels});
     composed.gathered.push_back(gathered);
@@ -191,8 +193,8 @@ std::vector<at::Tensor> FoldedTail::compose_backward(at::TensorList weights, con
     gradients[index] = as_weight(at::mm(gathered.t(), products), weights[index].sizes());
     gradients[index + 1] = at::mv(gathered.t(), of_products);
     const at::Tensor of_gathered = at::mm(products, weight.t()).addr_(of_products, weights[index + 1]);
-    rows = gather_[stage].backward(
-        of_gathered.view({-1, channels, sub_pixels}).transpose(1, 2).reshape({-1, channels}));
+    rows =
+        gather_[stage].backward(of_gathered.view({-1, channels, sub_pixels}).transpose(1, 2).reshape({-1, channels}));
   }
   gradients[weights.size() - 2] = as_weight(rows, weights[weights.size() - 2].sizes());
   gradients[weights.size() - 1] = of_biases.narrow(0, 0, 3).clone();

@@ -20,7 +20,7 @@ struct ComposedTail {
 // outside autograd and autocast, on one device, without waiting for it, so they may be captured in a CUDA graph.
 class FoldedTail {
  public:
-  // scale: 2, 3, 4 or 8. Puts index tables of some 100 KiB on the device.
+  // scale: 2, 3, 4 or 8. Puts index tables on the device, at most a few MiB.
   FoldedTail(std::int64_t scale, at::Device device);
 
   // Smaller images have pixels that lie at two opposite borders.
@@ -44,7 +44,7 @@ class FoldedTail {
   Gradients apply_backward(const ComposedTail& composed, const at::Tensor& features, const at::Tensor& gradient,
                            bool features_needed) const;
 
-  // compose and apply for autograd: differentiable once, to features and weights.
+  // compose and apply for autograd: differentiable once, to features and weights. The backward pass uses this object.
   at::Tensor operator()(at::TensorList weights, const at::Tensor& features) const;
 
   const TailTables& tables() const { return tables_; }

@@ -168,8 +168,7 @@ RowTable gather_table(const Landings& landings, const Taps& taps, std::int64_t f
         const auto& vertical = landings[row][i].sources[static_cast<std::size_t>(a)];
         const auto& horizontal = landings[column][j].sources[static_cast<std::size_t>(b)];
         if (vertical && horizontal) {
-          table.sources.push_back(
-              blocks.row(vertical->side, horizontal->side, colour, vertical->tap, horizontal->tap));
+          table.sources.push_back(blocks.row(vertical->side, horizontal->side, colour, vertical->tap, horizontal->tap));
         }
         table.starts.push_back(static_cast<std::int64_t>(table.sources.size()));
       }
