@@ -97,6 +97,12 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_gradients(const at::T
                                   /*transposed=*/false, kNone, /*groups=*/1, {input_needed, true, true});
 }
 
+// What autograd's context can carry.
+struct TailHolder : torch::CustomClassHolder {
+  explicit TailHolder(const FoldedTail* folded) : tail(folded) {}
+  const FoldedTail* tail;
+};
+
 struct TailFunction : torch::autograd::Function<TailFunction> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const FoldedTail* tail,
                             const at::Tensor& features, at::TensorList weights) {
@@ -106,13 +112,14 @@ struct TailFunction : torch::autograd::Function<TailFunction> {
     saved.insert(saved.end(), composed.gathered.begin(), composed.gathered.end());
     saved.insert(saved.end(), weights.begin(), weights.end());
     context->save_for_backward(std::move(saved));
-    context->saved_data["tail"] = reinterpret_cast<std::int64_t>(tail);
+    context->saved_data["tail"] = at::IValue::make_capsule(c10::make_intrusive<TailHolder>(tail));
     return result;
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
-    const auto* tail = reinterpret_cast<const FoldedTail*>(context->saved_data["tail"].toInt());
+    const auto holder = context->saved_data["tail"].toCapsule();
+    const FoldedTail* tail = static_cast<const TailHolder&>(*holder).tail;
     const auto saved = context->get_saved_variables();
     const std::size_t stages = tail->tables().gather.size();
     const at::Tensor& features = saved[0];

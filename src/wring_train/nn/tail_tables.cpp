@@ -1,7 +1,6 @@
 #include "wring_train/nn/tail_tables.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <utility>
 
@@ -14,7 +13,8 @@ constexpr std::array<TailSide, kTailSides> kSides{kAllPaths, kBeyondStart, kBeyo
 // One axis of a kernel before the next stage: output R of a cell and tap W, in pixels of the present level.
 struct Tap {
   std::int64_t output, at;
-  auto operator<=>(const Tap&) const = default;
+  bool operator==(const Tap&) const = default;
+  bool operator<(const Tap& other) const { return output != other.output ? output < other.output : at < other.at; }
 };
 using Taps = std::array<std::vector<Tap>, kTailSides>;  // sorted
 
@@ -31,7 +31,7 @@ struct Landing {
 using Landings = std::array<std::vector<Landing>, kTailSides>;
 
 std::optional<std::int64_t> find(const std::vector<Tap>& taps, Tap wanted) {
-  const auto found = std::ranges::lower_bound(taps, wanted);
+  const auto found = std::lower_bound(taps.begin(), taps.end(), wanted);
   if (found == taps.end() || *found != wanted) return std::nullopt;
   return found - taps.begin();
 }
@@ -86,9 +86,8 @@ Taps spread(const Landings& landings) {
         if (inside(side, landing.at + k)) taps.push_back({landing.output, landing.at + k});
       }
     }
-    std::ranges::sort(taps);
-    const auto repeated = std::ranges::unique(taps);
-    taps.erase(repeated.begin(), repeated.end());
+    std::sort(taps.begin(), taps.end());
+    taps.erase(std::unique(taps.begin(), taps.end()), taps.end());
   }
   return result;
 }
