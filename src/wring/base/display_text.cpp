@@ -5,6 +5,7 @@
 #include <cctype>
 #include <cstdint>
 #include <cstdlib>
+#include <utility>
 
 namespace wring {
 namespace {
@@ -74,6 +75,32 @@ std::string without_controls(std::string_view text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   }
   return clean;
+}
+
+std::string to_ascii(std::string_view text) {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 15> replacements = {{{"→", "->"},
+                                                                                                  {"°", ""},
+                                                                                                  {"×", "x"},
+                                                                                                  {"≥", ">="},
+                                                                                                  {"≤", "<="},
+                                                                                                  {"…", "..."},
+                                                                                                  {"–", "-"},
+                                                                                                  {"—", "-"},
+                                                                                                  {"·", "*"},
+                                                                                                  {"◆", "#"},
+                                                                                                  {"▲", "^"},
+                                                                                                  {"≈", "~"},
+                                                                                                  {"’", "'"},
+                                                                                                  {"“", "\""},
+                                                                                                  {"”", "\""}}};
+  std::string result;
+  while (!text.empty()) {
+    const std::string_view character = text.substr(0, first_character(text).bytes);
+    const auto found = std::find_if(replacements.begin(), replacements.end(),
+                                    [&](const auto& pair) { return pair.first == character; });
+    result += found != replacements.end() ? found->second : character;
+  }
+  return result;
 }
 
 bool locale_is_utf8() {

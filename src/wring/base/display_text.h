@@ -16,6 +16,10 @@ std::string_view fit_columns(std::string_view text, int columns);
 // Control characters, which file names and messages of other programs may carry, replaced by '?'.
 std::string without_controls(std::string_view text);
 
+// The text with the signs that Wring itself uses (arrows, dashes, ×, ≥, …) replaced for a terminal without
+// UTF-8.
+std::string to_ascii(std::string_view text);
+
 // The first character of a text that is not empty. A byte that begins no UTF-8 sequence stands for itself.
 struct Character {
   std::size_t bytes;

@@ -56,31 +56,6 @@ std::vector<std::string> wrap(std::string_view text, int width) {
   return lines;
 }
 
-std::string to_ascii(std::string_view text) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 14> replacements = {{{"→", "->"},
-                                                                                                  {"×", "x"},
-                                                                                                  {"≥", ">="},
-                                                                                                  {"≤", "<="},
-                                                                                                  {"…", "..."},
-                                                                                                  {"–", "-"},
-                                                                                                  {"—", "-"},
-                                                                                                  {"·", "*"},
-                                                                                                  {"◆", "#"},
-                                                                                                  {"▲", "^"},
-                                                                                                  {"≈", "~"},
-                                                                                                  {"’", "'"},
-                                                                                                  {"“", "\""},
-                                                                                                  {"”", "\""}}};
-  std::string result;
-  while (!text.empty()) {
-    const std::string_view character = take_character(text).first;
-    const auto found = std::find_if(replacements.begin(), replacements.end(),
-                                    [&](const auto& pair) { return pair.first == character; });
-    result += found != replacements.end() ? found->second : character;
-  }
-  return result;
-}
-
 std::optional<int> terminal_columns() {
   winsize size{};
   if (::isatty(STDOUT_FILENO) == 0 || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {

@@ -16,10 +16,6 @@ std::string pad_to(std::string_view text, int width);
 // Lines of at most `width` columns, broken at spaces and between wide characters; a longer word stays whole.
 std::vector<std::string> wrap(std::string_view text, int width);
 
-// The text with the signs that Wring itself uses (arrows, dashes, ×, ≥, …) replaced for a terminal without
-// UTF-8.
-std::string to_ascii(std::string_view text);
-
 // The terminal's width; absent when standard output is no terminal.
 std::optional<int> terminal_columns();
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct MetricSummary {
   double max = 0;
   double under_10_share = 0;  // share of the time below 10 %; only for shares
   double coverage = 0;        // share of the run that readings describe
+  double deviation = 0;       // standard deviation
 };
 
 struct GpuSummary {
@@ -28,11 +30,24 @@ struct GpuSummary {
   std::optional<double> peak_memory_mib;  // of the samples: a lower bound
   std::optional<double> energy_j;         // difference of the counter; else power integrated
   bool energy_from_counter = false;
-  double throttled_share = 0;             // of the time, by power or heat
+  double throttled_share = 0;  // of the time, by power or heat
   std::int64_t samples = 0;
-  std::int64_t rejected = 0;              // readings above what is possible
-  std::vector<Verdict> verdicts;          // most certain first; empty below 20 s of data
-  std::optional<GpuProblem> problem;      // why the card fell out, where it did
+  std::int64_t rejected = 0;          // readings above what is possible
+  std::vector<Verdict> verdicts;      // most certain first; empty below 20 s of data
+  std::optional<GpuProblem> problem;  // why the card fell out, where it did
+  double power_throttled_share = 0;   // of the time, parts of throttled_share that may overlap
+  double heat_throttled_share = 0;
+  std::optional<double> ecc_errors;   // uncorrected ones that came during the run
+  std::optional<double> stuck_for_s;  // the driver call that had not come back at the end
+
+  const std::optional<MetricSummary>& operator[](Metric metric) const {
+    return metrics[static_cast<std::size_t>(metric)];
+  }
+  std::optional<double> mean(Metric metric) const {
+    const auto& summary = (*this)[metric];
+    return summary ? std::optional(summary->mean) : std::nullopt;
+  }
+  std::optional<double> memory_total_mib() const;  // the driver's last word, else what the inventory said
 };
 
 struct Summary {
@@ -43,9 +58,18 @@ struct Summary {
   std::vector<GpuSummary> gpus;
   std::optional<MetricSummary> host_cpu;
   std::optional<MetricSummary> host_iowait;
+  std::optional<MetricSummary> host_busiest_core;
+  std::optional<MetricSummary> host_disk_read_mib_s;
+  std::optional<double> host_peak_memory_mib;
+
+  bool lost_a_card() const;  // one fell out, or its driver call never came back
 };
 
-// Gathers ticks in bounded memory, so that a week's run costs what a minute's does.
+// Gathers ticks in bounded memory, so that a week's run costs what a minute's does. A reading describes the past, so it
+// holds backwards over the time since the sample before it, at most over three intervals; the rest is not covered. The
+// first reading describes no time of the run: it counts for max and peak.
+//
+// on_tick() and summary() may be called from different threads.
 class SummaryBuilder : public TickSink {
  public:
   explicit SummaryBuilder(std::vector<Gpu> gpus);
@@ -57,5 +81,8 @@ class SummaryBuilder : public TickSink {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// The summary of some ticks, for a view of the last minute.
+Summary summarize(std::span<const Tick> ticks, const std::vector<Gpu>& gpus);
 
 }  // namespace wring

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "wring/base/duration.h"
 #include "wring/report/recent_rate.h"
 
 namespace wring {
@@ -29,8 +30,5 @@ std::string render_progress_bar(const ProgressState& state, const ProgressLook& 
 
 // The same as a line of a log, without bar, colour or limit.
 std::string render_progress_line(const ProgressState& state, double now_s);
-
-// "0:07", "12:34", "1:02:03", "3d 04:05"; "?" for what is negative or not finite.
-std::string format_duration(double seconds);
 
 }  // namespace wring

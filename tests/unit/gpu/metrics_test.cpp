@@ -1,0 +1,75 @@
+#include "wring/gpu/metrics.h"
+
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace wring {
+namespace {
+
+using testing::EndsWith;
+using testing::MatchesRegex;
+
+TEST(MetricCatalogue, HasOneRowForEachMetricInTheirOrder) {
+  ASSERT_EQ(metric_rows().size(), metric_count);
+  for (std::size_t i = 0; i < metric_count; ++i) {
+    EXPECT_EQ(metric_rows()[i].metric, static_cast<Metric>(i)) << metric_rows()[i].key;
+    EXPECT_EQ(&metric_row(static_cast<Metric>(i)), &metric_rows()[i]);
+  }
+}
+
+TEST(MetricCatalogue, NamesAreUniqueAndWellFormed) {
+  std::set<std::string_view> keys, headers, prometheus;
+  for (const MetricRow& row : metric_rows()) {
+    EXPECT_TRUE(keys.insert(row.key).second) << row.key;
+    EXPECT_TRUE(headers.insert(row.csv_header).second) << row.csv_header;
+    EXPECT_TRUE(prometheus.insert(row.prometheus).second) << row.prometheus;
+    EXPECT_THAT(std::string(row.key), MatchesRegex("[a-z][a-z0-9_]*"));
+    EXPECT_THAT(std::string(row.prometheus), MatchesRegex("[a-z][a-z0-9_]*"));
+    EXPECT_EQ(row.csv_header.find(','), std::string_view::npos) << row.csv_header;
+  }
+}
+
+TEST(MetricCatalogue, EveryRowIsExplainedInBothLanguages) {
+  for (const MetricRow& row : metric_rows()) {
+    for (const Language language : {Language::en, Language::zh}) {
+      EXPECT_FALSE(row.title.in(language).empty()) << row.key;
+      EXPECT_FALSE(row.help.in(language).empty()) << row.key;
+    }
+    EXPECT_NE(row.help.en, row.help.zh) << row.key;
+  }
+}
+
+TEST(MetricCatalogue, PrometheusNamesCarryTheBaseUnitThatTheFactorLeadsTo) {
+  for (const MetricRow& row : metric_rows()) {
+    const std::string name(row.prometheus);
+    if (row.unit == "%") {
+      EXPECT_THAT(name, EndsWith("_ratio"));
+      EXPECT_DOUBLE_EQ(row.prometheus_factor * 100, 1);
+    }
+    if (row.unit == "MiB") {
+      EXPECT_THAT(name, EndsWith("_bytes"));
+    }
+    if (row.unit == "MiB/s") {
+      EXPECT_THAT(name, EndsWith("_bytes_per_second"));
+    }
+    if (row.unit.starts_with("MiB")) {
+      EXPECT_DOUBLE_EQ(row.prometheus_factor, 1048576);
+    }
+    if (row.unit == "MHz") {
+      EXPECT_DOUBLE_EQ(row.prometheus_factor, 1e6);
+    }
+    EXPECT_EQ(name.ends_with("_total"), row.kind == MetricKind::counter) << name;
+  }
+}
+
+TEST(MetricCatalogue, SharesAreInPerCentAndRatesPerSecond) {
+  for (const MetricRow& row : metric_rows()) {
+    EXPECT_EQ(row.kind == MetricKind::share, row.unit == "%") << row.key;
+    EXPECT_EQ(row.kind == MetricKind::rate, row.unit.ends_with("/s")) << row.key;
+  }
+}
+
+}  // namespace
+}  // namespace wring
