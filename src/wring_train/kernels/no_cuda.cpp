@@ -2,6 +2,7 @@
 #include "wring/base/error.h"
 #include "wring_train/kernels/available.h"
 #include "wring_train/kernels/batch_to_float.h"
+#include "wring_train/kernels/device_identity.h"
 
 namespace wring::kernels {
 namespace {
@@ -21,6 +22,13 @@ void batch_to_float(const std::uint8_t*, std::int64_t, float*, void*) {
   refuse();
 }
 void batch_to_bfloat16(const std::uint8_t*, std::int64_t, void*, void*) {
+  refuse();
+}
+
+std::string device_uuid(int) {
+  refuse();
+}
+std::string device_name(int) {
   refuse();
 }
 
