@@ -36,10 +36,16 @@ class Newest : public TickSink {
 
 struct GpuWatch::State {
   State(std::shared_ptr<Telemetry> telemetry, double interval_s)
-      : summary(telemetry->gpus()), sampler(std::move(telemetry), {.interval_s = interval_s}) {
+      : summary(telemetry->gpus()), sampler(std::move(telemetry), options(interval_s)) {
     sampler.add(newest);
     sampler.add(summary);
     sampler.start();
+  }
+
+  static SamplerOptions options(double interval_s) {
+    SamplerOptions options;
+    options.interval_s = interval_s;
+    return options;
   }
 
   Newest newest;
