@@ -29,8 +29,7 @@ TEST(Flops, ScaleThreeHasOneStageAndScaleOneHasNone) {
   const double body = 3.0 * 9 * 8 * 8;
   EXPECT_DOUBLE_EQ(training_flops_per_sample({8, 1, 3}, 1, 1, false),
                    2 * (2 * 27.0 * 8 + 3 * (body + 9.0 * 8 * 72 + 9 * 9.0 * 8 * 3)));
-  EXPECT_DOUBLE_EQ(training_flops_per_sample({8, 1, 1}, 1, 1, false),
-                   2 * (2 * 27.0 * 8 + 3 * (body + 9.0 * 8 * 3)));
+  EXPECT_DOUBLE_EQ(training_flops_per_sample({8, 1, 1}, 1, 1, false), 2 * (2 * 27.0 * 8 + 3 * (body + 9.0 * 8 * 3)));
 }
 
 TEST(Flops, PerceptualLossIsThreePassesOfVgg19) {

@@ -63,9 +63,10 @@ TEST(UtilisationLines, GiveBothCeilings) {
   const auto lines = utilisation_lines(summary_with(Metric::gpu_util, 98.25), facts, 100'000, 800);
   ASSERT_THAT(lines, SizeIs(2));
   EXPECT_EQ(lines[0].en, "the GPU over the run: GPU-Util 98.2% (p50 98%)");
-  EXPECT_EQ(lines[1].en,
-            "arithmetic: 100 TFLOP/s in bf16; MFU 10.0% of the card's 1000 TFLOP/s; 12.5% of the 800 TFLOP/s that matrix "
-            "products reach here");
+  EXPECT_EQ(
+      lines[1].en,
+      "arithmetic: 100 TFLOP/s in bf16; MFU 10.0% of the card's 1000 TFLOP/s; 12.5% of the 800 TFLOP/s that matrix "
+      "products reach here");
 }
 
 TEST(UtilisationLines, SayNothingOfWhatWasNotMeasured) {

@@ -1,8 +1,7 @@
-#include "wring_train/kernels/device_identity.h"
-
 #include <fmt/format.h>
 
 #include "wring_train/kernels/cuda_check.h"
+#include "wring_train/kernels/device_identity.h"
 
 namespace wring::kernels {
 namespace {

@@ -5,7 +5,6 @@
 namespace wring {
 namespace {
 
-
 double tail_macs(const EdsrShape& shape, bool folded) {
   const auto channels = static_cast<double>(shape.channels);
   const auto scale = static_cast<double>(shape.scale);

@@ -10,9 +10,9 @@
 namespace wring {
 namespace {
 
-constexpr std::array kWritten = {Metric::gpu_util,        Metric::sm_activity,   Metric::tensor_activity,
-                                 Metric::dram_activity,   Metric::memory_used,   Metric::power,
-                                 Metric::temperature,     Metric::sm_clock};
+constexpr std::array kWritten = {Metric::gpu_util,      Metric::sm_activity, Metric::tensor_activity,
+                                 Metric::dram_activity, Metric::memory_used, Metric::power,
+                                 Metric::temperature,   Metric::sm_clock};
 
 // Keeps the newest sample of the first card.
 class Newest : public TickSink {

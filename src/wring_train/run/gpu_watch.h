@@ -10,8 +10,8 @@
 
 namespace wring {
 
-// The monitor's sampler beside a training run: how busy the card is, for the progress bar, the metrics and the end of the
-// run. Reads once a second from a thread of its own and never holds the training up.
+// The monitor's sampler beside a training run: how busy the card is, for the progress bar, the metrics and the end of
+// the run. Reads once a second from a thread of its own and never holds the training up.
 class GpuWatch {
  public:
   // Watches the first card of `telemetry`, which is the one trained on; without any, nothing.

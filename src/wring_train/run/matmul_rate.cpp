@@ -23,6 +23,9 @@ std::optional<double> measured_matmul_tflops(at::Device device, at::ScalarType t
   const c10::NoGradGuard no_grad;
   // A CPU would need minutes for the GPU's size; a small one says what it can do as well.
   const std::int64_t side = device.is_cpu() ? 1024 : kSide;
+  // fp32 convolutions may use TF32 by LibTorch's default and products may not: the ceiling must be of the same kind.
+  const bool tf32 = at::globalContext().allowTF32CuBLAS();
+  at::globalContext().setAllowTF32CuBLAS(true);
   std::vector<double> seconds;
   try {
     const auto options = at::TensorOptions(device).dtype(type);
@@ -38,8 +41,10 @@ std::optional<double> measured_matmul_tflops(at::Device device, at::ScalarType t
       if (i >= kWarmup) seconds.push_back(took.count());
     }
   } catch (const c10::OutOfMemoryError&) {
-    return std::nullopt;
+    seconds.clear();
   }
+  at::globalContext().setAllowTF32CuBLAS(tf32);
+  if (seconds.empty()) return std::nullopt;
   std::ranges::nth_element(seconds, seconds.begin() + kProducts / 2);
   const auto n = static_cast<double>(side);
   return 2 * n * n * n / seconds[kProducts / 2] / 1e12;

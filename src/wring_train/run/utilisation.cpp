@@ -50,7 +50,8 @@ ArithmeticFacts arithmetic_facts(const TrainConfig& config, std::optional<at::Sc
   const std::int64_t side = config.patch_size / config.scale_factor;
   facts.flops_per_sample = training_flops_per_sample({config.base_channels, config.num_blocks, config.scale_factor},
                                                      side, side, folded_tail);
-  if (config.use_perceptual) facts.flops_per_sample += perceptual_flops_per_sample(config.patch_size, config.patch_size);
+  if (config.use_perceptual)
+    facts.flops_per_sample += perceptual_flops_per_sample(config.patch_size, config.patch_size);
   facts.precision = precision_name(low_precision, !card_name.empty());
   if (const auto rates = peak_rates(card_name)) {
     if (const double peak = peak_of(*rates, facts.precision); peak > 0) facts.peak_tflops = peak;
