@@ -4,6 +4,7 @@
 #include "wring_train/kernels/batch_to_float.h"
 #include "wring_train/kernels/pinned_memory.h"
 #include "wring_train/kernels/sample_batch.h"
+#include "wring_train/kernels/device_identity.h"
 
 namespace wring::kernels {
 namespace {
@@ -34,6 +35,12 @@ void draw_samples(const ImagesView&, const SamplerSettings&, const std::int64_t*
   refuse();
 }
 void cut_samples(const ImagesView&, const SamplerSettings&, const SampleDraw*, std::uint8_t*, std::uint8_t*, void*) {
+  refuse();
+}
+std::string device_uuid(int) {
+  refuse();
+}
+std::string device_name(int) {
   refuse();
 }
 

@@ -9,9 +9,13 @@
 #include "wring/base/files.h"
 #include "wring/config/reader.h"
 #include "wring_train/engine/device.h"
+#include "wring_train/kernels/device_identity.h"
 #include "wring_train/run/commands.h"
+#include "wring_train/run/gpu_watch.h"
+#include "wring_train/run/matmul_rate.h"
 #include "wring_train/run/startup_clock.h"
 #include "wring_train/run/trainer.h"
+#include "wring_train/run/utilisation.h"
 
 namespace wring {
 namespace {
@@ -58,6 +62,29 @@ void say_end(RunLog& log, RunEnd end, const Progress& progress, const Experiment
                 fmt::format("完成: {} 步。网络: {}", progress.step, best)));
   log.line(Text(fmt::format("next: wring upscale {} PHOTO", quoted(best)),
                 fmt::format("下一步: wring upscale {} 图片", quoted(best))));
+}
+
+ArithmeticFacts facts_of(const TrainConfig& config, at::Device device) {
+  std::string why_not;
+  const auto type = config.use_mixed_precision ? mixed_precision_type(config.amp_dtype, device, why_not) : std::nullopt;
+  return arithmetic_facts(config, type, tail_path(config) == TailPath::folded,
+                          device.is_cpu() ? "" : kernels::device_name(device.index()));
+}
+
+// A short run says little about the card, and the products would take longer than the training did.
+constexpr double kWorthMeasuring = 20;  // seconds of GPU readings
+
+void say_use(RunLog& log, const GpuWatch& watch, const ArithmeticFacts& arithmetic, double samples_per_s,
+             at::Device device) {
+  const std::optional<GpuSummary> gpu = watch.summary();
+  std::optional<double> matmul;
+  if (gpu && static_cast<double>(gpu->samples) >= kWorthMeasuring) {
+    const at::ScalarType type = arithmetic.precision == "bf16"   ? at::kBFloat16
+                                : arithmetic.precision == "fp16" ? at::kHalf
+                                                                 : at::kFloat;
+    matmul = measured_matmul_tflops(device, type);
+  }
+  for (const Text& line : utilisation_lines(gpu, arithmetic, samples_per_s, matmul)) log.line(line);
 }
 
 // Keeps what is said before the run has a log, then passes it on. warn() may come from a loader's thread.
@@ -168,7 +195,9 @@ int train_command(const TrainOptions& options) {
   messages.attach(log);
   write_file_atomically(experiment.config(), to_yaml(config));
 
-  Trainer trainer(config, device, *engine, std::move(data), experiment, progress, log);
+  const GpuWatch watch(device.is_cpu() ? nullptr : telemetry_of(device.index()));
+  const ArithmeticFacts arithmetic = facts_of(config, device);
+  Trainer trainer(config, device, *engine, std::move(data), experiment, progress, log, watch, arithmetic);
   const double before_training_s = startup.since_start_s();
   trainer.on_first_step([&] {
     startup.add({"step", "训练步"}, startup.since_start_s() - before_training_s);
@@ -176,6 +205,7 @@ int train_command(const TrainOptions& options) {
     return startup.since_start_s();
   });
   const RunEnd end = trainer.run(stop);
+  say_use(log, watch, arithmetic, trainer.samples_per_s(), device);
   say_end(log, end, trainer.progress(), experiment, options);
   return end == RunEnd::interrupted ? static_cast<int>(ErrorCode::interrupted) : 0;
 }

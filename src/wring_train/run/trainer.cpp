@@ -23,14 +23,17 @@ constexpr int kValidationTile = 256;
 }  // namespace
 
 Trainer::Trainer(const TrainConfig& config, at::Device device, StepEngine& engine, TrainingData data,
-                 Experiment experiment, Progress progress, RunLog& log)
+                 Experiment experiment, Progress progress, RunLog& log, const GpuWatch& watch,
+                 ArithmeticFacts arithmetic)
     : config_(config),
       device_(device),
       engine_(engine),
       data_(std::move(data)),
       experiment_(std::move(experiment)),
       progress_(progress),
-      log_(log) {
+      log_(log),
+      watch_(watch),
+      arithmetic_(std::move(arithmetic)) {
   if (data_.validation) validator_.emplace(std::move(*data_.validation), static_cast<int>(config_.scale_factor));
 }
 
@@ -81,6 +84,7 @@ void Trainer::train_one_step() {
 std::vector<std::string> Trainer::fields() const {
   const double elapsed = std::max(1e-9, now_s() - clock_s_);
   std::vector<std::string> fields{fmt::format("{:.0f} samples/s", static_cast<double>(samples_) / elapsed)};
+  if (const auto util = watch_.latest(Metric::gpu_util)) fields.push_back(fmt::format("GPU {:.0f}%", *util));
   if (last_loss_) fields.push_back(fmt::format("loss {:.5f}", *last_loss_));
   if (last_psnr_) fields.push_back(fmt::format("PSNR {:.2f} dB", *last_psnr_));
   fields.push_back(fmt::format("data wait {:.0f}%", 100 * wait_s_ / elapsed));
@@ -100,18 +104,24 @@ void Trainer::write_metrics() {
   check_finite(report.loss);
   last_loss_ = report.loss;
   const double elapsed = now_s() - clock_s_;
+  const double samples_per_s = static_cast<double>(samples_) / elapsed;
   std::vector<std::pair<std::string, double>> values{
       {"loss", report.loss},
       {"lr", learning_rate(config_, progress_.step - 1)},
       {"grad_norm", report.gradient_norm},
-      {"samples_per_s", static_cast<double>(samples_) / elapsed},
+      {"samples_per_s", samples_per_s},
       {"data_wait_share", wait_s_ / elapsed},
       {"epoch", static_cast<double>(progress_.step * config_.gradient_accumulation_steps) /
                     static_cast<double>(data_.loader->steps_per_epoch())},
-      {"peak_memory_mib", static_cast<double>(peak_memory_mib(device_))}};
+      {"peak_memory_mib", static_cast<double>(peak_memory_mib(device_))},
+      {"tflops", arithmetic_.flops_per_sample * samples_per_s / 1e12}};
   if (startup_s_) values.emplace_back("startup_s", *std::exchange(startup_s_, std::nullopt));
+  if (const auto mfu = mfu_percent(arithmetic_, samples_per_s)) values.emplace_back("mfu_percent", *mfu);
+  for (const auto& value : watch_.latest_metrics()) values.push_back(value);
   log_.metrics(progress_.step, values);
   log_.progress_line(progress_.step, fields());
+  training_s_ += elapsed;
+  trained_samples_ += samples_;
   wait_s_ = 0;
   samples_ = 0;
   clock_s_ = now_s();

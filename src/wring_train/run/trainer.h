@@ -6,10 +6,12 @@
 
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/run/experiment.h"
+#include "wring_train/run/gpu_watch.h"
 #include "wring_train/run/run_log.h"
 #include "wring_train/run/run_state.h"
 #include "wring_train/run/stop_signal.h"
 #include "wring_train/run/training_data.h"
+#include "wring_train/run/utilisation.h"
 #include "wring_train/run/validator.h"
 
 namespace wring {
@@ -20,7 +22,7 @@ enum class RunEnd { finished, early_stop, interrupted };
 class Trainer {
  public:
   Trainer(const TrainConfig& config, at::Device device, StepEngine& engine, TrainingData data, Experiment experiment,
-          Progress progress, RunLog& log);
+          Progress progress, RunLog& log, const GpuWatch& watch, ArithmeticFacts arithmetic);
 
   // Called once, when the device has finished the first step; gives the seconds since the process began, which the
   // first record of the metrics tells as startup_s.
@@ -31,6 +33,9 @@ class Trainer {
   RunEnd run(const StopSignal& stop);
 
   const Progress& progress() const { return progress_; }
+
+  // Over the whole of this run's training time, validation left out; 0 before the first metrics line.
+  double samples_per_s() const { return training_s_ > 0 ? static_cast<double>(trained_samples_) / training_s_ : 0; }
 
  private:
   void train_one_step();
@@ -47,12 +52,16 @@ class Trainer {
   Experiment experiment_;
   Progress progress_;
   RunLog& log_;
+  const GpuWatch& watch_;
+  ArithmeticFacts arithmetic_;
   std::optional<Validator> validator_;
   std::function<double()> first_step_done_;
   std::optional<double> startup_s_;  // until it has been written
   double wait_s_ = 0;                // for batches, since the last metrics line
   double clock_s_ = 0;               // when that line was written
-  std::int64_t samples_ = 0;
+  std::int64_t samples_ = 0;         // since that line
+  double training_s_ = 0;            // of the run, up to that line
+  std::int64_t trained_samples_ = 0;
   std::optional<double> last_loss_;
   std::optional<double> last_psnr_;
 };

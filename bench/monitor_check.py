@@ -1,0 +1,300 @@
+#!/usr/bin/env python3
+"""Checks `wring monitor` on a machine with a GPU: against nvidia-smi, against what it costs, against planted loads.
+
+    bench/monitor_check.py --wring build/release/bin/wring --out DIR [--only agreement,overhead,verdicts] [--seconds 26]
+
+  agreement  beside a known load: GPU-Util, memory and power against `nvidia-smi --query-gpu` over the same window; the
+             energy counter against NVML's own; tensor activity of an 8192³ matmul loop and of an idle GPU
+  overhead   CPU time, resident memory and time to the first line of wring monitor at 1 Hz and 10 Hz, and of nvitop and
+             gpustat where they are installed, in one run; NVML alone as the zero
+  verdicts   what the monitor says of each load of bench/planted_loads.py
+
+Writes DIR/monitor_check.json, prints a table, and exits 1 when something is out of its bound.
+"""
+
+import argparse
+import ctypes
+import importlib.util
+import json
+import os
+import pty
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+TICKS = os.sysconf("SC_CLK_TCK")
+EXPECTED = {
+    "input": "input_bound",
+    "launch": "launch_bound",
+    "compute": "compute_bound",
+    "bandwidth": "memory_bandwidth_bound",
+    "idle": "idle",
+}
+failures = []
+
+
+def expect(holds, what):
+    print(("   ok  " if holds else "  FAIL ") + what, flush=True)
+    if not holds:
+        failures.append(what)
+
+
+def start_load(name, seconds):
+    """A load in the background; returns once its first seconds of set-up are over."""
+    process = subprocess.Popen(
+        [sys.executable, str(HERE / "planted_loads.py"), name, str(seconds)], stdout=subprocess.PIPE, text=True
+    )
+    time.sleep(9)
+    return process
+
+
+def monitor(arguments, wring, out, name, seconds, interval):
+    summary = out / f"{name}.summary.json"
+    ticks = out / f"{name}.jsonl"
+    command = [wring, "monitor", str(seconds), "--interval", str(interval), "--format", "jsonl", "--summary", summary]
+    with open(ticks, "w") as sink:
+        subprocess.run([str(part) for part in command + arguments], stdout=sink, check=True)
+    return json.loads(summary.read_text()), [json.loads(line) for line in ticks.read_text().splitlines()]
+
+
+# -------------------------------------------------------------------------------------------------------- agreement
+
+
+def smi_window(seconds):
+    fields = "utilization.gpu,memory.used,power.draw.instant,power.draw"
+    process = subprocess.Popen(
+        ["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader,nounits", "-lms", "250", "-i", "0"],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    time.sleep(seconds)
+    process.terminate()
+    rows = []
+    for line in process.communicate()[0].splitlines():
+        parts = line.split(",")
+        try:
+            rows.append([float(part) if "N/A" not in part else float("nan") for part in parts])
+        except ValueError:
+            continue
+    return [statistics.fmean(column) for column in zip(*rows)]
+
+
+def agreement(options):
+    print("agreement with nvidia-smi", flush=True)
+    record = {}
+    for name in ("matmul", "launch"):
+        load = start_load(name, 26)
+        smi = {}
+        watcher = threading.Thread(target=lambda: smi.update(mean=smi_window(12)))
+        watcher.start()
+        summary, _ = monitor([], options.wring, options.out, f"agreement-{name}", 12, 0.5)
+        watcher.join()
+        done = json.loads(load.communicate()[0])
+        metrics = summary["gpus"][0]["metrics"]
+        util, memory, instant, average = smi["mean"]
+        mine = {key: metrics[key]["mean"] for key in ("gpu_util", "memory_used_mib", "power_w")}
+        record[name] = {"nvidia_smi": smi["mean"], "wring": mine, "load": done, "summary": summary["gpus"][0]}
+        expect(abs(mine["gpu_util"] - util) <= 1.0, f"{name}: GPU-Util {mine['gpu_util']:.1f} % | nvidia-smi {util:.1f} %")
+        expect(
+            abs(mine["memory_used_mib"] - memory) <= 1.0,
+            f"{name}: memory {mine['memory_used_mib']:.1f} MiB | nvidia-smi {memory:.1f} MiB",
+        )
+        near = min(abs(mine["power_w"] - average), abs(mine["power_w"] - instant))
+        expect(
+            near <= max(1.0, 0.01 * average),
+            f"{name}: power {mine['power_w']:.1f} W | nvidia-smi average {average:.1f} W, instant {instant:.1f} W",
+        )
+        energy = summary["gpus"][0]["energy_j"]
+        expected = mine["power_w"] * summary["duration_s"]
+        expect(abs(energy - expected) <= 0.05 * expected, f"{name}: energy {energy:.0f} J | mean power × time {expected:.0f} J")
+        tensor = metrics.get("tensor_activity_percent") or metrics.get("tensor_activity")
+        print(f"       {name}: tensor activity {tensor and tensor['mean']} %, {done}", flush=True)
+    summary, _ = monitor([], options.wring, options.out, "agreement-nothing", 6, 0.5)
+    tensor = next(v for k, v in summary["gpus"][0]["metrics"].items() if k.startswith("tensor_activity"))
+    record["nothing"] = summary["gpus"][0]
+    expect(tensor["mean"] < 0.5, f"no load: tensor activity {tensor['mean']:.2f} %")
+    return record
+
+
+# --------------------------------------------------------------------------------------------------------- overhead
+
+
+def cpu_seconds(pid):
+    total = 0
+    for task in [pid, *children(pid)]:
+        try:
+            fields = Path(f"/proc/{task}/stat").read_text().rsplit(")", 1)[1].split()
+            total += (int(fields[11]) + int(fields[12])) / TICKS
+        except OSError:
+            pass
+    return total
+
+
+def children(pid):
+    try:
+        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def resident_mib(pid):
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def cost(command, seconds):
+    """CPU share of one core and resident memory of a command on a terminal of its own, after its start."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ.update(TERM="xterm-256color", LINES="50", COLUMNS="160")
+        os.execvp(command[0], command)
+    stop = threading.Event()
+
+    def drain():
+        while not stop.is_set():
+            try:
+                if not os.read(terminal, 65536):
+                    return
+            except OSError:
+                return
+
+    threading.Thread(target=drain, daemon=True).start()
+    time.sleep(3)
+    before, began = cpu_seconds(pid), time.monotonic()
+    time.sleep(seconds)
+    share = 100 * (cpu_seconds(pid) - before) / (time.monotonic() - began)
+    memory = resident_mib(pid)
+    os.kill(pid, signal.SIGINT)
+    time.sleep(1)
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    stop.set()
+    os.waitpid(pid, 0)
+    return {"cpu_percent": share, "resident_mib": memory}
+
+
+BARE = r"""
+#include <chrono>
+#include <cstdio>
+#include <dlfcn.h>
+#include <fstream>
+#include <string>
+int main() {
+  auto now = [] { return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
+  const double began = now();
+  void* library = dlopen("libnvidia-ml.so.1", RTLD_LAZY);
+  reinterpret_cast<int (*)()>(dlsym(library, "nvmlInit_v2"))();
+  void* device = nullptr;
+  reinterpret_cast<int (*)(unsigned, void**)>(dlsym(library, "nvmlDeviceGetHandleByIndex_v2"))(0, &device);
+  const double took = now() - began;
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.rfind("VmRSS", 0) == 0) std::printf("%.2f %s\n", took, line.c_str() + 6);
+}
+"""
+
+
+def bare_nvml(out):
+    source, program = out / "bare.cpp", out / "bare"
+    source.write_text(BARE)
+    subprocess.run(["g++", "-O1", "-o", program, source, "-ldl"], check=True)
+    rows = []
+    for _ in range(7):
+        took, kib = subprocess.run([program], capture_output=True, text=True, check=True).stdout.split()[:2]
+        rows.append((float(took), int(kib) / 1024))
+    source.unlink(), program.unlink()
+    return {"init_ms": statistics.median(r[0] for r in rows), "resident_mib": statistics.median(r[1] for r in rows)}
+
+
+def first_line_ms(wring):
+    times = []
+    for _ in range(7):
+        began = time.perf_counter()
+        process = subprocess.Popen([wring, "monitor", "1", "--format", "jsonl"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        process.stdout.readline()
+        times.append((time.perf_counter() - began) * 1000)
+        process.terminate()
+        process.wait()
+    return statistics.median(times)
+
+
+def overhead(options):
+    print("what it costs", flush=True)
+    zero = bare_nvml(options.out)
+    record = {"nvml alone": zero, "first line ms": first_line_ms(options.wring)}
+    wring = str(options.wring)
+    cases = {
+        "wring 1 Hz, lines": ([wring, "monitor", "0", "--interval", "1", "--format", "jsonl"], 15),
+        "wring 1 Hz, live view": ([wring, "monitor", "0", "--interval", "1"], 15),
+        "wring 10 Hz, lines": ([wring, "monitor", "0", "--interval", "0.1", "--format", "jsonl"], 15),
+    }
+    if importlib.util.find_spec("nvitop"):
+        cases["nvitop 1 Hz"] = ([sys.executable, "-m", "nvitop", "--monitor", "full", "--interval", "1"], 12)
+    if importlib.util.find_spec("gpustat"):
+        cases["gpustat 1 Hz"] = ([sys.executable, "-m", "gpustat", "-i", "1"], 12)
+    for name, (command, seconds) in cases.items():
+        record[name] = cost(command, seconds)
+        print(f"       {name:24} {record[name]['cpu_percent']:6.2f} % of a core {record[name]['resident_mib']:7.1f} MiB", flush=True)
+    start = record["first line ms"] - zero["init_ms"]
+    expect(start < 50, f"first line {record['first line ms']:.0f} ms, NVML alone {zero['init_ms']:.0f} ms: {start:.0f} ms beyond it")
+    expect(record["wring 1 Hz, lines"]["cpu_percent"] < 0.5, "below 0.5 % of a core at 1 Hz")
+    expect(record["wring 10 Hz, lines"]["cpu_percent"] < 3, "below 3 % of a core at 10 Hz")
+    beyond = record["wring 10 Hz, lines"]["resident_mib"] - zero["resident_mib"]
+    expect(beyond < 20, f"resident {beyond:.1f} MiB beyond NVML alone ({zero['resident_mib']:.1f} MiB)")
+    return record
+
+
+# --------------------------------------------------------------------------------------------------------- verdicts
+
+
+def verdicts(options):
+    print("planted loads", flush=True)
+    record = {}
+    for name, cause in EXPECTED.items():
+        load = start_load(name, options.seconds + 4)
+        summary, _ = monitor([], options.wring, options.out, f"verdict-{name}", options.seconds, 0.5)
+        load.wait()
+        gpu = summary["gpus"][0]
+        record[name] = {"verdicts": gpu["verdicts"], "metrics": gpu["metrics"], "host_cpu": summary.get("host_cpu")}
+        found = [verdict["key"] for verdict in gpu["verdicts"]]
+        expect(found[:1] == [cause], f"{name}: {found}")
+        for verdict in gpu["verdicts"]:
+            print(f"       {verdict}", flush=True)
+        means = {key: round(value["mean"], 1) for key, value in gpu["metrics"].items() if value}
+        print(f"       {means}", flush=True)
+    return record
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--wring", type=Path, default=shutil.which("wring"))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", default="agreement,overhead,verdicts")
+    parser.add_argument("--seconds", type=int, default=26, help="of each planted load; the monitor is silent below 20")
+    options = parser.parse_args()
+    options.wring = options.wring.resolve()
+    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        ctypes.CDLL("libnvidia-ml.so.1")
+    except OSError as error:
+        sys.exit(f"monitor_check: there is no NVIDIA driver here: {error}")
+    parts = {"agreement": agreement, "overhead": overhead, "verdicts": verdicts}
+    record = {}
+    for name in options.only.split(","):
+        record[name] = parts[name](options)
+        (options.out / "monitor_check.json").write_text(json.dumps(record, indent=1))
+    print(f"{len(failures)} out of bounds" if failures else "all within bounds")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
