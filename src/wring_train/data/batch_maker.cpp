@@ -7,7 +7,6 @@
 #include "wring/base/error.h"
 #include "wring_train/data/bicubic.h"
 #include "wring_train/data/patch.h"
-#include "wring_train/data/random.h"
 #include "wring_train/data/sampling.h"
 
 namespace wring {
@@ -37,15 +36,28 @@ std::size_t patch_bytes(int patch) {
 
 }  // namespace
 
+SamplerSettings sampler_settings(const LoaderOptions& options, std::size_t image_count) {
+  SamplerSettings settings;
+  settings.seed = options.seed;
+  settings.epoch_samples = std::uint64_t(image_count) * options.enlarge_ratio;
+  settings.batch_size = options.batch_size;
+  settings.world_size = options.world_size;
+  settings.rank = options.rank;
+  settings.scale = options.scale;
+  settings.patch_size = options.patch_size;
+  settings.hflip = options.hflip;
+  settings.rotate = options.rotate;
+  return settings;
+}
+
 BatchMaker::BatchMaker(ImageSet images, const LoaderOptions& options)
     : options_(checked(options)),
       lr_patch_(options.patch_size / options.scale),
       store_(std::move(images), {options.scale, options.patch_size, options.cache_decoded, options.on_skip}),
-      epoch_samples_(std::uint64_t(store_.size()) * options.enlarge_ratio) {
-  const std::uint64_t step_samples = std::uint64_t(options_.batch_size) * options_.world_size;
-  steps_per_epoch_ = static_cast<std::int64_t>(epoch_samples_ / step_samples);
+      sampler_(sampler_settings(options, store_.size())) {
   if (store_.size() == 0) throw Error(ErrorCode::usage, "the data set has no images", "check the data folder");
-  if (steps_per_epoch_ == 0) {
+  if (sampler_.steps_per_epoch() == 0) {
+    const std::uint64_t step_samples = std::uint64_t(options_.batch_size) * options_.world_size;
     const std::uint64_t ratio = (step_samples + store_.size() - 1) / store_.size();
     throw Error(ErrorCode::usage,
                 fmt::format("a batch of {} is larger than the data set: {} images × dataset_enlarge_ratio {}",
@@ -57,30 +69,24 @@ BatchMaker::BatchMaker(ImageSet images, const LoaderOptions& options)
 }
 
 std::optional<Batch> BatchMaker::make(std::int64_t step, const std::atomic<bool>& stop) {
-  Batch batch{step,      step / steps_per_epoch_, options_.batch_size, options_.patch_size,
-              lr_patch_, hr_buffers_->take(),     lr_buffers_->take()};
-  // A step is batch_size samples of each process in turn, so the processes share an epoch's images among
-  // them.
-  const auto first_of = [&](std::int64_t at_step) {
-    return (std::uint64_t(at_step) * options_.world_size + options_.rank) * options_.batch_size;
-  };
-  const std::uint64_t first_position = first_of(step % steps_per_epoch_);
-  const std::uint64_t first_sample = first_of(step);
+  Batch batch{step,      step / steps_per_epoch(), options_.batch_size, options_.patch_size,
+              lr_patch_, hr_buffers_->take(),      lr_buffers_->take()};
   for (int i = 0; i < options_.batch_size; ++i) {
     if (stop.load(std::memory_order_relaxed)) return std::nullopt;
-    const auto image = find_image(std::uint64_t(batch.epoch), first_position + i);
-    cut_sample(*image, first_sample + i, batch.hr.get() + i * patch_bytes(options_.patch_size),
+    const SamplePlace place = place_of(sampler_, std::uint64_t(step), std::uint64_t(i));
+    cut_sample(*image_of(place), place.number, batch.hr.get() + i * patch_bytes(options_.patch_size),
                batch.lr.get() + i * patch_bytes(lr_patch_));
   }
   return batch;
 }
 
-std::shared_ptr<const ImageStore::Decoded> BatchMaker::find_image(std::uint64_t epoch, std::uint64_t position) {
-  for (std::uint64_t probe = 0; probe < epoch_samples_ && !store_.all_unusable(); ++probe) {
-    const std::uint64_t place = (position + probe) % epoch_samples_;
-    const std::uint64_t index = permuted_index(options_.seed, epoch, place, epoch_samples_) % store_.size();
-    if (auto image = store_.get(index)) return image;
-  }
+std::shared_ptr<const ImageStore::Decoded> BatchMaker::image_of(const SamplePlace& place) {
+  std::shared_ptr<const ImageStore::Decoded> image;
+  const auto can_be_used = [&](std::uint64_t index) {
+    image = store_.get(index);
+    return image != nullptr;
+  };
+  if (find_image(sampler_, place, store_.size(), can_be_used) < store_.size()) return image;
   throw Error(ErrorCode::failed, fmt::format("none of the {} images of the data set can be used", store_.size()),
               "see the notices about skipped images; restore the files");
 }

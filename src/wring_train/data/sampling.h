@@ -2,12 +2,33 @@
 #include <cstdint>
 
 #include "wring_train/data/random.h"
+#include "wring_train/data/stored_image.h"
 
+// Which samples a training step shows. Everything here is constexpr, so that the loader on the host and the kernels on
+// a device (nvcc --expt-relaxed-constexpr) compute it with the same code and cut the same patches.
 namespace wring {
 
-// Where a training sample is cut and how it is turned: LR pixels, the HR corner is (x, y) × scale. The flips
-// are applied to the crop, then the transpose. A function of (seed, sample) and the image's size, so that
-// loaders on the host and samplers on a device cut the same patches.
+// What, beside the images, decides the samples of a step.
+struct SamplerSettings {
+  std::uint64_t seed = 0;
+  std::uint64_t epoch_samples = 0;  // images × enlarge ratio
+  std::int32_t batch_size = 0;
+  std::int32_t world_size = 1;
+  std::int32_t rank = 0;
+  std::int32_t scale = 4;
+  std::int32_t patch_size = 0;  // HR pixels
+  bool hflip = true;
+  bool rotate = true;
+
+  constexpr std::int32_t lr_patch() const { return patch_size / scale; }
+  // An epoch's last incomplete step is left out.
+  constexpr std::uint64_t steps_per_epoch() const {
+    return epoch_samples / (static_cast<std::uint64_t>(batch_size) * static_cast<std::uint64_t>(world_size));
+  }
+};
+
+// Where a training sample is cut and how it is turned: LR pixels, the HR corner is (x, y) × scale. The flips are
+// applied to the crop, then the transpose.
 struct SampleCrop {
   int x = 0;
   int y = 0;
@@ -16,13 +37,55 @@ struct SampleCrop {
   bool transpose = false;
 };
 
+// One sample of a batch as kernels hand it on: the image, the corner in LR pixels, and how the crop is turned.
+struct SampleDraw {
+  std::uint32_t image = 0;
+  std::int32_t x = 0;
+  std::int32_t y = 0;
+  std::uint8_t hflip = 0;
+  std::uint8_t vflip = 0;
+  std::uint8_t transpose = 0;
+  std::uint8_t unused = 0;
+};
+static_assert(sizeof(SampleDraw) == 16);
+
+// Sample i of micro-batch `step`: its epoch, its place in the epoch's order, and its number since training began, over
+// all processes.
+struct SamplePlace {
+  std::uint64_t epoch = 0;
+  std::uint64_t position = 0;
+  std::uint64_t number = 0;
+};
+
+// A step is batch_size samples of each process in turn, so the processes share an epoch's images among them.
+constexpr SamplePlace place_of(const SamplerSettings& settings, std::uint64_t step, std::uint64_t i) {
+  const auto batch = static_cast<std::uint64_t>(settings.batch_size);
+  const auto world = static_cast<std::uint64_t>(settings.world_size);
+  const auto rank = static_cast<std::uint64_t>(settings.rank);
+  const std::uint64_t steps = settings.steps_per_epoch();
+  return {step / steps, ((step % steps) * world + rank) * batch + i, (step * world + rank) * batch + i};
+}
+
+// The image that a sample shows: the first one that `usable(index)` accepts, from its place in the epoch's order on.
+// `count` when there is none.
+template <class Usable>
+constexpr std::uint64_t find_image(const SamplerSettings& settings, const SamplePlace& place, std::uint64_t count,
+                                   const Usable& usable) {
+  for (std::uint64_t probe = 0; probe < settings.epoch_samples; ++probe) {
+    const std::uint64_t at = (place.position + probe) % settings.epoch_samples;
+    const std::uint64_t index = permuted_index(settings.seed, place.epoch, at, settings.epoch_samples) % count;
+    if (usable(index)) return index;
+  }
+  return count;
+}
+
 // The top bit keeps these streams apart from those of permuted_index, which are 4 × epoch + round.
 constexpr std::uint64_t kCropXStream = 0x8000000000000000ULL;
 constexpr std::uint64_t kCropYStream = 0x8000000000000001ULL;
 constexpr std::uint64_t kTurnStream = 0x8000000000000002ULL;
 
-// `sample` counts samples since the start of training, over all processes. columns and rows are the numbers
-// of places the corner can have: LR size − LR patch + 1.
+// `sample` is SamplePlace::number. columns and rows are the numbers of places the corner can have:
+// LR size − LR patch + 1.
 constexpr SampleCrop draw_crop(std::uint64_t seed, std::uint64_t sample, std::uint32_t columns, std::uint32_t rows,
                                bool hflip, bool rotate) {
   const std::uint64_t turn = random_bits(seed, kTurnStream, sample);
@@ -33,6 +96,47 @@ constexpr SampleCrop draw_crop(std::uint64_t seed, std::uint64_t sample, std::ui
   crop.vflip = rotate && (turn & 2) != 0;
   crop.transpose = rotate && (turn & 4) != 0;
   return crop;
+}
+
+// Whether patches can be cut from an image of a decoded set.
+constexpr bool usable(const StoredImage& image, const SamplerSettings& settings) {
+  return image.hr_width >= settings.patch_size && image.hr_height >= settings.patch_size;
+}
+
+// Sample i of micro-batch `step` over a decoded set: what the loader cuts from the files of these images.
+// At least one of the images must be usable.
+constexpr SampleDraw draw_sample(const SamplerSettings& settings, const StoredImage* images, std::uint64_t count,
+                                 std::uint64_t step, std::uint64_t i) {
+  const SamplePlace place = place_of(settings, step, i);
+  const std::uint64_t index =
+      find_image(settings, place, count, [&](std::uint64_t candidate) { return usable(images[candidate], settings); });
+  const StoredImage& image = images[index];
+  const SampleCrop crop =
+      draw_crop(settings.seed, place.number,
+                static_cast<std::uint32_t>(image.hr_width / settings.scale - settings.lr_patch() + 1),
+                static_cast<std::uint32_t>(image.hr_height / settings.scale - settings.lr_patch() + 1), settings.hflip,
+                settings.rotate);
+  SampleDraw draw;
+  draw.image = static_cast<std::uint32_t>(index);
+  draw.x = crop.x;
+  draw.y = crop.y;
+  draw.hflip = crop.hflip ? 1 : 0;
+  draw.vflip = crop.vflip ? 1 : 0;
+  draw.transpose = crop.transpose ? 1 : 0;
+  return draw;
+}
+
+struct PatchPixel {
+  int x = 0;
+  int y = 0;
+};
+
+// The pixel of the crop that stands at (x, y) of the turned patch. `Turn` has hflip, vflip and transpose.
+template <class Turn>
+constexpr PatchPixel turned_from(const Turn& turn, int patch, int x, int y) {
+  const int across = turn.transpose ? y : x;
+  const int down = turn.transpose ? x : y;
+  return {turn.hflip ? patch - 1 - across : across, turn.vflip ? patch - 1 - down : down};
 }
 
 }  // namespace wring

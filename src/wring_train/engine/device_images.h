@@ -15,17 +15,19 @@ class DeviceImages {
  public:
   enum class Place { device, pinned_host };
 
-  // Copies. Throws Error{failed} with both sizes when there is no room.
-  DeviceImages(std::span<const std::uint8_t> bytes, std::span<const StoredImage> images, at::Device device, Place place);
+  // Copies; some image must have a width. Throws Error{failed} with both sizes when there is no room.
+  DeviceImages(std::span<const std::uint8_t> bytes, std::span<const StoredImage> images, at::Device device,
+               Place place);
 
   kernels::ImagesView view() const;  // device pointers; valid as long as this object
   Place place() const { return place_; }
-  std::int64_t size_bytes() const { return bytes_.numel(); }
+  std::int64_t size_bytes() const { return size_bytes_; }
 
  private:
   Place place_;
-  at::Tensor bytes_;
-  at::Tensor table_;
+  std::int64_t size_bytes_ = 0;
+  at::Tensor bytes_;  // in its place
+  at::Tensor table_;  // always on the device
   std::uint32_t count_ = 0;
 };
 

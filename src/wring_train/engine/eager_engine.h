@@ -4,6 +4,7 @@
 
 #include <c10/core/Event.h>
 
+#include "wring_train/engine/device_sampler.h"
 #include "wring_train/engine/loss_scaler.h"
 #include "wring_train/engine/optimizer.h"
 #include "wring_train/engine/step_engine.h"
@@ -19,6 +20,7 @@ class EagerEngine : public StepEngine {
 
   std::string name() const override { return "eager"; }
   void step(std::span<const Batch> micro_batches, double lr) override;
+  void use_images(std::shared_ptr<const DeviceImages> images, const kernels::SamplerSettings& settings) override;
   StepReport report() override;
   const Edsr& model() const override { return model_; }
   const Edsr& averaged() const override { return config_.ema_decay > 0 ? average_ : model_; }
@@ -28,6 +30,7 @@ class EagerEngine : public StepEngine {
   const PerceptualLoss* perceptual() const { return perceptual_.get(); }
 
  private:
+  SampledBatch load(const Batch& batch);
   at::Tensor upload(const std::shared_ptr<std::uint8_t>& bytes, std::int64_t batch, std::int64_t side);
   at::Tensor loss_of(const Batch& batch);
   void release_finished_uploads();
@@ -47,6 +50,7 @@ class EagerEngine : public StepEngine {
   std::optional<LossScaler> scaler_;  // with fp16
   std::unique_ptr<PerceptualLoss> perceptual_;
   std::deque<Upload> uploads_;
+  std::optional<DeviceSampler> sampler_;
   at::Tensor loss_sum_;
   at::Tensor gradient_norm_;
   std::int64_t steps_since_report_ = 0;

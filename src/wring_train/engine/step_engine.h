@@ -34,8 +34,8 @@ class StepEngine {
   // A batch without bytes (hr is null) is drawn on the device from the images of use_images(), by its step.
   virtual void step(std::span<const Batch> micro_batches, double lr) = 0;
 
-  // The set that batches without bytes are drawn from. Only on a GPU.
-  virtual void use_images(std::shared_ptr<const DeviceImages> images, const kernels::SamplerSettings& settings);
+  // The set that batches without bytes are drawn from. Only on a GPU (throws Error{no_gpu} elsewhere).
+  virtual void use_images(std::shared_ptr<const DeviceImages> images, const kernels::SamplerSettings& settings) = 0;
 
   // Waits for the device.
   virtual StepReport report() = 0;

@@ -2,6 +2,8 @@
 #include "wring/base/error.h"
 #include "wring_train/kernels/available.h"
 #include "wring_train/kernels/batch_to_float.h"
+#include "wring_train/kernels/pinned_memory.h"
+#include "wring_train/kernels/sample_batch.h"
 
 namespace wring::kernels {
 namespace {
@@ -21,6 +23,17 @@ void batch_to_float(const std::uint8_t*, std::int64_t, float*, void*) {
   refuse();
 }
 void batch_to_bfloat16(const std::uint8_t*, std::int64_t, void*, void*) {
+  refuse();
+}
+
+std::shared_ptr<std::uint8_t> pinned_memory(std::size_t) {
+  refuse();
+}
+
+void draw_samples(const ImagesView&, const SamplerSettings&, const std::int64_t*, SampleDraw*, void*) {
+  refuse();
+}
+void cut_samples(const ImagesView&, const SamplerSettings&, const SampleDraw*, std::uint8_t*, std::uint8_t*, void*) {
   refuse();
 }
 

@@ -1,0 +1,48 @@
+#pragma once
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+#include <ATen/cuda/CUDAEvent.h>
+#include <c10/cuda/CUDAStream.h>
+
+#include "wring_train/data/loader.h"
+#include "wring_train/kernels/sample_batch.h"
+
+namespace wring {
+
+// Copies batches from the host to fixed places on the device, on a stream of its own, so that the copy for the next step
+// overlaps this one. Two sets of places, used in turn.
+class GraphFeed {
+ public:
+  GraphFeed(int batch_size, int micro_batches, int hr_patch, int lr_patch, at::Device device);
+
+  // All copies as images of one decoded set: set s, micro-batch m, sample i is image (s · micro_batches + m) ·
+  // batch_size + i (kernels/begin_step.h).
+  kernels::ImagesView view() const;
+
+  // Copies for step number `step`; `compute` will wait for them. The host's bytes are held until the copy has ended.
+  void copy(std::span<const Batch> micro_batches, std::int64_t step, const c10::cuda::CUDAStream& compute);
+  // To be called once the step's work is enqueued on `compute`: its places may be overwritten afterwards.
+  void used(std::int64_t step, const c10::cuda::CUDAStream& compute);
+
+ private:
+  struct Places {
+    at::cuda::CUDAEvent copied;
+    at::cuda::CUDAEvent used;
+    std::vector<std::shared_ptr<std::uint8_t>> held;
+  };
+
+  std::int64_t hr_bytes_;  // of one micro-batch
+  std::int64_t lr_bytes_;
+  std::int64_t lr_start_;
+  std::int64_t micro_batches_;
+  at::Tensor bytes_;
+  at::Tensor table_;
+  std::uint32_t count_;
+  c10::cuda::CUDAStream stream_;
+  Places places_[2];
+};
+
+}  // namespace wring
