@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <ATen/ATen.h>
+#include <ATen/DeviceAccelerator.h>
 #include <ATen/cuda/CUDAContext.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/core/GradMode.h>
@@ -15,6 +16,7 @@
 #include <c10/cuda/CUDAGuard.h>
 
 #include "wring/base/error.h"
+#include "wring_train/engine/device.h"
 #include "wring_train/engine/eager_engine.h"
 #include "wring_train/engine/graph_autograd.h"
 #include "wring_train/engine/graph_edsr.h"
@@ -30,6 +32,7 @@ namespace {
 // The ring of inputs is written at most this many steps ahead: the host waits for an event of every 16th step.
 constexpr std::int64_t kStepsPerEvent = 16;
 constexpr std::int64_t kEvents = kernels::kStepRing / kStepsPerEvent;
+constexpr auto kAggregate = static_cast<std::size_t>(at::CachingAllocator::StatType::AGGREGATE);
 constexpr float kFirstLossScale = 65536;  // as engine/loss_scaler.cpp
 
 template <typename T>
@@ -65,6 +68,7 @@ struct CapturedStep {
   std::vector<at::Tensor> host_tables;
   at::Tensor norm_partials, loss_partials;
   at::cuda::CUDAGraph graph;
+  std::int64_t replayed_bytes = 0;  // of activations and gradients, which exist only during replays
   bool ready = false;
 };
 
@@ -126,6 +130,13 @@ class GraphEngine : public StepEngine {
     reported_loss_ = outputs()->loss_sum;
     reported_steps_ = steps_;
     return report;
+  }
+
+  std::int64_t replayed_memory_bytes() const override {
+    if (fallback_) return fallback_->replayed_memory_bytes();
+    std::int64_t bytes = 0;
+    for (const auto& [shape, step] : captured_) bytes = std::max(bytes, step->replayed_bytes);
+    return bytes;
   }
 
   const Edsr& model() const override {
@@ -333,6 +344,8 @@ class GraphEngine : public StepEngine {
       stream_.synchronize();
       restore(before);
       const c10::cuda::CUDAStreamGuard guard(stream_);
+      const std::int64_t before_bytes = allocated_bytes();
+      reset_peak_memory(device_);
       step.graph.capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
       try {
         record(step, /*capturing=*/true);
@@ -345,6 +358,7 @@ class GraphEngine : public StepEngine {
         throw;
       }
       step.graph.capture_end();
+      step.replayed_bytes = peak_allocated_bytes() - std::min(before_bytes, allocated_bytes());
     } catch (const c10::OutOfMemoryError&) {
       throw;
     } catch (const c10::Error& error) {
@@ -354,6 +368,16 @@ class GraphEngine : public StepEngine {
     step.ready = true;
     step.graph.replay();
     return true;
+  }
+
+  std::int64_t allocated_bytes() const {
+    return memory_stats().allocated_bytes[kAggregate].current;
+  }
+  std::int64_t peak_allocated_bytes() const {
+    return memory_stats().allocated_bytes[kAggregate].peak;
+  }
+  c10::CachingDeviceAllocator::DeviceStats memory_stats() const {
+    return at::accelerator::getDeviceStats(device_.index());
   }
 
   bool fall_back(const std::string& reason, std::span<const Batch> micro_batches, double lr) {

@@ -65,6 +65,18 @@ std::vector<std::vector<std::int32_t>> users_of(const std::vector<std::vector<Pa
   return users;
 }
 
+// The composition's products on the matrix units: TF32's eleven bits are more than the 16-bit types keep of the result.
+class Tf32Products {
+ public:
+  Tf32Products() : before_(at::globalContext().allowTF32CuBLAS()) { at::globalContext().setAllowTF32CuBLAS(true); }
+  ~Tf32Products() { at::globalContext().setAllowTF32CuBLAS(before_); }
+  Tf32Products(const Tf32Products&) = delete;
+  Tf32Products& operator=(const Tf32Products&) = delete;
+
+ private:
+  bool before_;
+};
+
 at::Tensor channels_last_view(const at::Tensor& nhwc) {
   return nhwc.permute({0, 3, 1, 2});
 }
@@ -155,6 +167,7 @@ void GraphTail::allocate(const FlatVectors& vectors, const EdsrShape& shape) {
 }
 
 void GraphTail::compose() {
+  const Tf32Products tf32;
   kernels::ComposeProducts products;
   products.count = static_cast<std::int32_t>(stages_.size());
   for (std::size_t s = 0; s < stages_.size(); ++s) {
@@ -198,9 +211,13 @@ void GraphTail::add_border(at::Tensor& features_gradient) const {
                         shape_.channels, type_, features_gradient.mutable_data_ptr(), stream());
 }
 
-void GraphTail::decompose(const at::Tensor& centre_weight_gradient, const at::Tensor& bias_partials) {
+void GraphTail::border_kernel_gradient() {
   at::bmm_out(edge_kernel_gradient_, edge_gradient_.transpose(1, 2), edge_patches_);
   at::bmm_out(corner_kernel_gradient_, corner_gradient_.transpose(1, 2), corner_patches_);
+}
+
+void GraphTail::decompose(const at::Tensor& centre_weight_gradient, const at::Tensor& bias_partials,
+                          SideStream& beside) {
   kernels::FoldedKernels gradients;
   gradients.centre = centre_weight_gradient.mutable_data_ptr();
   gradients.edges = edge_kernel_gradient_.mutable_data_ptr();
@@ -210,10 +227,11 @@ void GraphTail::decompose(const at::Tensor& centre_weight_gradient, const at::Te
                            static_cast<int>(bias_partials.size(0)), set_bias,
                            last_bias_gradient_.mutable_data_ptr<float>(),
                            stages_.back().product_gradient.mutable_data_ptr<float>(), stream());
+  const Tf32Products tf32;
   for (std::size_t s = stages_.size(); s-- > 0;) {
     Stage& stage = stages_[s];
+    beside.run([&] { at::mm_out(stage.weight_gradient, stage.input.t(), stage.product_gradient); });
     at::mm_out(stage.input_gradient, stage.product_gradient, stage.weights.t());
-    at::mm_out(stage.weight_gradient, stage.input.t(), stage.product_gradient);
     if (s > 0) {
       kernels::decompose_stage(shape_, stages_[s - 1].tables, stage.input_gradient.const_data_ptr<float>(), set_bias,
                                stages_[s - 1].product_gradient.mutable_data_ptr<float>(), stream());

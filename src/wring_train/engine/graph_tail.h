@@ -2,6 +2,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "wring_train/engine/graph_work.h"
+#include "wring_train/engine/side_stream.h"
 #include "wring_train/kernels/compose.h"
 #include "wring_train/kernels/low_type.h"
 #include "wring_train/kernels/pixel_loss.h"
@@ -27,8 +28,11 @@ class GraphTail {
   void border_backward();
   // … which is added to the features' gradient,
   void add_border(at::Tensor& features_gradient) const;
-  // and the gradient of the weights, from that of the centre kernel (outputs, channels, 5, 5) and of the bias.
-  void decompose(const at::Tensor& centre_weight_gradient, const at::Tensor& bias_partials);
+  // … and that of the border's kernels;
+  void border_kernel_gradient();
+  // then the gradient of the weights, from that of the centre kernel (outputs, channels, 5, 5) and of the bias. What
+  // nothing here waits for runs `beside`.
+  void decompose(const at::Tensor& centre_weight_gradient, const at::Tensor& bias_partials, SideStream& beside);
   void append_sources(std::vector<kernels::GradientSource>& sources) const;
 
   const at::Tensor& centre_weight() const { return centre_; }      // (outputs, channels, 5, 5), channels-last

@@ -42,6 +42,7 @@ __device__ float gather(const Columns& columns, const ComposeStage& stage, const
   float sum = 0;
   for (int i = stage.terms.begin[row_output]; i < stage.terms.begin[row_output + 1]; ++i) {
     const Term row = unpack(stage.terms.terms[i]);
+#pragma unroll 4
     for (int j = stage.terms.begin[column_output]; j < stage.terms.begin[column_output + 1]; ++j) {
       const Term column = unpack(stage.terms.terms[j]);
       sum += product[product_row(colour, row.state, column.state, stage.inputs) * columns.count() +
@@ -124,6 +125,7 @@ __global__ void __launch_bounds__(kThreads) stage_backward(ComposeShape shape, C
     const Lists& users = stage.users;
     float sum = 0;
     for (int i = users.begin[row_user]; i < users.begin[row_user + 1]; ++i) {
+#pragma unroll 4
       for (int j = users.begin[column_user]; j < users.begin[column_user + 1]; ++j) {
         sum += next_gradient[next_index(shape, stage, colour, users.terms[i], users.terms[j], x)];
       }
@@ -274,6 +276,7 @@ __global__ void __launch_bounds__(kThreads)
     float sum = 0;
     for (int i = users.begin[row_user]; i < users.begin[row_user + 1]; ++i) {
       const FinalState row = final_state(users.terms[i], shape.scale);
+#pragma unroll 4
       for (int j = users.begin[column_user]; j < users.begin[column_user + 1]; ++j) {
         const Place place = place_of_final(shape, row, final_state(users.terms[j], shape.scale), colour);
         sum += place.sign * widen(parts[place.part][place.index + x]);
@@ -292,7 +295,7 @@ __global__ void __launch_bounds__(kThreads)
 // Blocks along a product's row, so that a small composition still spreads over the device.
 unsigned row_shares(const ComposeShape& shape, const ComposeStage& stage) {
   const int elements = stage.groups * stage.groups * shape.channels;
-  return static_cast<unsigned>((elements + 4 * kThreads - 1) / (4 * kThreads));
+  return static_cast<unsigned>((elements + kThreads - 1) / kThreads);
 }
 
 }  // namespace

@@ -54,6 +54,7 @@ __device__ float collect_chunk(const GradientSources& sources, float* gradients,
     const int end = min(source.count, chunk.first + kChunk);
     for (int i = chunk.first + static_cast<int>(threadIdx.x); i < end; i += kThreads) {
       float value = element(source, i);
+#pragma unroll 8
       for (int slab = 1; slab < source.slabs; ++slab) value += element(source, i + slab * source.slab_stride);
       put(i, value);
     }

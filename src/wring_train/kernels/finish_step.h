@@ -22,9 +22,9 @@ struct GradientChunk {
   std::int32_t source = 0;
   std::int32_t first = 0;
 };
-constexpr int kChunk = 2048;         // elements of a source with few slabs
+constexpr int kChunk = 1024;         // elements of a source with few slabs
 constexpr int kSlabbedChunk = 32;    // elements of a source with many
-constexpr int kManySlabs = 8;        // from here on
+constexpr int kManySlabs = 64;        // from here on
 
 struct GradientSources {
   const GradientSource* sources = nullptr;  // device memory

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <bit>
 
 #include "wring_train/kernels/cuda_check.h"
 #include "wring_train/kernels/low_precision.cuh"
@@ -9,41 +8,9 @@ namespace wring::kernels {
 namespace {
 
 constexpr int kMostBlocks = 4 * 132;
-constexpr float kEpsilon = 1e-12F;  // BasicSR's, as nn/pixel_loss.cpp
+constexpr int kCells = 32;              // LR pixels that a block takes at once
+constexpr float kEpsilon = 1e-12F;      // BasicSR's, as nn/pixel_loss.cpp
 __constant__ float kMean[3] = {0.4488F, 0.4371F, 0.4040F};
-
-// S outputs in a row of HR pixels; in one access where S is a power of two.
-template <typename T, int S>
-struct Row {
-  float at[S];
-
-  __device__ void read(const T* from) {
-    if constexpr (std::has_single_bit(static_cast<unsigned>(S))) {
-      const auto packed = load<Vec<T, S>>(from);
-      for (int i = 0; i < S; ++i) at[i] = widen(packed.at[i]);
-    } else {
-      for (int i = 0; i < S; ++i) at[i] = widen(from[i]);
-    }
-  }
-  __device__ void add(const T* from) {
-    Row other;
-    other.read(from);
-    for (int i = 0; i < S; ++i) at[i] += other.at[i];
-  }
-  // Rounds to T, so that what is summed is what is stored.
-  __device__ void round() {
-    for (int i = 0; i < S; ++i) at[i] = widen(narrow<T>(at[i]));
-  }
-  __device__ void write(T* to) const {
-    if constexpr (std::has_single_bit(static_cast<unsigned>(S))) {
-      Vec<T, S> packed;
-      for (int i = 0; i < S; ++i) packed.at[i] = narrow<T>(at[i]);
-      *reinterpret_cast<Vec<T, S>*>(to) = packed;
-    } else {
-      for (int i = 0; i < S; ++i) to[i] = narrow<T>(at[i]);
-    }
-  }
-};
 
 struct Value {
   float loss, slope;
@@ -56,100 +23,156 @@ __device__ Value loss_of(LossKind kind, float d) {
   return {root, d / root};
 }
 
-// Which of the border's corrections reach an LR pixel.
-struct Border {
-  std::int64_t edges[4];
-  std::int64_t corners[4];  // -1: does not
+// An LR pixel, and which of the border's corrections reach it.
+struct Cell {
+  std::int64_t sample;
+  int x, y, side, batch;
 
-  __device__ Border(int x, int y, std::int64_t sample, int side, int batch) {
-    const std::int64_t edge_rows = static_cast<std::int64_t>(batch) * side;
+  __device__ bool on_border() const { return x == 0 || y == 0 || x == side - 1 || y == side - 1; }
+  // Calls body(row of TailOutput::edges or ::corners, whether it is a corner).
+  template <typename Body>
+  __device__ void each_correction(const Body& body) const {
     const bool at[4] = {y == 0, y == side - 1, x == 0, x == side - 1};
-    for (int e = 0; e < 4; ++e) edges[e] = at[e] ? e * edge_rows + sample * side + (e < 2 ? x : y) : -1;
-    for (int c = 0; c < 4; ++c) corners[c] = at[c / 2] && at[2 + c % 2] ? c * batch + sample : -1;
+    for (int e = 0; e < 4; ++e) {
+      if (at[e]) body((static_cast<std::int64_t>(e) * batch + sample) * side + (e < 2 ? x : y), false);
+    }
+    for (int c = 0; c < 4; ++c) {
+      if (at[c / 2] && at[2 + c % 2]) body(static_cast<std::int64_t>(c) * batch + sample, true);
+    }
   }
 };
 
-// A warp for each of the S rows of HR pixels of a cell; its lanes are neighbouring LR pixels.
+// A block takes kCells neighbouring LR pixels at once: their outputs through shared memory, so that device memory is
+// read and written in whole rows, and a thread for each column of HR pixels.
 template <typename T, int S>
-__global__ void __launch_bounds__(kWarp* S)
+__global__ void __launch_bounds__(kCells* S)
     loss_and_gradient(ImagesView images, const SampleDraw* draws, TailOutput output, LossSettings settings,
                       const StepState* state, TailGradient gradient, float* loss_partials, float* bias_partials) {
   constexpr int kOutputs = 3 * S * S;
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const int row = static_cast<int>(threadIdx.x) / kWarp;
+  constexpr int kThreads = kCells * S;
+  constexpr int kStride = kOutputs + 2;  // of a cell in shared memory: neighbours start in different banks
+  __shared__ T values[kCells * kStride];
+  __shared__ float reduced[3 * S][kThreads];
+  __shared__ float losses[kThreads];
+  const int thread = static_cast<int>(threadIdx.x);
+  const int cell = thread / S;
+  const int column = thread % S;
   const int side = settings.lr_patch;
   const std::int64_t pixels = static_cast<std::int64_t>(settings.batch) * side * side;
   const float mean_factor = settings.share / (static_cast<float>(pixels) * kOutputs);
   const float slope_factor = mean_factor * state->loss_scale / 255.0F;
-  const auto at = [row](int channel) { return channel * S * S + row * S; };
+  const auto at = [column](int channel, int row) { return (channel * S + row) * S + column; };
+  float bias[3][S];
   float bias_sums[3][S] = {};
-  float loss = 0;
-
-  for (std::int64_t pixel = static_cast<std::int64_t>(blockIdx.x) * kWarp + lane; pixel < pixels;
-       pixel += static_cast<std::int64_t>(gridDim.x) * kWarp) {
-    const int x = static_cast<int>(pixel % side);
-    const int y = static_cast<int>(pixel / side % side);
-    const std::int64_t sample = pixel / side / side;
-    const SampleDraw draw = draws[sample];
-    const StoredImage image = images.images[draw.image];
-    Row<T, S> values[3];
-    for (int c = 0; c < 3; ++c) {
-      values[c].read(static_cast<const T*>(output.centre) + pixel * kOutputs + at(c));
-      for (int i = 0; i < S; ++i) values[c].at[i] += output.bias[at(c) + i];
-    }
-    const bool inside = x > 0 && y > 0 && x < side - 1 && y < side - 1;
-    const Border border(x, y, sample, side, settings.batch);
-    if (!inside) {
-      for (int c = 0; c < 3; ++c) {
-        for (const std::int64_t edge : border.edges) {
-          if (edge >= 0) values[c].add(static_cast<const T*>(output.edges) + edge * kOutputs + at(c));
-        }
-        for (const std::int64_t corner : border.corners) {
-          if (corner >= 0) values[c].add(static_cast<const T*>(output.corners) + corner * kOutputs + at(c));
-        }
-      }
-    }
-    for (int i = 0; i < S; ++i) {
-      const PatchPixel from = turned_from(draw, side * S, x * S + i, y * S + row);
-      const std::uint8_t* hr = images.bytes + image.hr_offset +
-                               (static_cast<std::uint64_t>(draw.y * S + from.y) * image.hr_width + draw.x * S + from.x) * 3;
-      for (int c = 0; c < 3; ++c) {
-        const float difference = kMean[c] + values[c].at[i] * (1.0F / 255.0F) - __fdiv_rn(hr[c], 255.0F);
-        const Value value = loss_of(settings.kind, difference);
-        loss += value.loss;
-        values[c].at[i] = value.slope * slope_factor;
-      }
-    }
-    for (int c = 0; c < 3; ++c) {
-      values[c].round();
-      for (int i = 0; i < S; ++i) bias_sums[c][i] += values[c].at[i];
-      values[c].write(static_cast<T*>(gradient.centre) + pixel * kOutputs + at(c));
-    }
-    if (!inside) {
-      for (int c = 0; c < 3; ++c) {
-        for (const std::int64_t edge : border.edges) {
-          if (edge >= 0) values[c].write(static_cast<T*>(gradient.edges) + edge * kOutputs + at(c));
-        }
-        for (const std::int64_t corner : border.corners) {
-          if (corner >= 0) values[c].write(static_cast<T*>(gradient.corners) + corner * kOutputs + at(c));
-        }
-      }
-    }
-  }
-
   for (int c = 0; c < 3; ++c) {
-    for (int i = 0; i < S; ++i) {
-      const float sum = warp_sum(bias_sums[c][i]);
-      if (lane == 0) bias_partials[static_cast<std::int64_t>(blockIdx.x) * kOutputs + at(c) + i] = sum;
-    }
+    for (int row = 0; row < S; ++row) bias[c][row] = output.bias[at(c, row)];
   }
-  __shared__ float row_losses[S];
-  loss = warp_sum(loss);
-  if (lane == 0) row_losses[row] = loss;
+  float loss = 0;
+  using Pair = Vec<T, 2>;
+
+  for (std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * kCells; first < pixels;
+       first += static_cast<std::int64_t>(gridDim.x) * kCells) {
+    const int cells = static_cast<int>(min(static_cast<std::int64_t>(kCells), pixels - first));
+    const bool pairs = kOutputs % 2 == 0;
+    const auto* from = static_cast<const T*>(output.centre) + first * kOutputs;
+    auto* to = static_cast<T*>(gradient.centre) + first * kOutputs;
+    if (pairs) {
+      for (int i = thread; i < cells * kOutputs / 2; i += kThreads) {
+        *reinterpret_cast<Pair*>(values + i * 2 / kOutputs * kStride + i * 2 % kOutputs) = load<Pair>(from + i * 2);
+      }
+    } else {
+      for (int i = thread; i < cells * kOutputs; i += kThreads) values[i / kOutputs * kStride + i % kOutputs] = from[i];
+    }
+    const std::int64_t pixel = min(first + cell, pixels - 1);
+    Cell here;
+    here.sample = pixel / side / side;
+    here.x = static_cast<int>(pixel % side);
+    here.y = static_cast<int>(pixel / side % side);
+    here.side = side;
+    here.batch = settings.batch;
+    const SampleDraw draw = draws[here.sample];
+    const StoredImage image = images.images[draw.image];
+    std::uint8_t hr[3][S];
+#pragma unroll
+    for (int row = 0; row < S; ++row) {
+      const PatchPixel source = turned_from(draw, side * S, here.x * S + column, here.y * S + row);
+      const std::uint8_t* bytes =
+          images.bytes + image.hr_offset +
+          (static_cast<std::uint64_t>(draw.y * S + source.y) * image.hr_width + draw.x * S + source.x) * 3;
+      for (int c = 0; c < 3; ++c) hr[c][row] = bytes[c];
+    }
+    __syncthreads();
+
+    if (cell < cells) {
+      T* const mine = values + cell * kStride;
+      float value[3][S];
+#pragma unroll
+      for (int c = 0; c < 3; ++c) {
+#pragma unroll
+        for (int row = 0; row < S; ++row) value[c][row] = widen(mine[at(c, row)]) + bias[c][row];
+      }
+      const bool border = here.on_border();
+      if (border) {
+        here.each_correction([&](std::int64_t index, bool corner) {
+          const auto* corrections = static_cast<const T*>(corner ? output.corners : output.edges) + index * kOutputs;
+#pragma unroll
+          for (int c = 0; c < 3; ++c) {
+#pragma unroll
+            for (int row = 0; row < S; ++row) value[c][row] += widen(corrections[at(c, row)]);
+          }
+        });
+      }
+#pragma unroll
+      for (int c = 0; c < 3; ++c) {
+#pragma unroll
+        for (int row = 0; row < S; ++row) {
+          const float difference =
+              kMean[c] + value[c][row] * (1.0F / 255.0F) - static_cast<float>(hr[c][row]) * (1.0F / 255.0F);
+          const Value found = loss_of(settings.kind, difference);
+          loss += found.loss;
+          const T slope = narrow<T>(found.slope * slope_factor);
+          bias_sums[c][row] += widen(slope);
+          mine[at(c, row)] = slope;
+        }
+      }
+      if (border) {
+        here.each_correction([&](std::int64_t index, bool corner) {
+          auto* slopes = static_cast<T*>(corner ? gradient.corners : gradient.edges) + index * kOutputs;
+#pragma unroll
+          for (int c = 0; c < 3; ++c) {
+#pragma unroll
+            for (int row = 0; row < S; ++row) slopes[at(c, row)] = mine[at(c, row)];
+          }
+        });
+      }
+    }
+    __syncthreads();
+    if (pairs) {
+      for (int i = thread; i < cells * kOutputs / 2; i += kThreads) {
+        *reinterpret_cast<Pair*>(to + i * 2) = load<Pair>(values + i * 2 / kOutputs * kStride + i * 2 % kOutputs);
+      }
+    } else {
+      for (int i = thread; i < cells * kOutputs; i += kThreads) to[i] = values[i / kOutputs * kStride + i % kOutputs];
+    }
+    __syncthreads();
+  }
+
+  // Over the block's cells, always in the same order.
+  for (int c = 0; c < 3; ++c) {
+    for (int row = 0; row < S; ++row) reduced[c * S + row][thread] = bias_sums[c][row];
+  }
+  losses[thread] = loss;
   __syncthreads();
-  if (threadIdx.x == 0) {
-    for (int r = 1; r < S; ++r) loss += row_losses[r];
-    loss_partials[blockIdx.x] = loss * mean_factor;
+  for (int o = thread; o < kOutputs; o += kThreads) {
+    float sum = 0;
+    for (int i = 0; i < kCells; ++i) sum += reduced[o / S][i * S + o % S];
+    bias_partials[static_cast<std::int64_t>(blockIdx.x) * kOutputs + o] = sum;
+  }
+  if (thread < kWarp) {
+    float sum = 0;
+    for (int i = thread; i < kThreads; i += kWarp) sum += losses[i];
+    sum = warp_sum(sum);
+    if (thread == 0) loss_partials[blockIdx.x] = sum * mean_factor;
   }
 }
 
@@ -157,7 +180,7 @@ __global__ void __launch_bounds__(kWarp* S)
 
 int pixel_loss_blocks(const LossSettings& settings) {
   const std::int64_t pixels = static_cast<std::int64_t>(settings.batch) * settings.lr_patch * settings.lr_patch;
-  return static_cast<int>(std::min<std::int64_t>(kMostBlocks, (pixels + kWarp - 1) / kWarp));
+  return static_cast<int>(std::min<std::int64_t>(kMostBlocks, (pixels + kCells - 1) / kCells));
 }
 
 void pixel_loss(const ImagesView& images, const SampleDraw* draws, const TailOutput& output, const LossSettings& settings,
@@ -167,7 +190,7 @@ void pixel_loss(const ImagesView& images, const SampleDraw* draws, const TailOut
   with_low_type(settings.type, [&](auto low) {
     using T = decltype(low);
     const auto launch = [&](auto kernel) {
-      kernel<<<blocks, static_cast<unsigned>(kWarp * settings.scale), 0, static_cast<cudaStream_t>(stream)>>>(
+      kernel<<<blocks, static_cast<unsigned>(kCells * settings.scale), 0, static_cast<cudaStream_t>(stream)>>>(
           images, draws, output, settings, state, gradient, loss_partials, bias_partials);
     };
     switch (settings.scale) {
