@@ -113,8 +113,9 @@ std::vector<Key> speed_keys() {
       {"fold_tail",
        &C::fold_tail,
        "",
-       {"auto lets Wring fold EDSR's linear tail into one convolution where it can (in this version: nowhere)",
-        "auto 允许 Wring 将 EDSR 的线性尾部合并为一个卷积（本版本尚未启用）"},
+       {"auto computes EDSR's linear tail as one convolution at low resolution: the same network and weights with half "
+        "the arithmetic; off computes it layer by layer",
+        "auto 将 EDSR 的线性尾部合并为一个低分辨率卷积：网络与权重不变，计算量减半；off 逐层计算"},
        -kAny,
        kAny,
        {"auto", "off"}},

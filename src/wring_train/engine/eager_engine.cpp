@@ -33,6 +33,7 @@ EagerEngine::EagerEngine(const TrainConfig& config, Edsr model, at::Device devic
     : config_(config),
       device_(device),
       low_precision_(low_precision),
+      tail_path_(tail_path(config)),
       model_(on_device(std::move(model), device, config.channels_last)),
       average_(detached_copy(model_)),
       optimizer_(config, model_.tensors()),
@@ -75,7 +76,7 @@ at::Tensor EagerEngine::loss_of(const Batch& batch) {
   auto [hr, lr] = load(batch);
   if (!config_.channels_last) hr = hr.contiguous();
   const AutocastScope autocast(device_.type(), low_precision_);
-  const at::Tensor sr = model_.forward(config_.channels_last ? lr : lr.contiguous());
+  const at::Tensor sr = model_.forward(config_.channels_last ? lr : lr.contiguous(), tail_path_);
   at::Tensor loss = pixel_loss(config_.loss, sr, hr);
   if (perceptual_) loss = loss + (*perceptual_)(sr, hr) * config_.perceptual_weight;
   return loss;

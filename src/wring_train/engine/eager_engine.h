@@ -44,6 +44,7 @@ class EagerEngine : public StepEngine {
   TrainConfig config_;
   at::Device device_;
   std::optional<at::ScalarType> low_precision_;
+  TailPath tail_path_;
   Edsr model_;
   Edsr average_;
   Optimizer optimizer_;

@@ -54,6 +54,11 @@ class StepEngine {
   virtual void load_state(const LoadedTensors& state, const std::filesystem::path& source) = 0;
 };
 
+// What `fold_tail` asks for.
+inline TailPath tail_path(const TrainConfig& config) {
+  return config.fold_tail == "off" ? TailPath::plain : TailPath::folded;
+}
+
 // `note` receives one line for each choice that the user should know of (precision, engine, perceptual weights).
 std::unique_ptr<StepEngine> make_step_engine(const TrainConfig& config, Edsr model, at::Device device,
                                              const std::function<void(const Text&)>& note);

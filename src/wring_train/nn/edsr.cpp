@@ -8,6 +8,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 
 #include "wring/base/error.h"
+#include "wring_train/nn/folded_tail.h"
 
 namespace wring {
 namespace {
@@ -107,14 +108,15 @@ Edsr::Edsr(EdsrShape shape, std::uint64_t seed) : shape_(shape) {
   mean_ = at::tensor(at::ArrayRef<float>(kDiv2kMean)).view({1, 3, 1, 1});
   scaled_mean_ = mean_ * -kRange;
   range_ = at::full({}, kRange, at::kFloat);
+  if (shape.scale > 1) folded_tail_ = std::make_shared<FoldedTail>(shape.scale, at::Device(at::kCPU));
 }
 
-at::Tensor Edsr::forward(const at::Tensor& lr) const {
-  return forward_with(tensors(), lr);
+at::Tensor Edsr::forward(const at::Tensor& lr, TailPath path) const {
+  return forward_with(tensors(), lr, path);
 }
 
-at::Tensor Edsr::forward_with(const std::vector<at::Tensor>& weights, const at::Tensor& lr) const {
-  return denormalise(tail_with(weights, trunk_with(weights, lr)));
+at::Tensor Edsr::forward_with(const std::vector<at::Tensor>& weights, const at::Tensor& lr, TailPath path) const {
+  return denormalise(tail_with(weights, trunk_with(weights, lr), path));
 }
 
 at::Tensor Edsr::trunk_with(const std::vector<at::Tensor>& weights, const at::Tensor& lr) const {
@@ -129,7 +131,14 @@ at::Tensor Edsr::trunk_with(const std::vector<at::Tensor>& weights, const at::Te
   return conv(weights, index, features).add_(first);
 }
 
-at::Tensor Edsr::tail_with(const std::vector<at::Tensor>& weights, const at::Tensor& features) const {
+at::TensorList Edsr::tail_weights(const std::vector<at::Tensor>& weights) const {
+  return at::TensorList(weights).slice(static_cast<std::size_t>(4 * shape_.blocks + 4));
+}
+
+at::Tensor Edsr::tail_with(const std::vector<at::Tensor>& weights, const at::Tensor& features, TailPath path) const {
+  if (path == TailPath::folded && folded_tail_ && FoldedTail::fits(features)) {
+    return (*folded_tail_)(tail_weights(weights), features);
+  }
   auto index = static_cast<std::size_t>(2 * shape_.blocks + 2);
   const auto [stages, factor] = upsampling(shape_.scale);
   auto x = features;
@@ -163,6 +172,7 @@ void Edsr::to(at::Device device, bool channels_last) {
   mean_ = mean_.to(device);
   scaled_mean_ = scaled_mean_.to(device);
   range_ = range_.to(device);
+  if (shape_.scale > 1) folded_tail_ = std::make_shared<FoldedTail>(shape_.scale, device);
 }
 
 void Edsr::requires_grad(bool on) {

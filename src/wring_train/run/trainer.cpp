@@ -111,7 +111,8 @@ void Trainer::write_metrics() {
 
 void Trainer::validate() {
   const double began = now_s();
-  const Score mean = (*validator_)(Upscaler(engine_.averaged(), device_, config_.channels_last, kValidationTile));
+  const Score mean =
+      (*validator_)(Upscaler(engine_.averaged(), device_, config_.channels_last, kValidationTile, tail_path(config_)));
   last_psnr_ = mean.psnr_y;
   const bool gained = mean.psnr_y > progress_.best_psnr + config_.early_stopping_min_delta;
   progress_.validations_without_gain = gained ? 0 : progress_.validations_without_gain + 1;

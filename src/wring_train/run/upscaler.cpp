@@ -39,12 +39,21 @@ void set_channel(Image& image, int index, const Image& plane) {
 
 }  // namespace
 
-Upscaler::Upscaler(const Edsr& model, at::Device device, bool channels_last, int tile)
-    : model_(model), device_(device), channels_last_(channels_last), tile_(tile) {}
+Upscaler::Upscaler(const Edsr& model, at::Device device, bool channels_last, int tile, TailPath path)
+    : model_(model), weights_(model.tensors()), device_(device), channels_last_(channels_last), tile_(tile) {
+  if (path == TailPath::folded && model.folded_tail() != nullptr) {
+    tail_ = model.folded_tail()->compose(model.tail_weights(weights_));
+    tail_->gathered.clear();  // only a backward pass would read it
+  }
+}
 
 at::Tensor Upscaler::forward(const at::Tensor& lr) const {
   const c10::NoGradGuard no_grad;
-  return model_.forward(lr.contiguous(channels_last_ ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous));
+  const at::Tensor features = model_.trunk_with(
+      weights_, lr.contiguous(channels_last_ ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous));
+  const bool folded = tail_ && FoldedTail::fits(features);
+  return model_.denormalise(folded ? model_.folded_tail()->apply(*tail_, features)
+                                   : model_.tail_with(weights_, features));
 }
 
 Image Upscaler::operator()(const Image& lr, const std::function<void(int, int)>& progress) const {

@@ -1,10 +1,13 @@
 #pragma once
 #include <functional>
+#include <optional>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
 #include "wring_train/data/image.h"
 #include "wring_train/nn/edsr.h"
+#include "wring_train/nn/folded_tail.h"
 
 namespace wring {
 
@@ -12,9 +15,9 @@ namespace wring {
 // network's receptive radius, so every output pixel sees exactly the input it would see untiled.
 class Upscaler {
  public:
-  // `model` is kept by reference and must already be on `device`. tile: LR pixels on a side without the overlap;
-  // 0 means never in tiles.
-  Upscaler(const Edsr& model, at::Device device, bool channels_last, int tile);
+  // `model` is kept by reference and must already be on `device`; its tail is composed here, once for all images, so it
+  // must not change afterwards. tile: LR pixels on a side without the overlap; 0 means never in tiles.
+  Upscaler(const Edsr& model, at::Device device, bool channels_last, int tile, TailPath path = TailPath::folded);
 
   // Gray, RGB or RGBA; the result has the same channels, `scale` times the size. Gray is passed as three equal channels
   // and comes back as their mean; alpha is enlarged by bicubic. `progress(done, total)` is called after each tile.
@@ -24,6 +27,8 @@ class Upscaler {
   at::Tensor forward(const at::Tensor& lr) const;
 
   const Edsr& model_;
+  std::vector<at::Tensor> weights_;
+  std::optional<ComposedTail> tail_;
   at::Device device_;
   bool channels_last_;
   int tile_;
