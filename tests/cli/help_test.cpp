@@ -16,7 +16,7 @@ using testing::StartsWith;
 TEST(Help, ListsTheCommandsThatWorkAndExitsWithZero) {
   const ChildResult result = Programs().wring({"--help"});
   EXPECT_EQ(result.exit_status, 0);
-  for (const char* command : {"optimize", "train", "evaluate", "upscale"}) {
+  for (const char* command : {"optimize", "train", "evaluate", "upscale", "cache"}) {
     EXPECT_THAT(result.out, HasSubstr("\n  " + std::string(command) + " "));
   }
   EXPECT_THAT(result.err, IsEmpty());
@@ -31,7 +31,7 @@ TEST(Help, WithoutACommandTheMapGoesToStandardErrorAndTheExitCodeIsTwo) {
 
 TEST(Help, EveryCommandHasItsOwnInBothLanguages) {
   const Programs programs;
-  for (const char* command : {"optimize", "train", "evaluate", "upscale"}) {
+  for (const char* command : {"optimize", "train", "evaluate", "upscale", "cache"}) {
     const ChildResult english = programs.wring({command, "--help"});
     EXPECT_EQ(english.exit_status, 0) << command;
     EXPECT_THAT(english.out, HasSubstr("Usage: wring " + std::string(command)));

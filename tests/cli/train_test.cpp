@@ -67,6 +67,46 @@ class Train : public testing::Test {
   Programs programs_;
 };
 
+TEST_F(Train, ASecondStartTakesTheImagesFromTheCacheAndTrainsTheSame) {
+  const auto run = [&](const std::string& tier, const std::string& name) {
+    const ChildResult result = train({"--set", "data_cache=" + tier, "experiment_name=" + name, "num_workers=2"});
+    EXPECT_EQ(result.exit_status, 0) << result.err;
+    return result.err;
+  };
+  EXPECT_THAT(run("host", "first"), testing::AllOf(HasSubstr("decoding images"), HasSubstr("images: in host memory"),
+                                                   Not(HasSubstr("from the cache"))));
+  EXPECT_THAT(run("auto", "second"), testing::AllOf(HasSubstr("from the cache on disk"), Not(HasSubstr("decoding"))));
+  EXPECT_THAT(run("none", "third"), HasSubstr("images: decoded anew for every sample"));
+  EXPECT_THAT(run("gpu", "fourth"), HasSubstr("images: in host memory (there is no GPU"));
+  const auto losses = [&](const std::string& name) {
+    std::vector<double> values;
+    std::istringstream text(programs_.read("experiments/" + name + "/metrics.jsonl"));
+    for (std::string line; std::getline(text, line);) {
+      const auto record = nlohmann::json::parse(line);
+      if (record.contains("loss")) values.push_back(record["loss"]);
+    }
+    return values;
+  };
+  EXPECT_EQ(losses("first").size(), 3U);
+  for (const char* name : {"second", "third", "fourth"}) EXPECT_EQ(losses(name), losses("first")) << name;
+}
+
+TEST_F(Train, AStartSaysWhereItsTimeWent) {
+  EXPECT_THAT(train().err, testing::ContainsRegex("first step after [0-9.]+ s: load [0-9.]+, data [0-9.]+, engine "
+                                                  "[0-9.]+, step [0-9.]+"));
+  EXPECT_GT(metrics().front()["startup_s"], 0);
+}
+
+TEST_F(Train, ADamagedImageIsReportedAndLeftOutInEveryTier) {
+  const fs::path damaged = programs_.folder().path() / "data/train/HR/2.png";
+  fs::resize_file(damaged, fs::file_size(damaged) / 2);
+  for (const char* tier : {"host", "host", "none"}) {
+    const ChildResult result = train({"--set", std::string("data_cache=") + tier});
+    EXPECT_EQ(result.exit_status, 0) << result.err;
+    EXPECT_THAT(result.err, HasSubstr("skipped data/train/HR/2.png: cannot read the image")) << tier;
+  }
+}
+
 TEST_F(Train, ARunLeavesNetworksMetricsAndTheConfigThatWasUsed) {
   const ChildResult result = train();
   ASSERT_EQ(result.exit_status, 0) << result.err;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/cli/cache.h"
 #include "wring/cli/command_parser.h"
 #include "wring/cli/commands.h"
 #include "wring/cli/exec_train.h"
@@ -33,6 +34,7 @@ const std::vector<Command>& commands() {
       handed_over("train", {"train the network that a configuration describes", "按配置训练网络"}),
       handed_over("evaluate", {"measure PSNR and SSIM on a folder of images", "在图像文件夹上测量 PSNR 和 SSIM"}),
       handed_over("upscale", {"enlarge images with a trained network", "用训练好的网络放大图像"}),
+      {"cache", {"show or clear what is kept of decoded images", "查看或清除解码图像的缓存"}, cache_command},
   };
   return all;
 }

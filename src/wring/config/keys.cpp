@@ -127,10 +127,10 @@ std::vector<Key> speed_keys() {
       {"data_cache",
        &C::data_cache,
        "",
-       {"Where decoded images stay: host memory, or nowhere (decoded for every sample); auto: in memory if they fit; "
-        "gpu is taken as auto in this version",
-        "解码后的图像保存在哪里：host 为内存，none 为不保存（每个样本重新解码）；auto 在放得下时保存在内存；"
-        "gpu 在本版本中等同于 auto"},
+       {"Where decoded images stay: gpu, host memory (which a GPU reads over the bus), or none (decoded for every "
+        "sample); auto: the first of these that they fit into with room to spare",
+        "解码后的图像保存在哪里：gpu 为显存，host 为内存（GPU 经总线读取），none 为不保存（每个样本重新解码）；"
+        "auto 取第一个放得下且留有余量的"},
        -kAny,
        kAny,
        {"auto", "gpu", "host", "none"}},

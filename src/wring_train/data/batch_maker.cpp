@@ -1,11 +1,11 @@
 #include "wring_train/data/batch_maker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "wring/base/error.h"
-#include "wring_train/data/bicubic.h"
 #include "wring_train/data/patch.h"
 #include "wring_train/data/sampling.h"
 
@@ -53,55 +53,85 @@ SamplerSettings sampler_settings(const LoaderOptions& options, std::size_t image
 BatchMaker::BatchMaker(ImageSet images, const LoaderOptions& options)
     : options_(checked(options)),
       lr_patch_(options.patch_size / options.scale),
-      store_(std::move(images), {options.scale, options.patch_size, options.cache_decoded, options.on_skip}),
-      sampler_(sampler_settings(options, store_.size())) {
-  if (store_.size() == 0) throw Error(ErrorCode::usage, "the data set has no images", "check the data folder");
+      image_count_(images.pairs.size()),
+      sampler_(sampler_settings(options, image_count_)),
+      decoded_(options.decoded) {
+  if (image_count_ == 0) throw Error(ErrorCode::usage, "the data set has no images", "check the data folder");
   if (sampler_.steps_per_epoch() == 0) {
     const std::uint64_t step_samples = std::uint64_t(options_.batch_size) * options_.world_size;
-    const std::uint64_t ratio = (step_samples + store_.size() - 1) / store_.size();
+    const std::uint64_t ratio = (step_samples + image_count_ - 1) / image_count_;
     throw Error(ErrorCode::usage,
                 fmt::format("a batch of {} is larger than the data set: {} images × dataset_enlarge_ratio {}",
-                            step_samples, store_.size(), options_.enlarge_ratio),
+                            step_samples, image_count_, options_.enlarge_ratio),
                 fmt::format("set dataset_enlarge_ratio to {} or more, or use a smaller batch_size", ratio));
+  }
+  if (!decoded_ && options_.cache_decoded) {
+    decoded_ = std::make_shared<const DecodedSet>(decode_to_memory(images, {options_.scale, options_.on_skip, {}, {}}));
+  }
+  if (decoded_) {
+    any_decoded_ = std::ranges::any_of(decoded_->images(), [&](const StoredImage& i) { return usable(i, sampler_); });
+  } else {
+    files_.emplace(std::move(images), ImageFilesOptions{options_.scale, options_.patch_size, options_.on_skip});
   }
   hr_buffers_ = std::make_shared<BufferPool>(patch_bytes(options_.patch_size) * options_.batch_size, options_.allocate);
   lr_buffers_ = std::make_shared<BufferPool>(patch_bytes(lr_patch_) * options_.batch_size, options_.allocate);
 }
 
 std::optional<Batch> BatchMaker::make(std::int64_t step, const std::atomic<bool>& stop) {
-  Batch batch{step,      step / steps_per_epoch(), options_.batch_size, options_.patch_size,
-              lr_patch_, hr_buffers_->take(),      lr_buffers_->take()};
+  Batch batch{step, step / steps_per_epoch(), options_.batch_size, options_.patch_size, lr_patch_, nullptr, nullptr};
+  if (decoded_ && !any_decoded_) none_usable();
+  if (options_.without_bytes) return batch;
+  batch.hr = hr_buffers_->take();
+  batch.lr = lr_buffers_->take();
   for (int i = 0; i < options_.batch_size; ++i) {
     if (stop.load(std::memory_order_relaxed)) return std::nullopt;
-    const SamplePlace place = place_of(sampler_, std::uint64_t(step), std::uint64_t(i));
-    cut_sample(*image_of(place), place.number, batch.hr.get() + i * patch_bytes(options_.patch_size),
-               batch.lr.get() + i * patch_bytes(lr_patch_));
+    std::uint8_t* hr = batch.hr.get() + i * patch_bytes(options_.patch_size);
+    std::uint8_t* lr = batch.lr.get() + i * patch_bytes(lr_patch_);
+    if (decoded_) {
+      cut_decoded(step, i, hr, lr);
+    } else {
+      cut_from_files(step, i, hr, lr);
+    }
   }
   return batch;
 }
 
-std::shared_ptr<const ImageStore::Decoded> BatchMaker::image_of(const SamplePlace& place) {
-  std::shared_ptr<const ImageStore::Decoded> image;
-  const auto can_be_used = [&](std::uint64_t index) {
-    image = store_.get(index);
-    return image != nullptr;
+void BatchMaker::cut_decoded(std::int64_t step, int i, std::uint8_t* hr, std::uint8_t* lr) const {
+  const auto images = decoded_->images();
+  const SampleDraw draw = draw_sample(sampler_, images.data(), images.size(), std::uint64_t(step), std::uint64_t(i));
+  const StoredImage& image = images[draw.image];
+  const auto cut = [&](std::uint64_t offset, int width, int x, int y, int patch, std::uint8_t* out) {
+    const std::size_t stride = std::size_t(width) * 3;
+    copy_patch(decoded_->bytes().data() + offset + std::size_t(y) * stride + std::size_t(x) * 3, stride, patch, draw,
+               out);
   };
-  if (find_image(sampler_, place, store_.size(), can_be_used) < store_.size()) return image;
-  throw Error(ErrorCode::failed, fmt::format("none of the {} images of the data set can be used", store_.size()),
-              "see the notices about skipped images; restore the files");
+  cut(image.hr_offset, image.hr_width, draw.x * options_.scale, draw.y * options_.scale, options_.patch_size, hr);
+  cut(image.lr_offset, image.lr_width, draw.x, draw.y, lr_patch_, lr);
 }
 
-void BatchMaker::cut_sample(const ImageStore::Decoded& image, std::uint64_t sample, std::uint8_t* hr,
-                            std::uint8_t* lr) const {
-  const int scale = options_.scale;
-  const SampleCrop crop = draw_crop(options_.seed, sample, image.hr.width / scale - lr_patch_ + 1,
-                                    image.hr.height / scale - lr_patch_ + 1, options_.hflip, options_.rotate);
-  copy_patch(image.hr, crop.x * scale, crop.y * scale, options_.patch_size, crop, hr);
-  if (image.lr) {
-    copy_patch(*image.lr, crop.x, crop.y, lr_patch_, crop, lr);
-  } else {
-    copy_patch(bicubic_shrink_region(image.hr, scale, crop.x, crop.y, lr_patch_, lr_patch_), 0, 0, lr_patch_, crop, lr);
-  }
+void BatchMaker::cut_from_files(std::int64_t step, int i, std::uint8_t* hr, std::uint8_t* lr) {
+  const SamplePlace place = place_of(sampler_, std::uint64_t(step), std::uint64_t(i));
+  SampleDraw draw;
+  std::optional<ImageFiles::Patch> patch;
+  const auto can_be_read = [&](std::uint64_t index) {
+    if (!files_->usable(index)) return false;
+    const ImageSize size = files_->size_of(index);
+    draw = draw_from(sampler_, place, index, size.width, size.height);
+    patch = files_->read(index, draw.x, draw.y);
+    return patch.has_value();
+  };
+  if (find_image(sampler_, place, image_count_, can_be_read) == image_count_) none_usable();
+  const auto cut = [&](const ImagePart& part, int x, int y, int side, std::uint8_t* out) {
+    const std::size_t stride = std::size_t(part.pixels.width) * 3;
+    copy_patch(part.pixels.row(y - part.y) + std::size_t(x - part.x) * 3, stride, side, draw, out);
+  };
+  cut(patch->hr, draw.x * options_.scale, draw.y * options_.scale, options_.patch_size, hr);
+  cut(patch->lr, draw.x, draw.y, lr_patch_, lr);
+}
+
+void BatchMaker::none_usable() const {
+  throw Error(ErrorCode::failed, fmt::format("none of the {} images of the data set can be used", image_count_),
+              "see the notices about skipped images; restore the files");
 }
 
 }  // namespace wring

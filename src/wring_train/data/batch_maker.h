@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "wring_train/data/buffer_pool.h"
-#include "wring_train/data/image_store.h"
+#include "wring_train/data/image_files.h"
 #include "wring_train/data/loader.h"
 #include "wring_train/data/sampling.h"
 
@@ -21,20 +21,25 @@ class BatchMaker {
   BatchMaker(ImageSet images, const LoaderOptions& options);
 
   std::int64_t steps_per_epoch() const { return static_cast<std::int64_t>(sampler_.steps_per_epoch()); }
-  std::size_t image_count() const { return store_.size(); }
+  std::size_t image_count() const { return image_count_; }
+
+  const SamplerSettings& sampler() const { return sampler_; }
 
   // nullopt when `stop` was set meanwhile. Throws Error{failed} when no usable image is left.
   std::optional<Batch> make(std::int64_t step, const std::atomic<bool>& stop);
 
  private:
-  // Which images are usable depends on the files alone, so every thread finds the same.
-  std::shared_ptr<const ImageStore::Decoded> image_of(const SamplePlace& place);
-  void cut_sample(const ImageStore::Decoded& image, std::uint64_t sample, std::uint8_t* hr, std::uint8_t* lr) const;
+  void cut_decoded(std::int64_t step, int i, std::uint8_t* hr, std::uint8_t* lr) const;
+  void cut_from_files(std::int64_t step, int i, std::uint8_t* hr, std::uint8_t* lr);
+  [[noreturn]] void none_usable() const;
 
   const LoaderOptions options_;
   const int lr_patch_;
-  ImageStore store_;
+  const std::size_t image_count_;
   SamplerSettings sampler_;
+  std::shared_ptr<const DecodedSet> decoded_;
+  bool any_decoded_ = false;         // some image of decoded_ can be used
+  std::optional<ImageFiles> files_;  // without decoded_
   std::shared_ptr<BufferPool> hr_buffers_;
   std::shared_ptr<BufferPool> lr_buffers_;
 };

@@ -144,19 +144,27 @@ auto blend_columns_for(int channels) {
   }
 }
 
-struct Rectangle {
-  int x, y, width, height;
+// An image, or the part of it that is there.
+struct Source {
+  const Image& pixels;
+  int x, y, whole_width, whole_height;
+
+  explicit Source(const Image& image)
+      : pixels(image), x(0), y(0), whole_width(image.width), whole_height(image.height) {}
+  explicit Source(const ImagePart& part)
+      : pixels(part.pixels), x(part.x), y(part.y), whole_width(part.whole_width), whole_height(part.whole_height) {}
 };
 
 // The part `window` of the resized image, row by row: the columns that it needs are blended vertically, then
 // continued beyond the borders, then blended horizontally.
-Image resample(const Image& image, const Resampler& resampler, const Rectangle& window) {
+Image resample(const Source& source, const Resampler& resampler, const Rectangle& window) {
+  const Image& image = source.pixels;
   const auto blend = blend_columns_for(image.channels);
   const int channels = image.channels;
   const int begin = resampler.start(window.x);
   const int end = resampler.start(window.x + window.width - 1) + resampler.taps;
   std::vector<int> columns;
-  for (int column = begin; column < end; ++column) columns.push_back(mirrored(column, image.width));
+  for (int column = begin; column < end; ++column) columns.push_back(mirrored(column, source.whole_width) - source.x);
   const auto [lowest, highest] = std::minmax_element(columns.begin(), columns.end());
   const int low = *lowest;
   const int length = (*highest + 1 - low) * channels;
@@ -168,7 +176,7 @@ Image resample(const Image& image, const Resampler& resampler, const Rectangle& 
   for (int y = 0; y < window.height; ++y) {
     const int first_row = resampler.start(window.y + y);
     for (int t = 0; t < resampler.taps; ++t) {
-      rows[t] = image.row(mirrored(first_row + t, image.height)) + std::size_t(low) * channels;
+      rows[t] = image.row(mirrored(first_row + t, source.whole_height) - source.y) + std::size_t(low) * channels;
     }
     blend_rows(rows, resampler.weights_of(window.y + y), resampler.denominator, length, blended.data());
     float* to = line.data();
@@ -182,26 +190,44 @@ int shrunk(int length, int scale) {
   return (length + scale - 1) / scale;
 }
 
-}  // namespace
-
-Image bicubic_shrink(const Image& image, int scale) {
+Image shrink_window(const Source& source, int scale, const Rectangle& window) {
   const Resampler resampler = shrinker(scale);
-  return resample(image, resampler, {0, 0, shrunk(image.width, scale), shrunk(image.height, scale)});
-}
-
-Image bicubic_shrink_region(const Image& image, int scale, int x, int y, int width, int height) {
-  const Resampler resampler = shrinker(scale);
-  const int whole_width = shrunk(image.width, scale);
-  const int whole_height = shrunk(image.height, scale);
+  const auto& [x, y, width, height] = window;
+  const int whole_width = shrunk(source.whole_width, scale);
+  const int whole_height = shrunk(source.whole_height, scale);
   if (x < 0 || y < 0 || width < 1 || height < 1 || width > whole_width - x || height > whole_height - y) {
     throw Error(ErrorCode::failed, fmt::format("the rectangle {} x {} at ({}, {}) is not inside an image of {} x {}",
                                                width, height, x, y, whole_width, whole_height));
   }
-  return resample(image, resampler, {x, y, width, height});
+  return resample(source, resampler, window);
+}
+
+}  // namespace
+
+Image bicubic_shrink(const Image& image, int scale) {
+  const Resampler resampler = shrinker(scale);
+  return resample(Source(image), resampler, {0, 0, shrunk(image.width, scale), shrunk(image.height, scale)});
+}
+
+Image bicubic_shrink_region(const Image& image, int scale, int x, int y, int width, int height) {
+  return shrink_window(Source(image), scale, {x, y, width, height});
+}
+
+Image bicubic_shrink_region(const ImagePart& part, int scale, const Rectangle& window) {
+  return shrink_window(Source(part), scale, window);
+}
+
+Rectangle shrink_support(int scale, const Rectangle& window) {
+  const Resampler resampler = shrinker(scale);
+  const auto length = [&](int start, int count) {
+    return resampler.start(start + count - 1) + resampler.taps - resampler.start(start);
+  };
+  return {resampler.start(window.x), resampler.start(window.y), length(window.x, window.width),
+          length(window.y, window.height)};
 }
 
 Image bicubic_enlarge(const Image& image, int scale) {
-  return resample(image, enlarger(scale), {0, 0, image.width * scale, image.height * scale});
+  return resample(Source(image), enlarger(scale), {0, 0, image.width * scale, image.height * scale});
 }
 
 Image crop_to_multiple(const Image& image, int scale) {

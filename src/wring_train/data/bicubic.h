@@ -1,5 +1,5 @@
 #pragma once
-#include "wring_train/data/image.h"
+#include "wring_train/data/image_part.h"
 
 namespace wring {
 
@@ -13,6 +13,13 @@ Image bicubic_enlarge(const Image& image, int scale);
 // The part of bicubic_shrink(image, scale) at [x, x + width) × [y, y + height) of its output, computed
 // without the rest: the same values bit for bit.
 Image bicubic_shrink_region(const Image& image, int scale, int x, int y, int width, int height);
+
+// The same when only a part of the image is there. It must hold what shrink_support() says, or reach the image's
+// borders on the sides where that goes beyond them.
+Image bicubic_shrink_region(const ImagePart& part, int scale, const Rectangle& window);
+
+// The input pixels that the window of the shrunk image is computed from, not cut to the image.
+Rectangle shrink_support(int scale, const Rectangle& window);
 
 // The largest part of the image, from its top left, whose sides are multiples of scale (at least one each).
 Image crop_to_multiple(const Image& image, int scale);

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "wring/base/error.h"
+#include "wring_train/data/parallel.h"
 
 namespace wring {
 namespace fs = std::filesystem;
@@ -111,14 +112,42 @@ void check_fit(const fs::path& hr, ImageSize hr_size, const fs::path& lr, ImageS
               "check scale_factor and that the LR folder belongs to it; HR sides are first cut to multiples of it");
 }
 
-// The size from the file's header, or nothing and the reason.
-std::optional<ImageSize> size_of(const fs::path& image, std::string& reason) {
-  try {
-    return read_image_size(image);
-  } catch (const Error& error) {
-    reason = error.what();
-    return std::nullopt;
+// The size from a file's header, or the reason why there is none.
+struct Header {
+  std::optional<ImageSize> size;
+  std::string reason;
+};
+
+// On all cores: what takes time on a network folder is waiting, and there are thousands.
+std::vector<Header> read_headers(const std::vector<fs::path>& images) {
+  std::vector<Header> headers(images.size());
+  for_each_in_parallel(images.size(), [&](std::size_t i) {
+    try {
+      headers[i].size = read_image_size(images[i]);
+    } catch (const Error& error) {
+      headers[i].reason = error.what();
+    }
+  });
+  return headers;
+}
+
+// The same set with the LR version of every image; those whose LR version cannot be read are skipped.
+ImageSet with_lr(ImageSet hr, const fs::path& hr_folder, const LrFolder& lr_images, int scale) {
+  std::vector<fs::path> paths;
+  for (const ImagePair& pair : hr.pairs) paths.push_back(lr_images.of(stem_below(hr_folder, pair.hr), pair.hr));
+  const std::vector<Header> headers = read_headers(paths);
+  ImageSet set;
+  set.skipped = std::move(hr.skipped);
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    if (!headers[i].size) {
+      set.skipped.push_back({hr.pairs[i].hr, headers[i].reason});
+      continue;
+    }
+    check_fit(hr.pairs[i].hr, hr.sizes[i], paths[i], *headers[i].size, scale);
+    set.pairs.push_back({hr.pairs[i].hr, paths[i]});
+    set.sizes.push_back(hr.sizes[i]);
   }
+  return set;
 }
 
 [[noreturn]] void none_usable(const fs::path& folder, const std::vector<SkippedImage>& skipped) {
@@ -137,33 +166,25 @@ std::optional<ImageSize> size_of(const fs::path& image, std::string& reason) {
 
 ImageSet scan_images(const fs::path& hr_folder, const std::optional<fs::path>& lr_folder, int scale, int min_size) {
   const std::vector<fs::path> images = images_below(hr_folder);
+  const std::vector<Header> headers = read_headers(images);
   std::optional<LrFolder> lr_images;
   if (lr_folder) lr_images.emplace(*lr_folder, scale);
   ImageSet set;
   const int smallest = std::max(min_size, scale);
-  for (const fs::path& hr : images) {
-    std::string reason;
-    const std::optional<ImageSize> size = size_of(hr, reason);
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const fs::path& hr = images[i];
+    const std::optional<ImageSize>& size = headers[i].size;
     if (!size) {
-      set.skipped.push_back({hr, reason});
+      set.skipped.push_back({hr, headers[i].reason});
     } else if (size->width < smallest || size->height < smallest) {
       set.skipped.push_back(
           {hr, fmt::format("{} x {} is smaller than {} pixels on a side", size->width, size->height, smallest)});
-    } else if (!lr_images) {
-      set.pairs.push_back({hr, std::nullopt});
-      set.sizes.push_back(*size);
     } else {
-      const fs::path& lr = lr_images->of(stem_below(hr_folder, hr), hr);
-      const std::optional<ImageSize> lr_size = size_of(lr, reason);
-      if (!lr_size) {
-        set.skipped.push_back({hr, reason});
-        continue;
-      }
-      check_fit(hr, *size, lr, *lr_size, scale);
-      set.pairs.push_back({hr, lr});
+      set.pairs.push_back({hr, std::nullopt});
       set.sizes.push_back(*size);
     }
   }
+  if (lr_images) set = with_lr(std::move(set), hr_folder, *lr_images, scale);
   if (set.pairs.empty()) none_usable(hr_folder, set.skipped);
   return set;
 }

@@ -78,10 +78,25 @@ void check_size(std::uint64_t width, std::uint64_t height) {
   }
 }
 
+Rectangle inside(const Rectangle& wanted, int width, int height) {
+  const int left = std::max(0, wanted.x);
+  const int top = std::max(0, wanted.y);
+  const int right = std::min(width, wanted.x + wanted.width);
+  const int bottom = std::min(height, wanted.y + wanted.height);
+  if (left >= right || top >= bottom) throw DecodeError(fmt::format("it is {} x {}, too small", width, height));
+  return {left, top, right - left, bottom - top};
+}
+
 Image read_image(const fs::path& path, Alpha alpha) {
   const FileContent content = read_content(path, UINTMAX_MAX);
   const Codec& codec = codec_of(path, content.span());
   return named(path, [&] { return codec.decode(content.span(), alpha); });
+}
+
+ImagePart read_image_part(const fs::path& path, const Rectangle& wanted) {
+  const FileContent content = read_content(path, UINTMAX_MAX);
+  const Codec& codec = codec_of(path, content.span());
+  return named(path, [&] { return codec.decode_part(content.span(), wanted); });
 }
 
 ImageSize read_image_size(const fs::path& path) {

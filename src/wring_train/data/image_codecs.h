@@ -4,7 +4,7 @@
 #include <span>
 #include <stdexcept>
 
-#include "wring_train/data/image.h"
+#include "wring_train/data/image_part.h"
 
 // The formats behind read_image, one file each. Not part of the interface of this folder.
 namespace wring {
@@ -21,6 +21,8 @@ struct Codec {
   bool (*recognises)(Bytes content);
   ImageSize (*read_size)(Bytes content);
   Image (*decode)(Bytes content, Alpha alpha);
+  // At least `wanted`, which is cut to the image first; Alpha::drop.
+  ImagePart (*decode_part)(Bytes content, const Rectangle& wanted);
 };
 
 extern const Codec jpeg_codec;
@@ -30,5 +32,8 @@ extern const Codec webp_codec;  // no_webp.cpp stands in where libwebp is absent
 // Called by every decoder before it takes memory for pixels. Throws DecodeError for an empty or absurd size:
 // a corrupt header of a few bytes must not ask for gigabytes.
 void check_size(std::uint64_t width, std::uint64_t height);
+
+// What of `wanted` lies inside an image. Throws DecodeError when that is nothing.
+Rectangle inside(const Rectangle& wanted, int width, int height);
 
 }  // namespace wring

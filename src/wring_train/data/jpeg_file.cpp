@@ -13,6 +13,9 @@
 namespace wring {
 namespace {
 
+// More than a block's width of subsampled chroma.
+constexpr int kColumnMargin = 32;
+
 // libjpeg reports errors by a callback that must not return. The jump goes back to `run`, from where a C++
 // exception is thrown; nothing between the two has a destructor.
 struct ErrorManager {
@@ -122,8 +125,41 @@ Image decode(Bytes content, Alpha) {
   return ink ? cmyk_to_rgb(image, info.saw_Adobe_marker != 0) : image;
 }
 
+// Only the wanted rows and columns go through the inverse transform and the colour conversion; the compressed bits
+// before them must still be read, those after them are not.
+ImagePart decode_part(Bytes content, const Rectangle& wanted) {
+  Decompressor jpeg;
+  const ImageSize size = jpeg.read_header(content);
+  auto& info = jpeg.info();
+  const bool gray = info.jpeg_color_space == JCS_GRAYSCALE;
+  if (info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK)
+    return whole(decode(content, Alpha::drop));
+  const Rectangle part = inside(wanted, size.width, size.height);
+  info.out_color_space = gray ? JCS_GRAYSCALE : JCS_RGB;
+  // Where chroma is subsampled the columns at the rectangle's edge are interpolated without their neighbours outside.
+  const int left = std::max(0, part.x - kColumnMargin);
+  const int right = std::min(size.width, part.x + part.width + kColumnMargin);
+  auto first_column = static_cast<JDIMENSION>(left);
+  auto columns = static_cast<JDIMENSION>(right - left);
+  jpeg.run([&] {
+    jpeg_start_decompress(&info);
+    jpeg_crop_scanline(&info, &first_column, &columns);  // moves the left edge to the beginning of a block
+  });
+  Image image(static_cast<int>(columns), part.height, info.output_components);
+  const std::size_t row_bytes = std::size_t(image.width) * image.channels;
+  jpeg.run([&] {
+    if (part.y > 0) jpeg_skip_scanlines(&info, static_cast<JDIMENSION>(part.y));
+    for (int y = 0; y < part.height;) {
+      JSAMPROW row = image.pixels.data() + y * row_bytes;
+      y += static_cast<int>(jpeg_read_scanlines(&info, &row, 1));
+    }
+  });
+  const int skipped = part.x - static_cast<int>(first_column);
+  return {crop(image, skipped, 0, part.width, part.height), part.x, part.y, size.width, size.height};
+}
+
 }  // namespace
 
-const Codec jpeg_codec{recognises, read_size, decode};
+const Codec jpeg_codec{recognises, read_size, decode, decode_part};
 
 }  // namespace wring

@@ -27,8 +27,8 @@ struct Loader::State {
 
   State(ImageSet images, const LoaderOptions& options)
       : maker(std::move(images), options),
-        workers(options.num_workers),
-        window(std::int64_t{options.prefetch_factor} * options.num_workers),
+        workers(options.without_bytes ? 0 : options.num_workers),
+        window(std::int64_t{options.prefetch_factor} * workers),
         persistent(options.persistent_workers),
         next_step(options.first_step),
         unclaimed(options.first_step) {}
@@ -126,6 +126,9 @@ Loader::~Loader() = default;
 
 Batch Loader::next() {
   return state_->next();
+}
+SamplerSettings Loader::sampler() const {
+  return state_->maker.sampler();
 }
 std::int64_t Loader::steps_per_epoch() const {
   return state_->maker.steps_per_epoch();

@@ -7,6 +7,8 @@
 #include <string>
 
 #include "wring_train/data/dataset.h"
+#include "wring_train/data/decoded_set.h"
+#include "wring_train/data/sampling.h"
 
 namespace wring {
 
@@ -24,7 +26,12 @@ struct LoaderOptions {
   std::int64_t first_step = 0;  // resume: the batch that next() gives first
   int rank = 0;                 // of world_size processes that share each epoch's images among them
   int world_size = 1;
-  bool cache_decoded = true;  // keep decoded images in memory (the caller decides whether they fit)
+  // The images, decoded (the caller decides whether they fit). Without it, cache_decoded says whether the loader
+  // decodes them itself before the first batch, or each file anew for every sample.
+  std::shared_ptr<const DecodedSet> decoded;
+  bool cache_decoded = true;
+  // Batches have no bytes: the device cuts them by their step. Needs no workers.
+  bool without_bytes = false;
   // Where batches live, for example pinned memory; the deleter travels with the pointer. Empty: ordinary
   // memory.
   std::function<std::shared_ptr<std::uint8_t>(std::size_t bytes)> allocate;
@@ -32,7 +39,8 @@ struct LoaderOptions {
   std::function<void(const SkippedImage&)> on_skip;
 };
 
-// One batch: RGB bytes, shape (batch, patch, patch, 3), the LR patches cut from the same places. A buffer is
+// One batch: RGB bytes, shape (batch, patch, patch, 3), the LR patches cut from the same places; null with
+// without_bytes. A buffer is
 // used again once its last owner lets go, so hold it until an asynchronous copy out of it has ended.
 struct Batch {
   std::int64_t step = 0;  // counts batches since the start of training
@@ -60,6 +68,8 @@ class Loader {
   // throws is thrown here, in its batch's turn. For one thread at a time.
   Batch next();
 
+  // What decides the samples, for a device that cuts them.
+  SamplerSettings sampler() const;
   std::int64_t steps_per_epoch() const;
   std::size_t image_count() const;
 

@@ -14,8 +14,12 @@ Image decode(Bytes, Alpha) {
   throw DecodeError(kNotBuilt);
 }
 
+ImagePart decode_part(Bytes, const Rectangle&) {
+  throw DecodeError(kNotBuilt);
+}
+
 }  // namespace
 
-const Codec webp_codec{has_webp_signature, read_size, decode};
+const Codec webp_codec{has_webp_signature, read_size, decode, decode_part};
 
 }  // namespace wring

@@ -25,13 +25,11 @@ void copy_row(const std::uint8_t* from, int patch, bool reversed, std::uint8_t* 
 
 }  // namespace
 
-void copy_patch(const Image& rgb, int x, int y, int patch, const SampleCrop& turn, std::uint8_t* out) {
-  const auto source_row = [&](int i) {
-    return rgb.row(turn.vflip ? y + patch - 1 - i : y + i) + std::size_t(x) * kChannels;
-  };
+void copy_patch(const std::uint8_t* corner, std::size_t stride, int patch, const SampleDraw& turn, std::uint8_t* out) {
+  const auto source_row = [&](int i) { return corner + std::size_t(turn.vflip != 0 ? patch - 1 - i : i) * stride; };
   const std::size_t out_stride = std::size_t(patch) * kChannels;
-  if (!turn.transpose) {
-    for (int i = 0; i < patch; ++i) copy_row(source_row(i), patch, turn.hflip, out + i * out_stride);
+  if (turn.transpose == 0) {
+    for (int i = 0; i < patch; ++i) copy_row(source_row(i), patch, turn.hflip != 0, out + i * out_stride);
     return;
   }
   // Tiles of 16 pixels, about a cache line, so that neither the reads nor the writes jump a row per pixel.
@@ -43,7 +41,7 @@ void copy_patch(const Image& rgb, int x, int y, int patch, const SampleCrop& tur
       for (int i = top; i < bottom; ++i) {
         const std::uint8_t* from = source_row(i);
         for (int j = left; j < right; ++j) {
-          copy_pixel(from + (turn.hflip ? patch - 1 - j : j) * kChannels, out + j * out_stride + i * kChannels);
+          copy_pixel(from + (turn.hflip != 0 ? patch - 1 - j : j) * kChannels, out + j * out_stride + i * kChannels);
         }
       }
     }

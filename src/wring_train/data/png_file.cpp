@@ -2,7 +2,9 @@
 #include <csetjmp>
 #include <cstring>
 #include <new>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <png.h>
@@ -10,6 +12,7 @@
 #include "wring/base/error.h"
 #include "wring/base/files.h"
 #include "wring_train/data/image_codecs.h"
+#include "wring_train/data/plain_png.h"
 
 namespace wring {
 namespace {
@@ -139,6 +142,7 @@ std::vector<png_bytep> row_pointers(Image& image) {
 }
 
 Image decode(Bytes content, Alpha alpha) {
+  if (auto plain = decode_plain_png(content, std::nullopt)) return std::move(plain->pixels);
   Png png(Png::Mode::read);
   Source source{content.data(), content.size()};
   const ImageSize size = read_header(png, source);
@@ -149,6 +153,30 @@ Image decode(Bytes content, Alpha alpha) {
     png_read_end(p, nullptr);  // checks the last checksum
   });
   return image;
+}
+
+// Rows below the rectangle are not decompressed. Interlaced files hold every row in several places and are read whole.
+ImagePart decode_part(Bytes content, const Rectangle& wanted) {
+  if (auto plain = decode_plain_png(content, wanted)) return std::move(*plain);
+  Png png(Png::Mode::read);
+  Source source{content.data(), content.size()};
+  const ImageSize size = read_header(png, source);
+  bool interlaced = false;
+  png.run([&](png_structp p, png_infop info) { interlaced = png_get_interlace_type(p, info) != PNG_INTERLACE_NONE; });
+  if (interlaced) return whole(decode(content, Alpha::drop));
+  const Rectangle part = inside(wanted, size.width, size.height);
+  const int channels = ask_for_8_bits(png, Alpha::drop);
+  Image image(part.width, part.height, channels);
+  std::vector<png_byte> row(std::size_t(size.width) * channels);
+  png.run([&](png_structp p, png_infop) {
+    for (int y = 0; y < part.y + part.height; ++y) {
+      png_read_row(p, row.data(), nullptr);
+      if (y < part.y) continue;
+      std::memcpy(image.row(y - part.y), row.data() + std::size_t(part.x) * channels,
+                  std::size_t(part.width) * channels);
+    }
+  });
+  return {std::move(image), part.x, part.y, size.width, size.height};
 }
 
 std::string encode(const Image& image) {
@@ -172,7 +200,7 @@ std::string encode(const Image& image) {
 
 }  // namespace
 
-const Codec png_codec{recognises, read_size, decode};
+const Codec png_codec{recognises, read_size, decode, decode_part};
 
 void write_png(const std::filesystem::path& path, const Image& image) {
   const bool known = image.channels == 1 || image.channels == 3 || image.channels == 4;

@@ -103,19 +103,12 @@ constexpr bool usable(const StoredImage& image, const SamplerSettings& settings)
   return image.hr_width >= settings.patch_size && image.hr_height >= settings.patch_size;
 }
 
-// Sample i of micro-batch `step` over a decoded set: what the loader cuts from the files of these images.
-// At least one of the images must be usable.
-constexpr SampleDraw draw_sample(const SamplerSettings& settings, const StoredImage* images, std::uint64_t count,
-                                 std::uint64_t step, std::uint64_t i) {
-  const SamplePlace place = place_of(settings, step, i);
-  const std::uint64_t index =
-      find_image(settings, place, count, [&](std::uint64_t candidate) { return usable(images[candidate], settings); });
-  const StoredImage& image = images[index];
-  const SampleCrop crop =
-      draw_crop(settings.seed, place.number,
-                static_cast<std::uint32_t>(image.hr_width / settings.scale - settings.lr_patch() + 1),
-                static_cast<std::uint32_t>(image.hr_height / settings.scale - settings.lr_patch() + 1), settings.hflip,
-                settings.rotate);
+// How the sample at `place` is cut from image `index`, of hr_width × hr_height (multiples of the scale).
+constexpr SampleDraw draw_from(const SamplerSettings& settings, const SamplePlace& place, std::uint64_t index,
+                               std::int32_t hr_width, std::int32_t hr_height) {
+  const auto columns = static_cast<std::uint32_t>(hr_width / settings.scale - settings.lr_patch() + 1);
+  const auto rows = static_cast<std::uint32_t>(hr_height / settings.scale - settings.lr_patch() + 1);
+  const SampleCrop crop = draw_crop(settings.seed, place.number, columns, rows, settings.hflip, settings.rotate);
   SampleDraw draw;
   draw.image = static_cast<std::uint32_t>(index);
   draw.x = crop.x;
@@ -126,17 +119,25 @@ constexpr SampleDraw draw_sample(const SamplerSettings& settings, const StoredIm
   return draw;
 }
 
+// Sample i of micro-batch `step` over a decoded set. At least one of the images must be usable.
+constexpr SampleDraw draw_sample(const SamplerSettings& settings, const StoredImage* images, std::uint64_t count,
+                                 std::uint64_t step, std::uint64_t i) {
+  const SamplePlace place = place_of(settings, step, i);
+  const std::uint64_t index =
+      find_image(settings, place, count, [&](std::uint64_t candidate) { return usable(images[candidate], settings); });
+  return draw_from(settings, place, index, images[index].hr_width, images[index].hr_height);
+}
+
 struct PatchPixel {
   int x = 0;
   int y = 0;
 };
 
-// The pixel of the crop that stands at (x, y) of the turned patch. `Turn` has hflip, vflip and transpose.
-template <class Turn>
-constexpr PatchPixel turned_from(const Turn& turn, int patch, int x, int y) {
-  const int across = turn.transpose ? y : x;
-  const int down = turn.transpose ? x : y;
-  return {turn.hflip ? patch - 1 - across : across, turn.vflip ? patch - 1 - down : down};
+// The pixel of the crop that stands at (x, y) of the turned patch.
+constexpr PatchPixel turned_from(const SampleDraw& turn, int patch, int x, int y) {
+  const int across = turn.transpose != 0 ? y : x;
+  const int down = turn.transpose != 0 ? x : y;
+  return {turn.hflip != 0 ? patch - 1 - across : across, turn.vflip != 0 ? patch - 1 - down : down};
 }
 
 }  // namespace wring

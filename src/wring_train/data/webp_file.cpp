@@ -33,8 +33,13 @@ Image decode(Bytes content, Alpha alpha) {
   return image;
 }
 
+// Photographs in WebP are rare; they are decoded whole.
+ImagePart decode_part(Bytes content, const Rectangle&) {
+  return whole(decode(content, Alpha::drop));
+}
+
 }  // namespace
 
-const Codec webp_codec{has_webp_signature, read_size, decode};
+const Codec webp_codec{has_webp_signature, read_size, decode, decode_part};
 
 }  // namespace wring

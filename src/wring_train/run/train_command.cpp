@@ -1,3 +1,6 @@
+#include <atomic>
+#include <chrono>
+#include <future>
 #include <mutex>
 
 #include <fmt/format.h>
@@ -7,6 +10,7 @@
 #include "wring/config/reader.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/run/commands.h"
+#include "wring_train/run/startup_clock.h"
 #include "wring_train/run/trainer.h"
 
 namespace wring {
@@ -93,7 +97,25 @@ class Messages {
 
 }  // namespace
 
+// Finds and decodes the images while the engine is made: reading files and starting CUDA have nothing in common.
+class ImagesInParallel {
+ public:
+  ImagesInParallel(const TrainConfig& config, TrainingDataOptions options)
+      : images_(std::async(std::launch::async, [this, &config, options = std::move(options)]() mutable {
+          options.cancelled = [this, asked = std::move(options.cancelled)] { return given_up_ || asked(); };
+          return open_training_images(config, options);
+        })) {}
+  ~ImagesInParallel() { given_up_ = true; }
+
+  TrainingImages take() { return images_.get(); }
+
+ private:
+  std::atomic<bool> given_up_{false};  // when the engine could not be made
+  std::future<TrainingImages> images_;
+};
+
 int train_command(const TrainOptions& options) {
+  StartupClock startup;
   const StopSignal stop;
   const TrainConfig config = load_config(options);
   const at::Device device = choose_device(options.device);
@@ -107,6 +129,14 @@ int train_command(const TrainOptions& options) {
   if (options.resume && !resuming) {
     messages.note({"nothing to resume yet: starting a new run", "没有可继续的训练：重新开始"});
   }
+  TrainingDataOptions data_options;
+  data_options.device = device;
+  data_options.common = options.common;
+  data_options.cancelled = [&stop] { return stop.requested(); };
+  data_options.note = [&messages](const Text& text) { messages.note(text); };
+  data_options.warn = [&messages](const Text& text) { messages.warn(text); };
+  ImagesInParallel images_in_parallel(config, data_options);
+  const auto engine_began = std::chrono::steady_clock::now();
   const EdsrShape shape{config.base_channels, config.num_blocks, config.scale_factor};
   const std::unique_ptr<StepEngine> engine =
       make_step_engine(config, Edsr(shape, static_cast<std::uint64_t>(config.seed)), device,
@@ -120,12 +150,13 @@ int train_command(const TrainOptions& options) {
                              config.base_channels, config.num_blocks, config.scale_factor),
                  fmt::format("设备：{}；引擎：{}；网络：EDSR {}×{}，×{}", describe(device), engine->name(),
                              config.base_channels, config.num_blocks, config.scale_factor)});
-  TrainingDataOptions data_options;
-  data_options.first_step = progress.step * config.gradient_accumulation_steps;
-  data_options.on_gpu = !device.is_cpu();
-  data_options.note = [&messages](const Text& text) { messages.note(text); };
-  data_options.warn = [&messages](const Text& text) { messages.warn(text); };
-  TrainingData data = open_training_data(config, data_options);
+  const std::chrono::duration<double> engine_s = std::chrono::steady_clock::now() - engine_began;
+  TrainingImages images = images_in_parallel.take();
+  startup.add({"data", "数据"}, images.seconds);
+  startup.add({"engine", "引擎"}, engine_s.count());
+  TrainingData data =
+      start_loading(std::move(images), config, data_options, progress.step * config.gradient_accumulation_steps);
+  if (data.on_device) engine->use_images(data.on_device, data.loader->sampler());
 
   std::filesystem::path archived_to;
   const Experiment experiment = open_experiment(options.experiments, name, resuming, archived_to);
@@ -138,6 +169,12 @@ int train_command(const TrainOptions& options) {
   write_file_atomically(experiment.config(), to_yaml(config));
 
   Trainer trainer(config, device, *engine, std::move(data), experiment, progress, log);
+  const double before_training_s = startup.since_start_s();
+  trainer.on_first_step([&] {
+    startup.add({"step", "训练步"}, startup.since_start_s() - before_training_s);
+    log.line(startup.summary());
+    return startup.since_start_s();
+  });
   const RunEnd end = trainer.run(stop);
   say_end(log, end, trainer.progress(), experiment, options);
   return end == RunEnd::interrupted ? static_cast<int>(ErrorCode::interrupted) : 0;

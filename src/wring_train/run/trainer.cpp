@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -70,6 +71,10 @@ void Trainer::train_one_step() {
   wait_s_ += now_s() - before;
   engine_.step(micro_batches, learning_rate(config_, progress_.step));
   ++progress_.step;
+  if (first_step_done_) {
+    synchronize(device_);
+    startup_s_ = std::exchange(first_step_done_, nullptr)();
+  }
   log_.progress(progress_.step, fields());
 }
 
@@ -95,14 +100,17 @@ void Trainer::write_metrics() {
   check_finite(report.loss);
   last_loss_ = report.loss;
   const double elapsed = now_s() - clock_s_;
-  log_.metrics(progress_.step, {{"loss", report.loss},
-                                {"lr", learning_rate(config_, progress_.step - 1)},
-                                {"grad_norm", report.gradient_norm},
-                                {"samples_per_s", static_cast<double>(samples_) / elapsed},
-                                {"data_wait_share", wait_s_ / elapsed},
-                                {"epoch", static_cast<double>(progress_.step * config_.gradient_accumulation_steps) /
-                                              static_cast<double>(data_.loader->steps_per_epoch())},
-                                {"peak_memory_mib", static_cast<double>(peak_memory_mib(device_))}});
+  std::vector<std::pair<std::string, double>> values{
+      {"loss", report.loss},
+      {"lr", learning_rate(config_, progress_.step - 1)},
+      {"grad_norm", report.gradient_norm},
+      {"samples_per_s", static_cast<double>(samples_) / elapsed},
+      {"data_wait_share", wait_s_ / elapsed},
+      {"epoch", static_cast<double>(progress_.step * config_.gradient_accumulation_steps) /
+                    static_cast<double>(data_.loader->steps_per_epoch())},
+      {"peak_memory_mib", static_cast<double>(peak_memory_mib(device_))}};
+  if (startup_s_) values.emplace_back("startup_s", *std::exchange(startup_s_, std::nullopt));
+  log_.metrics(progress_.step, values);
   log_.progress_line(progress_.step, fields());
   wait_s_ = 0;
   samples_ = 0;

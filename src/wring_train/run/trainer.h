@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +21,10 @@ class Trainer {
  public:
   Trainer(const TrainConfig& config, at::Device device, StepEngine& engine, TrainingData data, Experiment experiment,
           Progress progress, RunLog& log);
+
+  // Called once, when the device has finished the first step; gives the seconds since the process began, which the
+  // first record of the metrics tells as startup_s.
+  void on_first_step(std::function<double()> done) { first_step_done_ = std::move(done); }
 
   // Runs until total_iters, an early stop or a stop signal; saves before it returns.
   // Throws Error{failed} when the loss is no longer finite.
@@ -43,8 +48,10 @@ class Trainer {
   Progress progress_;
   RunLog& log_;
   std::optional<Validator> validator_;
-  double wait_s_ = 0;   // for batches, since the last metrics line
-  double clock_s_ = 0;  // when that line was written
+  std::function<double()> first_step_done_;
+  std::optional<double> startup_s_;  // until it has been written
+  double wait_s_ = 0;                // for batches, since the last metrics line
+  double clock_s_ = 0;               // when that line was written
   std::int64_t samples_ = 0;
   std::optional<double> last_loss_;
   std::optional<double> last_psnr_;

@@ -1,58 +1,98 @@
 #include "wring_train/run/training_data.h"
 
-#include <algorithm>
+#include <chrono>
+#include <cstdio>
 #include <fstream>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <ATen/ATen.h>
+#include <ATen/DeviceAccelerator.h>
 
+#include "wring/base/cache_folder.h"
 #include "wring/base/error.h"
+#include "wring/report/progress_bar.h"
+#include "wring_train/kernels/available.h"
 
 namespace wring {
 namespace fs = std::filesystem;
 namespace {
 
-// Room for decoded images: half of what the kernel says can be had without swapping.
-std::int64_t memory_for_images() {
+double now_s() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// What the kernel says can be had without swapping.
+std::int64_t available_host_bytes() {
   std::ifstream meminfo("/proc/meminfo");
   std::string key;
   std::int64_t kib = 0;
   for (std::string unit; meminfo >> key >> kib; std::getline(meminfo, unit)) {
-    if (key == "MemAvailable:") return kib * 1024 / 2;
+    if (key == "MemAvailable:") return kib * 1024;
   }
-  return std::int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE) / 4;
+  return std::int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE) / 2;
 }
 
-std::int64_t decoded_bytes(const ImageSet& images, std::int64_t scale) {
-  std::int64_t pixels = 0;
-  for (const ImageSize& size : images.sizes) pixels += std::int64_t{size.width} * size.height;
-  return pixels * 3 + pixels * 3 / (scale * scale);
+TierChoice choose_tier(const TrainConfig& config, const ImageSet& images, at::Device device) {
+  TierFacts facts;
+  facts.wanted = config.data_cache;
+  facts.needed_bytes = static_cast<std::int64_t>(layout_of(images, static_cast<int>(config.scale_factor)).bytes);
+  facts.host_bytes = available_host_bytes();
+  facts.gpu_can_cut = kernels::available();
+  if (!device.is_cpu() && config.data_cache != "none") {
+    facts.gpu_free_bytes = static_cast<std::int64_t>(at::accelerator::getMemoryInfo(device.index()).first);
+  }
+  return choose_data_tier(facts);
 }
 
-bool keep_decoded(const TrainConfig& config, const ImageSet& images, const TrainingDataOptions& options) {
-  if (config.data_cache == "none") return false;
-  if (config.data_cache == "gpu") {
-    options.note("data_cache: gpu is not in this version; decoded images are kept in host memory");
+Text name_of(DataTier tier, bool on_gpu) {
+  switch (tier) {
+    case DataTier::gpu:
+      return {"in GPU memory", "在显存中"};
+    case DataTier::host:
+      return on_gpu ? Text{"in page-locked host memory, read by the GPU", "在锁页内存中，由 GPU 读取"}
+                    : Text{"in host memory", "在内存中"};
+    case DataTier::none:
+      return {"decoded anew for every sample", "每个样本重新解码"};
   }
-  const std::int64_t needed = decoded_bytes(images, config.scale_factor);
-  const std::int64_t room = memory_for_images();
-  if (needed <= room) return true;
-  const std::string numbers = fmt::format("{} MiB decoded, {} MiB to spare", needed >> 20, room >> 20);
-  if (config.data_cache == "host") {
-    throw Error(ErrorCode::failed, "data_cache: host does not fit: " + numbers,
-                "use data_cache: none, or cut large photographs into sub-images");
-  }
-  options.note("images are decoded anew for every sample: " + numbers);
-  return false;
+  return {};
+}
+
+std::function<void(const SkippedImage&)> skip_warning(const TrainingDataOptions& options) {
+  return [warn = options.warn](const SkippedImage& skipped) {
+    warn(Text(fmt::format("skipped {}: {}", skipped.path.string(), skipped.reason),
+              fmt::format("跳过 {}: {}", skipped.path.string(), skipped.reason)));
+  };
+}
+
+// Decodes the set, with a progress bar, or takes it from the cache.
+void decode(TrainingImages& images, int scale, const TrainingDataOptions& options) {
+  std::optional<ProgressBar> bar;
+  DecodedCacheOptions cache;
+  cache.folder = decoded_images_folder();
+  if (cache.folder) cache.limit_bytes = cache_limit_bytes(*cache.folder);
+  cache.note = options.note;
+  cache.decoding = [&](std::int64_t total) {
+    ProgressOptions look;
+    look.language = options.common.language;
+    look.quiet = options.common.quiet;
+    if (options.common.color != "auto") look.color = options.common.color == "always";
+    bar.emplace(stderr, Text("decoding images", "解码图像"), total, look);
+  };
+  DecodeOptions decoding;
+  decoding.scale = scale;
+  decoding.on_skip = skip_warning(options);
+  decoding.cancelled = options.cancelled;
+  decoding.progress = [&](std::int64_t done) { bar->update(done); };
+  images.cache = std::make_unique<DecodedCache>(std::move(cache));
+  images.decoded = images.cache->open(images.train, decoding);
+  if (bar) bar->finish();
 }
 
 void report_skipped(const ImageSet& images, const TrainingDataOptions& options) {
-  for (const SkippedImage& skipped : images.skipped) {
-    options.warn(Text(fmt::format("skipped {}: {}", skipped.path.string(), skipped.reason),
-                      fmt::format("跳过 {}: {}", skipped.path.string(), skipped.reason)));
-  }
+  const auto warn = skip_warning(options);
+  for (const SkippedImage& skipped : images.skipped) warn(skipped);
 }
 
 // The folder of a *_dir key, or data_dir/<part>/<kind>; an LR folder only when it exists.
@@ -70,6 +110,35 @@ std::optional<fs::path> lr_folder_of(const std::string& given, const std::string
   return std::nullopt;
 }
 
+void put_on_device(TrainingImages& images, const TrainConfig& config, const TrainingDataOptions& options) {
+  const auto place = images.tier == DataTier::gpu ? DeviceImages::Place::device : DeviceImages::Place::pinned_host;
+  try {
+    images.on_device =
+        std::make_shared<const DeviceImages>(images.decoded->bytes(), images.decoded->images(), options.device, place);
+    images.decoded.reset();
+  } catch (const Error& error) {
+    if (config.data_cache != "auto") throw;
+    options.note(error.message());  // the loader's workers cut from the decoded images instead
+    images.tier = DataTier::host;
+  }
+}
+
+std::optional<ImageSet> find_validation(const TrainConfig& config, const TrainingDataOptions& options) {
+  const fs::path hr = folder_of(config.val_hr_dir, config, "val", "HR");
+  std::error_code error;
+  if (config.val_hr_dir.empty() && !fs::is_directory(hr, error)) {
+    options.note({fmt::format("no validation: there is no folder {}", hr.string()),
+                  fmt::format("不做验证：没有文件夹 {}", hr.string())});
+    return std::nullopt;
+  }
+  const int scale = static_cast<int>(config.scale_factor);
+  // SSIM's 11×11 window must fit between the cropped borders.
+  ImageSet images =
+      scan_images(hr, lr_folder_of(config.val_lr_dir, config.val_hr_dir, config, "val"), scale, 11 + 2 * scale);
+  report_skipped(images, options);
+  return images;
+}
+
 }  // namespace
 
 std::shared_ptr<std::uint8_t> pinned_bytes(std::size_t bytes) {
@@ -78,35 +147,41 @@ std::shared_ptr<std::uint8_t> pinned_bytes(std::size_t bytes) {
   return {tensor, tensor->mutable_data_ptr<std::uint8_t>()};
 }
 
-TrainingData open_training_data(const TrainConfig& config, const TrainingDataOptions& options) {
+TrainingImages open_training_images(const TrainConfig& config, const TrainingDataOptions& options) {
+  const double began = now_s();
   const int scale = static_cast<int>(config.scale_factor);
+  const bool on_gpu = !options.device.is_cpu();
+  TrainingImages images;
   const fs::path hr = folder_of(config.train_hr_dir, config, "train", "HR");
-  ImageSet images = scan_images(hr, lr_folder_of(config.train_lr_dir, config.train_hr_dir, config, "train"), scale,
-                                static_cast<int>(config.patch_size));
-  report_skipped(images, options);
+  images.train = scan_images(hr, lr_folder_of(config.train_lr_dir, config.train_hr_dir, config, "train"), scale,
+                             static_cast<int>(config.patch_size));
+  report_skipped(images.train, options);
+  images.validation = find_validation(config, options);
+  const std::size_t count = images.train.pairs.size();
+  const std::size_t validation = images.validation ? images.validation->pairs.size() : 0;
+  options.note({fmt::format("data: {} training images in {}, {} for validation", count, hr.string(), validation),
+                fmt::format("数据：{} 中有 {} 张训练图像，验证图像 {} 张", hr.string(), count, validation)});
 
-  TrainingData data;
-  const fs::path val_hr = folder_of(config.val_hr_dir, config, "val", "HR");
-  std::error_code error;
-  if (!config.val_hr_dir.empty() || fs::is_directory(val_hr, error)) {
-    // SSIM's 11×11 window must fit between the cropped borders.
-    data.validation =
-        scan_images(val_hr, lr_folder_of(config.val_lr_dir, config.val_hr_dir, config, "val"), scale, 11 + 2 * scale);
-    report_skipped(*data.validation, options);
-  } else {
-    options.note({fmt::format("no validation: there is no folder {}", val_hr.string()),
-                  fmt::format("不做验证：没有文件夹 {}", val_hr.string())});
-  }
-  const std::size_t validation_images = data.validation ? data.validation->pairs.size() : 0;
-  options.note({fmt::format("data: {} training images in {}, {} for validation", images.pairs.size(), hr.string(),
-                            validation_images),
-                fmt::format("数据：{} 中有 {} 张训练图像，验证图像 {} 张", hr.string(), images.pairs.size(),
-                            validation_images)});
+  const TierChoice choice = choose_tier(config, images.train, options.device);
+  images.tier = choice.tier;
+  if (images.tier != DataTier::none) decode(images, scale, options);
+  if (images.tier != DataTier::none && on_gpu && kernels::available()) put_on_device(images, config, options);
+  images.seconds = now_s() - began;
+  const Text name = name_of(images.tier, images.on_device != nullptr);
+  const bool hit = images.cache && images.cache->hit();
+  options.note({fmt::format("images: {} ({}), ready after {:.1f} s{}", name.en, choice.reason.en, images.seconds,
+                            hit ? " from the cache on disk" : ""),
+                fmt::format("图像：{}（{}），用时 {:.1f} 秒{}", name.zh, choice.reason.zh, images.seconds,
+                            hit ? "，取自磁盘缓存" : "")});
+  return images;
+}
 
+TrainingData start_loading(TrainingImages images, const TrainConfig& config, const TrainingDataOptions& options,
+                           std::int64_t first_step) {
   LoaderOptions loader;
   loader.batch_size = static_cast<int>(config.batch_size);
   loader.patch_size = static_cast<int>(config.patch_size);
-  loader.scale = scale;
+  loader.scale = static_cast<int>(config.scale_factor);
   loader.num_workers = static_cast<int>(config.num_workers);
   loader.prefetch_factor = static_cast<int>(config.prefetch_factor);
   loader.persistent_workers = config.persistent_workers;
@@ -114,14 +189,18 @@ TrainingData open_training_data(const TrainConfig& config, const TrainingDataOpt
   loader.rotate = config.use_rot;
   loader.enlarge_ratio = static_cast<int>(config.dataset_enlarge_ratio);
   loader.seed = static_cast<std::uint64_t>(config.seed);
-  loader.first_step = options.first_step;
-  loader.cache_decoded = keep_decoded(config, images, options);
-  if (config.pin_memory && options.on_gpu) loader.allocate = pinned_bytes;
-  loader.on_skip = [warn = options.warn](const SkippedImage& skipped) {
-    warn(Text(fmt::format("skipped {}: {}", skipped.path.string(), skipped.reason),
-              fmt::format("跳过 {}: {}", skipped.path.string(), skipped.reason)));
-  };
-  data.loader = std::make_unique<Loader>(std::move(images), loader);
+  loader.first_step = first_step;
+  loader.decoded = images.decoded;
+  loader.cache_decoded = false;
+  loader.without_bytes = images.on_device != nullptr;
+  if (config.pin_memory && !options.device.is_cpu()) loader.allocate = pinned_bytes;
+  loader.on_skip = skip_warning(options);
+
+  TrainingData data;
+  data.loader = std::make_unique<Loader>(std::move(images.train), loader);
+  data.validation = std::move(images.validation);
+  data.on_device = std::move(images.on_device);
+  data.cache = std::move(images.cache);
   return data;
 }
 

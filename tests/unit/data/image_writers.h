@@ -21,6 +21,8 @@ struct JpegToWrite {
   J_COLOR_SPACE stored_as = JCS_YCbCr;
   bool adobe_marker = false;
   bool progressive = false;
+  int luma_horizontal = 1;  // sampling factors of the first component; 2 and 2 halve chroma both ways
+  int luma_vertical = 1;
   int header_padding = 0;  // bytes of comments before the image header
   std::vector<std::uint8_t> pixels;
 };
@@ -42,8 +44,8 @@ inline std::string encode_jpeg(const JpegToWrite& image) {
   info.write_Adobe_marker = image.adobe_marker ? TRUE : FALSE;
   jpeg_set_quality(&info, 100, TRUE);
   for (int c = 0; c < info.num_components; ++c) {
-    info.comp_info[c].h_samp_factor = 1;
-    info.comp_info[c].v_samp_factor = 1;
+    info.comp_info[c].h_samp_factor = c == 0 ? image.luma_horizontal : 1;
+    info.comp_info[c].v_samp_factor = c == 0 ? image.luma_vertical : 1;
   }
   if (image.progressive) jpeg_simple_progression(&info);
   jpeg_start_compress(&info, TRUE);
@@ -69,6 +71,7 @@ struct PngToWrite {
   int bits = 8;
   int type = PNG_COLOR_TYPE_RGB;
   bool interlaced = false;
+  int filters = PNG_ALL_FILTERS;  // the predictors that rows may use
   std::vector<png_color> palette;
   std::vector<png_byte> palette_alpha;
   int transparent_gray = -1;
@@ -89,6 +92,7 @@ inline std::string encode_png(const PngToWrite& image) {
   png_set_IHDR(png, info, static_cast<png_uint_32>(image.width), static_cast<png_uint_32>(image.height), image.bits,
                image.type, image.interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
                PNG_FILTER_TYPE_DEFAULT);
+  png_set_filter(png, PNG_FILTER_TYPE_BASE, image.filters);
   if (!image.palette.empty()) png_set_PLTE(png, info, image.palette.data(), static_cast<int>(image.palette.size()));
   if (!image.palette_alpha.empty()) {
     png_set_tRNS(png, info, image.palette_alpha.data(), static_cast<int>(image.palette_alpha.size()), nullptr);

@@ -1,0 +1,75 @@
+#include "wring/cli/cache.h"
+
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "wring/base/cache_folder.h"
+#include "wring/cli/command_parser.h"
+
+namespace wring {
+namespace {
+
+namespace fs = std::filesystem;
+
+double mib(std::int64_t bytes) {
+  return static_cast<double>(bytes) / (1 << 20);
+}
+
+void say(const Text& text, const CommonOptions& common) {
+  if (!common.quiet) fmt::print("{}\n", text.in(common.language));
+}
+
+void list(const fs::path& folder, const CommonOptions& common) {
+  const std::vector<CacheEntry> entries = list_cache(folder);
+  const auto limit = cache_limit_bytes(folder) >> 20;
+  say({fmt::format("{}: {} data sets, {:.0f} MiB of at most {} MiB", folder.string(), entries.size(),
+                   mib(bytes_of(entries)), limit),
+       fmt::format("{}：{} 个数据集，{:.0f} MiB，上限 {} MiB", folder.string(), entries.size(), mib(bytes_of(entries)),
+                   limit)},
+      common);
+}
+
+void clear(const fs::path& folder, const CommonOptions& common) {
+  const std::vector<CacheEntry> entries = list_cache(folder);
+  for (const CacheEntry& entry : entries) {
+    std::error_code error;
+    fs::remove(entry.path, error);
+    if (error) {
+      throw Error(ErrorCode::failed,
+                  {fmt::format("cannot remove {}: {}", entry.path.string(), error.message()),
+                   fmt::format("无法删除 {}：{}", entry.path.string(), error.message())},
+                  {"check the permissions of the folder", "请检查文件夹的权限"});
+    }
+  }
+  say({fmt::format("removed {} data sets, {:.0f} MiB, from {}", entries.size(), mib(bytes_of(entries)),
+                   folder.string()),
+       fmt::format("已从 {} 删除 {} 个数据集，共 {:.0f} MiB", folder.string(), entries.size(), mib(bytes_of(entries)))},
+      common);
+}
+
+}  // namespace
+
+int cache_command(const Arguments& arguments, const CommonOptions& given) {
+  CommonOptions common = given;
+  CommandParser parser("wring cache", "[--clear]",
+                       {"Shows what is kept of decoded training images, so that the next start need not decode them.",
+                        "显示已缓存的解码后训练图像（下次启动无需重新解码）。"},
+                       common);
+  bool clear_it = false;
+  parser.flag("--clear", clear_it,
+              {"remove it all; running trainings keep theirs", "全部删除；正在运行的训练不受影响"});
+  parser.example("wring cache --clear");
+  if (const auto done = parser.parse(arguments)) return *done;
+  const auto folder = decoded_images_folder();
+  if (!folder) {
+    say({"nothing is kept: WRING_CACHE_DIR is empty", "未启用缓存：WRING_CACHE_DIR 为空"}, common);
+  } else if (clear_it) {
+    clear(*folder, common);
+  } else {
+    list(*folder, common);
+  }
+  return 0;
+}
+
+}  // namespace wring
