@@ -9,6 +9,7 @@
 
 #include "wring_train/engine/batch_tensor.h"
 #include "wring_train/engine/precision.h"
+#include "wring_train/engine/step_engine.h"
 
 namespace wring {
 namespace {
@@ -67,7 +68,7 @@ class AutogradWork : public GraphWork {
       lr = lr.contiguous();
     }
     const AutocastScope autocast(at::kCUDA, low_precision_);
-    const at::Tensor sr = model_.forward(lr);
+    const at::Tensor sr = model_.forward(lr, tail_path(config_));
     at::Tensor loss = pixel_loss(config_.loss, sr, hr);
     if (perceptual_ != nullptr) loss = loss + (*perceptual_)(sr, hr) * config_.perceptual_weight;
     return loss;

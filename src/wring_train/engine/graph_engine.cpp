@@ -462,7 +462,7 @@ class GraphEngine : public StepEngine {
     std::vector<kernels::GradientChunk> chunks;
     for (std::size_t s = 0; s < result.sources.size(); ++s) {
       const kernels::GradientSource& source = result.sources[s];
-      const int size = source.slabs < kernels::kManySlabs ? kernels::kChunk : kernels::kSlabbedChunk;
+      const std::int32_t size = kernels::chunk_size(source.slabs);
       for (int first = 0; first < source.count; first += size) chunks.push_back({static_cast<std::int32_t>(s), first});
     }
     const std::size_t source_bytes = sizeof(kernels::GradientSource) * result.sources.size();

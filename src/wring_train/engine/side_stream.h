@@ -16,10 +16,14 @@ class SideStream {
     at::cuda::CUDAEvent ready;
     ready.record(at::cuda::getCurrentCUDAStream());
     ready.block(stream_);
+    joined_ = false;
     const at::cuda::CUDAStreamGuard guard(stream_);
     work();
   }
-  void join() const {
+  // A stream without work since the last time has nothing to wait for; inside a capture waiting would even be an error.
+  void join() {
+    if (joined_) return;
+    joined_ = true;
     at::cuda::CUDAEvent done;
     done.record(stream_);
     done.block(at::cuda::getCurrentCUDAStream());
@@ -27,6 +31,7 @@ class SideStream {
 
  private:
   at::cuda::CUDAStream stream_;
+  bool joined_ = true;
 };
 
 }  // namespace wring

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstdlib>
 
 #include "wring_train/kernels/conv.h"
 #include "wring_train/kernels/cuda_check.h"
@@ -153,15 +152,15 @@ __global__ void __launch_bounds__(kThreads) convolve(ConvShape shape, ConvArgume
   float sums[P::kColumnTiles][2] = {};
   float bias[P::kColumnTiles][2] = {};
 
+  // A trained layer's weights are as old as the step before, so they can be loaded while the kernel before still runs.
+  if (arguments.fresh_weight) wait_for_kernel_before();
   load_weights<T, Size, I, O>(weights, static_cast<const T*>(arguments.weight));
   if (arguments.bias != nullptr) {
     for (int n = 0; n < P::kColumnTiles; ++n) {
       for (int k = 0; k < 2; ++k) bias[n][k] = arguments.bias[first_channel + n * 8 + k];
     }
   }
-  // Weights do not come from the kernel before this one, which may still be running; everything else may.
-  asm volatile("griddepcontrol.wait;" ::: "memory");
-  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+  wait_for_kernel_before();
   const Tiles tiles(shape);
   for (int index = static_cast<int>(blockIdx.x); index < tiles.count; index += static_cast<int>(gridDim.x)) {
     const Tile tile = tiles.at(index);
@@ -185,7 +184,8 @@ __global__ void __launch_bounds__(kThreads) convolve(ConvShape shape, ConvArgume
         for (int n = 0; n < P::kColumnTiles; ++n) others[m][half][n] = load<Vec<T, 2>>(other + at[m][half] + n * 8);
       }
     }
-    wait_for_copies();
+    end_copy_group();
+    wait_for_copy_groups<0>();
     __syncthreads();
     FragmentC sum[P::kRowTiles][P::kColumnTiles] = {};
     multiply<T, P, Size, O, Backward>(sum, weights, input, row_warp, column_warp);
@@ -279,13 +279,13 @@ __global__ void __launch_bounds__(kThreads, 2)
                                                          static_cast<const T*>(layers.in[layer]), shape, tile, 1,
                                                          shape.inputs, in_first);
     }
-    asm volatile("cp.async.commit_group;" ::: "memory");
+    end_copy_group();
   };
   load_tile(slab, 0);
   int buffer = 0;
   for (int index = slab; index < tiles.count; index += slabs, buffer ^= 1) {
     load_tile(index + slabs, buffer ^ 1);
-    asm volatile("cp.async.wait_group 1;" ::: "memory");
+    wait_for_copy_groups<1>();
     __syncthreads();
     const std::uint32_t gradient_at = gradient_lane + buffer * kBuffer;
     const std::uint32_t input_at = input_lane + buffer * kBuffer;
@@ -336,12 +336,12 @@ __global__ void __launch_bounds__(kThreads, 2)
 
 // ---------------------------------------------------------------------------------------------------------- launches
 
-int multiprocessors() {
+int attribute(cudaDeviceAttr which) {
   int device = 0;
-  int count = 0;
+  int value = 0;
   check(cudaGetDevice(&device), "Reading the current device");
-  check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "Reading the device's size");
-  return count;
+  check(cudaDeviceGetAttribute(&value, which, device), "Reading a property of the device");
+  return value;
 }
 
 template <bool Backward, typename Body>
@@ -350,10 +350,8 @@ void with_plan(const ConvShape& s, const Body& body) {
     s.inputs == 32 ? body.template operator()<5, 32, 48, Backward>() : body.template operator()<5, 64, 48, Backward>();
   } else if (s.inputs == 32) {
     body.template operator()<3, 32, 32, Backward>();
-  } else if (s.inputs == 64) {
-    body.template operator()<3, 64, 64, Backward>();
   } else {
-    body.template operator()<3, 96, 96, Backward>();
+    body.template operator()<3, 64, 64, Backward>();
   }
 }
 
@@ -380,8 +378,7 @@ void launch(const ConvShape& shape, const ConvArguments& arguments, void* stream
       config.dynamicSmemBytes = kBytes;
       config.stream = static_cast<cudaStream_t>(stream);
       config.attrs = &early;
-      static const bool pdl = std::getenv("WRING_PDL") != nullptr;
-      config.numAttrs = pdl ? 1 : 0;
+      config.numAttrs = attribute(cudaDevAttrComputeCapabilityMajor) >= 9 ? 1 : 0;
       check(cudaLaunchKernelEx(&config, kernel, shape, arguments), "Convolving");
     });
   });
@@ -391,20 +388,31 @@ void launch(const ConvShape& shape, const ConvArguments& arguments, void* stream
 }  // namespace
 
 bool conv_supported(const ConvShape& shape) {
-  if (shape.size == 5) return shape.outputs == 48 && (shape.inputs == 32 || shape.inputs == 64);
-  return shape.size == 3 && shape.inputs == shape.outputs &&
-         (shape.inputs == 32 || shape.inputs == 64 || shape.inputs == 96);
+  const bool trunk = shape.size == 3 && shape.outputs == shape.inputs;
+  const bool tail = shape.size == 5 && shape.outputs == 48;
+  if ((!trunk && !tail) || (shape.inputs != 32 && shape.inputs != 64)) return false;
+  if (attribute(cudaDevAttrComputeCapabilityMajor) < 8) return false;  // cp.async, bf16
+  int bytes = 0;
+  const auto measure = [&]<int Size, int I, int O, bool B>() { bytes = std::max(bytes, Plan<Size, I, O, B>::kBytes); };
+  with_plan<false>(shape, measure);
+  with_plan<true>(shape, measure);
+  return bytes <= attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
 }
 
 int conv_blocks(const ConvShape& shape, bool backward) {
-  const int tiles = Tiles(shape).count;
+  constexpr int kMostResident = 4;        // blocks of a multiprocessor that its registers carry
+  constexpr int kReservedBytes = 1024;    // of shared memory, by the system for each block
   int resident = 1;
   const auto count = [&]<int Size, int I, int O, bool B>() {
-    constexpr int kSharedOfAMultiprocessor = 227 * 1024;
-    resident = std::min(4, kSharedOfAMultiprocessor / (Plan<Size, I, O, B>::kBytes + 1024));
+    const int shared = attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor);
+    resident = std::clamp(shared / (Plan<Size, I, O, B>::kBytes + kReservedBytes), 1, kMostResident);
   };
   backward ? with_plan<true>(shape, count) : with_plan<false>(shape, count);
-  return std::min(tiles, resident * multiprocessors());
+  return std::min(Tiles(shape).count, resident * attribute(cudaDevAttrMultiProcessorCount));
+}
+
+int conv_weight_gradient_parts(const ConvShape& shape) {
+  return shape.inputs / kPart;
 }
 
 void conv_forward(const ConvShape& shape, const ConvArguments& arguments, void* stream) {
@@ -428,10 +436,8 @@ void conv_weight_gradients(const ConvShape& shape, const WeightGradientLayers& l
     };
     if (shape.outputs == 32) {
       launch_with(weight_gradients<T, 32>, kGradientBytes<32>);
-    } else if (shape.outputs == 64) {
-      launch_with(weight_gradients<T, 64>, kGradientBytes<64>);
     } else {
-      launch_with(weight_gradients<T, 96>, kGradientBytes<96>);
+      launch_with(weight_gradients<T, 64>, kGradientBytes<64>);
     }
   });
   check(cudaGetLastError(), "Computing weight gradients");

@@ -17,16 +17,17 @@ struct ConvShape {
   LowType type = LowType::bf16;
 };
 
-// Whether the shape is one that these kernels were made for: 3×3 with 32 → 32, 64 → 64 or 96 → 96 channels, or 5×5 with
-// 32 → 48 or 64 → 48.
+// Whether the shape is one that these kernels were made for (3×3 with 32 → 32 or 64 → 64 channels, 5×5 with 32 → 48 or
+// 64 → 48), and the current device carries them: compute capability 8.0, and shared memory for all of the weights.
 bool conv_supported(const ConvShape& shape);
 
 struct ConvArguments {
   const void* in = nullptr;      // forward: the input; backward: the output's gradient
   const void* weight = nullptr;  // (outputs, size, size, inputs)
+  bool fresh_weight = false;     // this step computed it: it must not be read before the kernel before has ended
   const float* bias = nullptr;   // forward, or null
   const void* gate = nullptr;    // of the result's shape, or null: where it is not positive the product becomes 0
-  const void* addend = nullptr;  // of the result's shape, or null: added
+  const void* addend = nullptr;  // of the result's shape, or null: added. Not together with a gate.
   bool relu = false;             // applied last
   void* out = nullptr;
   float* sums = nullptr;         // or null: conv_blocks(shape) arrays of the result's sums over pixels, a value a channel
@@ -39,7 +40,7 @@ void conv_backward(const ConvShape& shape, const ConvArguments& arguments, void*
 int conv_blocks(const ConvShape& shape, bool backward);
 
 // Weight gradients of up to kMostLayers 3×3 layers of one shape at once: gradient[l] (outputs, 3, 3, inputs), fp32, as
-// `slabs` partial sums, one after the other.
+// `slabs` partial sums, one after the other. A launch has slabs · conv_weight_gradient_parts(shape) · count blocks.
 constexpr int kMostLayers = 8;
 struct WeightGradientLayers {
   const void* in[kMostLayers] = {};
@@ -47,6 +48,7 @@ struct WeightGradientLayers {
   float* gradient[kMostLayers] = {};
   int count = 0;
 };
+int conv_weight_gradient_parts(const ConvShape& shape);
 void conv_weight_gradients(const ConvShape& shape, const WeightGradientLayers& layers, int slabs, void* stream);
 
 }  // namespace wring::kernels

@@ -51,7 +51,7 @@ __device__ float collect_chunk(const GradientSources& sources, float* gradients,
     squares += (value * scale) * (value * scale);
   };
   if (source.slabs < kManySlabs) {
-    const int end = min(source.count, chunk.first + kChunk);
+    const int end = min(source.count, chunk.first + chunk_size(source.slabs));
     for (int i = chunk.first + static_cast<int>(threadIdx.x); i < end; i += kThreads) {
       float value = element(source, i);
 #pragma unroll 8

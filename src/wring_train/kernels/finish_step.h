@@ -22,9 +22,11 @@ struct GradientChunk {
   std::int32_t source = 0;
   std::int32_t first = 0;
 };
-constexpr int kChunk = 1024;         // elements of a source with few slabs
-constexpr int kSlabbedChunk = 32;    // elements of a source with many
-constexpr int kManySlabs = 64;        // from here on
+// Elements of a chunk: few where many slabs are summed, so that every source spreads over the device.
+constexpr int kManySlabs = 64;
+constexpr std::int32_t chunk_size(std::int32_t slabs) {
+  return slabs >= kManySlabs ? 32 : slabs > 4 ? 256 : 1024;
+}
 
 struct GradientSources {
   const GradientSource* sources = nullptr;  // device memory
