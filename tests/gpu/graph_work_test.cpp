@@ -69,7 +69,8 @@ Gradients fused(const FusedCase& c, const Edsr& model, const Batch& batch) {
   for (std::size_t i = 0; i < views.size(); ++i) views[i].copy_(model.parameters()[i].tensor);
   vectors.low = vectors.parameters.to(c.type);
   // What was not written must show.
-  vectors.gradients = at::full({vectors.layout.size}, std::numeric_limits<float>::quiet_NaN(), at::TensorOptions(device));
+  vectors.gradients =
+      at::full({vectors.layout.size}, std::numeric_limits<float>::quiet_NaN(), at::TensorOptions(device));
 
   kernels::StepState start;
   start.loss_scale = kLossScale;
@@ -86,10 +87,13 @@ Gradients fused(const FusedCase& c, const Edsr& model, const Batch& batch) {
   MicroBatchResult result;
   for (int repeat = 0; repeat < 2; ++repeat) {
     // Garbage where the step will allocate: a kernel that reads what nothing wrote finds NaN.
-    { const at::Tensor poison = at::full({16 << 20}, std::numeric_limits<float>::quiet_NaN(), vectors.parameters.options()); }
+    {
+      const at::Tensor poison =
+          at::full({16 << 20}, std::numeric_limits<float>::quiet_NaN(), vectors.parameters.options());
+    }
     feed.copy(std::span(&batch, 1), 0, stream);
     kernels::begin_step_of_copies(reinterpret_cast<const kernels::StepInputs*>(ring.const_data_ptr()), device_state,
-                                  c.batch, 1, device_draws, stream.stream());
+                                  c.batch, GraphFeed::kSets, device_draws, stream.stream());
     result = work->enqueue({feed.view(), device_draws, c.batch, c.side, batch.hr_patch, 1.0F}, device_state);
     stream.synchronize();
   }
@@ -121,7 +125,8 @@ Gradients fused(const FusedCase& c, const Edsr& model, const Batch& batch) {
 Gradients autocast(const FusedCase& c, const Edsr& model, const Batch& batch) {
   Gradients result;
   std::vector<at::Tensor> weights;
-  for (const at::Tensor& tensor : model.tensors()) weights.push_back(tensor.detach().to(at::kCUDA).requires_grad_(true));
+  for (const at::Tensor& tensor : model.tensors())
+    weights.push_back(tensor.detach().to(at::kCUDA).requires_grad_(true));
   Edsr on_gpu = model;
   on_gpu.to(at::Device(at::kCUDA, 0), true);
   const auto images = [&](const std::shared_ptr<std::uint8_t>& bytes, int side) {

@@ -73,7 +73,9 @@ Composed compose(const TailPaths& paths, const TinyTail& tail) {
     const PathStage& stage = paths.stages[s];
     const auto product = [&](const PathTerm& term) {
       const Row& row = matrix[static_cast<std::size_t>(term.state)];
-      if (s == 0) return row[0] * tail.up[s][static_cast<std::size_t>(term.column / 3)][static_cast<std::size_t>(term.column % 3)];
+      if (s == 0)
+        return row[0] *
+               tail.up[s][static_cast<std::size_t>(term.column / 3)][static_cast<std::size_t>(term.column % 3)];
       double sum = 0;
       for (std::size_t a = 0; a < row.size(); ++a) sum += row[a] * tail.up[s][a][static_cast<std::size_t>(term.column)];
       return sum;
@@ -129,7 +131,8 @@ TEST(TailPaths, ComposedKernelsGiveThePlainTailsOutputIncludingBothBorders) {
           double value = part(0, 0, -2, 5);
           if (p == 0) value -= part(1, 5 * s, 0, 2);
           if (p == size - 1) value -= part(2, 7 * s, -1, 2);
-          EXPECT_NEAR(value, expected[static_cast<std::size_t>(p * scale + r)], 1e-12) << scale << " " << size << " " << p;
+          EXPECT_NEAR(value, expected[static_cast<std::size_t>(p * scale + r)], 1e-12)
+              << scale << " " << size << " " << p;
         }
       }
     }

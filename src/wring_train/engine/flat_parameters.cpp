@@ -13,8 +13,8 @@ std::int64_t aligned(std::int64_t elements) {
 }
 
 struct Rows {
-  std::int64_t stride;        // of a row of weights, one output channel each
-  bool bias_inside;           // the bias follows the weights in the row, so that matrix products carry it along
+  std::int64_t stride;  // of a row of weights, one output channel each
+  bool bias_inside;     // the bias follows the weights in the row, so that matrix products carry it along
 };
 
 }  // namespace
@@ -42,10 +42,9 @@ FlatLayout flat_layout(const EdsrShape& shape, FlatOrder order, bool channels_la
       if (i == 0) rows = {32, true};
       if (parameters[i].name.starts_with("upsample.")) rows = {dense + 4, true};
     }
-    const std::vector<std::int64_t> strides =
-        channels_last || order == FlatOrder::fused
-            ? std::vector<std::int64_t>{rows.stride, 1, 3 * inputs, inputs}
-            : std::vector<std::int64_t>{rows.stride, 9, 3, 1};
+    const std::vector<std::int64_t> strides = channels_last || order == FlatOrder::fused
+                                                  ? std::vector<std::int64_t>{rows.stride, 1, 3 * inputs, inputs}
+                                                  : std::vector<std::int64_t>{rows.stride, 9, 3, 1};
     layout.slots.push_back({layout.size, sizes, strides});
     if (rows.bias_inside) {
       layout.slots.push_back({layout.size + dense, {outputs}, {rows.stride}});

@@ -1,21 +1,16 @@
 #include "wring_train/engine/graph_convolution.h"
 
-#include <string>
+#include <cudnn.h>
 
 #include <ATen/ATen.h>
 #include <ATen/cudnn/Handle.h>
-#include <cudnn.h>
-
-#include "wring/base/error.h"
 
 namespace wring {
 namespace {
 
 void check(cudnnStatus_t status, const char* what) {
-  if (status != CUDNN_STATUS_SUCCESS) {
-    throw Error(ErrorCode::failed, std::string(what) + ": " + cudnnGetErrorString(status),
-                "Run wring doctor to check the driver and the GPU.");
-  }
+  // As ATen's own calls fail, so that the engine treats both alike.
+  TORCH_CHECK(status == CUDNN_STATUS_SUCCESS, what, ": ", cudnnGetErrorString(status));
 }
 
 // The only one that takes the identity in the place of an activation.
@@ -96,8 +91,7 @@ at::Tensor ResidualConvolution::operator()(const at::Tensor& x, const at::Tensor
   check(cudnnConvolutionBiasActivationForward(
             at::native::getCudnnHandle(), &one, d.activation, x.const_data_ptr(), d.weight, weight.const_data_ptr(),
             d.convolution, kAlgorithm, workspace.mutable_data_ptr(), d.workspace, &one, d.activation,
-            residual.const_data_ptr(), d.bias, bias.const_data_ptr(), d.identity, d.activation,
-            out.mutable_data_ptr()),
+            residual.const_data_ptr(), d.bias, bias.const_data_ptr(), d.identity, d.activation, out.mutable_data_ptr()),
         "A convolution with bias and residual");
   return out;
 }

@@ -204,8 +204,8 @@ std::string fused_step_obstacle(const TrainConfig& config, std::optional<at::Sca
   return "";
 }
 
-std::unique_ptr<GraphWork> make_fused_work(const TrainConfig& config, const FlatVectors& vectors,
-                                           kernels::LowType type, int batch, int lr_patch) {
+std::unique_ptr<GraphWork> make_fused_work(const TrainConfig& config, const FlatVectors& vectors, kernels::LowType type,
+                                           int batch, int lr_patch) {
   return std::make_unique<FusedEdsr>(config, vectors, type, batch, lr_patch);
 }
 

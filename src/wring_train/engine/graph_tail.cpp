@@ -137,7 +137,8 @@ void GraphTail::allocate(const FlatVectors& vectors, const EdsrShape& shape) {
     const std::int64_t inner = s == 0 ? channels : channels * area;
     stage.weights = at::as_strided(vectors.parameters, {inner, columns}, {columns, 1}, offset);
     stage.weight_gradient = at::zeros({inner, columns}, fp32);
-    stage.input = s == 0 ? input : at::zeros({std::int64_t{3} * stage.tables.inputs * stage.tables.inputs, inner}, fp32);
+    stage.input =
+        s == 0 ? input : at::zeros({std::int64_t{3} * stage.tables.inputs * stage.tables.inputs, inner}, fp32);
     stage.input_gradient = at::zeros_like(stage.input, at::MemoryFormat::Contiguous);
     stage.product = at::zeros({stage.input.size(0), columns}, fp32);
     stage.product_gradient = at::zeros_like(stage.product);
@@ -176,8 +177,8 @@ void GraphTail::compose() {
     products.stages[s] = stage.tables;
     products.products[s] = stage.product.mutable_data_ptr<float>();
     if (s + 1 < stages_.size()) {
-      kernels::compose_stage(shape_, stage.tables, products.products[s],
-                             stages_[s + 1].input.mutable_data_ptr<float>(), stream());
+      kernels::compose_stage(shape_, stage.tables, products.products[s], stages_[s + 1].input.mutable_data_ptr<float>(),
+                             stream());
     }
   }
   const kernels::FoldedKernels folded{centre_.mutable_data_ptr(), edges_.mutable_data_ptr(),

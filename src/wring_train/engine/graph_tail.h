@@ -35,15 +35,15 @@ class GraphTail {
   void decompose(const at::Tensor& centre_weight_gradient, const at::Tensor& bias_partials, SideStream& beside);
   void append_sources(std::vector<kernels::GradientSource>& sources) const;
 
-  const at::Tensor& centre_weight() const { return centre_; }      // (outputs, channels, 5, 5), channels-last
-  at::Tensor& centre_gradient() { return centre_gradient_; }       // (batch, outputs, side, side), channels-last
+  const at::Tensor& centre_weight() const { return centre_; }  // (outputs, channels, 5, 5), channels-last
+  at::Tensor& centre_gradient() { return centre_gradient_; }   // (batch, outputs, side, side), channels-last
 
  private:
   struct Stage {
     kernels::ComposeStage tables;
-    at::Tensor weights;          // the convolution's rows, fp32
+    at::Tensor weights;  // the convolution's rows, fp32
     at::Tensor weight_gradient;
-    at::Tensor input;            // the product's left matrix; of stage 1 conv_last's weights
+    at::Tensor input;  // the product's left matrix; of stage 1 conv_last's weights
     at::Tensor input_gradient;
     at::Tensor product;
     at::Tensor product_gradient;
@@ -62,7 +62,7 @@ class GraphTail {
   std::int64_t last_offset_ = 0;
   std::int64_t last_bias_offset_ = 0;
   at::Tensor last_bias_, last_bias_gradient_, set_bias_;
-  at::Tensor centre_, edges_, corners_, bias_;                       // kernels
+  at::Tensor centre_, edges_, corners_, bias_;  // kernels
   at::Tensor edge_kernel_gradient_, corner_kernel_gradient_;
   at::Tensor edge_patches_, corner_patches_, edge_patch_gradient_, corner_patch_gradient_;
   at::Tensor edge_output_, corner_output_, centre_gradient_, edge_gradient_, corner_gradient_;

@@ -18,7 +18,8 @@ std::unique_ptr<StepEngine> make_step_engine(const TrainConfig& config, Edsr mod
   }
   if (config.compile_model && device.is_cuda() && kernels::available()) {
     auto engine = make_graph_engine(config, std::move(model), device, low_precision, note);
-    note({"step engine: " + engine->name() + " (compile_model: true)", "训练步引擎：" + engine->name() + "（compile_model: true）"});
+    note({"step engine: " + engine->name() + " (compile_model: true)",
+          "训练步引擎：" + engine->name() + "（compile_model: true）"});
     return engine;
   }
   if (config.compile_model) {

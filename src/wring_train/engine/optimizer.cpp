@@ -75,7 +75,8 @@ void Optimizer::adam_step(double lr, const std::vector<at::Tensor>& gradients,
   }
 }
 
-// Nothing waits for the device, so that a skipped update (found_inf) is one by selection: old values stay where it is 1.
+// Nothing waits for the device, so that a skipped update (found_inf) is one by selection: old values stay where it
+// is 1.
 void Optimizer::adan_step(double lr, const std::vector<at::Tensor>& gradients,
                           const std::optional<at::Tensor>& found_inf) {
   const at::Tensor t = step_counters_.front();

@@ -53,11 +53,11 @@ __device__ float gather(const Columns& columns, const ComposeStage& stage, const
 }
 
 // Where output (row, column) of a stage goes in the next stage's matrix, for channel x.
-__device__ std::int64_t next_index(const ComposeShape& shape, const ComposeStage& stage, int colour, int row, int column,
-                                   int x) {
+__device__ std::int64_t next_index(const ComposeShape& shape, const ComposeStage& stage, int colour, int row,
+                                   int column, int x) {
   const int area = shape.factor * shape.factor;
-  return product_row(colour, stage.next[row], stage.next[column], stage.next_inputs) * shape.channels * area + x * area +
-         stage.sub_row[row] * shape.factor + stage.sub_row[column];
+  return product_row(colour, stage.next[row], stage.next[column], stage.next_inputs) * shape.channels * area +
+         x * area + stage.sub_row[row] * shape.factor + stage.sub_row[column];
 }
 
 __global__ void __launch_bounds__(kThreads)
@@ -118,9 +118,9 @@ __device__ void product_gradient_row(const ComposeShape& shape, const ComposeSta
   }
 }
 
-__global__ void __launch_bounds__(kThreads) stage_backward(ComposeShape shape, ComposeStage stage,
-                                                           const float* next_gradient, const float* set_bias,
-                                                           float* product_gradient) {
+__global__ void __launch_bounds__(kThreads)
+    stage_backward(ComposeShape shape, ComposeStage stage, const float* next_gradient, const float* set_bias,
+                   float* product_gradient) {
   product_gradient_row(shape, stage, set_bias, product_gradient, [&](int colour, int row_user, int column_user, int x) {
     const Lists& users = stage.users;
     float sum = 0;
@@ -153,7 +153,8 @@ struct Place {
   std::int64_t index;
   float sign;
 };
-__device__ Place place_of_final(const ComposeShape& shape, const FinalState& row, const FinalState& column, int colour) {
+__device__ Place place_of_final(const ComposeShape& shape, const FinalState& row, const FinalState& column,
+                                int colour) {
   const int o = (colour * shape.scale + row.r) * shape.scale + column.r;
   const int c = shape.channels;
   if (row.set == 0 && column.set == 0) {
@@ -166,7 +167,8 @@ __device__ Place place_of_final(const ComposeShape& shape, const FinalState& row
             -1.0F};
   }
   const int corner = (row.set - 1) * 2 + column.set - 1;
-  return {2, static_cast<std::int64_t>(corner * shape.outputs() + o) * corner_row(c) + (row.p * 2 + column.p) * c, 1.0F};
+  return {2, static_cast<std::int64_t>(corner * shape.outputs() + o) * corner_row(c) + (row.p * 2 + column.p) * c,
+          1.0F};
 }
 
 // The bias of set pair `set` (row set · 3 + column set) of output o.
@@ -221,8 +223,7 @@ __global__ void __launch_bounds__(kThreads)
     const int column = static_cast<int>(blockIdx.x) % stage.outputs;
     const int colour = static_cast<int>(blockIdx.y);
     const Columns columns(shape, stage);
-    const Place place =
-        place_of_final(shape, final_state(row, shape.scale), final_state(column, shape.scale), colour);
+    const Place place = place_of_final(shape, final_state(row, shape.scale), final_state(column, shape.scale), colour);
     for (int x = static_cast<int>(threadIdx.x); x < shape.channels; x += kThreads) {
       parts[place.part][place.index + x] =
           narrow<T>(place.sign * gather(columns, stage, products.products[products.count - 1], colour, row, column, x));
@@ -244,9 +245,8 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <typename T>
-__global__ void __launch_bounds__(kThreads)
-    collect_bias(ComposeShape shape, FoldedKernels gradients, const float* bias_partials, int bias_blocks,
-                 float* set_bias) {
+__global__ void __launch_bounds__(kThreads) collect_bias(ComposeShape shape, FoldedKernels gradients,
+                                                         const float* bias_partials, int bias_blocks, float* set_bias) {
   // A warp for each bias.
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int i = static_cast<int>(blockIdx.x * (kThreads / kWarp) + threadIdx.x / kWarp);
@@ -336,8 +336,8 @@ void decompose_final(const ComposeShape& shape, const ComposeStage& stage, const
     using T = decltype(low);
     collect_bias<T><<<biases, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(shape, gradients, bias_partials,
                                                                                 bias_blocks, set_bias);
-    final_backward<T><<<blocks, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(
-        shape, stage, gradients, set_bias, last_bias_gradient, product_gradient);
+    final_backward<T><<<blocks, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(shape, stage, gradients, set_bias,
+                                                                                  last_bias_gradient, product_gradient);
   });
   check(cudaGetLastError(), "Taking the tail's gradient apart");
 }

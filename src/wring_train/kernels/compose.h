@@ -14,8 +14,8 @@ struct Lists {
   const std::int32_t* terms = nullptr;
 };
 
-// One stage in one dimension. The stage's product is a matrix with rows (colour, row state, column state) and columns of
-// a row term plus a column term; a term packs state · 64 + column group.
+// One stage in one dimension. The stage's product is a matrix with rows (colour, row state, column state) and columns
+// of a row term plus a column term; a term packs state · 64 + column group.
 struct ComposeStage {
   std::int32_t inputs = 0;
   std::int32_t outputs = 0;
@@ -23,7 +23,7 @@ struct ComposeStage {
   Lists terms;              // of each output state
   Lists users;              // of each (input state, column group), at state · groups + group: output states
   Lists bias_terms;         // of each (set, R)
-  Lists bias_users;         // of each (input state, sub-row), at state · factor + sub-row (later stages: state): (set, R)
+  Lists bias_users;  // of each (input state, sub-row), at state · factor + sub-row (later stages: state): (set, R)
   const std::int32_t* next = nullptr;     // of each output state: the next stage's input state
   const std::int32_t* sub_row = nullptr;  // and its sub-row there
   std::int32_t next_inputs = 0;

@@ -33,12 +33,12 @@ struct Tiles {
 // How a convolution with `Size`² taps from I to O channels (backward: from O to I) is computed.
 template <int Size, int I, int O, bool Backward>
 struct Plan {
-  static constexpr int kIn = Backward ? O : I;    // channels summed over
-  static constexpr int kOut = Backward ? I : O;   // channels of the result
+  static constexpr int kIn = Backward ? O : I;   // channels summed over
+  static constexpr int kOut = Backward ? I : O;  // channels of the result
   static constexpr int kColumnWarps = kOut >= 64 ? 2 : 1;
   static constexpr int kRowWarps = kWarps / kColumnWarps;
-  static constexpr int kRowTiles = kTileRows / kRowWarps;           // 16-pixel rows of a warp
-  static constexpr int kColumnTiles = kOut / 8 / kColumnWarps;      // 8-channel columns of a warp, an even number
+  static constexpr int kRowTiles = kTileRows / kRowWarps;       // 16-pixel rows of a warp
+  static constexpr int kColumnTiles = kOut / 8 / kColumnWarps;  // 8-channel columns of a warp, an even number
   static constexpr int kHaloRows = kTileRows + Size - 1;
   static constexpr int kHaloColumns = kTileColumns + Size - 1;
   static constexpr int kWeightStride = I + kPad;
@@ -60,8 +60,8 @@ __device__ void load_weights(T* shared, const T* weight) {
   }
 }
 
-// The tile's pixels and those around it, `halo` on each side; zeros outside the image. Channels [first, first + kChannels)
-// of `channels`.
+// The tile's pixels and those around it, `halo` on each side; zeros outside the image. Channels [first, first +
+// kChannels) of `channels`.
 template <typename T, int kRows, int kColumns, int kChannels>
 __device__ void load_pixels(T* shared, const T* in, const ConvShape& shape, const Tile& tile, int halo, int channels,
                             int first) {
@@ -73,16 +73,16 @@ __device__ void load_pixels(T* shared, const T* in, const ConvShape& shape, cons
     const int x = tile.x + pixel % kColumns - halo;
     const bool inside = y >= 0 && y < shape.height && x >= 0 && x < shape.width;
     const std::int64_t from = (static_cast<std::int64_t>(tile.sample) * shape.height + y) * shape.width + x;
-    copy_async(shared + pixel * (kChannels + kPad) + vector * 8, in + (inside ? from * channels + first + vector * 8 : 0),
-               inside);
+    copy_async(shared + pixel * (kChannels + kPad) + vector * 8,
+               in + (inside ? from * channels + first + vector * 8 : 0), inside);
   }
 }
 
 // Adds all taps' products to the warp's accumulators. The fragments of the next 16 channels are loaded while those of
 // this step are multiplied.
 template <typename T, typename P, int Size, int O, bool Backward>
-__device__ void multiply(FragmentC (&sum)[P::kRowTiles][P::kColumnTiles], const T* weights, const T* input, int row_warp,
-                         int column_warp) {
+__device__ void multiply(FragmentC (&sum)[P::kRowTiles][P::kColumnTiles], const T* weights, const T* input,
+                         int row_warp, int column_warp) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const std::uint32_t in_lane =
       shared_address(input + (row_warp * P::kRowTiles * P::kHaloColumns + lane % 16) * P::kInStride + lane / 16 * 8);
@@ -165,7 +165,7 @@ __global__ void __launch_bounds__(kThreads) convolve(ConvShape shape, ConvArgume
   for (int index = static_cast<int>(blockIdx.x); index < tiles.count; index += static_cast<int>(gridDim.x)) {
     const Tile tile = tiles.at(index);
     load_pixels<T, P::kHaloRows, P::kHaloColumns, P::kIn>(input, static_cast<const T*>(arguments.in), shape, tile,
-                                                           Size / 2, P::kIn, 0);
+                                                          Size / 2, P::kIn, 0);
     // Where the lane's results go, -1 outside the image, and what they are gated by or added to: on its way meanwhile.
     std::int64_t at[P::kRowTiles][2];
     Vec<T, 2> others[P::kRowTiles][2][P::kColumnTiles];
@@ -176,9 +176,10 @@ __global__ void __launch_bounds__(kThreads) convolve(ConvShape shape, ConvArgume
         const int y = tile.y + row_warp * P::kRowTiles + m;
         const int x = tile.x + lane / 4 + half * 8;
         const bool inside = y < shape.height && x < shape.width;
-        at[m][half] = inside ? ((static_cast<std::int64_t>(tile.sample) * shape.height + y) * shape.width + x) * P::kOut +
-                                   first_channel
-                             : -1;
+        at[m][half] = inside
+                          ? ((static_cast<std::int64_t>(tile.sample) * shape.height + y) * shape.width + x) * P::kOut +
+                                first_channel
+                          : -1;
         if (other == nullptr || !inside) continue;
 #pragma unroll
         for (int n = 0; n < P::kColumnTiles; ++n) others[m][half][n] = load<Vec<T, 2>>(other + at[m][half] + n * 8);
@@ -273,8 +274,8 @@ __global__ void __launch_bounds__(kThreads, 2)
   const auto load_tile = [&](int index, int buffer) {
     if (index < tiles.count) {
       const Tile tile = tiles.at(index);
-      load_pixels<T, kTileRows, kTileColumns, O>(gradient + buffer * kBuffer / 2,
-                                                 static_cast<const T*>(layers.out_gradient[layer]), shape, tile, 0, O, 0);
+      load_pixels<T, kTileRows, kTileColumns, O>(
+          gradient + buffer * kBuffer / 2, static_cast<const T*>(layers.out_gradient[layer]), shape, tile, 0, O, 0);
       load_pixels<T, kTileRows + 2, kHaloColumns, kPart>(input + buffer * kBuffer / 2,
                                                          static_cast<const T*>(layers.in[layer]), shape, tile, 1,
                                                          shape.inputs, in_first);
@@ -400,8 +401,8 @@ bool conv_supported(const ConvShape& shape) {
 }
 
 int conv_blocks(const ConvShape& shape, bool backward) {
-  constexpr int kMostResident = 4;        // blocks of a multiprocessor that its registers carry
-  constexpr int kReservedBytes = 1024;    // of shared memory, by the system for each block
+  constexpr int kMostResident = 4;      // blocks of a multiprocessor that its registers carry
+  constexpr int kReservedBytes = 1024;  // of shared memory, by the system for each block
   int resident = 1;
   const auto count = [&]<int Size, int I, int O, bool B>() {
     const int shared = attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor);

@@ -30,7 +30,7 @@ struct ConvArguments {
   const void* addend = nullptr;  // of the result's shape, or null: added. Not together with a gate.
   bool relu = false;             // applied last
   void* out = nullptr;
-  float* sums = nullptr;         // or null: conv_blocks(shape) arrays of the result's sums over pixels, a value a channel
+  float* sums = nullptr;  // or null: conv_blocks(shape) arrays of the result's sums over pixels, a value a channel
 };
 
 // out = relu(gate(in ∗ weight + bias) + addend)

@@ -30,9 +30,9 @@ __global__ void __launch_bounds__(kThreads)
       const int py = y + k / 9 - 1;
       if (px >= 0 && px < side && py >= 0 && py < side) {
         const PatchPixel from = turned_from(draw, side, px, py);
-        const std::uint64_t at =
-            image.lr_offset + (static_cast<std::uint64_t>(draw.y + from.y) * image.lr_width + draw.x + from.x) * 3 +
-            channel;
+        const std::uint64_t at = image.lr_offset +
+                                 (static_cast<std::uint64_t>(draw.y + from.y) * image.lr_width + draw.x + from.x) * 3 +
+                                 channel;
         value = __fdiv_rn(images.bytes[at], 255.0F) * 255.0F - kMean[channel] * 255.0F;
       }
     }
@@ -48,8 +48,8 @@ void input_patches(const ImagesView& images, const SampleDraw* draws, int batch,
   const std::int64_t threads = static_cast<std::int64_t>(batch) * lr_patch * lr_patch * kVectors;
   const auto blocks = static_cast<unsigned>((threads + kThreads - 1) / kThreads);
   with_low_type(type, [&](auto low) {
-    patches<<<blocks, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(
-        images, draws, batch, lr_patch, static_cast<Vec8<decltype(low)>*>(out));
+    patches<<<blocks, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(images, draws, batch, lr_patch,
+                                                                        static_cast<Vec8<decltype(low)>*>(out));
   });
   check(cudaGetLastError(), "Preparing the network's input");
 }

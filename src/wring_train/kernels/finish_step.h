@@ -36,11 +36,11 @@ struct GradientSources {
 
 // What the last micro-batch's sum decides for the update.
 struct FinishSettings {
-  double clip = 0;       // largest gradient norm; 0: no clipping
-  double beta1 = 0.9;    // of the bias corrections
+  double clip = 0;     // largest gradient norm; 0: no clipping
+  double beta1 = 0.9;  // of the bias corrections
   double beta2 = 0.999;
-  double beta3 = 0;      // Adan's third
-  bool scaled = false;   // fp16: a gradient that is not finite skips the update, and the loss scale adapts
+  double beta3 = 0;     // Adan's third
+  bool scaled = false;  // fp16: a gradient that is not finite skips the update, and the loss scale adapts
 };
 
 // gradients[…] = (accumulate ? gradients[…] : 0) + the sources.

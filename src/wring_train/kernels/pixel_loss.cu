@@ -8,8 +8,8 @@ namespace wring::kernels {
 namespace {
 
 constexpr int kMostBlocks = 4 * 132;
-constexpr int kCells = 32;              // LR pixels that a block takes at once
-constexpr float kEpsilon = 1e-12F;      // BasicSR's, as nn/pixel_loss.cpp
+constexpr int kCells = 32;          // LR pixels that a block takes at once
+constexpr float kEpsilon = 1e-12F;  // BasicSR's, as nn/pixel_loss.cpp
 __constant__ float kMean[3] = {0.4488F, 0.4371F, 0.4040F};
 
 struct Value {
@@ -183,9 +183,9 @@ int pixel_loss_blocks(const LossSettings& settings) {
   return static_cast<int>(std::min<std::int64_t>(kMostBlocks, (pixels + kCells - 1) / kCells));
 }
 
-void pixel_loss(const ImagesView& images, const SampleDraw* draws, const TailOutput& output, const LossSettings& settings,
-                const StepState* state, const TailGradient& gradient, float* loss_partials, float* bias_partials,
-                void* stream) {
+void pixel_loss(const ImagesView& images, const SampleDraw* draws, const TailOutput& output,
+                const LossSettings& settings, const StepState* state, const TailGradient& gradient,
+                float* loss_partials, float* bias_partials, void* stream) {
   const auto blocks = static_cast<unsigned>(pixel_loss_blocks(settings));
   with_low_type(settings.type, [&](auto low) {
     using T = decltype(low);

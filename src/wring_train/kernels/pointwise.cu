@@ -86,9 +86,9 @@ void add_bias_residual(const void* conv, const float* bias, const void* residual
   const auto blocks = static_cast<unsigned>((vectors + kThreads - 1) / kThreads);
   with_low_type(type, [&](auto low) {
     using V = Vec8<decltype(low)>;
-    bias_residual<<<blocks, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(
-        static_cast<const V*>(conv), bias, static_cast<const V*>(residual), vectors, channels / 8,
-        static_cast<V*>(out));
+    bias_residual<<<blocks, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(static_cast<const V*>(conv), bias,
+                                                                              static_cast<const V*>(residual), vectors,
+                                                                              channels / 8, static_cast<V*>(out));
   });
   check(cudaGetLastError(), "Adding a bias and a residual");
 }

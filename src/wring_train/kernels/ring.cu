@@ -30,8 +30,8 @@ __device__ Patch corner_patch(int corner, int side) {
 }
 
 template <typename T>
-__device__ Vec8<T> patch_vector(const Vec8<T>* features, const Patch& patch, int pixels, int index, int sample, int side,
-                                int vectors) {
+__device__ Vec8<T> patch_vector(const Vec8<T>* features, const Patch& patch, int pixels, int index, int sample,
+                                int side, int vectors) {
   Vec8<T> result;
   for (int i = 0; i < 8; ++i) result.at[i] = narrow<T>(0.0F);
   const int pixel = index / vectors;
@@ -91,8 +91,8 @@ __device__ void add_to(float (&sum)[8], const Vec8<T>& vector) {
 }
 
 template <typename T>
-__global__ void __launch_bounds__(kThreads) scatter(const Vec8<T>* edges, const Vec8<T>* corners, int batch, int side,
-                                                    int vectors, Vec8<T>* features) {
+__global__ void __launch_bounds__(kThreads)
+    scatter(const Vec8<T>* edges, const Vec8<T>* corners, int batch, int side, int vectors, Vec8<T>* features) {
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   const int near = border_pixels(side);
   if (i >= static_cast<std::int64_t>(batch) * near * vectors) return;
@@ -123,7 +123,8 @@ __global__ void __launch_bounds__(kThreads) scatter(const Vec8<T>* edges, const 
     const std::int64_t row = static_cast<std::int64_t>(corner) * batch + sample;
     add_to(sum, corners[row * corner_vectors + (y * 2 + x) * vectors + vector]);
   }
-  Vec8<T>& target = features[((static_cast<std::int64_t>(sample) * side + pixel.y) * side + pixel.x) * vectors + vector];
+  Vec8<T>& target =
+      features[((static_cast<std::int64_t>(sample) * side + pixel.y) * side + pixel.x) * vectors + vector];
   add_to(sum, target);
   Vec8<T> result;
   for (int k = 0; k < 8; ++k) result.at[k] = narrow<T>(sum[k]);
@@ -139,9 +140,8 @@ void gather_ring(const void* features, int batch, int side, int channels, LowTyp
   const auto blocks = static_cast<unsigned>((vectors + kThreads - 1) / kThreads);
   with_low_type(type, [&](auto low) {
     using V = Vec8<decltype(low)>;
-    gather<<<blocks, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(static_cast<const V*>(features), batch, side,
-                                                                       channels / 8, static_cast<V*>(edges),
-                                                                       static_cast<V*>(corners));
+    gather<<<blocks, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(
+        static_cast<const V*>(features), batch, side, channels / 8, static_cast<V*>(edges), static_cast<V*>(corners));
   });
   check(cudaGetLastError(), "Gathering the border of the features");
 }
@@ -152,9 +152,9 @@ void scatter_ring(const void* edges, const void* corners, int batch, int side, i
   const auto blocks = static_cast<unsigned>((threads + kThreads - 1) / kThreads);
   with_low_type(type, [&](auto low) {
     using V = Vec8<decltype(low)>;
-    scatter<<<blocks, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(static_cast<const V*>(edges),
-                                                                        static_cast<const V*>(corners), batch, side,
-                                                                        channels / 8, static_cast<V*>(features_gradient));
+    scatter<<<blocks, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(
+        static_cast<const V*>(edges), static_cast<const V*>(corners), batch, side, channels / 8,
+        static_cast<V*>(features_gradient));
   });
   check(cudaGetLastError(), "Adding the border to the features' gradient");
 }

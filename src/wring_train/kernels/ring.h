@@ -9,8 +9,12 @@ namespace wring::kernels {
 // next to the border. For the pixels of the top, bottom, left and right edge: patches of 2×5, 2×5, 5×2 and 5×2 pixels;
 // for the corners (top left, top right, bottom left, bottom right) of 2×2. Each is a row of a matrix: the patch (row,
 // column, channel), then a 1 that carries the bias, then zeros.
-constexpr int edge_row(int channels) { return 10 * channels + 8; }
-constexpr int corner_row(int channels) { return 4 * channels + 8; }
+constexpr int edge_row(int channels) {
+  return 10 * channels + 8;
+}
+constexpr int corner_row(int channels) {
+  return 4 * channels + 8;
+}
 
 // features (batch, side, side, channels) → edges (4, batch · side, edge_row), corners (4, batch, corner_row), all of
 // `type`. channels is a multiple of 8, side at least 3.

@@ -42,19 +42,20 @@ __device__ inline std::uint32_t shared_address(const void* pointer) {
 // Four 8×8 matrices, whose rows of 16 bytes start at the addresses that lanes 0–7, 8–15, 16–23 and 24–31 give.
 __device__ inline void load_matrices(std::uint32_t (&r)[4], std::uint32_t address) {
   WRING_TENSOR_CORE_ASM("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(address));
+                        : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                        : "r"(address));
 }
 __device__ inline void load_matrices_transposed(std::uint32_t (&r)[4], std::uint32_t address) {
   WRING_TENSOR_CORE_ASM("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(address));
+                        : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                        : "r"(address));
 }
 
 // 16 bytes from device to shared memory without passing registers; zeros when not `present`.
 __device__ inline void copy_async(void* to, const void* from, bool present) {
   const int bytes = present ? 16 : 0;
-  WRING_TENSOR_CORE_ASM("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from), "r"(bytes));
+  WRING_TENSOR_CORE_ASM("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from),
+                        "r"(bytes));
 }
 __device__ inline void end_copy_group() {
   WRING_TENSOR_CORE_ASM("cp.async.commit_group;" ::: "memory");

@@ -99,8 +99,7 @@ void update_parameters(const UpdateVectors& vectors, std::int64_t count, const U
                        const StepState* state, void* stream) {
   const auto blocks = static_cast<unsigned>((count / 4 + kThreads - 1) / kThreads);
   with_low_type(vectors.low_type, [&](auto type) {
-    update<decltype(type)>
-        <<<blocks, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(vectors, count, settings, state);
+    update<decltype(type)><<<blocks, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(vectors, count, settings, state);
   });
   check(cudaGetLastError(), "Updating the parameters");
 }

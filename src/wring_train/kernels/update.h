@@ -26,8 +26,8 @@ struct UpdateVectors {
   const float* gradients = nullptr;
   float* exp_avg = nullptr;
   float* exp_avg_sq = nullptr;
-  float* exp_avg_diff = nullptr;       // Adan: of the gradients' differences
-  float* previous_gradients = nullptr; // Adan
+  float* exp_avg_diff = nullptr;        // Adan: of the gradients' differences
+  float* previous_gradients = nullptr;  // Adan
   float* averages = nullptr;
   void* low = nullptr;  // the parameters in 16 bits
   LowType low_type = LowType::bf16;

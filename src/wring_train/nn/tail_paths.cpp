@@ -122,8 +122,8 @@ TailPaths tail_paths(int scale) {
   for (int size = scale / paths.factor; size >= 1; size /= paths.factor) {
     const Stage stage{size, size == 1};
     PathStage out;
-    const Terms terms = paths.stages.empty() ? first_stage(scale, paths.factor, stage, out)
-                                             : later_stage(states, scale, stage, out);
+    const Terms terms =
+        paths.stages.empty() ? first_stage(scale, paths.factor, stage, out) : later_stage(states, scale, stage, out);
     if (stage.reads_lr) {
       finish(terms, scale, out);
     } else {

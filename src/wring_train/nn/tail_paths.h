@@ -9,9 +9,9 @@ namespace wring {
 // product of two of these. Also for the border: there the plain network drops every path that leaves the image at a
 // resolution above LR's (its zero padding), and a border pixel needs the sum over the dropped paths as a correction.
 //
-// A path of output sub-row R of a cell goes up: tap i of the last convolution, row Z = R + i; then for every stage, from
-// the finest: row T = ⌊Z / f⌋ of the stage's convolution, sub-row a = Z mod f, tap k, row T + k of its input; and so on
-// to a row P of the LR features. All are relative to the cell.
+// A path of output sub-row R of a cell goes up: tap i of the last convolution, row Z = R + i; then for every stage,
+// from the finest: row T = ⌊Z / f⌋ of the stage's convolution, sub-row a = Z mod f, tap k, row T + k of its input; and
+// so on to a row P of the LR features. All are relative to the cell.
 enum class PathSet : std::int32_t {
   all,             // every path: the kernel away from the border
   past_first_row,  // those that leave a cell of the first row upwards

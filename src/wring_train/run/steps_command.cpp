@@ -133,8 +133,8 @@ std::shared_ptr<const DeviceImages> make_resident(const std::string& path, at::D
 }
 
 std::string kernel_table(const KernelTimes& times) {
-  std::string table = fmt::format("{:.1f} us a step, a kernel runs during {:.1f} us\n", times.span_us_per_step,
-                                  times.busy_us_per_step);
+  std::string table =
+      fmt::format("{:.1f} us a step, a kernel runs during {:.1f} us\n", times.span_us_per_step, times.busy_us_per_step);
   for (const KernelTime& kernel : times.kernels) {
     table += fmt::format("{:9.1f} us {:6.1f} x  {}\n", kernel.us_per_step, kernel.calls_per_step, kernel.name);
   }
