@@ -82,10 +82,34 @@ TEST(Optimizer, AdamAddsWeightDecayToTheGradient) {
   EXPECT_NEAR(weight.item<double>(), 2.0, 1e-6);
 }
 
-TEST(Optimizer, AnOptimizerThatIsMissingIsNamed) {
+TEST(Optimizer, AdanFollowsThePublishedUpdateForThreeSteps) {
   TrainConfig config;
   config.optimizer = "adan";
-  EXPECT_THROW(Optimizer(config, {}), Error);
+  config.weight_decay = 0.1;
+  at::Tensor weight = at::full({1}, 2.0, at::kFloat).requires_grad_(true);
+  Optimizer optimizer(config, {weight});
+  // Algorithm 1 of arXiv 2208.06677 with the bias corrections of its authors' code; β as (1 − β) of the paper.
+  double w = 2.0;
+  double m = 0;
+  double v = 0;
+  double n = 0;
+  double before = 0;
+  const double lr = 0.01;
+  for (int t = 1; t <= 3; ++t) {
+    const double gradient = 0.5 * t - 0.2 * t * t;
+    weight.mutable_grad() = at::full({1}, gradient, at::kFloat);
+    optimizer.step(lr);
+    const double difference = t == 1 ? 0 : gradient - before;
+    before = gradient;
+    m = 0.98 * m + 0.02 * gradient;
+    v = 0.92 * v + 0.08 * difference;
+    n = 0.99 * n + 0.01 * std::pow(gradient + 0.92 * difference, 2);
+    const double denominator = std::sqrt(n / (1 - std::pow(0.99, t))) + 1e-8;
+    w -= lr * (m / (1 - std::pow(0.98, t)) + 0.92 * v / (1 - std::pow(0.92, t))) / denominator;
+    w /= 1 + lr * config.weight_decay;
+  }
+  EXPECT_NEAR(weight.item<double>(), w, 1e-6);
+  EXPECT_FALSE(weight.grad().defined());
 }
 
 TEST(Optimizer, ClippingBringsTheJointNormDownToTheMaximum) {

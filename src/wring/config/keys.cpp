@@ -174,7 +174,7 @@ std::vector<Key> optimisation_keys() {
       {"optimizer",
        &C::optimizer,
        "",
-       {"Update rule of the weights (adan is not in this version)", "权重的更新算法（本版本没有 adan）"},
+       {"Update rule of the weights", "权重的更新算法"},
        -kAny,
        kAny,
        {"adamw", "adam", "adan"}},

@@ -8,6 +8,7 @@
 #include "wring_train/engine/batch_tensor.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/precision.h"
+#include "wring_train/engine/saved_state.h"
 
 namespace wring {
 namespace {
@@ -126,6 +127,10 @@ std::vector<NamedTensor> EagerEngine::state() const {
     if (config_.ema_decay > 0) state.push_back({"ema." + name, average_.parameters()[i].tensor});
     state.push_back({"exp_avg." + name, optimizer_.first_moments()[i]});
     state.push_back({"exp_avg_sq." + name, optimizer_.second_moments()[i]});
+    if (optimizer_.is_adan()) {
+      state.push_back({"exp_avg_diff." + name, optimizer_.difference_moments()[i]});
+      state.push_back({"previous_gradient." + name, optimizer_.previous_gradients()[i]});
+    }
   }
   if (scaler_) {
     state.push_back({"scaler.scale", scaler_->scale_tensor()});
@@ -137,52 +142,24 @@ std::vector<NamedTensor> EagerEngine::state() const {
 
 void EagerEngine::load_state(const LoadedTensors& state, const std::filesystem::path& source) {
   const c10::NoGradGuard no_grad;
-  const auto find = [&](const std::string& name) -> const at::Tensor& {
-    const auto found = state.tensors.find(name);
-    if (found == state.tensors.end()) {
-      throw Error(ErrorCode::failed, source.string() + ": the tensor " + name + " is missing",
-                  "the run was started with other settings (model, ema_decay); resume it with its own config, or "
-                  "start a new run under another experiment_name");
-    }
-    return found->second;
-  };
-  const auto restore = [&](const at::Tensor& target, const std::string& name) {
-    const at::Tensor& saved = find(name);
-    if (saved.sizes() != target.sizes()) {
-      throw Error(ErrorCode::failed, source.string() + ": the tensor " + name + " has another size than this config's",
-                  "resume with the config that the run was started with");
-    }
-    target.detach().copy_(saved);
-  };
+  const SavedState saved(state, source);
   const auto& parameters = model_.parameters();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const std::string& name = parameters[i].name;
-    restore(parameters[i].tensor, "model." + name);
-    if (config_.ema_decay > 0) restore(average_.parameters()[i].tensor, "ema." + name);
-    restore(optimizer_.first_moments()[i], "exp_avg." + name);
-    restore(optimizer_.second_moments()[i], "exp_avg_sq." + name);
+    saved.restore(parameters[i].tensor, "model." + name);
+    if (config_.ema_decay > 0) saved.restore(average_.parameters()[i].tensor, "ema." + name);
+    saved.restore(optimizer_.first_moments()[i], "exp_avg." + name);
+    saved.restore(optimizer_.second_moments()[i], "exp_avg_sq." + name);
+    if (optimizer_.is_adan()) {
+      saved.restore(optimizer_.difference_moments()[i], "exp_avg_diff." + name);
+      saved.restore(optimizer_.previous_gradients()[i], "previous_gradient." + name);
+    }
   }
   if (scaler_) {
-    restore(scaler_->scale_tensor(), "scaler.scale");
-    restore(scaler_->growth_tracker(), "scaler.growth_tracker");
+    saved.restore(scaler_->scale_tensor(), "scaler.scale");
+    saved.restore(scaler_->growth_tracker(), "scaler.growth_tracker");
   }
-  optimizer_.set_steps_done(find("optimizer.step").item<std::int64_t>());
-}
-
-std::unique_ptr<StepEngine> make_step_engine(const TrainConfig& config, Edsr model, at::Device device,
-                                             const std::function<void(const Text&)>& note) {
-  std::optional<at::ScalarType> low_precision;
-  if (config.use_mixed_precision) {
-    std::string why_not;
-    low_precision = mixed_precision_type(config.amp_dtype, device, why_not);
-    if (!why_not.empty()) note(why_not);
-  }
-  if (config.compile_model)
-    note({"compile_model: the fastest step engine of this version is eager",
-          "compile_model：本版本最快的训练步引擎是 eager"});
-  auto engine = std::make_unique<EagerEngine>(config, std::move(model), device, low_precision);
-  if (engine->perceptual() != nullptr) note(engine->perceptual()->note());
-  return engine;
+  optimizer_.set_steps_done(saved.find("optimizer.step").item<std::int64_t>());
 }
 
 }  // namespace wring

@@ -8,10 +8,6 @@
 namespace wring {
 namespace {
 
-constexpr double kBeta1 = 0.9;
-constexpr double kBeta2 = 0.999;
-constexpr double kEpsilon = 1e-8;
-
 std::vector<at::Tensor> gradients_of(const std::vector<at::Tensor>& parameters) {
   std::vector<at::Tensor> gradients;
   gradients.reserve(parameters.size());
@@ -21,15 +17,32 @@ std::vector<at::Tensor> gradients_of(const std::vector<at::Tensor>& parameters) 
 
 }  // namespace
 
+AdamConstants adam_constants(const std::string& optimizer) {
+  if (optimizer == "adan") return {0.98, 0.92, 0.99, 1e-8};
+  return {};
+}
+
 Optimizer::Optimizer(const TrainConfig& config, std::vector<at::Tensor> parameters)
-    : decoupled_(config.optimizer == "adamw"), weight_decay_(config.weight_decay), parameters_(std::move(parameters)) {
-  if (config.optimizer != "adamw" && config.optimizer != "adam") {
-    throw Error(ErrorCode::usage, "optimizer: " + config.optimizer + " is not in this version",
-                "use optimizer: adamw or adam");
+    : rule_(config.optimizer == "adan"    ? Rule::adan
+            : config.optimizer == "adamw" ? Rule::adamw
+                                          : Rule::adam),
+      constants_(adam_constants(config.optimizer)),
+      weight_decay_(config.weight_decay),
+      parameters_(std::move(parameters)) {
+  const auto zeros = [&] {
+    std::vector<at::Tensor> tensors;
+    for (const at::Tensor& parameter : parameters_) {
+      tensors.push_back(at::zeros_like(parameter, at::MemoryFormat::Preserve).detach());
+    }
+    return tensors;
+  };
+  first_moments_ = zeros();
+  second_moments_ = zeros();
+  if (is_adan()) {
+    difference_moments_ = zeros();
+    previous_gradients_ = zeros();
   }
   for (const at::Tensor& parameter : parameters_) {
-    first_moments_.push_back(at::zeros_like(parameter, at::MemoryFormat::Preserve).detach());
-    second_moments_.push_back(at::zeros_like(parameter, at::MemoryFormat::Preserve).detach());
     step_counters_.push_back(at::zeros({}, parameter.options().requires_grad(false)));
   }
 }
@@ -38,19 +51,57 @@ void Optimizer::step(double lr, const std::optional<at::Tensor>& found_inf) {
   const c10::NoGradGuard no_grad;
   const std::vector<at::Tensor> gradients = gradients_of(parameters_);
   at::_foreach_add_(step_counters_, 1);
+  if (is_adan()) {
+    adan_step(lr, gradients, found_inf);
+  } else {
+    adam_step(lr, gradients, found_inf);
+  }
+  if (found_inf) at::_foreach_sub_(step_counters_, std::vector<at::Tensor>(step_counters_.size(), *found_inf));
+  for (at::Tensor& parameter : parameters_) parameter.mutable_grad().reset();
+}
+
+void Optimizer::adam_step(double lr, const std::vector<at::Tensor>& gradients,
+                          const std::optional<at::Tensor>& found_inf) {
   const auto update = [&](auto fused_update) {
     fused_update(at::TensorList(parameters_), at::TensorList(gradients), at::TensorList(first_moments_),
-                 at::TensorList(second_moments_), at::TensorList(), at::TensorList(step_counters_), lr, kBeta1, kBeta2,
-                 weight_decay_, kEpsilon, /*amsgrad=*/false, /*maximize=*/false,
-                 /*grad_scale=*/std::optional<at::Tensor>(), found_inf);
+                 at::TensorList(second_moments_), at::TensorList(), at::TensorList(step_counters_), lr,
+                 constants_.beta1, constants_.beta2, weight_decay_, constants_.epsilon, /*amsgrad=*/false,
+                 /*maximize=*/false, /*grad_scale=*/std::optional<at::Tensor>(), found_inf);
   };
-  if (decoupled_) {
+  if (rule_ == Rule::adamw) {
     update([](auto... arguments) { at::_fused_adamw_(arguments...); });
   } else {
     update([](auto... arguments) { at::_fused_adam_(arguments...); });
   }
-  if (found_inf) at::_foreach_sub_(step_counters_, std::vector<at::Tensor>(step_counters_.size(), *found_inf));
-  for (at::Tensor& parameter : parameters_) parameter.mutable_grad().reset();
+}
+
+// Nothing waits for the device, so that a skipped update (found_inf) is one by selection: old values stay where it
+// is 1.
+void Optimizer::adan_step(double lr, const std::vector<at::Tensor>& gradients,
+                          const std::optional<at::Tensor>& found_inf) {
+  const at::Tensor t = step_counters_.front();
+  const auto correction = [&](double beta) { return 1.0 - at::pow(beta, t); };
+  const at::Tensor not_first = t > 1;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const at::Tensor& gradient = gradients[i];
+    const at::Tensor difference = at::where(not_first, gradient - previous_gradients_[i], 0.0);
+    const at::Tensor ahead = gradient + constants_.beta2 * difference;
+    const at::Tensor first = at::lerp(gradient, first_moments_[i], constants_.beta1);
+    const at::Tensor differences = at::lerp(difference, difference_moments_[i], constants_.beta2);
+    const at::Tensor second = at::lerp(ahead * ahead, second_moments_[i], constants_.beta3);
+    const at::Tensor denominator = second.sqrt() / correction(constants_.beta3).sqrt() + constants_.epsilon;
+    const at::Tensor direction = first * (lr / correction(constants_.beta1)) +
+                                 differences * (lr * constants_.beta2 / correction(constants_.beta2));
+    const at::Tensor parameter = (parameters_[i] - direction / denominator) / (1 + lr * weight_decay_);
+    const auto keep = [&](const at::Tensor& target, const at::Tensor& value) {
+      target.copy_(found_inf ? at::where(*found_inf != 0, target, value) : value);
+    };
+    keep(parameters_[i], parameter);
+    keep(first_moments_[i], first);
+    keep(difference_moments_[i], differences);
+    keep(second_moments_[i], second);
+    keep(previous_gradients_[i], gradient);
+  }
 }
 
 std::int64_t Optimizer::steps_done() const {

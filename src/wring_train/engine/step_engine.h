@@ -44,6 +44,10 @@ class StepEngine {
   virtual const Edsr& model() const = 0;
   virtual const Edsr& averaged() const = 0;
 
+  // Memory that captured steps use at every replay although LibTorch's allocator counts it as free: to be added to the
+  // allocator's peak.
+  virtual std::int64_t replayed_memory_bytes() const { return 0; }
+
   // Everything that the next step depends on, for resuming: parameters, averages, moments, step count.
   virtual std::vector<NamedTensor> state() const = 0;
   // Throws Error{failed} when a tensor is missing or of another size; `source` names the file in the message.

@@ -1,0 +1,146 @@
+#include "wring_train/engine/graph_capture.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include <ATen/ATen.h>
+#include <ATen/DeviceAccelerator.h>
+#include <ATen/cuda/CUDAContext.h>
+
+#include "wring_train/engine/device.h"
+#include "wring_train/engine/optimizer.h"
+#include "wring_train/kernels/update.h"
+
+namespace wring {
+namespace {
+
+void* stream() {
+  return at::cuda::getCurrentCUDAStream().stream();
+}
+
+kernels::UpdateSettings update_settings(const TrainConfig& config) {
+  kernels::UpdateSettings settings;
+  settings.weight_decay = static_cast<float>(config.weight_decay);
+  settings.ema = static_cast<float>(config.ema_decay);
+  if (config.optimizer == "adam") settings.rule = kernels::UpdateRule::adam;
+  if (config.optimizer == "adan") settings.rule = kernels::UpdateRule::adan;
+  const AdamConstants constants = adam_constants(config.optimizer);
+  settings.beta1 = static_cast<float>(constants.beta1);
+  settings.beta2 = static_cast<float>(constants.beta2);
+  settings.beta3 = static_cast<float>(constants.beta3);
+  settings.epsilon = static_cast<float>(constants.epsilon);
+  return settings;
+}
+
+kernels::FinishSettings finish_settings(const TrainConfig& config, bool scaled) {
+  const AdamConstants constants = adam_constants(config.optimizer);
+  return {config.grad_clip, constants.beta1, constants.beta2, constants.beta3, scaled};
+}
+
+c10::CachingDeviceAllocator::DeviceStats memory_stats(at::Device device) {
+  return at::accelerator::getDeviceStats(device.index());
+}
+constexpr auto kAggregate = static_cast<std::size_t>(at::CachingAllocator::StatType::AGGREGATE);
+
+}  // namespace
+
+CapturedStep::CapturedStep(const TrainConfig& config, GraphState& state, const GraphBatches& batches,
+                           std::unique_ptr<GraphSource> source, std::unique_ptr<GraphWork> work)
+    : config_(config), state_(state), batches_(batches), source_(std::move(source)), work_(std::move(work)) {
+  tables_.resize(static_cast<std::size_t>(batches.micro_batches));
+  host_tables_.resize(tables_.size());
+}
+
+void CapturedStep::capture() {
+  const at::Device device = state_.vectors().parameters.device();
+  {
+    const std::vector<at::Tensor> before = state_.snapshot();
+    record(/*capturing=*/false);
+    at::cuda::getCurrentCUDAStream().synchronize();
+    state_.restore(before);
+    source_->rewind();
+  }
+  const std::int64_t held = memory_stats(device).allocated_bytes[kAggregate].current;
+  reset_peak_memory(device);
+  graph_.capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
+  try {
+    record(/*capturing=*/true);
+  } catch (...) {
+    try {
+      graph_.capture_end();
+    } catch (const c10::Error&) {
+      cudaGetLastError();  // the first error is the one to report
+    }
+    throw;
+  }
+  graph_.capture_end();
+  const auto stats = memory_stats(device).allocated_bytes[kAggregate];
+  replayed_bytes_ = stats.peak - std::min(held, stats.current);
+  for (std::size_t m = 0; m < tables_.size(); ++m) tables_[m].copy_(host_tables_[m]);
+  captured_ = true;
+}
+
+// Enqueues the whole step.
+void CapturedStep::record(bool capturing) {
+  source_->begin();
+  for (int m = 0; m < batches_.micro_batches; ++m) {
+    const MicroBatch batch{source_->view(),   source_->draws(m), batches_.size,
+                           batches_.lr_patch, batches_.hr_patch, 1.0F / static_cast<float>(batches_.micro_batches)};
+    const MicroBatchResult result = work_->enqueue(batch, state_.step_state());
+    collect(m, result, capturing);
+  }
+  kernels::update_parameters(state_.update_vectors(), state_.vectors().layout.size, update_settings(config_),
+                             state_.step_state(), stream());
+  source_->end();
+}
+
+// Sums the micro-batch's gradients up; after the last one everything that the update needs is decided.
+void CapturedStep::collect(int micro_batch, const MicroBatchResult& result, bool capturing) {
+  const kernels::GradientSources sources = place_tables(micro_batch, result, capturing);
+  const FlatVectors& vectors = state_.vectors();
+  auto* gradients = vectors.gradients.mutable_data_ptr<float>();
+  if (!norm_partials_.defined()) {
+    norm_partials_ = at::zeros({sources.chunk_count}, vectors.parameters.options());
+    loss_partials_ = at::zeros({batches_.micro_batches, result.loss_partials.numel()}, vectors.parameters.options());
+  }
+  at::Tensor losses = result.loss_partials;
+  if (batches_.micro_batches > 1) {
+    loss_partials_[micro_batch].copy_(losses);
+    losses = loss_partials_;
+  }
+  if (micro_batch + 1 < batches_.micro_batches) {
+    kernels::collect_gradients(sources, gradients, micro_batch > 0, stream());
+    return;
+  }
+  const bool scaled = config_.use_mixed_precision && config_.amp_dtype == "fp16";
+  kernels::finish_gradients(sources, gradients, micro_batch > 0, norm_partials_.mutable_data_ptr<float>(),
+                            losses.const_data_ptr<float>(), static_cast<int>(losses.numel()),
+                            finish_settings(config_, scaled), state_.step_state(), state_.outputs(), stream());
+}
+
+// The list of gradients in device memory. While capturing it is only written down; capture() sends it afterwards.
+kernels::GradientSources CapturedStep::place_tables(int micro_batch, const MicroBatchResult& result, bool capturing) {
+  std::vector<kernels::GradientChunk> chunks;
+  for (std::size_t s = 0; s < result.sources.size(); ++s) {
+    const kernels::GradientSource& source = result.sources[s];
+    const std::int32_t size = kernels::chunk_size(source.slabs);
+    for (int first = 0; first < source.count; first += size) chunks.push_back({static_cast<std::int32_t>(s), first});
+  }
+  const std::size_t source_bytes = sizeof(kernels::GradientSource) * result.sources.size();
+  const std::size_t chunk_bytes = sizeof(kernels::GradientChunk) * chunks.size();
+  const auto index = static_cast<std::size_t>(micro_batch);
+  at::Tensor host = at::empty({static_cast<std::int64_t>(source_bytes + chunk_bytes)}, at::kByte);
+  std::memcpy(host.mutable_data_ptr(), result.sources.data(), source_bytes);
+  std::memcpy(host.mutable_data_ptr<std::uint8_t>() + source_bytes, chunks.data(), chunk_bytes);
+  if (!tables_[index].defined()) {
+    tables_[index] = at::empty(host.sizes(), state_.vectors().parameters.options().dtype(at::kByte));
+  }
+  host_tables_[index] = host;
+  if (!capturing) tables_[index].copy_(host);
+  const auto* base = tables_[index].const_data_ptr<std::uint8_t>();
+  return {reinterpret_cast<const kernels::GradientSource*>(base),
+          reinterpret_cast<const kernels::GradientChunk*>(base + source_bytes),
+          static_cast<std::int32_t>(chunks.size())};
+}
+
+}  // namespace wring

@@ -1,0 +1,49 @@
+#pragma once
+#include <memory>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+#include <ATen/cuda/CUDAGraph.h>
+
+#include "wring_train/engine/graph_source.h"
+#include "wring_train/engine/graph_state.h"
+#include "wring_train/engine/graph_work.h"
+
+namespace wring {
+
+// A whole optimiser step for batches of one shape from one source, as a CUDA graph. All calls on one stream, which is
+// the current one and not the default.
+class CapturedStep {
+ public:
+  CapturedStep(const TrainConfig& config, GraphState& state, const GraphBatches& batches,
+               std::unique_ptr<GraphSource> source, std::unique_ptr<GraphWork> work);
+
+  GraphSource& source() { return *source_; }
+  bool captured() const { return captured_; }
+  // Runs the step once as it is, so that libraries choose their algorithms, takes it back, and captures it. Throws
+  // c10::Error where it cannot be captured, c10::OutOfMemoryError where there is no room.
+  void capture();
+  void replay() { graph_.replay(); }
+
+  // What replays use beside the tensors that this object holds: activations and gradients.
+  std::int64_t replayed_bytes() const { return replayed_bytes_; }
+
+ private:
+  void record(bool capturing);
+  void collect(int micro_batch, const MicroBatchResult& result, bool capturing);
+  kernels::GradientSources place_tables(int micro_batch, const MicroBatchResult& result, bool capturing);
+
+  const TrainConfig& config_;
+  GraphState& state_;
+  GraphBatches batches_;
+  std::unique_ptr<GraphSource> source_;
+  std::unique_ptr<GraphWork> work_;
+  std::vector<at::Tensor> tables_;  // each micro-batch's sources and chunks, on the device
+  std::vector<at::Tensor> host_tables_;
+  at::Tensor norm_partials_, loss_partials_;
+  at::cuda::CUDAGraph graph_;
+  std::int64_t replayed_bytes_ = 0;
+  bool captured_ = false;
+};
+
+}  // namespace wring

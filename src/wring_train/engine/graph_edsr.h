@@ -1,0 +1,21 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "wring_train/engine/graph_work.h"
+#include "wring_train/kernels/low_type.h"
+
+namespace wring {
+
+// Why the fused step cannot run this configuration, or empty: it needs bf16 or fp16, channels divisible by 8, the
+// folded tail, a pixel loss alone, and LR patches of at least 3×3.
+std::string fused_step_obstacle(const TrainConfig& config, std::optional<at::ScalarType> low_precision);
+
+// EDSR's training step without autograd: 16-bit NHWC activations, the convolutions of cuDNN, the folded tail
+// (engine/graph_tail.h), and everything between them in single passes of own kernels. `vectors` is in FlatOrder::fused
+// and outlives the work.
+std::unique_ptr<GraphWork> make_fused_work(const TrainConfig& config, const FlatVectors& vectors, kernels::LowType type,
+                                           int batch, int lr_patch);
+
+}  // namespace wring

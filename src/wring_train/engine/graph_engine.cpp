@@ -1,0 +1,252 @@
+#include "wring_train/engine/graph_engine.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include <fmt/format.h>
+
+#include <ATen/ATen.h>
+#include <ATen/cuda/CUDAContext.h>
+#include <ATen/cuda/CUDAEvent.h>
+#include <c10/cuda/CUDAGuard.h>
+
+#include "wring/base/error.h"
+#include "wring_train/engine/eager_engine.h"
+#include "wring_train/engine/graph_autograd.h"
+#include "wring_train/engine/graph_capture.h"
+#include "wring_train/engine/graph_edsr.h"
+
+namespace wring {
+namespace {
+
+// The ring of inputs is written at most this many steps ahead: the host waits for an event of every 16th step.
+constexpr std::int64_t kStepsPerEvent = 16;
+constexpr std::int64_t kEvents = kernels::kStepRing / kStepsPerEvent;
+
+Error out_of_memory(const TrainConfig& config, std::int64_t batch_size) {
+  std::size_t free = 0;
+  std::size_t total = 0;
+  cudaMemGetInfo(&free, &total);
+  const std::int64_t half = std::max<std::int64_t>(1, batch_size / 2);
+  const std::int64_t twice = 2 * config.gradient_accumulation_steps;
+  return {
+      ErrorCode::failed,
+      {fmt::format("a training step with batch_size {} and patch_size {} needs more than this GPU's {} MiB of memory",
+                   batch_size, config.patch_size, total >> 20),
+       fmt::format("batch_size {}、patch_size {} 的训练步超出了本 GPU 的 {} MiB 显存", batch_size, config.patch_size,
+                   total >> 20)},
+      {fmt::format("set batch_size to {} and gradient_accumulation_steps to {} (the same effective batch), or lower "
+                   "patch_size",
+                   half, twice),
+       fmt::format("把 batch_size 设为 {}、gradient_accumulation_steps 设为 {}（等效批量不变），或减小 patch_size",
+                   half, twice)}};
+}
+
+class GraphEngine : public StepEngine {
+ public:
+  GraphEngine(const TrainConfig& config, Edsr model, at::Device device, std::optional<at::ScalarType> low_precision,
+              std::function<void(const Text&)> note)
+      : config_(config),
+        device_(device),
+        low_precision_(low_precision),
+        note_(std::move(note)),
+        obstacle_(fused_step_obstacle(config, low_precision)),
+        stream_(c10::cuda::getStreamFromPool(false, device.index())) {
+    const c10::cuda::CUDAStreamGuard guard(stream_);
+    state_ = std::make_unique<GraphState>(config, std::move(model), device, low_precision,
+                                          fused() ? FlatOrder::fused : FlatOrder::plain);
+    if (config.use_perceptual) {
+      perceptual_ = std::make_unique<PerceptualLoss>(config.perceptual_weights_file, device, config.channels_last);
+      note_(perceptual_->note());
+    }
+    stream_.synchronize();
+  }
+
+  ~GraphEngine() override {
+    // The buffers of steps that still run must not be given to others.
+    cudaStreamSynchronize(stream_.stream());
+  }
+  GraphEngine(const GraphEngine&) = delete;
+  GraphEngine& operator=(const GraphEngine&) = delete;
+
+  std::string name() const override {
+    if (fallback_) return fallback_->name();
+    return fused() ? "graph, fused" : "graph";
+  }
+
+  void use_images(std::shared_ptr<const DeviceImages> images, const kernels::SamplerSettings& settings) override {
+    stream_.synchronize();
+    captured_.clear();
+    images_ = std::move(images);
+    sampler_ = settings;
+    if (fallback_) fallback_->use_images(images_, sampler_);
+  }
+
+  void step(std::span<const Batch> micro_batches, double lr) override {
+    if (fallback_) return fallback_->step(micro_batches, lr);
+    const c10::cuda::CUDAStreamGuard guard(stream_);
+    wait_for_readers();
+    const GraphBatches batches = describe(micro_batches);
+    try {
+      replay(captured(batches), micro_batches, lr);
+      ++steps_;
+    } catch (const c10::OutOfMemoryError&) {
+      captured_.clear();
+      throw out_of_memory(config_, batches.size);
+    } catch (const c10::Error& error) {
+      const auto& failed = captured_[batches];
+      if (failed && failed->captured()) throw;  // it ran before, so capturing is not what failed
+      fall_back(error.what_without_backtrace());
+      fallback_->step(micro_batches, lr);
+    }
+  }
+
+  StepReport report() override {
+    if (fallback_) return fallback_->report();
+    stream_.synchronize();
+    const kernels::StepOutputs& outputs = *state_->outputs();
+    StepReport report;
+    report.steps = steps_ - reported_steps_;
+    if (report.steps > 0) {
+      report.loss = (outputs.loss_sum - reported_loss_) / static_cast<double>(report.steps);
+      report.gradient_norm = outputs.gradient_norm;
+    }
+    reported_loss_ = outputs.loss_sum;
+    reported_steps_ = steps_;
+    return report;
+  }
+
+  std::int64_t replayed_memory_bytes() const override {
+    std::int64_t bytes = 0;
+    for (const auto& [batches, step] : captured_) bytes = std::max(bytes, step->replayed_bytes());
+    return bytes;
+  }
+
+  const Edsr& model() const override {
+    if (fallback_) return fallback_->model();
+    let_others_read();
+    return state_->model();
+  }
+  const Edsr& averaged() const override {
+    if (fallback_) return fallback_->averaged();
+    let_others_read();
+    return state_->average();
+  }
+  std::vector<NamedTensor> state() const override {
+    if (fallback_) return fallback_->state();
+    let_others_read();
+    return state_->save();
+  }
+  void load_state(const LoadedTensors& loaded, const std::filesystem::path& source) override {
+    if (fallback_) return fallback_->load_state(loaded, source);
+    let_others_read();
+    state_->load(loaded, source);
+    at::cuda::device_synchronize();
+  }
+
+ private:
+  bool fused() const { return obstacle_.empty(); }
+
+  // Others use the tensors on their streams: what they see is finished, and the next step waits for what they enqueue.
+  void let_others_read() const {
+    stream_.synchronize();
+    read_by_others_ = true;
+  }
+  void wait_for_readers() {
+    if (!read_by_others_) return;
+    at::cuda::CUDAEvent done;
+    done.record(at::cuda::getDefaultCUDAStream(device_.index()));
+    done.block(stream_);
+    read_by_others_ = false;
+  }
+
+  GraphBatches describe(std::span<const Batch> micro_batches) const {
+    const Batch& first = micro_batches.front();
+    GraphBatches batches;
+    batches.drawn = first.hr == nullptr;
+    batches.micro_batches = static_cast<int>(micro_batches.size());
+    batches.size = batches.drawn ? sampler_.batch_size : first.size;
+    batches.hr_patch = batches.drawn ? sampler_.patch_size : first.hr_patch;
+    batches.lr_patch = batches.hr_patch / static_cast<int>(config_.scale_factor);
+    return batches;
+  }
+
+  CapturedStep& captured(const GraphBatches& batches) {
+    auto& step = captured_[batches];
+    if (!step) {
+      auto source = make_graph_source(batches, *state_, images_.get(), sampler_);
+      const auto type = low_precision_ == at::kHalf ? kernels::LowType::fp16 : kernels::LowType::bf16;
+      auto work =
+          fused() ? make_fused_work(config_, state_->vectors(), type, batches.size, batches.lr_patch)
+                  : make_autograd_work(config_, state_->model(), state_->vectors(), low_precision_, perceptual_.get());
+      step = std::make_unique<CapturedStep>(config_, *state_, batches, std::move(source), std::move(work));
+    }
+    return *step;
+  }
+
+  void replay(CapturedStep& step, std::span<const Batch> micro_batches, double lr) {
+    write_inputs(micro_batches, lr);
+    step.source().before(micro_batches, steps_);
+    if (!step.captured()) step.capture();
+    step.replay();
+    step.source().after(steps_);
+  }
+
+  void write_inputs(std::span<const Batch> micro_batches, double lr) {
+    if (steps_ % kStepsPerEvent == 0) {
+      const std::int64_t block = steps_ / kStepsPerEvent;
+      events_[static_cast<std::size_t>(block % kEvents)].record(stream_);
+      if (block >= 2) events_[static_cast<std::size_t>((block - 2) % kEvents)].synchronize();
+    }
+    state_->inputs()[steps_ % kernels::kStepRing] = {lr, micro_batches.front().step};
+  }
+
+  // From here on the eager engine goes on, from the state before this step.
+  void fall_back(const std::string& reason) {
+    const std::string first_line = reason.substr(0, reason.find('\n'));
+    note_({fmt::format("the training step cannot be captured as a CUDA graph ({}); it goes on in the eager engine",
+                       first_line),
+           fmt::format("训练步无法捕获为 CUDA graph（{}），改用 eager 引擎", first_line)});
+    stream_.synchronize();
+    LoadedTensors now;
+    for (NamedTensor& saved : state_->save()) now.tensors[saved.name] = saved.tensor.to(at::kCPU);
+    captured_.clear();
+    fallback_ = std::make_unique<EagerEngine>(config_, state_->model(), device_, low_precision_);
+    fallback_->load_state(now, "the state before this step");
+    if (images_) fallback_->use_images(images_, sampler_);
+  }
+
+  TrainConfig config_;
+  at::Device device_;
+  std::optional<at::ScalarType> low_precision_;
+  std::function<void(const Text&)> note_;
+  std::string obstacle_;  // why the fused step does not apply, or empty
+  c10::cuda::CUDAStream stream_;
+  std::unique_ptr<GraphState> state_;
+  std::unique_ptr<PerceptualLoss> perceptual_;
+  std::shared_ptr<const DeviceImages> images_;
+  kernels::SamplerSettings sampler_;
+  std::map<GraphBatches, std::unique_ptr<CapturedStep>> captured_;
+  std::array<at::cuda::CUDAEvent, kEvents> events_;
+  std::unique_ptr<EagerEngine> fallback_;
+  mutable bool read_by_others_ = false;
+  std::int64_t steps_ = 0;
+  std::int64_t reported_steps_ = 0;
+  double reported_loss_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<StepEngine> make_graph_engine(const TrainConfig& config, Edsr model, at::Device device,
+                                              std::optional<at::ScalarType> low_precision,
+                                              const std::function<void(const Text&)>& note) {
+  const std::string obstacle = fused_step_obstacle(config, low_precision);
+  if (!obstacle.empty()) {
+    note({"compile_model: the step is captured as LibTorch computes it, without the fused kernels: " + obstacle,
+          "compile_model：训练步按 LibTorch 的算子捕获，不使用融合核：" + obstacle});
+  }
+  return std::make_unique<GraphEngine>(config, std::move(model), device, low_precision, note);
+}
+
+}  // namespace wring

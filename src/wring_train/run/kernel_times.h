@@ -1,0 +1,23 @@
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace wring {
+
+// The kernels and copies of some steps on the GPU, as LibTorch's profiler (CUPTI) records them.
+struct KernelTime {
+  std::string name;
+  double calls_per_step = 0;
+  double us_per_step = 0;
+};
+struct KernelTimes {
+  std::vector<KernelTime> kernels;  // the longest first
+  double busy_us_per_step = 0;      // at least one kernel ran
+  double span_us_per_step = 0;      // from the first kernel's start to the last one's end
+};
+
+// Runs `run` (which enqueues `steps` steps and waits for them) under the profiler.
+KernelTimes record_kernel_times(int steps, const std::function<void()>& run);
+
+}  // namespace wring

@@ -1,0 +1,301 @@
+// The graph engine against the eager one, from the same seed on the same batches.
+#include <cmath>
+
+#include "../integration/random_batch.h"
+#include "gpu_test.h"
+#include "wring/base/error.h"
+#include "wring_train/engine/device_images.h"
+#include "wring_train/engine/step_engine.h"
+#include "wring_train/kernels/available.h"
+
+namespace wring {
+namespace {
+
+class GraphEngineTest : public GpuTest {
+ protected:
+  void SetUp() override {
+    GpuTest::SetUp();
+    if (!IsSkipped() && !kernels::available()) GTEST_SKIP() << "This build has no CUDA sources.";
+    at::globalContext().setDeterministicCuDNN(true);
+  }
+  void TearDown() override { at::globalContext().setDeterministicCuDNN(false); }
+
+  static TrainConfig small_config() {
+    TrainConfig config;
+    config.base_channels = 32;
+    config.num_blocks = 2;
+    config.scale_factor = 4;
+    config.batch_size = 4;
+    config.patch_size = 64;
+    config.grad_clip = 1.0;
+    config.weight_decay = 0.01;
+    config.compile_model = true;
+    return config;
+  }
+
+  static std::unique_ptr<StepEngine> engine(TrainConfig config, bool graph) {
+    config.compile_model = graph;
+    return make_step_engine(config, Edsr({config.base_channels, config.num_blocks, config.scale_factor}, 3),
+                            at::Device(at::kCUDA, 0), [](const Text&) {});
+  }
+
+  static std::vector<Batch> batches(const TrainConfig& config, int count) {
+    std::vector<Batch> result;
+    for (int i = 0; i < count; ++i) {
+      result.push_back(random_batch(static_cast<int>(config.batch_size),
+                                    static_cast<int>(config.patch_size / config.scale_factor),
+                                    static_cast<int>(config.scale_factor), static_cast<std::uint64_t>(10 * i)));
+      result.back().step = i;
+    }
+    return result;
+  }
+
+  // The loss of each step.
+  static std::vector<double> train(StepEngine& engine, const std::vector<Batch>& batches, int steps, int first = 0,
+                                   double lr = 1e-4) {
+    std::vector<double> losses;
+    for (int i = first; i < first + steps; ++i) {
+      engine.step(std::span(&batches[static_cast<std::size_t>(i) % batches.size()], 1), lr);
+      losses.push_back(engine.report().loss);
+    }
+    return losses;
+  }
+
+  static double largest_relative_difference(const std::vector<double>& a, const std::vector<double>& b) {
+    double largest = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(a[i] - b[i]) / std::abs(b[i]));
+    return largest;
+  }
+
+  static double parameter_difference(const Edsr& a, const Edsr& b) {
+    double largest = 0;
+    for (std::size_t i = 0; i < a.parameters().size(); ++i) {
+      largest = std::max(largest, relative_difference(a.parameters()[i].tensor, b.parameters()[i].tensor));
+    }
+    return largest;
+  }
+
+  static LoadedTensors saved(const StepEngine& engine) {
+    LoadedTensors loaded;
+    for (const NamedTensor& named : engine.state()) loaded.tensors[named.name] = named.tensor.to(at::kCPU).clone();
+    return loaded;
+  }
+};
+
+TEST_F(GraphEngineTest, Fp32FollowsTheEagerEngineForAHundredStepsWithEveryOptimizer) {
+  for (const char* optimizer : {"adamw", "adam", "adan"}) {
+    TrainConfig config = small_config();
+    config.optimizer = optimizer;
+    const auto data = batches(config, 5);
+    const auto graph = engine(config, true);
+    const auto eager = engine(config, false);
+    EXPECT_EQ(graph->name(), "graph");
+    EXPECT_LT(largest_relative_difference(train(*graph, data, 100), train(*eager, data, 100)), 1e-5) << optimizer;
+    EXPECT_LT(parameter_difference(graph->averaged(), eager->averaged()), 1e-3) << optimizer;
+  }
+}
+
+TEST_F(GraphEngineTest, Bf16FusedFollowsTheEagerEnginesLossCurveWithEveryOptimizerAndLoss) {
+  const char* combinations[][2] = {{"adamw", "l1"}, {"adam", "charbonnier"}, {"adan", "mse"}};
+  for (const auto& [optimizer, loss] : combinations) {
+    TrainConfig config = small_config();
+    config.use_mixed_precision = true;
+    config.optimizer = optimizer;
+    config.loss = loss;
+    const auto data = batches(config, 5);
+    const auto graph = engine(config, true);
+    const auto eager = engine(config, false);
+    EXPECT_EQ(graph->name(), "graph, fused");
+    const auto graph_losses = train(*graph, data, 60);
+    EXPECT_LT(largest_relative_difference(graph_losses, train(*eager, data, 60)), 1e-2) << optimizer << " " << loss;
+    EXPECT_LT(graph_losses.back(), graph_losses.front());
+  }
+}
+
+TEST_F(GraphEngineTest, AccumulationGivesTheStepOfTheJoinedBatch) {
+  for (const bool mixed : {false, true}) {
+    TrainConfig config = small_config();
+    config.use_mixed_precision = mixed;
+    const auto data = batches(config, 2);
+    const Batch both = joined(data[0], data[1]);
+    const auto accumulated = engine(config, true);
+    const auto whole = engine(config, true);
+    for (int i = 0; i < 5; ++i) {
+      accumulated->step(data, 1e-4);
+      whole->step(std::span(&both, 1), 1e-4);
+      const StepReport a = accumulated->report();
+      const StepReport b = whole->report();
+      EXPECT_NEAR(a.loss, b.loss, b.loss * (mixed ? 1e-3 : 1e-5));
+      EXPECT_NEAR(a.gradient_norm, b.gradient_norm, b.gradient_norm * (mixed ? 2e-2 : 1e-4));
+    }
+  }
+}
+
+TEST_F(GraphEngineTest, AResumedRunEqualsAnUninterruptedOneAndMovesBetweenEngines) {
+  for (const bool mixed : {false, true}) {
+    TrainConfig config = small_config();
+    config.use_mixed_precision = mixed;
+    config.optimizer = "adan";
+    const auto data = batches(config, 3);
+    const auto uninterrupted = engine(config, true);
+    train(*uninterrupted, data, 10);
+    const LoadedTensors state = saved(*uninterrupted);
+    const auto expected = train(*uninterrupted, data, 10, 10);
+    const auto resumed = engine(config, true);
+    resumed->load_state(state, "memory");
+    EXPECT_LT(largest_relative_difference(train(*resumed, data, 10, 10), expected), 1e-5);
+    const auto eager = engine(config, false);
+    eager->load_state(state, "memory");
+    EXPECT_LT(largest_relative_difference(train(*eager, data, 10, 10), expected), mixed ? 1e-2 : 1e-5);
+  }
+}
+
+// Images of 100 pixels, LR 25, wherever they lie.
+struct DrawnImages {
+  static constexpr int kSide = 100;
+  static constexpr int kLrSide = 25;
+  static constexpr int kImages = 6;
+  SamplerSettings settings;
+  std::vector<Batch> batches;  // without bytes
+
+  explicit DrawnImages(const TrainConfig& config) {
+    settings.seed = 9;
+    settings.epoch_samples = kImages * 4;
+    settings.batch_size = static_cast<int>(config.batch_size);
+    settings.scale = 4;
+    settings.patch_size = static_cast<int>(config.patch_size);
+    for (int i = 0; i < 12; ++i) {
+      Batch batch;
+      batch.step = i;
+      batch.size = settings.batch_size;
+      batch.hr_patch = settings.patch_size;
+      batch.lr_patch = settings.lr_patch();
+      batches.push_back(batch);
+    }
+  }
+  static std::shared_ptr<DeviceImages> set(DeviceImages::Place place) {
+    const std::size_t hr_bytes = std::size_t{kImages} * kSide * kSide * 3;
+    const std::size_t lr_bytes = std::size_t{kImages} * kLrSide * kLrSide * 3;
+    const auto hr = wring::random_bytes(hr_bytes, 1);
+    const auto lr = wring::random_bytes(lr_bytes, 2);
+    std::vector<std::uint8_t> bytes(hr.get(), hr.get() + hr_bytes);
+    bytes.insert(bytes.end(), lr.get(), lr.get() + lr_bytes);
+    std::vector<StoredImage> images;
+    for (std::uint64_t i = 0; i < kImages; ++i) {
+      images.push_back({i * kSide * kSide * 3, hr_bytes + i * kLrSide * kLrSide * 3, kSide, kSide, kLrSide, kLrSide});
+    }
+    return std::make_shared<DeviceImages>(bytes, images, at::Device(at::kCUDA, 0), place);
+  }
+};
+
+TEST_F(GraphEngineTest, BatchesDrawnOnTheDeviceGiveTheSameLossesAsInTheEagerEngine) {
+  for (const bool mixed : {false, true}) {
+    TrainConfig config = small_config();
+    config.use_mixed_precision = mixed;
+    const DrawnImages drawn(config);
+    const auto graph = engine(config, true);
+    const auto eager = engine(config, false);
+    graph->use_images(DrawnImages::set(DeviceImages::Place::device), drawn.settings);
+    eager->use_images(DrawnImages::set(DeviceImages::Place::device), drawn.settings);
+    const auto losses = train(*graph, drawn.batches, 8);
+    EXPECT_LT(largest_relative_difference(losses, train(*eager, drawn.batches, 8)), mixed ? 1e-2 : 1e-5);
+    EXPECT_NE(losses[0], losses[1]);
+  }
+}
+
+TEST_F(GraphEngineTest, ImagesInHostMemoryGiveTheSameStepsAsOnTheDeviceAlsoAfterAJump) {
+  for (const int micro_batches : {1, 2}) {
+    TrainConfig config = small_config();
+    config.use_mixed_precision = true;
+    const DrawnImages drawn(config);
+    const auto on_device = engine(config, true);
+    const auto on_host = engine(config, true);
+    on_device->use_images(DrawnImages::set(DeviceImages::Place::device), drawn.settings);
+    on_host->use_images(DrawnImages::set(DeviceImages::Place::pinned_host), drawn.settings);
+    for (const int first : {0, 2, 4, 10, 6, 8}) {
+      const std::span<const Batch> step(&drawn.batches[static_cast<std::size_t>(first)],
+                                        static_cast<std::size_t>(micro_batches));
+      on_device->step(step, 1e-4);
+      on_host->step(step, 1e-4);
+      const double loss = on_device->report().loss;
+      EXPECT_NEAR(on_host->report().loss, loss, 1e-4 * loss) << "step from batch " << first;
+    }
+  }
+}
+
+TEST_F(GraphEngineTest, AnFp16StepThatOverflowsIsSkippedAndHalvesTheScale) {
+  TrainConfig config = small_config();
+  config.use_mixed_precision = true;
+  config.amp_dtype = "fp16";
+  const auto data = batches(config, 2);
+  const auto graph = engine(config, true);
+  train(*graph, data, 3);
+  LoadedTensors state = saved(*graph);
+  state.tensors["scaler.scale"] = at::scalar_tensor(1e30F, at::kFloat);
+  graph->load_state(state, "memory");
+  train(*graph, data, 1);
+  const LoadedTensors after = saved(*graph);
+  EXPECT_FLOAT_EQ(after.tensors.at("scaler.scale").item<float>(), 5e29F);
+  EXPECT_EQ(after.tensors.at("optimizer.step").item<std::int64_t>(), 3);
+  for (const auto& [name, before] : state.tensors) {
+    if (name.starts_with("model.") || name.starts_with("exp_avg")) {
+      EXPECT_TRUE(at::equal(after.tensors.at(name), before)) << name;
+    }
+  }
+}
+
+TEST_F(GraphEngineTest, Fp16FollowsTheEagerEngine) {
+  TrainConfig config = small_config();
+  config.use_mixed_precision = true;
+  config.amp_dtype = "fp16";
+  const auto data = batches(config, 3);
+  const auto graph = engine(config, true);
+  const auto eager = engine(config, false);
+  EXPECT_LT(largest_relative_difference(train(*graph, data, 30), train(*eager, data, 30)), 5e-3);
+}
+
+TEST_F(GraphEngineTest, WhatTheFusedKernelsDoNotCoverIsCapturedThroughAutograd) {
+  const auto expect_graph = [&](const TrainConfig& config, double tolerance) {
+    const auto data = batches(config, 2);
+    const auto graph = engine(config, true);
+    const auto eager = engine(config, false);
+    const auto losses = train(*graph, data, 5);
+    EXPECT_EQ(graph->name(), "graph");
+    EXPECT_LT(largest_relative_difference(losses, train(*eager, data, 5)), tolerance);
+  };
+  TrainConfig config = small_config();
+  config.use_mixed_precision = true;
+  config.fold_tail = "off";
+  expect_graph(config, 1e-2);
+  config = small_config();
+  config.use_mixed_precision = true;
+  config.base_channels = 20;
+  expect_graph(config, 1e-2);
+  config = small_config();
+  config.scale_factor = 1;
+  config.use_mixed_precision = true;
+  expect_graph(config, 1e-2);
+  config = small_config();
+  config.use_perceptual = true;
+  expect_graph(config, 1e-4);
+}
+
+TEST_F(GraphEngineTest, RunningOutOfMemoryNamesTheBatchSize) {
+  TrainConfig config = small_config();
+  config.base_channels = 512;
+  config.num_blocks = 200;
+  config.patch_size = 512;
+  config.batch_size = 64;
+  config.use_mixed_precision = true;
+  const auto data = batches(config, 1);
+  const auto graph = engine(config, true);
+  try {
+    train(*graph, data, 1);
+    FAIL() << "1.7 TB of activations found room";
+  } catch (const Error& error) {
+    EXPECT_THAT(std::string(error.what()), testing::HasSubstr("batch_size 64"));
+  }
+}
+
+}  // namespace
+}  // namespace wring
