@@ -24,9 +24,16 @@ tidy() {
 # header, which only the compiler that made it can read, so the same header is included as text.
 mapfile -t free < <(listed 'src/wring/*.cpp' 'src/wring_train/data/*.cpp' 'apps/*.cpp' 'tools/*.cpp')
 mapfile -t torch < <(listed 'src/wring_train/*.cpp' | grep -v '^src/wring_train/data/')
+# The graph engine's parts need CUDA's headers, of the toolkit and of the wheels beside torch.
+cuda=""
+for folder in "$TORCH_DIR"/../nvidia/*/include /usr/local/cuda/include; do
+  [ ! -d "$folder" ] || cuda+=" -isystem $folder"
+done
+[ -e "$TORCH_DIR/lib/libtorch_cuda.so" ] && [ -d /usr/local/cuda/include/crt ] ||
+  mapfile -t torch < <(printf '%s\n' "${torch[@]}" | grep -v '/engine/graph_.*\.cpp$')
 flags="-std=c++20 -Isrc -DFMT_HEADER_ONLY -DWRING_VERSION=\"lint\""
 tidy "${free[@]}" -- $flags
-tidy "${torch[@]}" -- $flags -isystem "$TORCH_DIR/include" -include src/wring_train/torch_pch.h
+tidy "${torch[@]}" -- $flags -isystem "$TORCH_DIR/include" $cuda -include src/wring_train/torch_pch.h
 
 mapfile -t python < <(listed '*.py')
 "$PYTHON" - "${python[@]}" <<'PY'
