@@ -37,6 +37,7 @@ Features features_of(const Summary& summary, std::size_t gpu) {
   if (const auto& util = card[Metric::gpu_util]) {
     features.data_s = util->coverage * summary.duration_s;
     features.gpu_util = util->mean;
+    features.gpu_util_max = util->max;
     features.gpu_util_deviation = util->deviation;
     features.gpu_util_under_10 = 100 * util->under_10_share;
   } else if (const auto& activity = card[Metric::sm_activity]) {  // a MIG instance has no GPU-Util

@@ -12,6 +12,7 @@ struct Features {
   double data_s = 0;  // time that GPU-Util describes, or SM activity where there is none
 
   std::optional<double> gpu_util;
+  std::optional<double> gpu_util_max;
   std::optional<double> gpu_util_deviation;  // standard deviation over the samples: a sawtooth where it is large
   std::optional<double> gpu_util_under_10;   // share of the time
   std::optional<double> memory_util;         // time in which memory was touched, not how full it is

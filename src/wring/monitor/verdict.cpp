@@ -1,33 +1,49 @@
 // The rules behind the verdicts. Where the thresholds come from:
 //
-//   silent_below_s         Start-up, warm-up and compilation look like anything; a third of a minute is past most.
-//   idle_util              A desktop or a monitor alone makes a few per cent.
-//   low_util               The guide's line between good and low.
-//   tensor_compute_bound   A dense matmul loop shows 60 to 95; half of the cycles is beyond what memory-bound layers
-//   do. sm_compute_bound       SM activity counts resident warps, so it proves computing only while DRAM stays below
-//   its
-//                          own bound: an element-wise kernel fills the SMs too.
-//   dram_bound             Copy loops reach 85 to 92 of the theoretical bandwidth; from 60 on the queues are full
-//   often. memory_util_bound      The share of time is cruder than the share of bandwidth, hence higher, and trusted
-//   less. launch_*               Kernels of a few microseconds occupy few SMs for part of the time, while GPU-Util
-//   counts
-//                          every window with a kernel in it. Idle power alone is 10 to 20 per cent of the limit.
-//   sm_while_busy          SM activity over GPU-Util: how full the card is while anything runs at all.
-//   tiny_kernel_*          Kernels of one block, launched without a pause, made 18 % GPU-Util and 0.02 % SM activity on
-//   an
-//                          H200: so little while busy is launching and nothing else, at any GPU-Util.
-//   collective_*           A collective that waits spins on 16 to 32 of some 130 SMs, steadily, with GPU-Util at 100.
-//   core_busy              One Python process that loads data keeps one core at 100; 90 leaves room for the rest.
-//   iowait                 Of all cores: one blocked loader on a machine of 16 cores makes 6.
-//   sawtooth_deviation     Samples of 0 and 100 in turn deviate by 50, a steady load by less than 5.
-//   core_at_work           Below this the host prepares nothing.
-//   pcie_busy_mib_s        Pageable copies reach 3 to 6 GiB/s, pinned ones 12 to 55; a loader that is ahead needs less.
-//   copying_sm             GPU-Util counts copies too (100 on an H200 that did nothing else), SM activity does not.
-//   power_throttled        A power cap that is touched now and then costs nothing that can be measured; at full load
-//   many
-//                          cards run at it all the time, so it never stands before what the load itself is.
-//   heat_throttled         Heat is never wanted: the clocks fall far below what the power cap leaves.
-//   memory_full            The next allocation of a usual size fails.
+// silent_below_s: start-up, warm-up and compilation look like anything; a third of a minute is past most.
+//
+// idle_util: a desktop or a monitor alone makes a few per cent.
+//
+// low_util: the guide's line between good and low.
+//
+// tensor_compute_bound: a dense matmul loop shows 60 to 95; half of the cycles is beyond what memory-bound layers do.
+//
+// sm_compute_bound: SM activity counts resident warps, so it proves computing only while DRAM stays below its own bound:
+// an element-wise kernel fills the SMs too.
+//
+// dram_bound: copy loops reach 85 to 92 of the theoretical bandwidth; from 60 on the queues are full often.
+//
+// memory_util_bound: the share of time is cruder than the share of bandwidth, hence higher, and trusted less.
+//
+// launch_*: kernels of a few microseconds occupy few SMs for part of the time, while GPU-Util counts every window with a
+// kernel in it. Idle power alone is 10 to 20 per cent of the limit.
+//
+// sm_while_busy: SM activity over GPU-Util, how full the card is while anything runs at all.
+//
+// tiny_kernel_*: kernels of one block, launched without a pause, made 18 % GPU-Util and 0.02 % SM activity on an H200: so
+// little while busy is launching and nothing else, at any GPU-Util.
+//
+// collective_*: a collective that waits spins on 16 to 32 of some 130 SMs, steadily, with GPU-Util at 100.
+//
+// core_busy: one Python process that loads data keeps one core at 100; 90 leaves room for the rest.
+//
+// iowait: of all cores; one blocked loader on a machine of 16 cores makes 6.
+//
+// sawtooth_deviation: samples of 0 and 100 in turn deviate by 50, a steady load by less than 5.
+//
+// core_at_work: below this the host prepares nothing.
+//
+// pcie_busy_mib_s: pageable copies reach 3 to 6 GiB/s, pinned ones 12 to 55; a loader that is ahead needs less.
+//
+// copying_sm: GPU-Util counts copies too (100 on an H200 that did nothing else), SM activity does not.
+//
+// power_throttled: a power cap that is touched now and then costs nothing that can be measured. At full load many cards
+// run at it all the time (an H200 that trains EDSR 128×12: 87 % of the time, at 1966 of 1980 MHz), so it stands behind
+// what the load itself is.
+//
+// heat_throttled: heat is never wanted: the clocks fall far below what the power cap leaves.
+//
+// memory_full: the next allocation of a usual size fails.
 #include "wring/monitor/verdict.h"
 
 #include <algorithm>
@@ -92,7 +108,16 @@ Verdict verdict(Cause cause, double confidence, Text rule, Text numbers, Text ne
 
 using Finding = std::optional<Verdict>;
 
+// Kernels run now and then while the host works or waits: the card is not idle, it starves. One PyTorch process that
+// decodes whole photographs itself left an H200 at 0.3 % GPU-Util.
+bool starves(const Features& f) {
+  const bool some_kernels = at_least(f.gpu_util_max, 1) || at_least(f.sm_activity, 0.01);
+  return some_kernels && (at_least(f.host_busiest_core, limit::core_busy) || at_least(f.host_cpu, limit::host_busy) ||
+                          at_least(f.host_iowait, limit::iowait));
+}
+
 bool is_idle(const Features& f) {
+  if (starves(f)) return false;
   if (f.gpu_util) return *f.gpu_util < limit::idle_util;
   return below(f.sm_activity, 1);
 }
@@ -325,8 +350,9 @@ Finding input_bound(const Features& f) {
 
 Finding power_throttled(const Features& f) {
   if (f.power_throttled < limit::power_throttled) return std::nullopt;
+  const bool full_load = compute_bound(f) || memory_bandwidth_bound(f);
   return verdict(
-      Cause::power_throttled, 0.5 + 0.35 * f.power_throttled / 100,
+      Cause::power_throttled, full_load ? 0.4 : 0.6 + 0.4 * f.power_throttled / 100,
       {fmt::format("clocks held down by the power limit ≥ {} % of the time", limit::power_throttled),
        fmt::format("因功耗上限降频的时间 ≥ {}%", limit::power_throttled)},
       Measured()

@@ -149,6 +149,35 @@ TEST(Verdict, JobsOneAfterAnotherBesideAHostThatDoesNothingAreNotInputBound) {
   EXPECT_THAT(keys(f), ElementsAre("input_bound"));
 }
 
+// As an H200 showed it beside a DataLoader of 0 workers that decodes whole PNG files.
+TEST(Verdict, ACardThatHardlyEverGetsABatchStarvesAndIsNotIdle) {
+  Features f = minute();
+  f.gpu_util = 0.35;
+  f.gpu_util_max = 2;
+  f.gpu_util_deviation = 0.76;
+  f.sm_activity = 0.085;
+  f.tensor_activity = 0;
+  f.dram_activity = 0.015;
+  f.power_of_limit = 18;
+  f.host_busiest_core = 96.8;
+  f.host_cpu = 13.2;
+  f.host_iowait = 0.05;
+  EXPECT_THAT(keys(f), ElementsAre("input_bound"));
+}
+
+// As an H200 showed it beside EDSR 128×12 in bf16: the power cap is touched all the time and costs 0.7 % of the clock.
+TEST(Verdict, AtFullLoadThePowerCapStandsBehindTheLoad) {
+  Features f = minute();
+  f.gpu_util = 97.6;
+  f.gpu_util_max = 100;
+  f.sm_activity = 86.6;
+  f.tensor_activity = 26;
+  f.dram_activity = 22;
+  f.power_of_limit = 93;
+  f.power_throttled = 87;
+  EXPECT_THAT(keys(f), ElementsAre("compute_bound", "power_throttled"));
+}
+
 TEST(Verdict, NothingThatRunsIsIdle) {
   EXPECT_THAT(keys(nothing_runs()), ElementsAre("idle"));
   Features mig = nothing_runs();
