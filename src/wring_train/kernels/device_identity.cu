@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include "wring_train/kernels/cuda_check.h"
 #include "wring_train/kernels/device_identity.h"
 
@@ -16,10 +14,13 @@ cudaDeviceProp properties(int cuda_device) {
 
 std::string device_uuid(int cuda_device) {
   const cudaDeviceProp found = properties(cuda_device);
+  constexpr char kDigits[] = "0123456789abcdef";
   std::string uuid = "GPU-";
   for (int i = 0; i < 16; ++i) {
     if (i == 4 || i == 6 || i == 8 || i == 10) uuid += '-';
-    uuid += fmt::format("{:02x}", static_cast<unsigned char>(found.uuid.bytes[i]));
+    const auto byte = static_cast<unsigned char>(found.uuid.bytes[i]);
+    uuid += kDigits[byte / 16];
+    uuid += kDigits[byte % 16];
   }
   return uuid;
 }
