@@ -46,6 +46,7 @@ bool read_header(Bytes data, Plain& png) {
 
 // The chunks up to the end of the image, or nothing when one is missing, damaged, or means another kind of PNG.
 std::optional<Plain> read_chunks(Bytes content) {
+  if (content.size() < kSignatureBytes) return std::nullopt;
   Plain png;
   std::size_t at = kSignatureBytes;
   for (bool first = true;; first = false) {
