@@ -8,20 +8,20 @@
 //
 // tensor_compute_bound: a dense matmul loop shows 60 to 95; half of the cycles is beyond what memory-bound layers do.
 //
-// sm_compute_bound: SM activity counts resident warps, so it proves computing only while DRAM stays below its own bound:
-// an element-wise kernel fills the SMs too.
+// sm_compute_bound: SM activity counts resident warps, so it proves computing only while DRAM stays below its own
+// bound: an element-wise kernel fills the SMs too.
 //
 // dram_bound: copy loops reach 85 to 92 of the theoretical bandwidth; from 60 on the queues are full often.
 //
 // memory_util_bound: the share of time is cruder than the share of bandwidth, hence higher, and trusted less.
 //
-// launch_*: kernels of a few microseconds occupy few SMs for part of the time, while GPU-Util counts every window with a
-// kernel in it. Idle power alone is 10 to 20 per cent of the limit.
+// launch_*: kernels of a few microseconds occupy few SMs for part of the time, while GPU-Util counts every window with
+// a kernel in it. Idle power alone is 10 to 20 per cent of the limit.
 //
 // sm_while_busy: SM activity over GPU-Util, how full the card is while anything runs at all.
 //
-// tiny_kernel_*: kernels of one block, launched without a pause, made 18 % GPU-Util and 0.02 % SM activity on an H200: so
-// little while busy is launching and nothing else, at any GPU-Util.
+// tiny_kernel_*: kernels of one block, launched without a pause, made 18 % GPU-Util and 0.02 % SM activity on an H200:
+// so little while busy is launching and nothing else, at any GPU-Util.
 //
 // collective_*: a collective that waits spins on 16 to 32 of some 130 SMs, steadily, with GPU-Util at 100.
 //

@@ -2,9 +2,9 @@
 #include "wring/base/error.h"
 #include "wring_train/kernels/available.h"
 #include "wring_train/kernels/batch_to_float.h"
+#include "wring_train/kernels/device_identity.h"
 #include "wring_train/kernels/pinned_memory.h"
 #include "wring_train/kernels/sample_batch.h"
-#include "wring_train/kernels/device_identity.h"
 
 namespace wring::kernels {
 namespace {
