@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Checks `wring monitor` on a machine with a GPU: against nvidia-smi, against what it costs, against planted loads.
 
-    bench/monitor_check.py --wring build/release/bin/wring --out DIR [--only agreement,overhead,verdicts] [--seconds 26]
+    bench/monitor_check.py --wring build/release/bin/wring --out DIR [--only agreement,overhead,verdicts]
+                           [--loads input,compute] [--seconds 26]
 
   agreement  beside a known load: GPU-Util, memory and power against `nvidia-smi --query-gpu` over the same window; the
              energy counter against NVML's own; tensor activity of an 8192³ matmul loop and of an idle GPU
@@ -150,23 +151,27 @@ def resident_mib(pid):
 
 
 def cost(command, seconds):
-    """CPU share of one core and resident memory of a command on a terminal of its own, after its start."""
+    """CPU share of one core and resident memory of a command on a terminal of its own, after its start; or the reason why
+    it did not last as long."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.environ.update(TERM="xterm-256color", LINES="50", COLUMNS="160")
         os.execvp(command[0], command)
     stop = threading.Event()
+    shown = bytearray()
 
     def drain():
         while not stop.is_set():
             try:
-                if not os.read(terminal, 65536):
-                    return
+                shown[:] = (shown + os.read(terminal, 65536))[-2000:]
             except OSError:
                 return
 
     threading.Thread(target=drain, daemon=True).start()
     time.sleep(3)
+    if os.waitpid(pid, os.WNOHANG)[0]:
+        stop.set()
+        return {"reason": shown.decode(errors="replace")[-600:].strip() or "it ended without a word"}
     before, began = cpu_seconds(pid), time.monotonic()
     time.sleep(seconds)
     share = 100 * (cpu_seconds(pid) - before) / (time.monotonic() - began)
@@ -243,6 +248,9 @@ def overhead(options):
         cases["gpustat 1 Hz"] = ([sys.executable, "-m", "gpustat", "-i", "1"], 12)
     for name, (command, seconds) in cases.items():
         record[name] = cost(command, seconds)
+        if "reason" in record[name]:
+            print(f"       {name:24} did not run: {record[name]['reason']}", flush=True)
+            continue
         print(f"       {name:24} {record[name]['cpu_percent']:6.2f} % of a core {record[name]['resident_mib']:7.1f} MiB", flush=True)
     start = record["first line ms"] - zero["init_ms"]
     expect(start < 50, f"first line {record['first line ms']:.0f} ms, NVML alone {zero['init_ms']:.0f} ms: {start:.0f} ms beyond it")
@@ -260,6 +268,8 @@ def verdicts(options):
     print("planted loads", flush=True)
     record = {}
     for name, cause in EXPECTED.items():
+        if name not in options.loads.split(","):
+            continue
         load = start_load(name, options.seconds + 4)
         summary, _ = monitor([], options.wring, options.out, f"verdict-{name}", options.seconds, 0.5)
         load.wait()
@@ -279,6 +289,7 @@ def main():
     parser.add_argument("--wring", type=Path, default=shutil.which("wring"))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", default="agreement,overhead,verdicts")
+    parser.add_argument("--loads", default=",".join(EXPECTED), help="of the planted loads")
     parser.add_argument("--seconds", type=int, default=26, help="of each planted load; the monitor is silent below 20")
     options = parser.parse_args()
     options.wring = options.wring.resolve()

@@ -62,6 +62,11 @@ def pytorch_names(text):
     return names(text)
 
 
+def worker_counts(text):
+    """[] for "none": PyTorch's side is left out."""
+    return [] if text == "none" else [int(count) for count in names(text)]
+
+
 def parse_arguments(words):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="replaces a key of the config")
@@ -91,7 +96,8 @@ def parse_arguments(words):
     many.add_argument("--variants", type=variant_names, default=list(step_worker.VARIANTS), help="PyTorch's (step)")
     many.add_argument("--expert", type=names, default=["default", "max-autotune"],
                       help="what the expert tries, keeping the fastest: default, max-autotune, autocast")  # fmt: skip
-    many.add_argument("--workers", type=lambda t: [int(n) for n in names(t)], help="DataLoader's; 0,8,all cores without it")
+    many.add_argument("--tiers", type=names, default=["gpu", "host", "none"], help="of wring-train's data tiers (files)")
+    many.add_argument("--workers", type=worker_counts, help="DataLoader's, or none; 0,8,all cores without it (files)")
     many.add_argument("--loader-rate", type=Path, help="path of the program loader_rate (files)")
     many.add_argument("--val", type=Path, help="HR images to validate on, Set5 (psnr)")
     many.add_argument("--target", type=float, default=31.35, help="dB (psnr)")

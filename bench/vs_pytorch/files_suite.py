@@ -18,7 +18,6 @@ from .processes import Deadline, Worker, environment, find_program, find_wring_t
 from .settings import Failure, Unavailable, describe, guide_configs, typed, with_assignments, write_flat_yaml
 from .wring_run import WringRun
 
-TIERS = ("gpu", "host", "none")
 START_S = 120  # longest until a side trains steadily
 WINDOW_ROUNDS = 3  # a window is this many times --seconds: GPU-Util alone looks back up to a second
 SETTLE_S = 1.0  # left out at the start of each window
@@ -55,7 +54,8 @@ class Bench:
         self.wring_train = find_wring_train(arguments.wring_train)
         self.files = FileSet(arguments.data, folder / "files", 4)
         cores = len(os.sched_getaffinity(0))
-        self.workers = sorted({w for w in (arguments.workers or (0, 8, cores)) if w <= max(cores, 8)})
+        counts = (0, 8, cores) if arguments.workers is None else arguments.workers
+        self.workers = sorted({count for count in counts if count <= max(cores, 8)})
 
     def config(self, name, values):
         folder = self.folder / name
@@ -65,12 +65,13 @@ class Bench:
         self.pairs = self.files.pairs(settings["patch_size"])
         say(f"files: {name}, {len(self.pairs)} images …")
         rows = {}
-        for tier in TIERS:
+        for tier in self.arguments.tiers:
             self.row(rows, f"wring {tier}", f"wring-train, data_cache: {tier}", lambda t=tier: self.tier(t, settings, values))
         self.row(rows, "wring resident", "wring-train, one resident batch (no data at all)",
                  lambda: self.resident(settings, folder, values))  # fmt: skip
-        self.pytorch(rows, settings, folder)
-        self.loaders(rows, settings, folder)
+        if self.workers:
+            self.pytorch(rows, settings, folder)
+            self.loaders(rows, settings, folder)
         return {"settings": settings, "what": describe(settings), "images": len(self.pairs), "rows": rows}
 
     def row(self, rows, key, label, measure):
