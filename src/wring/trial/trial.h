@@ -1,0 +1,88 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "wring/config/patcher.h"
+
+namespace wring {
+
+// Where the batches of a trial come from. The three rates' ratios are the diagnosis.
+enum class TrialData {
+  real,      // the loader, as in training
+  resident,  // one batch that stays on the device
+  loader,    // the loader alone: no step at all
+};
+
+struct TrialMeasure {
+  TrialData data = TrialData::real;
+  double min_seconds = 0.5;    // of measured steps, after the warm-up
+  double max_seconds = 5;      // then the measurement ends, however wide the interval still is
+  double rel_ci = 0.02;        // half-width of the median's 95 % confidence interval, relative, at which it may end
+  std::int64_t min_steps = 2;  // optimiser steps; the peak of memory counts from the second on
+  bool validate = false;       // a validation on the largest images in between, as training has them
+};
+
+// One measurement of a training step: the config with `set` in place of its values.
+struct TrialRequest {
+  std::vector<Assignment> set;
+  TrialMeasure measure;
+};
+
+// A trial that does not fit or does not end is an outcome, not an accident.
+enum class TrialOutcome {
+  ok,
+  oom,     // of the device, or of memory that cuBLAS or cuDNN wanted
+  error,   // the program said so, or ended by itself
+  hang,    // no event within its time: killed by the supervisor
+  killed,  // by a signal that we did not send: where it is SIGKILL, most likely for host memory
+};
+
+struct StepTimes {
+  double median = 0;  // ms, as all three
+  double mad = 0;     // median absolute deviation
+  double p95 = 0;
+  std::int64_t n = 0;  // measured steps
+};
+
+// In MiB. Absent where a program does not say, or there is no GPU.
+struct TrialMemory {
+  std::optional<std::int64_t> peak_allocated_mib;
+  std::optional<std::int64_t> peak_reserved_mib;
+  std::optional<std::int64_t> alloc_retries;  // more than 0: it fits only by giving memory back again and again
+  std::optional<std::int64_t> device_free_mib;
+  std::optional<std::int64_t> device_total_mib;
+};
+
+// Means over the measured time, by NVML from outside the process; absent without NVML. Per cent.
+struct TrialUtilisation {
+  std::optional<double> gpu_util;
+  std::optional<double> sm_activity;
+  std::optional<double> tensor_activity;
+  std::optional<double> dram_activity;
+};
+
+struct TrialResult {
+  TrialOutcome outcome = TrialOutcome::ok;
+  std::string message;  // of whatever is not ok: the program's own words
+  double samples_per_s = 0;
+  StepTimes step_ms;
+  std::optional<double> data_wait_ms;  // a step's wait for its batch
+  double warmup_s = 0;
+  std::optional<double> loss;
+  std::string engine;  // "graph, fused"; "" where the program does not say
+  TrialMemory memory;
+  TrialUtilisation utilisation;
+  double seconds = 0;  // of the whole trial, as the supervisor saw it
+};
+
+// Runs trials one at a time: in child processes, from a recording, or on a simulated card. Never throws for a trial
+// that fails; throws Error where trials cannot be run at all (no such program, a config that it refuses).
+class TrialRunner {
+ public:
+  virtual ~TrialRunner() = default;
+  virtual TrialResult run(const TrialRequest& request) = 0;
+};
+
+}  // namespace wring
