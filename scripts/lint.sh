@@ -20,8 +20,7 @@ tidy() {
   echo "clang-tidy: ${#files[@]} files"
 }
 
-# The flags that matter to clang-tidy, without a build. The sources that use LibTorch rely on their precompiled
-# header, which only the compiler that made it can read, so the same header is included as text.
+# The flags that matter to clang-tidy, without a build.
 mapfile -t free < <(listed 'src/wring/*.cpp' 'src/wring_train/data/*.cpp' 'apps/*.cpp' 'tools/*.cpp')
 mapfile -t torch < <(listed 'src/wring_train/*.cpp' | grep -v '^src/wring_train/data/')
 # The graph engine's parts need CUDA's headers, of the toolkit and of the wheels beside torch.
@@ -33,7 +32,7 @@ done
   mapfile -t torch < <(printf '%s\n' "${torch[@]}" | grep -v '/engine/graph_.*\.cpp$')
 flags="-std=c++20 -Isrc -DFMT_HEADER_ONLY -DWRING_VERSION=\"lint\""
 tidy "${free[@]}" -- $flags
-tidy "${torch[@]}" -- $flags -isystem "$TORCH_DIR/include" $cuda -include src/wring_train/torch_pch.h
+tidy "${torch[@]}" -- $flags -isystem "$TORCH_DIR/include" $cuda
 
 mapfile -t python < <(listed '*.py')
 "$PYTHON" - "${python[@]}" <<'PY'
