@@ -41,11 +41,12 @@ Gathered gather(std::int64_t batch, std::span<const SearchTrial> trials) {
       gathered.size.outcome = trial.result.outcome;
       gathered.size.how = trial.note;
     }
-    if (trial.result.outcome != TrialOutcome::ok) continue;
+    // What a validation takes beside the steps is the spike in the reserve, and its time is no step's.
+    if (trial.result.outcome != TrialOutcome::ok || trial.role == TrialRole::soak) continue;
     if (const auto peak = measured_peak_mib(trial.result.memory)) {
       gathered.size.peak_mib = std::max(gathered.size.peak_mib.value_or(0), *peak);
     }
-    if (trial.role == TrialRole::soak || trial.result.samples_per_s <= 0) continue;
+    if (trial.result.samples_per_s <= 0) continue;
     gathered.size.rates.push_back(trial.result.samples_per_s);
     errors += error_within(trial.result);
   }
