@@ -18,6 +18,8 @@ constexpr double kLeastNoise = 0.005;
 constexpr double kNoiseWeight = 1;
 // Above this share of the memory a size is near the limit, where allocators begin to give back and ask again.
 constexpr double kNearTheLimit = 0.85;
+// A time line foretells sizes up to twice its longest.
+constexpr double kReach = 0.5;
 
 double error_within(const TrialResult& result) {
   if (result.step_ms.n < 2 || result.step_ms.median <= 0) return 0;
@@ -41,7 +43,7 @@ Gathered gather(std::int64_t batch, std::span<const SearchTrial> trials) {
       gathered.size.outcome = trial.result.outcome;
       gathered.size.how = trial.note;
     }
-    // What a validation takes beside the steps is the spike in the reserve, and its time is no step's.
+    // A soak validates in between: its memory and its time are no step's.
     if (trial.result.outcome != TrialOutcome::ok || trial.role == TrialRole::soak) continue;
     if (const auto peak = measured_peak_mib(trial.result.memory)) {
       gathered.size.peak_mib = std::max(gathered.size.peak_mib.value_or(0), *peak);
@@ -99,23 +101,6 @@ std::optional<std::int64_t> capacity_of(std::span<const SearchTrial> trials, con
   return least;
 }
 
-// What a soak took beyond the plain trials of its size.
-std::int64_t spike_of(std::span<const SearchTrial> trials, const BatchSearchOptions& options) {
-  std::int64_t spike = options.validation_spike_mib;
-  for (const SearchTrial& soak : trials) {
-    const auto high = measured_peak_mib(soak.result.memory);
-    if (soak.role != TrialRole::soak || soak.result.outcome != TrialOutcome::ok || !high) continue;
-    std::int64_t plain = 0;
-    for (const SearchTrial& trial : trials) {
-      if (trial.batch == soak.batch && trial.role != TrialRole::soak) {
-        plain = std::max(plain, measured_peak_mib(trial.result.memory).value_or(0));
-      }
-    }
-    if (plain > 0) spike = std::max(spike, *high - plain);
-  }
-  return spike;
-}
-
 void mark_without_room(BatchPicture& picture) {
   for (SizePicture& size : picture.sizes) {
     if (size.fit != Fit::fits || !size.peak_mib) continue;
@@ -128,24 +113,30 @@ void mark_without_room(BatchPicture& picture) {
   }
 }
 
-// Near the limit and slower than the sizes below it foretell: the allocator works instead of the card.
+// What the sizes below foretell: the best of them, and the time line where it reaches near enough to be more than a
+// guess. Small sizes alone say nothing of where the card is full.
+double foretold_near_the_limit(const BatchPicture& picture, const SizePicture& size, double epsilon) {
+  std::vector<SizePicture> smaller;
+  double foretold = 0;
+  for (const SizePicture& other : picture.sizes) {
+    if (other.batch >= size.batch || !other.usable()) continue;
+    smaller.push_back(other);
+    foretold = std::max(foretold, other.rate * (1 - other.relative_error));
+  }
+  const LineFit fit = time_line(smaller);
+  if (!fit.line || fit.line->sizes <= kMinLineSizes || fit.line->to < kReach * static_cast<double>(size.batch) ||
+      fit.line->relative_residual > epsilon) {
+    return foretold;
+  }
+  return std::max(foretold, predicted_rate(*fit.line, size.batch) * (1 - fit.line->relative_residual));
+}
+
+// Near the limit and slower than foretold: the allocator works instead of the card.
 void mark_collapsed(BatchPicture& picture, double epsilon) {
-  if (!picture.capacity_mib) return;
   for (SizePicture& size : picture.sizes) {
-    if (!size.usable() || !size.peak_mib) continue;
-    if (static_cast<double>(*size.peak_mib) < kNearTheLimit * static_cast<double>(*picture.capacity_mib)) continue;
-    std::vector<SizePicture> smaller;
-    double best_below = 0;
-    for (const SizePicture& other : picture.sizes) {
-      if (other.batch >= size.batch || !other.usable()) continue;
-      smaller.push_back(other);
-      best_below = std::max(best_below, other.rate);
-    }
-    const LineFit line = time_line(smaller);
-    if (!line.line) continue;
-    const double foretold = std::max(best_below, predicted_rate(*line.line, size.batch));
-    const double doubt = 2 * size.relative_error + line.line->relative_residual;
-    if (size.rate >= foretold * (1 - epsilon - doubt)) continue;
+    if (!size.usable() || !near_the_limit(picture, size)) continue;
+    const double foretold = foretold_near_the_limit(picture, size, epsilon);
+    if (size.rate >= foretold * (1 - epsilon - 2 * size.relative_error)) continue;
     size.fit = Fit::collapses;
     size.how = {
         fmt::format("{:.0f} samples/s near the memory limit, where smaller sizes foretell {:.0f}", size.rate, foretold),
@@ -179,6 +170,11 @@ void steady(BatchPicture& picture) {
 }
 
 }  // namespace
+
+bool near_the_limit(const BatchPicture& picture, const SizePicture& size) {
+  return picture.capacity_mib && size.peak_mib &&
+         static_cast<double>(*size.peak_mib) >= kNearTheLimit * static_cast<double>(*picture.capacity_mib);
+}
 
 const SizePicture* BatchPicture::find(std::int64_t batch) const {
   const auto found = std::ranges::find(sizes, batch, &SizePicture::batch);
@@ -228,7 +224,7 @@ BatchPicture picture_of(std::span<const SearchTrial> trials, const BatchSearchOp
   if (picture.capacity_mib) {
     const double residual = picture.memory.line ? picture.memory.line->residual : 0;
     picture.reserve_mib =
-        options.min_reserve_mib + spike_of(trials, options) + static_cast<std::int64_t>(std::ceil(residual));
+        options.min_reserve_mib + options.validation_spike_mib + static_cast<std::int64_t>(std::ceil(residual));
   }
   mark_without_room(picture);
   mark_collapsed(picture, options.epsilon);

@@ -45,6 +45,9 @@ struct BatchPicture {
 // Pure: the same trials give the same picture.
 BatchPicture picture_of(std::span<const SearchTrial> trials, const BatchSearchOptions& options);
 
+// Where allocators begin to give memory back and to ask again.
+bool near_the_limit(const BatchPicture& picture, const SizePicture& size);
+
 // The rate that a size has to reach: ε below the best measured one, or below what the line foretells at `most`, where
 // that is higher (at most by ε: a line is no measurement).
 double rate_to_reach(const BatchPicture& picture, const BatchSearchOptions& options, std::int64_t most);
