@@ -18,8 +18,6 @@ constexpr double kLeastNoise = 0.005;
 constexpr double kNoiseWeight = 1;
 // Above this share of the memory a size is near the limit, where allocators begin to give back and ask again.
 constexpr double kNearTheLimit = 0.85;
-// A time line foretells sizes up to twice its longest.
-constexpr double kReach = 0.5;
 
 double error_within(const TrialResult& result) {
   if (result.step_ms.n < 2 || result.step_ms.median <= 0) return 0;
@@ -74,7 +72,7 @@ double noise_of(const std::vector<Gathered>& all) {
 LineFit time_line(const std::vector<SizePicture>& sizes) {
   std::vector<LinePoint> points;
   for (const SizePicture& size : sizes) {
-    if (size.measured() && size.fit != Fit::collapses && size.fit != Fit::retries) {
+    if (size.undisturbed()) {
       points.push_back({size.batch, 1000.0 * static_cast<double>(size.batch) / size.rate});
     }
   }
@@ -113,34 +111,23 @@ void mark_without_room(BatchPicture& picture) {
   }
 }
 
-// What the sizes below foretell: the best of them, and the time line where it reaches near enough to be more than a
-// guess. Small sizes alone say nothing of where the card is full.
-double foretold_near_the_limit(const BatchPicture& picture, const SizePicture& size, double epsilon) {
-  std::vector<SizePicture> smaller;
-  double foretold = 0;
-  for (const SizePicture& other : picture.sizes) {
-    if (other.batch >= size.batch || !other.usable()) continue;
-    smaller.push_back(other);
-    foretold = std::max(foretold, other.rate * (1 - other.relative_error));
-  }
-  const LineFit fit = time_line(smaller);
-  if (!fit.line || fit.line->sizes <= kMinLineSizes || fit.line->to < kReach * static_cast<double>(size.batch) ||
-      fit.line->relative_residual > epsilon) {
-    return foretold;
-  }
-  return std::max(foretold, predicted_rate(*fit.line, size.batch) * (1 - fit.line->relative_residual));
-}
-
-// Near the limit and slower than foretold: the allocator works instead of the card.
+// Near the limit and slower than a smaller size: the allocator works instead of the card, for a card that is merely
+// full keeps its rate. The time line is no judge of it: small sizes say nothing of where the card is full.
 void mark_collapsed(BatchPicture& picture, double epsilon) {
+  const SizePicture* best_below = nullptr;
   for (SizePicture& size : picture.sizes) {
-    if (!size.usable() || !near_the_limit(picture, size)) continue;
-    const double foretold = foretold_near_the_limit(picture, size, epsilon);
-    if (size.rate >= foretold * (1 - epsilon - 2 * size.relative_error)) continue;
-    size.fit = Fit::collapses;
-    size.how = {
-        fmt::format("{:.0f} samples/s near the memory limit, where smaller sizes foretell {:.0f}", size.rate, foretold),
-        fmt::format("接近显存上限时仅 {:.0f} samples/s，而按较小的 batch 推算应为 {:.0f}", size.rate, foretold)};
+    if (!size.usable()) continue;
+    const double doubt = best_below != nullptr ? 2 * std::hypot(size.relative_error, best_below->relative_error) : 0;
+    if (best_below != nullptr && near_the_limit(picture, size) &&
+        size.rate < best_below->rate * (1 - epsilon - doubt)) {
+      size.fit = Fit::collapses;
+      size.how = {fmt::format("{:.0f} samples/s near the memory limit, where batch {} makes {:.0f}", size.rate,
+                              best_below->batch, best_below->rate),
+                  fmt::format("接近显存上限时仅 {:.0f} samples/s，而 batch {} 可达 {:.0f}", size.rate,
+                              best_below->batch, best_below->rate)};
+      continue;
+    }
+    if (best_below == nullptr || size.rate > best_below->rate) best_below = &size;
   }
 }
 
@@ -152,7 +139,7 @@ void steady(BatchPicture& picture) {
   const auto foretold = [&](const SizePicture& size) { return predicted_rate(*picture.time.line, size.batch); };
   for (SizePicture& size : picture.sizes) {
     size.steadied = size.rate;
-    if (!picture.time.line || !size.measured() || size.fit == Fit::collapses || size.fit == Fit::retries) continue;
+    if (!picture.time.line || !size.undisturbed()) continue;
     squares.push_back(std::pow(size.rate / foretold(size) - 1, 2));
     errors.push_back(size.relative_error * size.relative_error);
   }
@@ -162,7 +149,7 @@ void steady(BatchPicture& picture) {
   for (std::size_t i = 0; i < squares.size(); ++i) excess += squares[i] - errors[i];
   const double misfit = std::max(0.0, excess / static_cast<double>(squares.size() - 2));
   for (SizePicture& size : picture.sizes) {
-    if (!size.measured() || size.fit == Fit::collapses || size.fit == Fit::retries) continue;
+    if (!size.undisturbed()) continue;
     const double error = size.relative_error * size.relative_error;
     const double share = misfit + error > 0 ? misfit / (misfit + error) : 1;
     size.steadied = share * size.rate + (1 - share) * foretold(size);

@@ -83,19 +83,20 @@ class BatchSearch {
     return std::max(least, (measure.min_seconds + measure.max_seconds) / 2);
   }
 
-  double soak_reserve_s(const BatchPicture& picture) const {
+  // What is kept for a soak at this step time: a quarter of the budget, or as much as a short one needs.
+  double soak_reserve_s(double step_ms) const {
     if (!options_.soak) return 0;
-    const SizePicture* chosen = choose(picture, options_, grid_.most);
-    const double step_s = chosen != nullptr ? static_cast<double>(chosen->batch) / chosen->rate : 0;
-    const double wished = costs_.fixed_s() + static_cast<double>(options_.soak_steps) * step_s;
-    return std::min(wished, kSoakShare * options_.budget_s);
+    const double step_s = step_ms / 1000;
+    const double wished = costs_.predict_s(step_ms, static_cast<double>(options_.soak_steps) * step_s);
+    const double least = costs_.predict_s(step_ms, static_cast<double>(2 * kLeastSoakSteps) * step_s);
+    return std::max(std::min(wished, kSoakShare * options_.budget_s), least);
   }
 
   bool affordable(const BatchPicture& picture, std::int64_t batch, TrialRole role) const {
     if (!costs_.known()) return left_s() > 0;
     const double step_ms = expected_step_ms(picture, batch);
     const double cost = costs_.predict_s(step_ms, measured_s(measure_for(role), step_ms));
-    return cost <= left_s() - soak_reserve_s(picture);
+    return cost + soak_reserve_s(step_ms) <= left_s();
   }
 
   // Runs one size; false when nothing more is to be run.

@@ -133,7 +133,7 @@ double expected_step_ms(const BatchPicture& picture, std::int64_t batch) {
   const SizePicture* below = nullptr;
   const SizePicture* above = nullptr;
   for (const SizePicture& size : picture.sizes) {
-    if (!size.measured()) continue;
+    if (!size.undisturbed()) continue;
     if (size.batch <= batch) below = &size;
     if (size.batch >= batch && above == nullptr) above = &size;
   }
@@ -155,11 +155,11 @@ std::optional<std::int64_t> jump_target(const BatchPicture& picture, const Batch
   const SizePicture* largest = picture.largest_usable();
   if (largest == nullptr || most <= largest->batch) return std::nullopt;
   double wanted = std::min(wanted_jump(picture, *largest, first), static_cast<double>(most));
-  const SizePicture* bound = bound_above(picture);
-  // What failed without a reading taught the memory line nothing.
-  if (bound != nullptr && !bound->measured()) {
-    wanted = std::min(
-        wanted, static_cast<double>(largest->batch) + kStepBack * static_cast<double>(bound->batch - largest->batch));
+  if (const SizePicture* bound = bound_above(picture)) {
+    // A size without room was measured, so that the memory line knows; what failed otherwise taught it nothing.
+    const double back = bound->fit == Fit::no_room ? kStepBelow : kStepBack;
+    wanted = std::min(wanted,
+                      static_cast<double>(largest->batch) + back * static_cast<double>(bound->batch - largest->batch));
   }
   auto size = grid.at_or_below(wanted);
   if (!size || *size <= largest->batch) size = grid.at_or_above(static_cast<double>(largest->batch + 1));

@@ -82,7 +82,8 @@ TrialResult SimulatedGpu::run(const TrialRequest& request) {
     const bool enough_steps = static_cast<std::int64_t>(steps.size()) >= std::max<std::int64_t>(2, measure.min_steps);
     if (enough_steps && (measured_s >= measure.max_seconds || (measured_s >= measure.min_seconds && narrow()))) break;
     // Blocks of ten steps, so that the interval is not worked out at each.
-    for (int i = 0; i < 10; ++i) {
+    const std::int64_t missing = measure.min_steps - static_cast<std::int64_t>(steps.size());
+    for (std::int64_t i = missing > 0 ? std::min<std::int64_t>(missing, 10) : 10; i > 0; --i) {
       steps.push_back(ms * std::max(0.2, 1 + card_.step_noise * normal(random_)));
       measured_s += steps.back() / 1000;
       if (measured_s > measure.max_seconds && static_cast<std::int64_t>(steps.size()) >= measure.min_steps) break;
