@@ -268,7 +268,8 @@ class BatchSearch {
       const std::vector<std::int64_t> sizes = finalists(now, options_, ceiling_of(now, grid_));
       const bool settled = std::ranges::all_of(sizes, [&](std::int64_t batch) {
         const SizePicture& size = *now.find(batch);
-        return size.rates.size() >= 2 && size.relative_error <= options_.epsilon / 4;
+        // One alone is compared with nothing: its repeat only tells the noise.
+        return size.rates.size() >= 2 && (sizes.size() == 1 || size.relative_error <= options_.epsilon / 4);
       });
       if (settled) return;
       for (const std::int64_t batch : sizes) {
@@ -285,7 +286,7 @@ class BatchSearch {
       const BatchPicture now = picture();
       const SizePicture* size = candidate(now);
       if (size == nullptr) break;
-      const std::int64_t steps = steps_that_fit(*size);
+      const std::int64_t steps = steps_that_fit(*size, near_the_limit(now, *size) && soaks == 0);
       if (steps < kLeastSoakSteps) {
         cut_short_ = true;
         break;
@@ -314,12 +315,14 @@ class BatchSearch {
     if (affordable(now, *nearer, TrialRole::refine)) try_size(*nearer, TrialRole::refine);
   }
 
-  std::int64_t steps_that_fit(const SizePicture& size) const {
+  // A soak near the memory's limit may fail, and leaves time for another.
+  std::int64_t steps_that_fit(const SizePicture& size, bool may_fail) const {
     const double step_s = static_cast<double>(size.batch) / size.rate;
     // After a failed soak the next one may overrun the budget a little: a choice without proof is worth less.
     const double left = std::max(left_s(), failed_soak_ ? kSoakShare * options_.budget_s : 0.0);
     const double steps = (left - costs_.predict_s(1000 * step_s, 0)) / step_s;
-    return static_cast<std::int64_t>(std::clamp(steps, 0.0, static_cast<double>(options_.soak_steps)));
+    const double wished = may_fail ? std::max(steps / 2, std::min(steps, 2.0 * kLeastSoakSteps)) : steps;
+    return static_cast<std::int64_t>(std::clamp(wished, 0.0, static_cast<double>(options_.soak_steps)));
   }
 
   // The choice, or after a failed soak the best among the smaller ones that were measured.
