@@ -238,9 +238,18 @@ std::vector<std::int64_t> finalists(const BatchPicture& picture, const BatchSear
     const double margin = std::max(options.epsilon, 2 * size.relative_error);
     if (size.batch < chosen->batch && size.usable() && size.steadied >= wanted * (1 - margin)) narrowly_out = &size;
   }
+  // The best of a noisy few was lucky; a choice that is also the best has to be so against what is larger.
+  const SizePicture* rival = picture.best();
+  if (rival == chosen) {
+    rival = nullptr;
+    for (const SizePicture& size : picture.sizes) {
+      const bool larger = size.batch > chosen->batch && size.usable();
+      if (larger && (rival == nullptr || size.steadied > rival->steadied)) rival = &size;
+    }
+  }
   if (narrowly_out != nullptr) sizes.push_back(narrowly_out->batch);
   sizes.push_back(chosen->batch);
-  if (picture.best()->batch != chosen->batch) sizes.push_back(picture.best()->batch);
+  if (rival != nullptr) sizes.push_back(rival->batch);
   return sizes;
 }
 
