@@ -11,6 +11,7 @@
 #include <c10/util/Exception.h>
 
 #include "wring/base/error.h"
+#include "wring_train/engine/device_memory_error.h"
 #include "wring_train/kernels/pinned_memory.h"
 
 namespace wring {
@@ -23,7 +24,7 @@ at::Tensor on_host(const void* data, std::size_t bytes) {
 }
 
 [[noreturn]] void no_room(const char* tier, std::size_t bytes, const std::string& have) {
-  throw Error(
+  throw DeviceMemoryError(
       ErrorCode::failed,
       {fmt::format("data_cache: {}: the decoded images take {} MiB, {}", tier, bytes >> 20, have),
        fmt::format("data_cache: {}：解码后的图像需要 {} MiB，{}", tier, bytes >> 20, have)},

@@ -12,6 +12,7 @@
 #include <c10/cuda/CUDAGuard.h>
 
 #include "wring/base/error.h"
+#include "wring_train/engine/device_memory_error.h"
 #include "wring_train/engine/eager_engine.h"
 #include "wring_train/engine/graph_autograd.h"
 #include "wring_train/engine/graph_capture.h"
@@ -24,7 +25,7 @@ namespace {
 constexpr std::int64_t kStepsPerEvent = 16;
 constexpr std::int64_t kEvents = kernels::kStepRing / kStepsPerEvent;
 
-Error out_of_memory(const TrainConfig& config, std::int64_t batch_size) {
+DeviceMemoryError out_of_memory(const TrainConfig& config, std::int64_t batch_size) {
   std::size_t free = 0;
   std::size_t total = 0;
   cudaMemGetInfo(&free, &total);

@@ -11,4 +11,7 @@ int upscale_command(const UpscaleOptions& options);
 // `wring-train steps …`: measures training steps on stored batches, for bench/vs_pytorch.py. See steps_command.cpp.
 int steps_command(int argc, char** argv);
 
+// `wring-train trial …`: measures training steps on request. See trial_command.cpp.
+int trial_command(int argc, char** argv);
+
 }  // namespace wring

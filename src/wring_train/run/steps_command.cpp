@@ -28,6 +28,8 @@
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/run/commands.h"
 #include "wring_train/run/kernel_times.h"
+#include "wring_train/run/resident_batches.h"
+#include "wring_train/run/step_timing.h"
 #include "wring_train/run/training_data.h"
 
 namespace wring {
@@ -46,11 +48,7 @@ struct StepsOptions {
   int warmup = 10;
 };
 
-// Steps between two looks at the clock: few where a step is long, and so many where it is short that waiting for the
-// device, which a training loop does not do, no longer shows.
-constexpr int kFewestSteps = 5;
-constexpr int kMostSteps = 50;
-constexpr double kGroupMs = 30;
+constexpr int kFewestSteps = 5;  // between two looks at the clock
 constexpr int kFewestGroups = 10;
 constexpr int kProfiledSteps = 10;
 
@@ -79,12 +77,6 @@ std::vector<Batch> read_batches(const std::string& path, bool pinned) {
   return batches;
 }
 
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::ranges::nth_element(values, middle);
-  return *middle;
-}
-
 StepsOptions parse(int argc, char** argv) {
   StepsOptions options;
   CLI::App app("Measure training steps on stored batches");
@@ -104,32 +96,6 @@ StepsOptions parse(int argc, char** argv) {
     throw Error(ErrorCode::usage, error.what(), "see the first lines of steps_command.cpp");
   }
   return options;
-}
-
-// All images of the stored batches on the device, and settings that draw batches of the same shape from them.
-std::shared_ptr<const DeviceImages> make_resident(const std::string& path, at::Device device, const TrainConfig& config,
-                                                  SamplerSettings& settings) {
-  const SafetensorsFile file(path);
-  const TensorView& hr = file.tensors().at("hr");
-  const TensorView& lr = file.tensors().at("lr");
-  const auto count = static_cast<std::uint64_t>(hr.shape[0] * hr.shape[1]);
-  const std::uint64_t lr_start = (hr.data.size() + 15) / 16 * 16;
-  std::vector<std::uint8_t> bytes(lr_start + lr.data.size());
-  std::memcpy(bytes.data(), hr.data.data(), hr.data.size());
-  std::memcpy(bytes.data() + lr_start, lr.data.data(), lr.data.size());
-  std::vector<StoredImage> images(count);
-  for (std::uint64_t i = 0; i < count; ++i) {
-    images[i].hr_offset = i * hr.data.size() / count;
-    images[i].lr_offset = lr_start + i * lr.data.size() / count;
-    images[i].hr_width = images[i].hr_height = static_cast<std::int32_t>(hr.shape[2]);
-    images[i].lr_width = images[i].lr_height = static_cast<std::int32_t>(lr.shape[2]);
-  }
-  settings.seed = static_cast<std::uint64_t>(config.seed);
-  settings.epoch_samples = count;
-  settings.batch_size = static_cast<std::int32_t>(hr.shape[1]);
-  settings.scale = static_cast<std::int32_t>(config.scale_factor);
-  settings.patch_size = static_cast<std::int32_t>(hr.shape[2]);
-  return std::make_shared<DeviceImages>(bytes, images, device, DeviceImages::Place::device);
 }
 
 std::string kernel_table(const KernelTimes& times) {
@@ -169,53 +135,45 @@ int steps_command(int argc, char** argv) {
       ++step;
     }
   };
-  const auto timed_ms = [&](int steps) {
-    const auto began = std::chrono::steady_clock::now();
-    run(steps);
-    synchronize(device);
-    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - began;
-    return took.count() / steps;
-  };
+  const auto timed = [&](int steps) { return timed_ms(steps, run, [device] { synchronize(device); }); };
 
   std::vector<double> losses;
   double first_step_s = 0;
   for (int i = 0; i < options.steps; ++i) {
-    const double ms = timed_ms(1);
+    const double ms = timed(1);
     if (i == 0) first_step_s = ms / 1000;
     losses.push_back(engine->report().loss);
   }
   if (options.data == "resident") {
     SamplerSettings settings;
-    engine->use_images(make_resident(options.batches, device, config, settings), settings);
+    engine->use_images(resident_images(batches, device, config, settings), settings);
     for (Batch& batch : batches) batch.hr = batch.lr = nullptr;
   }
   run(options.warmup);
   synchronize(device);
   reset_peak_memory(device);
-  const double about_ms = timed_ms(kFewestSteps);
-  const int group = std::clamp(static_cast<int>(kGroupMs / about_ms), kFewestSteps, kMostSteps);
+  const double about_ms = timed(kFewestSteps);
+  const int group = steps_between_looks(about_ms, kFewestSteps);
 
   std::vector<double> step_ms;
   const int groups = std::max(kFewestGroups, (options.steps + group - 1) / group);
-  for (int i = 0; i < groups; ++i) step_ms.push_back(timed_ms(group));
-  const double middle = median(step_ms);
-  std::vector<double> deviations;
-  for (const double ms : step_ms) deviations.push_back(std::abs(ms - middle));
+  for (int i = 0; i < groups; ++i) step_ms.push_back(timed(group));
+  const StepTimes times = step_times(step_ms, std::int64_t{groups} * group);
 
   nlohmann::ordered_json record;
   record["engine"] = engine->name();
-  record["samples_per_s"] = 1000.0 * batches.front().size / middle;
-  record["step_ms"] = {{"median", middle}, {"mad", median(deviations)}, {"n", step_ms.size()}};
+  record["samples_per_s"] = 1000.0 * batches.front().size / times.median;
+  record["step_ms"] = {{"median", times.median}, {"mad", times.mad}, {"n", step_ms.size()}};
   record["peak_memory_mib"] = peak_memory_mib(device) + (engine->replayed_memory_bytes() >> 20);
   record["first_step_s"] = first_step_s;
   record["loss"] = losses;
   write_file_atomically(options.out, record.dump(2) + "\n");
   if (!options.kernel_times.empty()) {
-    const KernelTimes times = record_kernel_times(kProfiledSteps, [&] {
+    const KernelTimes kernels = record_kernel_times(kProfiledSteps, [&] {
       run(kProfiledSteps);
       synchronize(device);
     });
-    write_file_atomically(options.kernel_times, kernel_table(times));
+    write_file_atomically(options.kernel_times, kernel_table(kernels));
   }
   return 0;
 }

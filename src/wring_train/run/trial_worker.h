@@ -1,0 +1,50 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "wring/trial/trial.h"
+#include "wring_train/engine/step_engine.h"
+#include "wring_train/run/training_data.h"
+
+namespace wring {
+
+// Measures training steps of one config with other values, as `wring train` would run them, and touches no experiment:
+// nothing is saved. The decoded images stay between trials whose data keys are the same.
+class TrialWorker {
+ public:
+  // `set`: KEY=VALUE for every trial. Throws Error like read_config.
+  TrialWorker(const std::filesystem::path& config, const std::vector<std::string>& set, at::Device device);
+
+  // `phase` is called with "load", "warmup", "validate" and "measure" as they begin. The outcome is ok, oom or error;
+  // after anything but ok the device may hold memory that nothing gives back, so end the process.
+  TrialResult run(const TrialRequest& request, const std::function<void(const std::string&)>& phase);
+
+ private:
+  // Where a step's batches come from, and what waiting for them took.
+  struct Feed {
+    Loader* loader = nullptr;  // null: `batch` again and again
+    Batch batch;
+    double wait_s = 0;
+  };
+
+  TrialResult measured(const TrialRequest& request, const std::function<void(const std::string&)>& phase);
+  TrainConfig with(const TrialRequest& request) const;
+  void open_images(const TrainConfig& config);
+  TrainingImages shared_images() const;
+  TrialResult loader_rate(const TrainConfig& config, Loader& loader, const TrialMeasure& measure) const;
+  TrialMemory memory(const StepEngine& engine) const;
+
+  std::filesystem::path path_;
+  TrainConfig config_;
+  at::Device device_;
+  std::string image_keys_;  // of the images that are open
+  std::optional<TrainingImages> images_;
+};
+
+}  // namespace wring
