@@ -27,19 +27,6 @@ const char* name_of(Effect effect) {
   return "speed";
 }
 
-const char* source_of(const OptimizeReport& report) {
-  if (!report.inventory) return "given";
-  switch (report.inventory->source) {
-    case GpuSource::nvml:
-      return "nvml";
-    case GpuSource::nvidia_smi:
-      return "nvidia-smi";
-    case GpuSource::none:
-      break;
-  }
-  return "none";
-}
-
 Json problem_json(const GpuProblem& problem, Language language) {
   return {{"what", problem.what.in(language)}, {"cure", problem.cure.in(language)}, {"code", problem.code}};
 }
@@ -67,7 +54,7 @@ Json gpu_json(const Gpu& gpu, Language language) {
 
 Json machine_json(const OptimizeReport& report, Language language) {
   const Machine& machine = report.plan.machine;
-  Json json = {{"source", source_of(report)},
+  Json json = {{"source", report.inventory ? source_name(report.inventory->source) : "given"},
                {"basic_mode", report.plan.basic_mode},
                {"card", nullptr},
                {"gpus", machine.gpus},

@@ -50,4 +50,16 @@ Inventory take_inventory() {
   return inventory;
 }
 
+std::string_view source_name(GpuSource source) {
+  switch (source) {
+    case GpuSource::nvml:
+      return "nvml";
+    case GpuSource::nvidia_smi:
+      return "nvidia-smi";
+    case GpuSource::none:
+      break;
+  }
+  return "none";
+}
+
 }  // namespace wring

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "wring/base/text.h"
@@ -31,6 +32,9 @@ struct Gpu {
 };
 
 enum class GpuSource { nvml, nvidia_smi, none };
+
+// "nvml", "nvidia-smi", "none".
+std::string_view source_name(GpuSource source);
 
 struct Inventory {
   GpuSource source = GpuSource::none;

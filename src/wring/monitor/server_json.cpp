@@ -20,18 +20,6 @@ std::string dumped(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 
-std::string_view source_name(GpuSource source) {
-  switch (source) {
-    case GpuSource::nvml:
-      return "nvml";
-    case GpuSource::nvidia_smi:
-      return "nvidia-smi";
-    case GpuSource::none:
-      break;
-  }
-  return "none";
-}
-
 std::string_view kind_name(MetricKind kind) {
   switch (kind) {
     case MetricKind::share:
