@@ -1,0 +1,158 @@
+// wring-train's side of the trial protocol, through its pipes.
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fixtures/programs.h"
+#include "wring/trial/protocol.h"
+#include "wring_train/data/dead_leaves.h"
+#include "wring_train/data/image.h"
+
+namespace wring {
+namespace {
+
+using namespace testing_support;
+using testing::ElementsAre;
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+const char* const kTinyConfig =
+    "base_channels: 8\n"
+    "num_blocks: 1\n"
+    "scale_factor: 2\n"
+    "batch_size: 2\n"
+    "patch_size: 32\n"
+    "num_workers: 1\n"
+    "dataset_enlarge_ratio: 100\n"
+    "data_dir: data\n"
+    "experiment_name: run\n";
+
+TrialRequest quick(TrialData data) {
+  TrialRequest request;
+  request.measure.data = data;
+  request.measure.min_seconds = 0.01;
+  request.measure.max_seconds = 0.2;
+  return request;
+}
+
+class Trial : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (int i = 0; i < 3; ++i) draw("data/train/HR/" + std::to_string(i) + ".png", 48, 40, i);
+    draw("data/val/HR/0.png", 64, 48, 7);
+    programs_.folder().write("tiny.yaml", kTinyConfig);
+  }
+  void draw(const std::string& name, int width, int height, int seed) const {
+    const fs::path file = programs_.folder().path() / name;
+    fs::create_directories(file.parent_path());
+    write_png(file, dead_leaves(width, height, static_cast<std::uint64_t>(seed)));
+  }
+  // Gives the worker these lines, then the end of its input.
+  ChildResult worker(const std::string& lines) const {
+    programs_.folder().write("requests", lines);
+    return programs_.run("sh", {"-c", Programs::binary("wring-train") + " trial tiny.yaml --device cpu <requests"});
+  }
+  // Of each request in turn; every line of standard output must be the protocol's.
+  std::vector<TrialEvent> events(const std::vector<TrialRequest>& requests) const {
+    std::string lines;
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      lines += request_line({static_cast<std::int64_t>(i + 1), requests[i]}) + "\n";
+    }
+    const ChildResult result = worker(lines);
+    EXPECT_TRUE(result.ok()) << result.err;
+    std::vector<TrialEvent> events;
+    std::istringstream text(result.out);
+    for (std::string line; std::getline(text, line);) {
+      const auto event = parse_event(line);
+      EXPECT_TRUE(event) << line;
+      if (event) events.push_back(*event);
+    }
+    return events;
+  }
+  static std::vector<TrialResult> results(const std::vector<TrialEvent>& events) {
+    std::vector<TrialResult> results;
+    for (const TrialEvent& event : events) {
+      if (event.done) results.push_back(*event.done);
+    }
+    return results;
+  }
+
+  Programs programs_;
+};
+
+TEST_F(Trial, MeasuresTheThreeRatesInOneWorker) {
+  const auto found = results(events({quick(TrialData::real), quick(TrialData::resident), quick(TrialData::loader)}));
+  ASSERT_EQ(found.size(), 3U);
+  for (const TrialResult& result : found) {
+    EXPECT_EQ(result.outcome, TrialOutcome::ok) << result.message;
+    EXPECT_GT(result.samples_per_s, 0);
+    EXPECT_GE(result.step_ms.n, 2);
+    EXPECT_GE(result.step_ms.p95, result.step_ms.median);
+  }
+  EXPECT_TRUE(found[0].data_wait_ms);
+  EXPECT_FALSE(found[1].data_wait_ms);
+  EXPECT_GT(found[0].loss, 0.0);
+  EXPECT_THAT(found[0].engine, HasSubstr("eager"));
+  EXPECT_FALSE(found[2].loss);  // no step at all
+}
+
+TEST_F(Trial, TellsItsPhasesAndValidatesBetweenStepsWhereAsked) {
+  TrialRequest request = quick(TrialData::real);
+  request.measure.validate = true;
+  std::vector<std::string> phases;
+  for (const TrialEvent& event : events({request})) phases.push_back(event.done ? "done" : event.phase);
+  EXPECT_THAT(phases, ElementsAre("load", "warmup", "validate", "measure", "done"));
+}
+
+TEST_F(Trial, GoesOnForTheStepsThatASoakAsksFor) {
+  TrialRequest request = quick(TrialData::resident);
+  request.measure.max_seconds = 60;
+  request.measure.min_steps = 30;
+  const auto found = results(events({request}));
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_GE(found[0].step_ms.n, 30);
+}
+
+TEST_F(Trial, AValueThatIsWrongIsAnErrorThatNamesTheKeyAndEndsTheWorker) {
+  TrialRequest wrong = quick(TrialData::real);
+  wrong.set = {{"batch_size", "none"}};
+  const auto found = results(events({wrong, quick(TrialData::real)}));
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].outcome, TrialOutcome::error);
+  EXPECT_THAT(found[0].message, HasSubstr("batch_size"));
+}
+
+TEST_F(Trial, ABatchThatDoesNotFitIsAnOutcome) {
+  programs_.set("WRING_TEST_OOM_ABOVE_BATCH", "4");
+  TrialRequest fits = quick(TrialData::real);
+  fits.set = {{"batch_size", "4"}};
+  TrialRequest large = fits;
+  large.set = {{"batch_size", "5"}};
+  const auto found = results(events({fits, large}));
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].outcome, TrialOutcome::ok) << found[0].message;
+  EXPECT_EQ(found[1].outcome, TrialOutcome::oom);
+}
+
+TEST_F(Trial, TouchesNoExperiment) {
+  events({quick(TrialData::real)});
+  EXPECT_FALSE(programs_.exists("experiments"));
+}
+
+TEST_F(Trial, WhatIsNoRequestEndsItWithTheReason) {
+  const ChildResult result = worker("{\"v\":1}\n");
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr("id"));
+  EXPECT_EQ(result.out, "");
+}
+
+TEST_F(Trial, AConfigThatCannotBeReadIsAUsageError) {
+  programs_.folder().write("tiny.yaml", "batch_sise: 4\n");
+  const ChildResult result = worker("");
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_THAT(result.err, HasSubstr("batch_size"));
+}
+
+}  // namespace
+}  // namespace wring
