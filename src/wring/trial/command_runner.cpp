@@ -113,9 +113,9 @@ std::vector<Assignment> assignments_of(const TrialRequest& request, const std::s
 Environment trial_environment(const CommandOptions& options, const fs::path& scratch) {
   Environment environment = options.environment;
   const Environment own = {{"PYTHONUNBUFFERED", "1"}, {"TMPDIR", scratch.string()}};
-  for (const auto& [name, value] : own) {
-    const bool set = std::ranges::any_of(options.environment, [&](const auto& given) { return given.first == name; });
-    if (!set) environment.emplace_back(name, value);
+  for (const auto& variable : own) {
+    const auto is_it = [&](const auto& given) { return given.first == variable.first; };
+    if (std::ranges::none_of(options.environment, is_it)) environment.push_back(variable);
   }
   return environment;
 }
@@ -253,7 +253,8 @@ class CommandTrial {
   }
 
   void take_end(const ProcessEnd& end) {
-    const bool never_ran = end.exit_status == kNotFound || end.exit_status == kNotExecutable;
+    const int code = end.exit_status.value_or(0);
+    const bool never_ran = code == kNotFound || code == kNotExecutable;
     if (never_ran && rates_.empty() && !speaks_protocol_) {
       throw Error(
           ErrorCode::failed,
@@ -261,10 +262,7 @@ class CommandTrial {
           {"check that the program is installed and on PATH", "请检查该程序是否已安装并在 PATH 中"});
     }
     if (end.exit_status != 0) {
-      const std::optional<long long> kills_now = kernel_oom_kills();
-      const bool known = kills_before_ && kills_now;
-      result_ = failed_result(seen_through_shell(end), words_.text(),
-                              known ? std::optional(*kills_now - *kills_before_) : std::nullopt);
+      result_ = failed_result(seen_through_shell(end), words_.text(), kernel_oom_kills_since(kills_before_));
     } else if (!rates_.empty()) {
       take_rates();
     } else if (speaks_protocol_) {
