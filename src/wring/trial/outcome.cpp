@@ -156,6 +156,12 @@ std::optional<long long> kernel_oom_kills() {
   return std::nullopt;
 }
 
+std::optional<long long> kernel_oom_kills_since(std::optional<long long> before) {
+  const std::optional<long long> now = kernel_oom_kills();
+  if (!before || !now) return std::nullopt;
+  return *now - *before;
+}
+
 std::string last_words(std::string_view output, int lines) {
   std::vector<std::string> kept;
   std::size_t bytes = 0;

@@ -44,6 +44,7 @@ TrialResult failed_result(const ProcessEnd& end, std::string_view output, std::o
 
 // The kernel's counter of processes killed for want of memory, since boot (/proc/vmstat). Absent where it has none.
 std::optional<long long> kernel_oom_kills();
+std::optional<long long> kernel_oom_kills_since(std::optional<long long> before);
 
 // The last `lines` lines that are not empty, without control characters, at most 2000 bytes.
 std::string last_words(std::string_view output, int lines = 5);

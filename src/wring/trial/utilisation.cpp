@@ -159,8 +159,7 @@ void UtilisationMeter::begin_measure() {
   if (shared_->measuring) return;
   shared_->measuring = true;
   shared_->last_s.reset();
-  shared_->wanted = true;
-  shared_->change.notify_all();
+  shared_->read_now(lock);
 }
 
 void UtilisationMeter::end_measure() {

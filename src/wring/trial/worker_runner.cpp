@@ -127,16 +127,13 @@ class WorkerRunner::Trial {
 
   void take_end(const ProcessEnd& end) {
     const std::string& words = worker_.words.text();
-    const bool refused =
-        end.exit_status == static_cast<int>(ErrorCode::usage) || end.exit_status == static_cast<int>(ErrorCode::no_gpu);
+    const auto code = static_cast<ErrorCode>(end.exit_status.value_or(0));
+    const bool refused = code == ErrorCode::usage || code == ErrorCode::no_gpu;
     if (refused && !worker_.has_spoken) {
-      throw Error(static_cast<ErrorCode>(*end.exit_status),
-                  words.empty() ? fmt::format("{} ended with exit code {}", options_.command[0], *end.exit_status)
-                                : last_words(words));
+      throw Error(code, words.empty() ? fmt::format("{} ended with exit code {}", options_.command[0], *end.exit_status)
+                                      : last_words(words));
     }
-    const std::optional<long long> kills_now = kernel_oom_kills();
-    const bool known = kills_before_ && kills_now;
-    result_ = failed_result(end, words, known ? std::optional(*kills_now - *kills_before_) : std::nullopt);
+    result_ = failed_result(end, words, kernel_oom_kills_since(kills_before_));
   }
 
   std::string last_words_after(const std::string& introduction) const {
