@@ -39,7 +39,8 @@ TEST(BatchSizeOptimizer, StaysWithinTheDataSetAndTheHostsMemory) {
   config.num_workers = 4;
   config.prefetch_factor = 2;
   SimulatedGpu small_set(card);
-  SampleData samples{.bytes = 0, .count = 50};
+  SampleData samples;
+  samples.count = 50;
   EXPECT_EQ(BatchSizeOptimizer(small_set, config, {}, small_set.control()).find_optimal_batch_size(samples).batch_size,
             48);
   SimulatedGpu small_host(card);
