@@ -16,9 +16,12 @@ namespace {
 constexpr std::int64_t kLargestFirstProbe = 64;
 // When a probe fails, the next is this many times smaller.
 constexpr std::int64_t kProbeStepDown = 4;
+// The share of the time that is left which one jump may take.
+constexpr double kJumpBudget = 0.3;
 constexpr int kMostJumps = 8;
 constexpr int kMostFailedJumps = 4;
 constexpr int kMostCloserSizes = 6;
+constexpr int kMostNaturalSizes = 3;
 constexpr int kMostRounds = 6;
 constexpr int kMostSoaks = 3;
 constexpr double kBelowFailedSoak = 0.9;
@@ -84,7 +87,7 @@ class BatchSearch {
       if (!size) return;
       // What the budget cannot pay is jumped to half as far.
       const std::int64_t largest = now.largest_usable()->batch;
-      while (size && *size > largest && !session_.affordable(now, *size, TrialRole::jump)) {
+      while (size && *size > largest && !worth_its_time(now, *size)) {
         session_.mark_cut_short();
         const auto nearer = grid_.at_or_below(static_cast<double>(largest + (*size - largest) / 2));
         size = nearer && *nearer < *size ? nearer : std::nullopt;
@@ -97,17 +100,31 @@ class BatchSearch {
     }
   }
 
+  // A jump leaves time for what follows: for the sizes between, and for the soak.
+  bool worth_its_time(const BatchPicture& now, std::int64_t size) const {
+    if (!session_.affordable(now, size, TrialRole::jump)) return false;
+    return session_.cost_s(now, size, TrialRole::jump) <= kJumpBudget * session_.left_s();
+  }
+
   void close_in() {
     for (int tries = 0; tries < kMostCloserSizes && !session_.stopped(); ++tries) {
       const BatchPicture now = session_.picture();
-      const std::int64_t most = ceiling_of(now, grid_);
-      auto size = closer_size(now, options_, grid_, most);
-      if (!size) size = natural_neighbour(now, options_, grid_, most);
-      if (!size) return;
-      const bool first = std::ranges::none_of(session_.trials(),
-                                              [](const SearchTrial& trial) { return trial.role == TrialRole::verify; });
-      if (!session_.try_size(*size, first ? TrialRole::verify : TrialRole::refine)) return;
+      const auto size = closer_size(now, options_, grid_, ceiling_of(now, grid_));
+      if (!size) break;
+      if (!look_at(*size)) return;
     }
+    for (int tries = 0; tries < kMostNaturalSizes && !session_.stopped(); ++tries) {
+      const BatchPicture now = session_.picture();
+      const auto size = natural_neighbour(now, options_, grid_, ceiling_of(now, grid_));
+      if (!size || !look_at(*size)) return;
+    }
+  }
+
+  // The first look verifies what the lines point to, the others refine.
+  bool look_at(std::int64_t size) {
+    const bool first = std::ranges::none_of(session_.trials(),
+                                            [](const SearchTrial& trial) { return trial.role == TrialRole::verify; });
+    return session_.try_size(size, first ? TrialRole::verify : TrialRole::refine);
   }
 
   // In turn, so that a drift of the clocks meets all of them alike.

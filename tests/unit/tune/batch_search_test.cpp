@@ -337,6 +337,20 @@ TEST(BatchSearch, TriesNothingBelowTheLeastBatch) {
   for (const SearchTrial& trial : result.trials) EXPECT_GE(trial.batch, 16);
 }
 
+TEST(BatchSearch, LooksAtSizesOfWholeWavesAroundItsChoice) {
+  SimulatedCard card;
+  card.launch_ms = 0.4;
+  card.sample_ms = 0.05;
+  card.wave = 88;  // one sample more than a whole wave costs a whole wave
+  BatchSearchOptions options;
+  options.natural_multiple = 88;
+  SimulatedGpu gpu(card);
+  const BatchSearchResult result = search(gpu, options);
+  ASSERT_TRUE(result.batch);
+  EXPECT_EQ(*result.batch % 88, 0);
+  expect_within(0.03, result, card);
+}
+
 TEST(BatchSearch, WorksWithoutMemoryReadings) {
   SimulatedCard card;
   card.tells_memory = false;
