@@ -71,30 +71,33 @@ class Page {
 
   void findings() {
     out_ += fmt::format("<section>\n<h2>{}</h2>\n", in("Result", "结果"));
-    for (const Text& finding : record_.findings) paragraph(finding);
+    for (const RecordedVerdict& verdict : record_.verdicts) this->verdict(verdict);
     if (!record_.reason.empty()) paragraph(record_.reason);
-    if (record_.findings.empty() && record_.reason.empty()) paragraph({"Nothing could be chosen.", "未能选出结果。"});
+    if (record_.verdicts.empty() && record_.reason.empty()) paragraph({"Nothing could be chosen.", "未能选出结果。"});
     if (record_.next_failed) {
       paragraph({fmt::format("The next size that failed: batch {}.", *record_.next_failed),
                  fmt::format("其上第一个失败的批大小：{}。", *record_.next_failed)});
     }
-    if (record_.utilisation) target(*record_.utilisation);
+    if (record_.utilisation && !record_.utilisation->text.empty()) paragraph(record_.utilisation->text);
     if (!record_.notes.empty()) out_ += "<ul>\n";
     for (const Text& note : record_.notes) out_ += fmt::format("<li>{}</li>\n", words(note));
     if (!record_.notes.empty()) out_ += "</ul>\n";
     out_ += "</section>\n";
   }
 
-  void target(const UtilisationTarget& target) {
-    const std::string reached = percent_text(target.reached);
-    if (target.met) {
-      paragraph({fmt::format("GPU-Util {}: the target of {:.0f} % is met.", reached, target.wanted),
-                 fmt::format("GPU利用率 {}：达到目标 {:.0f} %。", reached, target.wanted)});
-    } else {
-      paragraph(
-          {fmt::format("GPU-Util {}: the target of {:.0f} % is not met: {}.", reached, target.wanted, target.reason.en),
-           fmt::format("GPU利用率 {}：未达到目标 {:.0f} %：{}。", reached, target.wanted, target.reason.zh)});
+  void verdict(const RecordedVerdict& verdict) {
+    out_ += fmt::format("<h3>{} <span class=\"soft\">({:.0f} %)</span></h3>\n<ul>\n", words(verdict.headline),
+                        100 * verdict.confidence);
+    const auto item = [&](const std::string& name, const std::string& text) {
+      out_ += fmt::format("<li><span class=\"soft\">{}</span> {}</li>\n", name, text);
+    };
+    item(in("measured:", "实测："), words(verdict.numbers));
+    item(in("rule:", "规则："), words(verdict.rule));
+    item(in("next:", "下一步："), words(verdict.next_step));
+    for (const Assignment& change : verdict.fix) {
+      item(in("change:", "改动："), fmt::format("<code>{}: {}</code>", html_text(change.key), html_text(change.value)));
     }
+    out_ += "</ul>\n";
   }
 
   void plots() {
@@ -168,9 +171,10 @@ class Page {
     close_table();
   }
 
-  std::string verdict(const RecordedTrial& trial) const {
-    std::string text = trial_verdict(trial.result).in(language_);
-    if (trial.result.outcome != TrialOutcome::ok && !trial.result.message.empty()) text += ": " + trial.result.message;
+  std::string verdict_cell(const RecordedTrial& trial) const {
+    std::string text = trial_verdict(trial).in(language_);
+    const bool ran = trial.result.outcome == TrialOutcome::ok;
+    if (!ran && trial.verdict.empty() && !trial.result.message.empty()) text += ": " + trial.result.message;
     if (trial.reused) text += language_ == Language::zh ? "（沿用先前结果）" : " (measured earlier)";
     return text;
   }
@@ -195,13 +199,13 @@ class Page {
           {{fmt::format("{}", trial.batch_size), true},
            {trial.purpose},
            {data_name(trial.request.measure.data)},
-           {settings_text(trial.request, "batch_size")},
+           {settings_text(trial.request, record_.batch_key)},
            {rate(trial), true},
            {step(trial), true},
            {wait(trial), true},
            {memory_text(peak_mib(trial.result.memory)), true},
            {percent_text(trial.result.utilisation.gpu_util), true},
-           {verdict(trial)}},
+           {verdict_cell(trial)}},
           css);
     }
     close_table();

@@ -59,13 +59,27 @@ Json utilisation_json(const TrialUtilisation& utilisation) {
           {"dram_activity", or_null(utilisation.dram_activity)}};
 }
 
+Json set_json(const std::vector<Assignment>& assignments) {
+  Json set = Json::object();
+  for (const Assignment& assignment : assignments) set[assignment.key] = value_of(assignment.value);
+  return set;
+}
+
+Json verdict_json(const RecordedVerdict& verdict, Language language) {
+  return {{"key", verdict.key},
+          {"headline", verdict.headline.in(language)},
+          {"numbers", verdict.numbers.in(language)},
+          {"rule", verdict.rule.in(language)},
+          {"confidence", verdict.confidence},
+          {"next_step", verdict.next_step.in(language)},
+          {"fix", set_json(verdict.fix)}};
+}
+
 Json trial_json(const RecordedTrial& trial) {
   const TrialResult& result = trial.result;
-  Json set = Json::object();
-  for (const Assignment& assignment : trial.request.set) set[assignment.key] = value_of(assignment.value);
   Json json = {{"purpose", trial.purpose},
                {"batch_size", trial.batch_size},
-               {"set", set},
+               {"set", set_json(trial.request.set)},
                {"data", data_name(trial.request.measure.data)},
                {"reused", trial.reused},
                {"outcome", outcome_name(result.outcome)},
@@ -79,7 +93,7 @@ Json trial_json(const RecordedTrial& trial) {
   return json;
 }
 
-Json line_json(const std::optional<FittedLine>& line) {
+Json line_json(const std::optional<Line>& line) {
   if (!line) return nullptr;
   return {{"intercept", line->intercept},
           {"slope", line->slope},
@@ -101,8 +115,8 @@ Json target_json(const std::optional<UtilisationTarget>& target, Language langua
   if (!target) return nullptr;
   return {{"wanted", target->wanted},
           {"reached", or_null(target->reached)},
-          {"met", target->met},
-          {"reason", target->reason.empty() ? Json() : Json(target->reason.in(language))}};
+          {"met", or_null(target->met)},
+          {"text", target->text.empty() ? Json() : Json(target->text.in(language))}};
 }
 
 Json texts_json(const std::vector<Text>& texts, Language language) {
@@ -136,12 +150,15 @@ std::string tuning_json(const TuningRecord& record, Language language, int inden
   json["changes"] = Json::array();
   for (const Change& change : record.changes) json["changes"].push_back(change_json(change, language));
   json["headroom_mib"] = or_null(record.headroom_mib);
+  json["predicted_peak_mib"] = or_null(record.predicted_peak_mib);
   json["next_failed_batch_size"] = or_null(record.next_failed);
   json["target_gpu_util"] = target_json(record.utilisation, language);
   json["memory_line_mib"] = line_json(record.memory_mib);
   json["step_line_ms"] = line_json(record.step_ms);
-  json["findings"] = texts_json(record.findings, language);
+  json["verdicts"] = Json::array();
+  for (const RecordedVerdict& verdict : record.verdicts) json["verdicts"].push_back(verdict_json(verdict, language));
   json["notes"] = texts_json(record.notes, language);
+  json["next_command"] = record.next_command.empty() ? Json() : Json(record.next_command);
   json["trials"] = Json::array();
   for (const RecordedTrial& trial : record.trials) json["trials"].push_back(trial_json(trial));
   // A path or a program's words need not be UTF-8; odd bytes are replaced rather than the record lost.

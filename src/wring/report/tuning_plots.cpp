@@ -11,9 +11,12 @@
 namespace wring {
 namespace {
 
-// Knobs change the lines, so trials that turn one are not in the plots; batch size and what measures it are.
-bool belongs_to_the_search(const RecordedTrial& trial) {
-  return trial.request.measure.data == TrialData::real && trial.purpose != "knob";
+// Other settings have other lines: only trials with the settings that were chosen, on training's own data, are shown.
+bool belongs(const RecordedTrial& trial, const TuningRecord& record) {
+  if (trial.request.measure.data != TrialData::real) return false;
+  const RecordedTrial* after = record.after_trial();
+  return after == nullptr ||
+         settings_of(trial.request, record.batch_key) == settings_of(after->request, record.batch_key);
 }
 
 bool ran(const RecordedTrial& trial) {
@@ -28,7 +31,7 @@ std::string tip(const RecordedTrial& trial, const std::string& value, Language l
 
 // The line in as many pieces as a logarithmic axis needs to bend it.
 template <typename Value>
-PlotSeries fitted(const FittedLine& line, const Text& name, Language language, const Value& value) {
+PlotSeries fitted(const Line& line, const Text& name, Language language, const Value& value) {
   constexpr int pieces = 48;
   PlotSeries series{name.in(language), "fitted", PlotMark::line, {}};
   const auto from = static_cast<double>(line.from), to = static_cast<double>(line.to);
@@ -50,7 +53,7 @@ Measured measured(const TuningRecord& record, Language language, const Value& va
                  {in("did not run", "未能运行"), "failed", PlotMark::crosses, {}},
                  {in("chosen", "选定"), "chosen", PlotMark::ring, {}}};
   for (const RecordedTrial& trial : record.trials) {
-    if (!belongs_to_the_search(trial)) continue;
+    if (!belongs(trial, record)) continue;
     const auto batch = static_cast<double>(trial.batch_size);
     if (!ran(trial)) {
       found.failures.points.push_back(
@@ -88,7 +91,7 @@ std::string rate_plot(const TuningRecord& record, Language language) {
   Measured found = measured(record, language, rate_of);
   if (found.dots.points.empty()) return "";
   if (record.step_ms) {
-    const FittedLine& line = *record.step_ms;
+    const Line& line = *record.step_ms;
     plot.series.push_back(fitted(line, {"from the fitted step time", "由拟合的步时推得"}, language,
                                  [&](double batch) { return line.at(batch) > 0 ? 1000 * batch / line.at(batch) : 0; }));
   }
@@ -102,7 +105,7 @@ std::string memory_plot(const TuningRecord& record, Language language) {
   Measured found = measured(record, language, memory_of);
   if (found.dots.points.empty()) return "";
   if (record.memory_mib) {
-    const FittedLine& line = *record.memory_mib;
+    const Line& line = *record.memory_mib;
     plot.series.push_back(
         fitted(line, {"fitted", "拟合"}, language, [&](double batch) { return std::max(0.0, line.at(batch)); }));
   }

@@ -1,6 +1,8 @@
 #include "wring/report/tuning_text.h"
 
 #include <algorithm>
+#include <map>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -10,8 +12,6 @@
 
 namespace wring {
 namespace {
-
-constexpr const char* batch_key = "batch_size";
 
 // Lines in the user's language, as the terminal can show them.
 class Lines {
@@ -45,9 +45,9 @@ std::string short_message(const TrialResult& result) {
 }
 
 std::string verdict_cell(const RecordedTrial& trial, Language language) {
-  std::string cell = trial_verdict(trial.result).in(language);
+  std::string cell = trial_verdict(trial).in(language);
   const bool says_more = trial.result.outcome == TrialOutcome::error || trial.result.outcome == TrialOutcome::killed;
-  if (says_more && !trial.result.message.empty()) cell += ": " + short_message(trial.result);
+  if (says_more && trial.verdict.empty() && !trial.result.message.empty()) cell += ": " + short_message(trial.result);
   if (trial.reused) cell += language == Language::zh ? "（沿用先前结果）" : " (measured earlier)";
   return cell;
 }
@@ -69,10 +69,21 @@ std::string wait_cell(const RecordedTrial& trial) {
 }
 
 // What stands beside the batch: the batches' source where it is not training's own, and the other settings.
-std::string settings_cell(const RecordedTrial& trial) {
+std::string settings_cell(const RecordedTrial& trial, const std::string& batch_key) {
   std::string cell = settings_text(trial.request, batch_key);
   if (trial.request.measure.data == TrialData::real) return cell;
   return fmt::format("{}{}data={}", cell, cell.empty() ? "" : " ", data_name(trial.request.measure.data));
+}
+
+// Of trials that asked for the same only the last; by settings, then by batch.
+std::vector<const RecordedTrial*> last_of_each(const TuningRecord& record) {
+  std::map<std::pair<std::string, std::int64_t>, const RecordedTrial*> last;
+  for (const RecordedTrial& trial : record.trials) {
+    last[{settings_cell(trial, record.batch_key), trial.batch_size}] = &trial;
+  }
+  std::vector<const RecordedTrial*> trials;
+  for (const auto& [key, trial] : last) trials.push_back(trial);
+  return trials;
 }
 
 std::string right(const std::string& cell, int width) {
@@ -105,6 +116,18 @@ void add_before_after(Lines& lines, const TuningRecord& record, Language languag
   }
 }
 
+void add_verdict(Lines& lines, const RecordedVerdict& verdict) {
+  lines.add(Text(fmt::format("◆ {} (confidence {:.0f}%)", verdict.headline.en, 100 * verdict.confidence),
+                 fmt::format("◆ {}（把握 {:.0f}%）", verdict.headline.zh, 100 * verdict.confidence)));
+  lines.add(Text("  measured: " + verdict.numbers.en, "  实测：" + verdict.numbers.zh));
+  lines.add(Text("  rule: " + verdict.rule.en, "  规则：" + verdict.rule.zh));
+  lines.add(Text("  next: " + verdict.next_step.en, "  下一步：" + verdict.next_step.zh));
+  for (const Assignment& change : verdict.fix) {
+    lines.add(Text(fmt::format("  change: {}: {}", change.key, change.value),
+                   fmt::format("  改动：{}: {}", change.key, change.value)));
+  }
+}
+
 void add_limits(Lines& lines, const TuningRecord& record) {
   if (record.headroom_mib) {
     lines.add(Text(fmt::format("Head-room: {} of the device's memory stay free.", memory_text(record.headroom_mib)),
@@ -114,17 +137,7 @@ void add_limits(Lines& lines, const TuningRecord& record) {
     lines.add(Text(fmt::format("The next size that failed: batch {}.", *record.next_failed),
                    fmt::format("其上第一个失败的批大小：{}。", *record.next_failed)));
   }
-  if (!record.utilisation) return;
-  const UtilisationTarget& target = *record.utilisation;
-  const std::string reached = percent_text(target.reached);
-  if (target.met) {
-    lines.add(Text(fmt::format("GPU-Util {}: the target of {:.0f} % is met.", reached, target.wanted),
-                   fmt::format("GPU利用率 {}：达到目标 {:.0f} %。", reached, target.wanted)));
-  } else {
-    lines.add(Text(
-        fmt::format("GPU-Util {}: the target of {:.0f} % is not met: {}.", reached, target.wanted, target.reason.en),
-        fmt::format("GPU利用率 {}：未达到目标 {:.0f} %：{}。", reached, target.wanted, target.reason.zh)));
-  }
+  if (record.utilisation && !record.utilisation->text.empty()) lines.add(record.utilisation->text);
 }
 
 void add_changes(Lines& lines, const TuningRecord& record, Language language) {
@@ -144,7 +157,7 @@ void add_changes(Lines& lines, const TuningRecord& record, Language language) {
 
 }  // namespace
 
-std::string trial_line(const RecordedTrial& trial, TextStyle style) {
+std::string trial_line(const RecordedTrial& trial, TextStyle style, const std::string& batch_key) {
   const Language language = style.language;
   const bool zh = language == Language::zh;
   std::string line = fmt::format(
@@ -152,7 +165,7 @@ std::string trial_line(const RecordedTrial& trial, TextStyle style) {
       right(fmt::format("{}", trial.batch_size), 5), right(rate_cell(trial), 8), zh ? "样本/秒" : "samples/s",
       right(step_cell(trial), 8), right(memory_text(peak_mib(trial.result.memory)), 9),
       right(percent_text(trial.result.utilisation.gpu_util), 5), verdict_cell(trial, language));
-  const std::string settings = settings_cell(trial);
+  const std::string settings = settings_cell(trial, batch_key);
   if (!settings.empty()) line += "  " + settings;
   return Lines(style).shown(line) + '\n';
 }
@@ -169,11 +182,11 @@ std::string trials_text(const TuningRecord& record, TextStyle style) {
                    {"GPU-Util"},
                    {title("settings", "设置"), Align::left},
                    {title("verdict", "结论"), Align::left}});
-  for (const RecordedTrial& trial : record.trials) {
-    const auto& util = trial.result.utilisation.gpu_util;
-    table.row({fmt::format("{}", trial.batch_size), rate_cell(trial), step_cell(trial), wait_cell(trial),
-               memory_text(peak_mib(trial.result.memory)), util ? percent_text(util) : "", settings_cell(trial),
-               verdict_cell(trial, language)});
+  for (const RecordedTrial* trial : last_of_each(record)) {
+    const auto& util = trial->result.utilisation.gpu_util;
+    table.row({fmt::format("{}", trial->batch_size), rate_cell(*trial), step_cell(*trial), wait_cell(*trial),
+               memory_text(peak_mib(trial->result.memory)), util ? percent_text(util) : "",
+               settings_cell(*trial, record.batch_key), verdict_cell(*trial, language)});
   }
   Lines lines(style);
   if (!table.empty()) lines.add_table(table);
@@ -182,7 +195,7 @@ std::string trials_text(const TuningRecord& record, TextStyle style) {
 
 std::string choice_text(const TuningRecord& record, TextStyle style) {
   Lines lines(style);
-  for (const Text& finding : record.findings) lines.add(finding);
+  for (const RecordedVerdict& verdict : record.verdicts) add_verdict(lines, verdict);
   if (!record.reason.empty()) lines.add(record.reason);
   add_before_after(lines, record, style.language);
   add_limits(lines, record);

@@ -78,16 +78,25 @@ std::optional<std::int64_t> peak_mib(const TrialMemory& memory) {
   return memory.peak_reserved_mib ? memory.peak_reserved_mib : memory.peak_allocated_mib;
 }
 
+Settings settings_of(const TrialRequest& request, const std::string& batch_key) {
+  Settings settings;
+  for (const Assignment& assignment : request.set) {
+    if (assignment.key != batch_key) settings[assignment.key] = assignment.value;
+  }
+  return settings;
+}
+
 std::string settings_text(const TrialRequest& request, const std::string& batch_key) {
   std::string text;
-  for (const Assignment& assignment : request.set) {
-    if (assignment.key == batch_key) continue;
-    text += fmt::format("{}{}={}", text.empty() ? "" : " ", assignment.key, assignment.value);
+  for (const auto& [key, value] : settings_of(request, batch_key)) {
+    text += fmt::format("{}{}={}", text.empty() ? "" : " ", key, value);
   }
   return text;
 }
 
-Text trial_verdict(const TrialResult& result) {
+Text trial_verdict(const RecordedTrial& trial) {
+  if (!trial.verdict.empty()) return trial.verdict;
+  const TrialResult& result = trial.result;
   const Text outcome = outcome_text(result.outcome);
   if (result.outcome != TrialOutcome::ok) return outcome;
   if (result.memory.alloc_retries.value_or(0) > 0) {

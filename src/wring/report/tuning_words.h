@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -23,9 +24,11 @@ std::string memory_text(const std::optional<std::int64_t>& mib);  // "1210 MiB",
 std::optional<std::int64_t> peak_mib(const TrialMemory& memory);
 
 // What is different from the config's own values, besides the batch size: "num_workers=8 channels_last=true".
+using Settings = std::map<std::string, std::string>;  // by key
+Settings settings_of(const TrialRequest& request, const std::string& batch_key);
 std::string settings_text(const TrialRequest& request, const std::string& batch_key);
 
 // What to make of one trial, in a few words: "ok", "out of memory", "fits only with retries (3)", ….
-Text trial_verdict(const TrialResult& result);
+Text trial_verdict(const RecordedTrial& trial);
 
 }  // namespace wring
