@@ -1,0 +1,80 @@
+#include "wring/tune/batch_advice.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "wring/config/values.h"
+
+namespace wring {
+namespace {
+
+// Two digits: the rules are rules of thumb, and a person copies the number.
+double rounded(double value) {
+  return std::strtod(fmt::format("{:.2g}", value).c_str(), nullptr);
+}
+
+// The accumulation that comes nearest to the old effective batch; never less than 1.
+std::int64_t accumulation_for(double effective, std::int64_t batch) {
+  return std::max<std::int64_t>(1, std::llround(effective / static_cast<double>(batch)));
+}
+
+Text rule_name(LrRule rule) {
+  return rule == LrRule::linear ? Text("linear rule", "线性规则") : Text("square-root rule", "平方根规则");
+}
+
+void advise_accumulation(BatchAdvice& advice, std::int64_t batch) {
+  advice.advice.push_back(
+      {fmt::format("batch {} × accumulation {} makes an effective batch of {:.0f} (it was {:.0f})", batch,
+                   advice.accumulation, advice.new_effective_batch, advice.old_effective_batch),
+       fmt::format("batch {} × 累积 {} 步，等效 batch 为 {:.0f}（原为 {:.0f}）", batch, advice.accumulation,
+                   advice.new_effective_batch, advice.old_effective_batch)});
+}
+
+void advise_rate(BatchAdvice& advice, const TrainConfig& config, bool scale_lr) {
+  const Text rule = rule_name(advice.rule);
+  const std::string lr = number_text(advice.suggested_lr);
+  const std::string old = number_text(config.lr);
+  advice.advice.push_back(
+      {fmt::format("an effective batch of {:.0f} in place of {:.0f} changes the optimisation; by the {} for {}, lr {} "
+                   "goes with it; {}",
+                   advice.new_effective_batch, advice.old_effective_batch, rule.en, config.optimizer, lr,
+                   scale_lr ? "lr is set to it" : fmt::format("lr stays {}", old)),
+       fmt::format("等效 batch 由 {:.0f} 变为 {:.0f} 会影响优化过程；{} 按{}，lr 可取 {}；{}",
+                   advice.old_effective_batch, advice.new_effective_batch, config.optimizer, rule.zh, lr,
+                   scale_lr ? "lr 已相应修改" : fmt::format("lr 保持 {}", old))});
+}
+
+}  // namespace
+
+LrRule lr_rule(const std::string& optimizer) {
+  return optimizer.find("sgd") != std::string::npos || optimizer.find("SGD") != std::string::npos ? LrRule::linear
+                                                                                                  : LrRule::square_root;
+}
+
+BatchAdvice advise_batch(const TrainConfig& config, std::int64_t new_batch, const BatchAdviceOptions& options) {
+  BatchAdvice advice;
+  advice.rule = lr_rule(config.optimizer);
+  advice.accumulation = std::max<std::int64_t>(1, config.gradient_accumulation_steps);
+  advice.old_effective_batch = static_cast<double>(config.batch_size) * static_cast<double>(advice.accumulation);
+  if (options.keep_effective_batch) advice.accumulation = accumulation_for(advice.old_effective_batch, new_batch);
+  advice.new_effective_batch = static_cast<double>(new_batch) * static_cast<double>(advice.accumulation);
+
+  const double ratio = advice.new_effective_batch / advice.old_effective_batch;
+  advice.lr_factor = advice.rule == LrRule::linear ? ratio : std::sqrt(ratio);
+  advice.suggested_lr = ratio == 1 ? config.lr : rounded(config.lr * advice.lr_factor);
+
+  if (new_batch != config.batch_size) advice.changes.push_back({"batch_size", std::to_string(new_batch)});
+  if (advice.accumulation != config.gradient_accumulation_steps) {
+    advice.changes.push_back({"gradient_accumulation_steps", std::to_string(advice.accumulation)});
+  }
+  if (options.keep_effective_batch && new_batch != config.batch_size) advise_accumulation(advice, new_batch);
+  if (ratio == 1) return advice;
+  if (options.scale_lr) advice.changes.push_back({"lr", number_text(advice.suggested_lr)});
+  advise_rate(advice, config, options.scale_lr);
+  return advice;
+}
+
+}  // namespace wring

@@ -1,0 +1,260 @@
+#include "wring/tune/batch_picture.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "wring/tune/statistics.h"
+
+namespace wring {
+namespace {
+
+// Two runs of one program on one idle machine differ by about this much, however long each is.
+constexpr double kLeastNoise = 0.005;
+// How many repeats that belief is worth against what repeats really show.
+constexpr double kNoiseWeight = 1;
+// Above this share of the memory a size is near the limit, where allocators begin to give back and ask again.
+constexpr double kNearTheLimit = 0.85;
+
+double error_within(const TrialResult& result) {
+  if (result.step_ms.n < 2 || result.step_ms.median <= 0) return 0;
+  return kMedianError * kMadToDeviation * result.step_ms.mad /
+         (result.step_ms.median * std::sqrt(static_cast<double>(result.step_ms.n)));
+}
+
+struct Gathered {
+  SizePicture size;
+  double error_within = 0;  // mean of the trials'
+};
+
+Gathered gather(std::int64_t batch, std::span<const SearchTrial> trials) {
+  Gathered gathered;
+  gathered.size.batch = batch;
+  double errors = 0;
+  for (const SearchTrial& trial : trials) {
+    if (trial.batch != batch) continue;
+    if (trial.fit == Fit::fails || trial.fit == Fit::retries) {
+      gathered.size.fit = trial.fit;
+      gathered.size.outcome = trial.result.outcome;
+      gathered.size.how = trial.note;
+    }
+    // What a validation takes beside the steps is the spike in the reserve, and its time is no step's.
+    if (trial.result.outcome != TrialOutcome::ok || trial.role == TrialRole::soak) continue;
+    if (const auto peak = measured_peak_mib(trial.result.memory)) {
+      gathered.size.peak_mib = std::max(gathered.size.peak_mib.value_or(0), *peak);
+    }
+    if (trial.result.samples_per_s <= 0) continue;
+    gathered.size.rates.push_back(trial.result.samples_per_s);
+    errors += error_within(trial.result);
+  }
+  gathered.size.rate = median_of(gathered.size.rates);
+  if (!gathered.size.rates.empty()) {
+    gathered.error_within = errors / static_cast<double>(gathered.size.rates.size());
+  }
+  return gathered;
+}
+
+// Repeats of all sizes together: one noise for the machine.
+double noise_of(const std::vector<Gathered>& all) {
+  double squares = kNoiseWeight * kLeastNoise * kLeastNoise;
+  double freedom = kNoiseWeight;
+  for (const Gathered& one : all) {
+    if (one.size.rates.size() < 2) continue;
+    for (const double rate : one.size.rates) squares += std::pow(rate / one.size.rate - 1, 2);
+    freedom += static_cast<double>(one.size.rates.size() - 1);
+  }
+  return std::max(kLeastNoise, std::sqrt(squares / freedom));
+}
+
+LineFit time_line(const std::vector<SizePicture>& sizes) {
+  std::vector<LinePoint> points;
+  for (const SizePicture& size : sizes) {
+    if (size.measured() && size.fit != Fit::collapses && size.fit != Fit::retries) {
+      points.push_back({size.batch, 1000.0 * static_cast<double>(size.batch) / size.rate});
+    }
+  }
+  return fit_time_line(points);
+}
+
+LineFit memory_line(const std::vector<SizePicture>& sizes) {
+  std::vector<LinePoint> points;
+  for (const SizePicture& size : sizes) {
+    if (size.peak_mib && size.fit != Fit::retries) points.push_back({size.batch, static_cast<double>(*size.peak_mib)});
+  }
+  return fit_memory_line(points);
+}
+
+std::optional<std::int64_t> capacity_of(std::span<const SearchTrial> trials, const BatchSearchOptions& options) {
+  if (options.device_memory_mib) return options.device_memory_mib;
+  std::optional<std::int64_t> least;
+  for (const SearchTrial& trial : trials) {
+    if (trial.result.outcome != TrialOutcome::ok) continue;
+    if (const auto capacity = device_capacity_mib(trial.result.memory)) {
+      least = std::min(least.value_or(*capacity), *capacity);
+    }
+  }
+  return least;
+}
+
+// What a soak took beyond the plain trials of its size.
+std::int64_t spike_of(std::span<const SearchTrial> trials, const BatchSearchOptions& options) {
+  std::int64_t spike = options.validation_spike_mib;
+  for (const SearchTrial& soak : trials) {
+    const auto high = measured_peak_mib(soak.result.memory);
+    if (soak.role != TrialRole::soak || soak.result.outcome != TrialOutcome::ok || !high) continue;
+    std::int64_t plain = 0;
+    for (const SearchTrial& trial : trials) {
+      if (trial.batch == soak.batch && trial.role != TrialRole::soak) {
+        plain = std::max(plain, measured_peak_mib(trial.result.memory).value_or(0));
+      }
+    }
+    if (plain > 0) spike = std::max(spike, *high - plain);
+  }
+  return spike;
+}
+
+void mark_without_room(BatchPicture& picture) {
+  for (SizePicture& size : picture.sizes) {
+    if (size.fit != Fit::fits || !size.peak_mib) continue;
+    if (static_cast<double>(*size.peak_mib) <= picture.memory_limit_mib()) continue;
+    size.fit = Fit::no_room;
+    size.how = {
+        fmt::format("leaves {} MiB, the reserve is {} MiB", *picture.capacity_mib - *size.peak_mib,
+                    *picture.reserve_mib),
+        fmt::format("仅余 {} MiB，需保留 {} MiB", *picture.capacity_mib - *size.peak_mib, *picture.reserve_mib)};
+  }
+}
+
+// Near the limit and slower than the sizes below it foretell: the allocator works instead of the card.
+void mark_collapsed(BatchPicture& picture, double epsilon) {
+  if (!picture.capacity_mib) return;
+  for (SizePicture& size : picture.sizes) {
+    if (!size.usable() || !size.peak_mib) continue;
+    if (static_cast<double>(*size.peak_mib) < kNearTheLimit * static_cast<double>(*picture.capacity_mib)) continue;
+    std::vector<SizePicture> smaller;
+    double best_below = 0;
+    for (const SizePicture& other : picture.sizes) {
+      if (other.batch >= size.batch || !other.usable()) continue;
+      smaller.push_back(other);
+      best_below = std::max(best_below, other.rate);
+    }
+    const LineFit line = time_line(smaller);
+    if (!line.line) continue;
+    const double foretold = std::max(best_below, predicted_rate(*line.line, size.batch));
+    const double doubt = 2 * size.relative_error + line.line->relative_residual;
+    if (size.rate >= foretold * (1 - epsilon - doubt)) continue;
+    size.fit = Fit::collapses;
+    size.how = {
+        fmt::format("{:.0f} samples/s near the memory limit, where smaller sizes foretell {:.0f}", size.rate, foretold),
+        fmt::format("接近显存上限时仅 {:.0f} samples/s，而按较小的 batch 推算应为 {:.0f}", size.rate, foretold)};
+  }
+}
+
+// The measurement and the line, each weighed by how far it can be trusted: the line is off by its misfit beyond the
+// noise, the measurement by its error. Without noise the measurement alone counts.
+void steady(BatchPicture& picture) {
+  std::vector<double> squares;
+  std::vector<double> errors;
+  const auto foretold = [&](const SizePicture& size) { return predicted_rate(*picture.time.line, size.batch); };
+  for (SizePicture& size : picture.sizes) {
+    size.steadied = size.rate;
+    if (!picture.time.line || !size.measured() || size.fit == Fit::collapses || size.fit == Fit::retries) continue;
+    squares.push_back(std::pow(size.rate / foretold(size) - 1, 2));
+    errors.push_back(size.relative_error * size.relative_error);
+  }
+  // Two of the points are spent on the line itself.
+  if (squares.size() < 4) return;
+  double excess = 0;
+  for (std::size_t i = 0; i < squares.size(); ++i) excess += squares[i] - errors[i];
+  const double misfit = std::max(0.0, excess / static_cast<double>(squares.size() - 2));
+  for (SizePicture& size : picture.sizes) {
+    if (!size.measured() || size.fit == Fit::collapses || size.fit == Fit::retries) continue;
+    const double error = size.relative_error * size.relative_error;
+    const double share = misfit + error > 0 ? misfit / (misfit + error) : 1;
+    size.steadied = share * size.rate + (1 - share) * foretold(size);
+  }
+}
+
+}  // namespace
+
+const SizePicture* BatchPicture::find(std::int64_t batch) const {
+  const auto found = std::ranges::find(sizes, batch, &SizePicture::batch);
+  return found == sizes.end() ? nullptr : &*found;
+}
+
+const SizePicture* BatchPicture::best() const {
+  const SizePicture* best = nullptr;
+  for (const SizePicture& size : sizes) {
+    if (size.usable() && (best == nullptr || size.steadied > best->steadied)) best = &size;
+  }
+  return best;
+}
+
+const SizePicture* BatchPicture::largest_usable() const {
+  const SizePicture* largest = nullptr;
+  for (const SizePicture& size : sizes) {
+    if (size.usable()) largest = &size;
+  }
+  return largest;
+}
+
+double BatchPicture::memory_limit_mib() const {
+  if (!capacity_mib) return std::numeric_limits<double>::infinity();
+  return static_cast<double>(*capacity_mib - reserve_mib.value_or(0));
+}
+
+BatchPicture picture_of(std::span<const SearchTrial> trials, const BatchSearchOptions& options) {
+  std::map<std::int64_t, bool> batches;
+  for (const SearchTrial& trial : trials) batches[trial.batch] = true;
+  std::vector<Gathered> all;
+  for (const auto& [batch, known] : batches) all.push_back(gather(batch, trials));
+
+  BatchPicture picture;
+  picture.noise = noise_of(all);
+  for (Gathered& one : all) {
+    const double noise = std::hypot(picture.noise, one.error_within);
+    // The median of two is their mean.
+    const double factor = one.size.rates.size() > 2 ? kMedianError : 1;
+    if (one.size.measured()) {
+      one.size.relative_error = factor * noise / std::sqrt(static_cast<double>(one.size.rates.size()));
+    }
+    picture.sizes.push_back(std::move(one.size));
+  }
+  picture.memory = memory_line(picture.sizes);
+  picture.capacity_mib = capacity_of(trials, options);
+  if (picture.capacity_mib) {
+    const double residual = picture.memory.line ? picture.memory.line->residual : 0;
+    picture.reserve_mib =
+        options.min_reserve_mib + spike_of(trials, options) + static_cast<std::int64_t>(std::ceil(residual));
+  }
+  mark_without_room(picture);
+  mark_collapsed(picture, options.epsilon);
+  picture.time = time_line(picture.sizes);
+  steady(picture);
+  return picture;
+}
+
+double rate_to_reach(const BatchPicture& picture, const BatchSearchOptions& options, std::int64_t most) {
+  const SizePicture* best = picture.best();
+  if (best == nullptr) return 0;
+  double reference = best->steadied;
+  if (picture.time.line && most > best->batch) {
+    reference = std::clamp(predicted_rate(*picture.time.line, most), reference, reference * (1 + options.epsilon));
+  }
+  // One standard error of the comparison, so that noise does not make 4 % out of 3; never more than half of ε.
+  const double doubt = std::min(options.epsilon / 2, best->relative_error);
+  return reference * (1 - options.epsilon) * (1 + doubt);
+}
+
+const SizePicture* choose(const BatchPicture& picture, const BatchSearchOptions& options, std::int64_t most) {
+  const double wanted = rate_to_reach(picture, options, most);
+  for (const SizePicture& size : picture.sizes) {
+    if (size.usable() && size.steadied >= wanted) return &size;
+  }
+  return picture.best();
+}
+
+}  // namespace wring

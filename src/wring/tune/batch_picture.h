@@ -1,0 +1,55 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "wring/tune/batch_search.h"
+#include "wring/tune/lines.h"
+#include "wring/tune/search_types.h"
+
+namespace wring {
+
+// All trials of one size together.
+struct SizePicture {
+  std::int64_t batch = 0;
+  Fit fit = Fit::fits;
+  TrialOutcome outcome = TrialOutcome::ok;  // of the trial that failed, where one did
+  Text how;                                 // it failed
+  std::vector<double> rates;                // samples/s of its measured trials, soaks apart
+  double rate = 0;                          // their median
+  double relative_error = 0;                // standard error of it, relative
+  double steadied = 0;                      // the rate, drawn towards the time line as far as it is noisy
+  std::optional<std::int64_t> peak_mib;     // the highest
+
+  bool usable() const { return fit == Fit::fits && rate > 0; }
+  // It ran, and says something of time and memory, whether or not it may be chosen.
+  bool measured() const { return rate > 0; }
+};
+
+// What the trials say so far.
+struct BatchPicture {
+  std::vector<SizePicture> sizes;  // ascending
+  LineFit memory;
+  LineFit time;
+  std::optional<std::int64_t> capacity_mib;
+  std::optional<std::int64_t> reserve_mib;
+  double noise = 0;  // relative deviation between trials of one size
+
+  const SizePicture* find(std::int64_t batch) const;
+  const SizePicture* best() const;            // highest steadied rate among usable sizes; nullptr: none
+  const SizePicture* largest_usable() const;  // nullptr: none
+  double memory_limit_mib() const;            // capacity less reserve; infinite where neither is known
+};
+
+// Pure: the same trials give the same picture.
+BatchPicture picture_of(std::span<const SearchTrial> trials, const BatchSearchOptions& options);
+
+// The rate that a size has to reach: ε below the best measured one, or below what the line foretells at `most`, where
+// that is higher (at most by ε: a line is no measurement).
+double rate_to_reach(const BatchPicture& picture, const BatchSearchOptions& options, std::int64_t most);
+
+// The smallest usable size that reaches it; the best one where none does. nullptr where nothing is usable.
+const SizePicture* choose(const BatchPicture& picture, const BatchSearchOptions& options, std::int64_t most);
+
+}  // namespace wring

@@ -1,0 +1,277 @@
+#include "wring/tune/batch_report.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "wring/tune/search_words.h"
+#include "wring/tune/statistics.h"
+
+namespace wring {
+namespace {
+
+// A step that waits longer than this share of its time for data is held back by the loader (as TensorBoard's profiler
+// rated it).
+constexpr double kDataWaitShare = 0.05;
+
+void append(Text& text, const Text& sentence) {
+  if (sentence.empty()) return;
+  text.en += (text.en.empty() ? "" : " ") + sentence.en;
+  text.zh += sentence.zh;
+}
+
+double data_wait_share(const TrialResult& result) {
+  if (!result.data_wait_ms || result.step_ms.median <= 0) return 0;
+  return *result.data_wait_ms / result.step_ms.median;
+}
+
+// The memory line through every size but this one: what it foretold, not what it was fitted to.
+std::optional<double> foretold_peak(const BatchPicture& picture, std::int64_t batch) {
+  std::vector<LinePoint> others;
+  for (const SizePicture& size : picture.sizes) {
+    if (size.batch != batch && size.peak_mib && size.fit != Fit::retries) {
+      others.push_back({size.batch, static_cast<double>(*size.peak_mib)});
+    }
+  }
+  const LineFit fit = fit_memory_line(others);
+  return fit.line ? std::optional(fit.line->at(static_cast<double>(batch))) : std::nullopt;
+}
+
+void fill_memory(BatchSearchResult& result, const BatchPicture& picture, const SizePicture& chosen) {
+  result.predicted_peak_mib = foretold_peak(picture, chosen.batch);
+  result.peak_mib = chosen.peak_mib;
+  for (const SearchTrial& trial : result.trials) {
+    if (trial.batch != chosen.batch || trial.result.outcome != TrialOutcome::ok) continue;
+    if (const auto peak = measured_peak_mib(trial.result.memory)) {
+      result.peak_mib = std::max(result.peak_mib.value_or(0), *peak);
+    }
+  }
+  if (result.peak_mib && picture.capacity_mib) result.headroom_mib = *picture.capacity_mib - *result.peak_mib;
+}
+
+void fill_failures(BatchSearchResult& result, const BatchPicture& picture) {
+  for (const SizePicture& size : picture.sizes) {
+    if (size.fit == Fit::fits || (result.batch && size.batch <= *result.batch)) continue;
+    result.next_failed = FailedSize{size.batch, size.fit, size.outcome, size.how};
+    return;
+  }
+}
+
+// Only what was run proves it: twice the batch, or all that the limits leave.
+bool larger_does_not_help(const BatchSearchResult& result, const BatchPicture& picture, const SizePicture& chosen,
+                          const BatchSearchOptions& options) {
+  const SizePicture* largest = picture.largest_usable();
+  if (largest == nullptr || largest->batch < 2 * chosen.batch) return false;
+  return result.best_rate && *result.best_rate <= chosen.steadied * (1 + 1.5 * options.epsilon);
+}
+
+Text sentence_of_choice(const BatchSearchResult& result, const SizePicture& chosen, const BatchSearchOptions& options) {
+  const std::string rate = rate_figure(chosen.rate);
+  const std::string epsilon = percent_figure(options.epsilon);
+  const auto batch = static_cast<long long>(chosen.batch);
+  if (!result.best_batch || *result.best_batch == chosen.batch) {
+    return {fmt::format("Batch {} runs at {} samples/s, the best rate measured among the sizes that fit.", batch, rate),
+            fmt::format("batch {} 的速率为 {} samples/s，是可行大小中测得的最高值。", batch, rate)};
+  }
+  if (chosen.steadied >= *result.best_rate * (1 - options.epsilon)) {
+    return {
+        fmt::format("Batch {} runs at {} samples/s: the smallest measured within {} % of the best ({} at batch {}).",
+                    batch, rate, epsilon, rate_figure(*result.best_rate), *result.best_batch),
+        fmt::format("batch {} 的速率为 {} samples/s：是与最高值（batch {} 时 {}）相差不超过 {}% 的最小实测值。", batch,
+                    rate, *result.best_batch, rate_figure(*result.best_rate), epsilon)};
+  }
+  return {fmt::format("Batch {} runs at {} samples/s: the fastest that passed its soak; batch {} made {} and did not.",
+                      batch, rate, *result.best_batch, rate_figure(*result.best_rate)),
+          fmt::format("batch {} 的速率为 {} samples/s：是通过长测的最快者；batch {} 可达 {}，但未通过。", batch, rate,
+                      *result.best_batch, rate_figure(*result.best_rate))};
+}
+
+Text sentence_of_memory(const BatchSearchResult& result) {
+  if (!result.headroom_mib) return {};
+  Text text = {fmt::format("It leaves {} MiB of {} MiB free; the reserve is {} MiB.", *result.headroom_mib,
+                           *result.capacity_mib, *result.reserve_mib),
+               fmt::format("显存剩余 {} / {} MiB，需保留 {} MiB。", *result.headroom_mib, *result.capacity_mib,
+                           *result.reserve_mib)};
+  if (result.next_failed) {
+    append(text, {fmt::format("The next size that did not fit is {}: {}.", result.next_failed->batch,
+                              result.next_failed->how.en),
+                  fmt::format("下一个不可行的大小是 {}：{}。", result.next_failed->batch, result.next_failed->how.zh)});
+  }
+  return text;
+}
+
+Text sentence_of_larger(const BatchSearchResult& result, const BatchPicture& picture) {
+  if (!result.larger_does_not_help) return {};
+  const double gain = *result.best_rate / *result.rate - 1;
+  const std::int64_t largest = picture.largest_usable()->batch;
+  const std::string percent = percent_figure(std::max(0.0, gain));
+  return {fmt::format("A larger batch does not help: up to batch {}, {} % at most.", largest, percent),
+          fmt::format("更大的 batch 没有帮助：直到 batch {}，最多只快 {}%。", largest, percent)};
+}
+
+Text sentence_of_proof(const BatchSearchResult& result, const BatchSearchOptions& options) {
+  if (!options.soak) return {};
+  if (!result.soaked) {
+    return {"It was not proven by a soak.", "尚未经过长测验证。"};
+  }
+  return {fmt::format("It ran {} steps with a validation in between.", result.soak_steps),
+          fmt::format("已连续运行 {} 步，其间进行了验证。", result.soak_steps)};
+}
+
+Text sentence_of_the_end(const SearchEnd& end) {
+  if (end.cancelled) {
+    return {"The search was ended early; this rests on what was measured until then.",
+            "搜索被提前结束，结论只基于已测得的数据。"};
+  }
+  if (!end.broken.empty()) {
+    return {"The search gave up: " + end.broken.en + ".", "搜索已放弃：" + end.broken.zh + "。"};
+  }
+  if (end.cut_short) {
+    return {"The time budget ended before everything was tried; a longer one may find a better size.",
+            "时间预算在试完之前用尽；延长预算可能找到更好的大小。"};
+  }
+  return {};
+}
+
+Text reason_for_nothing(const BatchSearchResult& result, const SearchEnd& end) {
+  if (!end.broken.empty())
+    return {"No batch runs: " + end.broken.en + ".", "没有可行的 batch：" + end.broken.zh + "。"};
+  if (result.trials.empty()) return {"Nothing was measured.", "没有任何测量。"};
+  const SearchTrial* smallest = &result.trials.front();
+  for (const SearchTrial& trial : result.trials) {
+    if (trial.batch <= smallest->batch) smallest = &trial;
+  }
+  const std::int64_t batch = smallest->batch;
+  if (batch == 1) {
+    return {fmt::format("Not even batch 1 fits: {}.", smallest->note.en),
+            fmt::format("即使 batch 为 1 也不可行：{}。", smallest->note.zh)};
+  }
+  return {fmt::format("No measured batch fits; the smallest was {}: {}.", batch, smallest->note.en),
+          fmt::format("测过的 batch 均不可行；最小的是 {}：{}。", batch, smallest->note.zh)};
+}
+
+Text why_not_more(const BatchSearchResult& result, const TrialResult& trial) {
+  const double wait = data_wait_share(trial);
+  if (wait > kDataWaitShare) {
+    return {fmt::format("each step waits {} % of its time for data: more workers or a data cache, not a larger batch",
+                        percent_figure(wait)),
+            fmt::format("每步有 {}% 的时间在等待数据：应增加 worker 或使用数据缓存，而不是增大 batch",
+                        percent_figure(wait))};
+  }
+  if (result.larger_does_not_help) {
+    return {
+        "a larger batch does not raise the rate: what is left lies between the kernels (compile_model) or in the "
+        "network's size",
+        "增大 batch 不再提高速率：剩余空闲在内核之间（compile_model）或源于网络太小"};
+  }
+  if (result.next_failed) {
+    return {fmt::format("a larger batch does not fit (batch {}: {})", result.next_failed->batch,
+                        result.next_failed->how.en),
+            fmt::format("更大的 batch 不可行（batch {}：{}）", result.next_failed->batch, result.next_failed->how.zh)};
+  }
+  if (result.cut_short) {
+    return {"the search ended before larger sizes were tried", "搜索在尝试更大的 batch 之前已结束"};
+  }
+  return {"the sizes above are held back by a limit (memory, data set, host memory or max_batch)",
+          "更大的 batch 受到限制（显存、数据集、主机内存或上限）"};
+}
+
+void fill_target(BatchSearchResult& result, const BatchSearchOptions& options) {
+  const SearchTrial* trial = result.chosen_trial();
+  if (trial == nullptr) return;
+  // A soak's mean includes its validation; a plain trial is the training alone.
+  for (const SearchTrial& other : result.trials) {
+    if (other.batch == *result.batch && other.role != TrialRole::soak && other.result.utilisation.gpu_util) {
+      trial = &other;
+    }
+  }
+  result.gpu_util = trial->result.utilisation.gpu_util;
+  if (!options.target_gpu_util) return;
+  const double target = *options.target_gpu_util;
+  if (!result.gpu_util) {
+    result.target_util_text = {fmt::format("GPU-Util could not be read; the target was {:.0f} %", target),
+                               fmt::format("无法读取 GPU 利用率；目标为 {:.0f}%", target)};
+    return;
+  }
+  result.target_util_met = *result.gpu_util >= target;
+  result.target_util_text = {fmt::format("GPU-Util {:.0f} %, target {:.0f} %", *result.gpu_util, target),
+                             fmt::format("GPU 利用率 {:.0f}%，目标 {:.0f}%", *result.gpu_util, target)};
+  if (*result.target_util_met) return;
+  const Text why = why_not_more(result, trial->result);
+  result.target_util_text.en += ": " + why.en;
+  result.target_util_text.zh += "：" + why.zh;
+}
+
+void fill_notes(BatchSearchResult& result, const BatchPicture& picture, const BatchSearchOptions& options) {
+  for (const SizePicture& size : picture.sizes) {
+    const bool larger_ran = picture.largest_usable() != nullptr && picture.largest_usable()->batch > size.batch;
+    if (size.fit == Fit::fits || !larger_ran) continue;
+    result.notes.push_back({fmt::format("batch {} does not fit although larger ones do: {}", size.batch, size.how.en),
+                            fmt::format("batch {} 不可行，尽管更大的可行：{}", size.batch, size.how.zh)});
+  }
+  if (picture.noise > options.epsilon) {
+    result.notes.push_back(
+        {fmt::format("repeats of one size differ by {} %: something else uses this machine, or its "
+                     "clocks move",
+                     percent_figure(picture.noise)),
+         fmt::format("同一大小的重复测量相差 {}%：机器上有其他任务，或时钟频率在变化", percent_figure(picture.noise))});
+  }
+  if (result.soaked && result.soak_steps < options.min_soak_steps) {
+    result.notes.push_back({fmt::format("the soak had {} steps only, for want of time", result.soak_steps),
+                            fmt::format("由于时间不足，长测只有 {} 步", result.soak_steps)});
+  }
+}
+
+void fill_choice(BatchSearchResult& result, const BatchPicture& picture, const BatchSearchOptions& options,
+                 const SizePicture& chosen) {
+  result.batch = chosen.batch;
+  result.rate = chosen.rate;
+  result.rate_interval = student_975(std::max<std::size_t>(chosen.rates.size(), 2) - 1) * chosen.relative_error;
+  const SizePicture* best = picture.best();
+  result.best_rate = best->rate;
+  result.best_batch = best->batch;
+  result.larger_does_not_help = larger_does_not_help(result, picture, chosen, options);
+  fill_memory(result, picture, chosen);
+}
+
+}  // namespace
+
+void conclude(BatchSearchResult& result, const BatchPicture& picture, const BatchSearchOptions& options,
+              const SearchEnd& end) {
+  result.memory_line = picture.memory;
+  result.time_line = picture.time;
+  result.capacity_mib = picture.capacity_mib;
+  result.reserve_mib = picture.reserve_mib;
+  result.cancelled = end.cancelled;
+  result.cut_short = end.cut_short || end.cancelled || !end.broken.empty();
+  if (const SizePicture* start = picture.find(options.start_batch); start != nullptr && start->measured()) {
+    result.start_rate = start->rate;
+  }
+  for (SearchTrial& trial : result.trials) {
+    const SizePicture* size = picture.find(trial.batch);
+    if (trial.fit == Fit::fits && size != nullptr && (size->fit == Fit::no_room || size->fit == Fit::collapses)) {
+      trial.fit = size->fit;
+      trial.note = size->how;
+    }
+    if (trial.role == TrialRole::soak && trial.batch == (end.chosen != nullptr ? end.chosen->batch : 0)) {
+      result.soak_steps = trial.result.step_ms.n;
+    }
+  }
+  if (end.chosen != nullptr) fill_choice(result, picture, options, *end.chosen);
+  fill_failures(result, picture);
+  fill_notes(result, picture, options);
+  if (end.chosen == nullptr) {
+    result.reason = reason_for_nothing(result, end);
+    if (end.broken.empty()) append(result.reason, sentence_of_the_end(end));
+    return;
+  }
+  fill_target(result, options);
+  append(result.reason, sentence_of_choice(result, *end.chosen, options));
+  append(result.reason, sentence_of_larger(result, picture));
+  append(result.reason, sentence_of_memory(result));
+  append(result.reason, sentence_of_proof(result, options));
+  append(result.reason, sentence_of_the_end(end));
+}
+
+}  // namespace wring

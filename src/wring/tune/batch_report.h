@@ -1,0 +1,20 @@
+#pragma once
+#include "wring/tune/batch_picture.h"
+#include "wring/tune/batch_search.h"
+
+namespace wring {
+
+// What a search ended with, before it is put into words.
+struct SearchEnd {
+  const SizePicture* chosen = nullptr;  // of the picture
+  std::int64_t ceiling = 0;             // the largest size that was worth a try
+  bool cut_short = false;
+  bool cancelled = false;
+  Text broken;  // why the search gave up: the program fails whatever the batch is
+};
+
+// Fills everything of `result` that follows from its trials.
+void conclude(BatchSearchResult& result, const BatchPicture& picture, const BatchSearchOptions& options,
+              const SearchEnd& end);
+
+}  // namespace wring
