@@ -23,7 +23,10 @@ TrialResult measure(TuningSession& session, TuningProgress& progress, TrialData 
     if (assignment.key == session.batch_key()) batch = std::stoll(assignment.value);
   }
   progress.started(batch, request);
-  RecordedTrial trial{.batch_size = batch, .purpose = purpose, .request = request, .result = {}};
+  RecordedTrial trial;
+  trial.batch_size = batch;
+  trial.purpose = purpose;
+  trial.request = request;
   trial.result = session.runner().run(request);
   trial.reused = session.last_was_reused();
   progress.finished(trial);

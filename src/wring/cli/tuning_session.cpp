@@ -12,6 +12,7 @@
 #include "wring/cli/paths.h"
 #include "wring/cli/tuning_runner.h"
 #include "wring/config/document.h"
+#include "wring/config/keys.h"
 #include "wring/gpu/host.h"
 
 namespace wring {
