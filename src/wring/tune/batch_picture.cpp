@@ -41,7 +41,7 @@ Gathered gather(std::int64_t batch, std::span<const SearchTrial> trials) {
       gathered.size.outcome = trial.result.outcome;
       gathered.size.how = trial.note;
     }
-    // What a validation takes beside the steps is the spike in the reserve, and its time is no step's.
+    // A soak validates in between: its memory and its time are no step's.
     if (trial.result.outcome != TrialOutcome::ok || trial.role == TrialRole::soak) continue;
     if (const auto peak = measured_peak_mib(trial.result.memory)) {
       gathered.size.peak_mib = std::max(gathered.size.peak_mib.value_or(0), *peak);
@@ -72,7 +72,7 @@ double noise_of(const std::vector<Gathered>& all) {
 LineFit time_line(const std::vector<SizePicture>& sizes) {
   std::vector<LinePoint> points;
   for (const SizePicture& size : sizes) {
-    if (size.measured() && size.fit != Fit::collapses && size.fit != Fit::retries) {
+    if (size.undisturbed()) {
       points.push_back({size.batch, 1000.0 * static_cast<double>(size.batch) / size.rate});
     }
   }
@@ -99,23 +99,6 @@ std::optional<std::int64_t> capacity_of(std::span<const SearchTrial> trials, con
   return least;
 }
 
-// What a soak took beyond the plain trials of its size.
-std::int64_t spike_of(std::span<const SearchTrial> trials, const BatchSearchOptions& options) {
-  std::int64_t spike = options.validation_spike_mib;
-  for (const SearchTrial& soak : trials) {
-    const auto high = measured_peak_mib(soak.result.memory);
-    if (soak.role != TrialRole::soak || soak.result.outcome != TrialOutcome::ok || !high) continue;
-    std::int64_t plain = 0;
-    for (const SearchTrial& trial : trials) {
-      if (trial.batch == soak.batch && trial.role != TrialRole::soak) {
-        plain = std::max(plain, measured_peak_mib(trial.result.memory).value_or(0));
-      }
-    }
-    if (plain > 0) spike = std::max(spike, *high - plain);
-  }
-  return spike;
-}
-
 void mark_without_room(BatchPicture& picture) {
   for (SizePicture& size : picture.sizes) {
     if (size.fit != Fit::fits || !size.peak_mib) continue;
@@ -128,28 +111,23 @@ void mark_without_room(BatchPicture& picture) {
   }
 }
 
-// Near the limit and slower than the sizes below it foretell: the allocator works instead of the card.
+// Near the limit and slower than a smaller size: the allocator works instead of the card, for a card that is merely
+// full keeps its rate. The time line is no judge of it: small sizes say nothing of where the card is full.
 void mark_collapsed(BatchPicture& picture, double epsilon) {
-  if (!picture.capacity_mib) return;
+  const SizePicture* best_below = nullptr;
   for (SizePicture& size : picture.sizes) {
-    if (!size.usable() || !size.peak_mib) continue;
-    if (static_cast<double>(*size.peak_mib) < kNearTheLimit * static_cast<double>(*picture.capacity_mib)) continue;
-    std::vector<SizePicture> smaller;
-    double best_below = 0;
-    for (const SizePicture& other : picture.sizes) {
-      if (other.batch >= size.batch || !other.usable()) continue;
-      smaller.push_back(other);
-      best_below = std::max(best_below, other.rate);
+    if (!size.usable()) continue;
+    const double doubt = best_below != nullptr ? 2 * std::hypot(size.relative_error, best_below->relative_error) : 0;
+    if (best_below != nullptr && near_the_limit(picture, size) &&
+        size.rate < best_below->rate * (1 - epsilon - doubt)) {
+      size.fit = Fit::collapses;
+      size.how = {fmt::format("{:.0f} samples/s near the memory limit, where batch {} makes {:.0f}", size.rate,
+                              best_below->batch, best_below->rate),
+                  fmt::format("接近显存上限时仅 {:.0f} samples/s，而 batch {} 可达 {:.0f}", size.rate,
+                              best_below->batch, best_below->rate)};
+      continue;
     }
-    const LineFit line = time_line(smaller);
-    if (!line.line) continue;
-    const double foretold = std::max(best_below, predicted_rate(*line.line, size.batch));
-    const double doubt = 2 * size.relative_error + line.line->relative_residual;
-    if (size.rate >= foretold * (1 - epsilon - doubt)) continue;
-    size.fit = Fit::collapses;
-    size.how = {
-        fmt::format("{:.0f} samples/s near the memory limit, where smaller sizes foretell {:.0f}", size.rate, foretold),
-        fmt::format("接近显存上限时仅 {:.0f} samples/s，而按较小的 batch 推算应为 {:.0f}", size.rate, foretold)};
+    if (best_below == nullptr || size.rate > best_below->rate) best_below = &size;
   }
 }
 
@@ -161,7 +139,7 @@ void steady(BatchPicture& picture) {
   const auto foretold = [&](const SizePicture& size) { return predicted_rate(*picture.time.line, size.batch); };
   for (SizePicture& size : picture.sizes) {
     size.steadied = size.rate;
-    if (!picture.time.line || !size.measured() || size.fit == Fit::collapses || size.fit == Fit::retries) continue;
+    if (!picture.time.line || !size.undisturbed()) continue;
     squares.push_back(std::pow(size.rate / foretold(size) - 1, 2));
     errors.push_back(size.relative_error * size.relative_error);
   }
@@ -171,7 +149,7 @@ void steady(BatchPicture& picture) {
   for (std::size_t i = 0; i < squares.size(); ++i) excess += squares[i] - errors[i];
   const double misfit = std::max(0.0, excess / static_cast<double>(squares.size() - 2));
   for (SizePicture& size : picture.sizes) {
-    if (!size.measured() || size.fit == Fit::collapses || size.fit == Fit::retries) continue;
+    if (!size.undisturbed()) continue;
     const double error = size.relative_error * size.relative_error;
     const double share = misfit + error > 0 ? misfit / (misfit + error) : 1;
     size.steadied = share * size.rate + (1 - share) * foretold(size);
@@ -179,6 +157,11 @@ void steady(BatchPicture& picture) {
 }
 
 }  // namespace
+
+bool near_the_limit(const BatchPicture& picture, const SizePicture& size) {
+  return picture.capacity_mib && size.peak_mib &&
+         static_cast<double>(*size.peak_mib) >= kNearTheLimit * static_cast<double>(*picture.capacity_mib);
+}
 
 const SizePicture* BatchPicture::find(std::int64_t batch) const {
   const auto found = std::ranges::find(sizes, batch, &SizePicture::batch);
@@ -228,7 +211,7 @@ BatchPicture picture_of(std::span<const SearchTrial> trials, const BatchSearchOp
   if (picture.capacity_mib) {
     const double residual = picture.memory.line ? picture.memory.line->residual : 0;
     picture.reserve_mib =
-        options.min_reserve_mib + spike_of(trials, options) + static_cast<std::int64_t>(std::ceil(residual));
+        options.min_reserve_mib + options.validation_spike_mib + static_cast<std::int64_t>(std::ceil(residual));
   }
   mark_without_room(picture);
   mark_collapsed(picture, options.epsilon);

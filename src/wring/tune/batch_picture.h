@@ -23,8 +23,10 @@ struct SizePicture {
   std::optional<std::int64_t> peak_mib;     // the highest
 
   bool usable() const { return fit == Fit::fits && rate > 0; }
-  // It ran, and says something of time and memory, whether or not it may be chosen.
+  // It ran, whether or not it may be chosen.
   bool measured() const { return rate > 0; }
+  // It says how the card behaves where the allocator does not get in the way.
+  bool undisturbed() const { return measured() && fit != Fit::collapses && fit != Fit::retries; }
 };
 
 // What the trials say so far.
@@ -44,6 +46,9 @@ struct BatchPicture {
 
 // Pure: the same trials give the same picture.
 BatchPicture picture_of(std::span<const SearchTrial> trials, const BatchSearchOptions& options);
+
+// Where allocators begin to give memory back and to ask again.
+bool near_the_limit(const BatchPicture& picture, const SizePicture& size);
 
 // The rate that a size has to reach: ε below the best measured one, or below what the line foretells at `most`, where
 // that is higher (at most by ε: a line is no measurement).

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "wring/tune/search_words.h"
-#include "wring/tune/statistics.h"
 
 namespace wring {
 namespace {
@@ -89,10 +88,11 @@ Text sentence_of_choice(const BatchSearchResult& result, const SizePicture& chos
 
 Text sentence_of_memory(const BatchSearchResult& result) {
   if (!result.headroom_mib) return {};
-  Text text = {fmt::format("It leaves {} MiB of {} MiB free; the reserve is {} MiB.", *result.headroom_mib,
-                           *result.capacity_mib, *result.reserve_mib),
-               fmt::format("显存剩余 {} / {} MiB，需保留 {} MiB。", *result.headroom_mib, *result.capacity_mib,
-                           *result.reserve_mib)};
+  const bool soaked = result.soaked;
+  Text text = {fmt::format("{} MiB of {} MiB stay free at its peak{}.", *result.headroom_mib, *result.capacity_mib,
+                           soaked ? ", validation included" : ""),
+               fmt::format("峰值时显存仍余 {} / {} MiB{}。", *result.headroom_mib, *result.capacity_mib,
+                           soaked ? "（含验证）" : "")};
   if (result.next_failed) {
     append(text, {fmt::format("The next size that did not fit is {}: {}.", result.next_failed->batch,
                               result.next_failed->how.en),
@@ -227,7 +227,8 @@ void fill_choice(BatchSearchResult& result, const BatchPicture& picture, const B
                  const SizePicture& chosen) {
   result.batch = chosen.batch;
   result.rate = chosen.rate;
-  result.rate_interval = student_975(std::max<std::size_t>(chosen.rates.size(), 2) - 1) * chosen.relative_error;
+  // The noise is that of all repeats together, so that the normal quantile serves.
+  result.rate_interval = 1.96 * chosen.relative_error;
   const SizePicture* best = picture.best();
   result.best_rate = best->rate;
   result.best_batch = best->batch;

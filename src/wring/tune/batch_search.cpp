@@ -21,8 +21,8 @@ namespace {
 constexpr std::int64_t kLargestFirstProbe = 64;
 // When a probe fails, the next is this many times smaller.
 constexpr std::int64_t kProbeStepDown = 4;
-constexpr int kMostJumps = 5;
-constexpr int kMostFailedJumps = 3;
+constexpr int kMostJumps = 8;
+constexpr int kMostFailedJumps = 4;
 constexpr int kMostCloserSizes = 6;
 constexpr int kMostRounds = 4;
 constexpr int kMostSoaks = 3;
@@ -32,6 +32,7 @@ constexpr int kMostHangs = 2;
 // The share of the budget that is kept for the soak.
 constexpr double kSoakShare = 0.25;
 constexpr std::int64_t kLeastSoakSteps = 10;
+constexpr double kBelowFailedSoak = 0.9;
 // A budget of this length has trials of usual length; shorter ones measure in proportion.
 constexpr double kUsualBudgetS = 30;
 
@@ -82,19 +83,20 @@ class BatchSearch {
     return std::max(least, (measure.min_seconds + measure.max_seconds) / 2);
   }
 
-  double soak_reserve_s(const BatchPicture& picture) const {
+  // What is kept for a soak at this step time: a quarter of the budget, or as much as a short one needs.
+  double soak_reserve_s(double step_ms) const {
     if (!options_.soak) return 0;
-    const SizePicture* chosen = choose(picture, options_, grid_.most);
-    const double step_s = chosen != nullptr ? static_cast<double>(chosen->batch) / chosen->rate : 0;
-    const double wished = costs_.fixed_s() + static_cast<double>(options_.soak_steps) * step_s;
-    return std::min(wished, kSoakShare * options_.budget_s);
+    const double step_s = step_ms / 1000;
+    const double wished = costs_.predict_s(step_ms, static_cast<double>(options_.soak_steps) * step_s);
+    const double least = costs_.predict_s(step_ms, static_cast<double>(2 * kLeastSoakSteps) * step_s);
+    return std::max(std::min(wished, kSoakShare * options_.budget_s), least);
   }
 
   bool affordable(const BatchPicture& picture, std::int64_t batch, TrialRole role) const {
     if (!costs_.known()) return left_s() > 0;
     const double step_ms = expected_step_ms(picture, batch);
     const double cost = costs_.predict_s(step_ms, measured_s(measure_for(role), step_ms));
-    return cost <= left_s() - soak_reserve_s(picture);
+    return cost + soak_reserve_s(step_ms) <= left_s();
   }
 
   // Runs one size; false when nothing more is to be run.
@@ -241,6 +243,8 @@ class BatchSearch {
       if (!size || *size <= largest || now.find(*size) != nullptr) return;
       if (!try_size(*size, TrialRole::jump)) return;
       if (result_.trials.back().fit != Fit::fits) ++failures;
+      const auto check = doubted_jump(picture(), options_, grid_, result_.trials.back());
+      if (check && !try_size(*check, TrialRole::verify)) return;
     }
   }
 
@@ -296,8 +300,18 @@ class BatchSearch {
         break;
       }
       failed_soak_ = batch;
+      measure_below(batch);
     }
     stop_ = stop_ || was_stopped;
+  }
+
+  // Where the next smaller measured size is far off, a nearer one is measured first.
+  void measure_below(std::int64_t failed) {
+    const BatchPicture now = picture();
+    const auto nearer = grid_.at_or_below(kBelowFailedSoak * static_cast<double>(failed));
+    const SizePicture* next = candidate(now);
+    if (next == nullptr || !nearer || *nearer <= next->batch || now.find(*nearer) != nullptr) return;
+    if (affordable(now, *nearer, TrialRole::refine)) try_size(*nearer, TrialRole::refine);
   }
 
   std::int64_t steps_that_fit(const SizePicture& size) const {

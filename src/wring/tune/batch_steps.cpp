@@ -21,6 +21,9 @@ constexpr double kClearlyFits = 0.8;
 constexpr int kOwnReasons = 1;
 // How far back from a failed size towards the largest that ran.
 constexpr double kStepBack = 0.6;
+constexpr double kStepBelow = 0.95;
+// A jump in doubt is checked at this share of it.
+constexpr double kCheckAt = 0.8;
 // Sizes nearer than this share are one and the same for a choice.
 constexpr double kCloseEnough = 0.1;
 
@@ -130,7 +133,7 @@ double expected_step_ms(const BatchPicture& picture, std::int64_t batch) {
   const SizePicture* below = nullptr;
   const SizePicture* above = nullptr;
   for (const SizePicture& size : picture.sizes) {
-    if (!size.measured()) continue;
+    if (!size.undisturbed()) continue;
     if (size.batch <= batch) below = &size;
     if (size.batch >= batch && above == nullptr) above = &size;
   }
@@ -152,11 +155,11 @@ std::optional<std::int64_t> jump_target(const BatchPicture& picture, const Batch
   const SizePicture* largest = picture.largest_usable();
   if (largest == nullptr || most <= largest->batch) return std::nullopt;
   double wanted = std::min(wanted_jump(picture, *largest, first), static_cast<double>(most));
-  const SizePicture* bound = bound_above(picture);
-  // What failed without a reading taught the memory line nothing.
-  if (bound != nullptr && !bound->measured()) {
-    wanted = std::min(
-        wanted, static_cast<double>(largest->batch) + kStepBack * static_cast<double>(bound->batch - largest->batch));
+  if (const SizePicture* bound = bound_above(picture)) {
+    // A size without room was measured, so that the memory line knows; what failed otherwise taught it nothing.
+    const double back = bound->fit == Fit::no_room ? kStepBelow : kStepBack;
+    wanted = std::min(wanted,
+                      static_cast<double>(largest->batch) + back * static_cast<double>(bound->batch - largest->batch));
   }
   auto size = grid.at_or_below(wanted);
   if (!size || *size <= largest->batch) size = grid.at_or_above(static_cast<double>(largest->batch + 1));
@@ -167,6 +170,18 @@ std::optional<std::int64_t> jump_target(const BatchPicture& picture, const Batch
   const bool shows_the_end =
       first && static_cast<double>(*size) >= kNearestFirstJump * static_cast<double>(largest->batch);
   return shows_the_end ? size : std::nullopt;
+}
+
+std::optional<std::int64_t> doubted_jump(const BatchPicture& picture, const BatchSearchOptions& options,
+                                         const SizeGrid& grid, const SearchTrial& jump) {
+  const SizePicture* size = picture.find(jump.batch);
+  if (size == nullptr || !size->usable() || !near_the_limit(picture, *size)) return std::nullopt;
+  if (!jump.predicted_rate || size->rate >= *jump.predicted_rate * (1 - options.epsilon)) return std::nullopt;
+  const SizePicture* below = measured_below(picture, size->batch);
+  const double check = kCheckAt * static_cast<double>(size->batch);
+  const auto between = grid.at_or_below(check);
+  if (!between || picture.find(*between) != nullptr) return std::nullopt;
+  return below == nullptr || *between > below->batch ? between : std::nullopt;
 }
 
 std::optional<std::int64_t> closer_size(const BatchPicture& picture, const BatchSearchOptions& options,

@@ -27,6 +27,11 @@ double expected_step_ms(const BatchPicture& picture, std::int64_t batch);
 std::optional<std::int64_t> jump_target(const BatchPicture& picture, const BatchSearchOptions& options,
                                         const SizeGrid& grid, std::int64_t most, bool first);
 
+// A size below the last jump, where that came near the memory's limit and was slower than foretold: only a size in
+// between tells a card that is full from an allocator in trouble. Absent where there is nothing to doubt.
+std::optional<std::int64_t> doubted_jump(const BatchPicture& picture, const BatchSearchOptions& options,
+                                         const SizeGrid& grid, const SearchTrial& jump);
+
 // A size between the chosen one and the next smaller measured one, where the rate should cross what it has to reach;
 // absent when they are close enough.
 std::optional<std::int64_t> closer_size(const BatchPicture& picture, const BatchSearchOptions& options,

@@ -30,7 +30,7 @@ enum class Fit {
   fails,     // out of memory, an error, a hang, a kill
   retries,   // runs only by giving memory back again and again: counts as not fitting
   no_room,   // runs, and leaves less than the reserve
-  collapses  // near the limit, and slower than the sizes below it foretell by more than ε: counts as not fitting
+  collapses  // near the limit and slower than a smaller size by more than ε: counts as not fitting
 };
 
 // One trial of the search, as it happened.

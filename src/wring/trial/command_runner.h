@@ -1,0 +1,58 @@
+#pragma once
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "wring/trial/trial.h"
+#include "wring/trial/utilisation.h"
+
+namespace wring {
+
+struct CommandOptions {
+  std::string command;                   // of a shell: "python train.py --config {config}"; {config} is quoted
+  std::filesystem::path config;          // the YAML that is patched for each trial; itself never changed
+  std::filesystem::path working_folder;  // empty: this process's
+  std::vector<std::pair<std::string, std::optional<std::string>>> environment;  // as ChildOptions'
+
+  std::string batch_key = "batch_size";  // the config's name for what a request calls batch_size
+  // Matched against each line of both outputs; its first group is a rate in samples/s. "": the program prints the
+  // protocol's lines (docs/trial_protocol.md).
+  std::string rate_regex;
+
+  std::chrono::milliseconds trial_time{20'000};      // measured after the first rate
+  std::chrono::milliseconds start_timeout{300'000};  // until the first rate, or the first event
+  std::chrono::milliseconds event_timeout{60'000};   // from one to the next; then it is killed: hang
+  std::chrono::milliseconds grace{5'000};            // between SIGTERM and SIGKILL
+
+  std::function<void(const TrialRequest& request, const std::string& phase)> on_phase;  // "load", "warmup", "measure"
+  std::function<bool()> cancelled;  // asked every 50 ms: true kills the program, and run() throws Error{interrupted}
+  std::shared_ptr<UtilisationMeter> meter;  // memory and utilisation from outside; null: absent
+};
+
+// Runs any training program as trials: once each, with a patched copy of its config, until its rate is known.
+//
+// The rate is the median of what it prints, without the first two; step_ms follows from the rates and the batch size,
+// and its n counts rates. A program that prints a protocol line "done" is believed instead. memory.peak_reserved_mib is
+// what the process tree holds of the card, where it does not say itself. A request's data can only be `real`.
+//
+// The constructor throws Error{usage} for a command without {config}, a bad expression or one without a group, and like
+// read_file() and patch_yaml() for the config. run() throws Error{usage} where the program prints no rate at all,
+// {interrupted} when cancelled.
+class CommandRunner : public TrialRunner {
+ public:
+  explicit CommandRunner(CommandOptions options);
+  ~CommandRunner() override;
+
+  TrialResult run(const TrialRequest& request) override;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace wring

@@ -1,0 +1,38 @@
+#pragma once
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace wring {
+
+// The JSON object on one line. Throws Error{failed}: longer than 1 MiB, not JSON, nested deeper than 8, not an object.
+nlohmann::json parse_json_line(std::string_view line);
+
+// The fields of one object, read with checks. Each is absent where it is not there or null, and throws Error{failed}
+// naming the field where it has another type or is out of range. The object must outlive it.
+class JsonFields {
+ public:
+  explicit JsonFields(const nlohmann::json& object, std::string prefix = "") : object_(object), prefix_(prefix) {}
+
+  std::optional<double> number(const char* name, double low, double high) const;
+  std::optional<std::int64_t> integer(const char* name, std::int64_t low, std::int64_t high) const;
+  std::optional<std::string> text(const char* name) const;
+  std::optional<bool> flag(const char* name) const;
+  std::optional<JsonFields> object(const char* name) const;
+
+  // The field's own JSON, of an object alone.
+  const nlohmann::json& json() const { return object_; }
+
+  [[noreturn]] void missing(const char* name) const;
+  [[noreturn]] void wrong(const std::string& name, const std::string& wanted_en, const std::string& wanted_zh) const;
+
+ private:
+  const nlohmann::json* find(const char* name) const;
+
+  const nlohmann::json& object_;
+  std::string prefix_;  // "measure." of the fields in measure
+};
+
+}  // namespace wring
