@@ -1,16 +1,15 @@
 #pragma once
+#include <functional>
 #include <memory>
 
 #include "wring/cli/tuning_session.h"
+#include "wring/trial/utilisation.h"
 
 namespace wring {
 
-// What runs the trials of a session. `stop` ends a trial that runs now.
-
-// wring-train, as a worker. Throws Error{failed} with the cure where there is none.
-std::unique_ptr<TrialRunner> worker_trials(const TuningOptions& options, StopRequest& stop);
-
-// The user's own program. Throws Error{usage} for a command or an expression that cannot be.
-std::unique_ptr<TrialRunner> command_trials(const TuningOptions& options, StopRequest& stop);
+// What runs the trials of a session: wring-train as a worker, or the user's own program. `cancelled` is asked while a
+// trial runs; true ends it. Throws Error: no wring-train (with the cure), a command or an expression that cannot be.
+std::unique_ptr<TrialRunner> make_trial_runner(const TuningOptions& options, std::shared_ptr<UtilisationMeter> meter,
+                                               std::function<bool()> cancelled);
 
 }  // namespace wring

@@ -61,7 +61,6 @@ std::string build_of(const fs::path& program) {
 
 TuningSession::TuningSession(const TuningOptions& options, const Console& console)
     : options_(options), console_(console), watch_([this] {
-        runner_stop_.request();
         if (console_.quiet) return;
         fmt::print(stderr, "\n{}\n",
                    console_.text({"Stopping: what was measured is kept. Ctrl-C again ends at once.",
@@ -128,7 +127,8 @@ bool TuningSession::on_gpu() const {
 }
 
 void TuningSession::make_runner() {
-  runner_ = options_.command ? command_trials(options_, runner_stop_) : worker_trials(options_, runner_stop_);
+  const auto meter = on_gpu() ? std::make_shared<UtilisationMeter>(open_telemetry({})) : nullptr;
+  runner_ = make_trial_runner(options_, meter, [this] { return watch_.interrupted(); });
   if (options_.use_cache) cached_ = std::make_unique<CachedRunner>(*runner_, trial_folder, values_, place());
 }
 

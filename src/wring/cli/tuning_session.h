@@ -8,7 +8,6 @@
 
 #include "wring/cli/common_options.h"
 #include "wring/cli/interrupt_watch.h"
-#include "wring/cli/stop_request.h"
 #include "wring/config/reader.h"
 #include "wring/gpu/inventory.h"
 #include "wring/plan/machine.h"
@@ -82,7 +81,6 @@ class TuningSession {
   std::int64_t start_batch_ = 0;
   Inventory inventory_;
   Machine machine_;
-  StopRequest runner_stop_;
   InterruptWatch watch_;  // before the runner: its children and threads inherit what is blocked
   std::unique_ptr<TrialRunner> runner_;
   std::unique_ptr<CachedRunner> cached_;
