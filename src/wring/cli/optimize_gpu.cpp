@@ -77,8 +77,7 @@ int run(const Arguments& arguments, const CommonOptions& early) {
     OptimizeOptions options;
     options.common = request.common;
     options.config = config;
-    // With --benchmark its result is what --output names.
-    if (!request.benchmark) options.output = request.output;
+    options.output = request.output;
     benchmarked = optimize(options);
   } else if (!only_monitor && !request.common.quiet) {
     const Console console = console_for(request.common);
@@ -90,7 +89,7 @@ int run(const Arguments& arguments, const CommonOptions& early) {
     options.tuning.common = request.common;
     options.tuning.command_line = "optimize_gpu " + shell_line(arguments);
     options.tuning.config = benchmarked;
-    options.output = request.output;
+    if (benchmarked == config) options.output = request.output;  // else it named the optimised config
     if (const int code = benchmark(options); code != 0) return code;
   }
   if (!request.monitor_seconds) return 0;
