@@ -72,9 +72,10 @@ double noise_of(const std::vector<Gathered>& all) {
 LineFit time_line(const std::vector<SizePicture>& sizes) {
   std::vector<LinePoint> points;
   for (const SizePicture& size : sizes) {
-    if (size.undisturbed()) {
-      points.push_back({size.batch, 1000.0 * static_cast<double>(size.batch) / size.rate});
-    }
+    if (!size.undisturbed()) continue;
+    // Every trial is a point: what was measured more often weighs more.
+    for (const double rate : size.rates)
+      points.push_back({size.batch, 1000.0 * static_cast<double>(size.batch) / rate});
   }
   return fit_time_line(points);
 }
@@ -116,7 +117,8 @@ void mark_without_room(BatchPicture& picture) {
 void mark_collapsed(BatchPicture& picture, double epsilon) {
   const SizePicture* best_below = nullptr;
   for (SizePicture& size : picture.sizes) {
-    if (!size.usable()) continue;
+    const bool ran = size.measured() && (size.fit == Fit::fits || size.fit == Fit::no_room);
+    if (!ran) continue;
     const double doubt = best_below != nullptr ? 2 * std::hypot(size.relative_error, best_below->relative_error) : 0;
     if (best_below != nullptr && near_the_limit(picture, size) &&
         size.rate < best_below->rate * (1 - epsilon - doubt)) {

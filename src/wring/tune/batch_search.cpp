@@ -24,7 +24,7 @@ constexpr std::int64_t kProbeStepDown = 4;
 constexpr int kMostJumps = 8;
 constexpr int kMostFailedJumps = 4;
 constexpr int kMostCloserSizes = 6;
-constexpr int kMostRounds = 4;
+constexpr int kMostRounds = 6;
 constexpr int kMostSoaks = 3;
 // Failures in a row from the first trial on (a hang counts double) after which the program, not the batch, is at fault.
 constexpr int kPatience = 2;
@@ -33,6 +33,8 @@ constexpr int kMostHangs = 2;
 constexpr double kSoakShare = 0.25;
 constexpr std::int64_t kLeastSoakSteps = 10;
 constexpr double kBelowFailedSoak = 0.9;
+// By how much of the budget a failed soak may be followed up beyond it: a choice without proof is worth less.
+constexpr double kOverrun = 0.15;
 // A budget of this length has trials of usual length; shorter ones measure in proportion.
 constexpr double kUsualBudgetS = 30;
 
@@ -208,23 +210,21 @@ class BatchSearch {
       }
       // What is larger can wait for the lines.
       std::erase_if(waiting, [&](std::int64_t size) { return size > batch; });
-      if (waiting.empty() && ran < kMinLineSizes) step_down(batch, waiting);
+      if (waiting.empty() && ran < kMinLineSizes) waiting = smaller_probes(kMinLineSizes - ran);
     }
   }
 
-  void step_down(std::int64_t failed, std::vector<std::int64_t>& waiting) const {
-    std::int64_t smallest = failed;
+  // As many as are missing, from a quarter of the smallest size that was tried upwards.
+  std::vector<std::int64_t> smaller_probes(int missing) const {
+    std::int64_t smallest = result_.trials.front().batch;
     for (const SearchTrial& trial : result_.trials) smallest = std::min(smallest, trial.batch);
+    std::vector<std::int64_t> sizes;
     const auto wanted = std::max(static_cast<double>(smallest / kProbeStepDown), static_cast<double>(grid_.least));
-    const auto below = grid_.at_or_below(wanted);
-    if (below && *below < smallest) {
-      waiting.push_back(*below);
-      // Another two above it, so that a line can be had.
-      for (const std::int64_t factor : {2, 3}) {
-        const auto more = grid_.at_or_below(static_cast<double>(*below * factor));
-        if (more && *more > waiting.back() && *more < smallest) waiting.push_back(*more);
-      }
+    for (auto size = grid_.at_or_below(wanted); size && *size < smallest && static_cast<int>(sizes.size()) < missing;
+         size = grid_.at_or_above(2 * static_cast<double>(*size))) {
+      sizes.push_back(*size);
     }
+    return sizes;
   }
 
   void jump() {
@@ -268,7 +268,8 @@ class BatchSearch {
       const std::vector<std::int64_t> sizes = finalists(now, options_, ceiling_of(now, grid_));
       const bool settled = std::ranges::all_of(sizes, [&](std::int64_t batch) {
         const SizePicture& size = *now.find(batch);
-        return size.rates.size() >= 2 && size.relative_error <= options_.epsilon / 4;
+        // One alone is compared with nothing: its repeat only tells the noise.
+        return size.rates.size() >= 2 && (sizes.size() == 1 || size.relative_error <= options_.epsilon / 4);
       });
       if (settled) return;
       for (const std::int64_t batch : sizes) {
@@ -285,7 +286,8 @@ class BatchSearch {
       const BatchPicture now = picture();
       const SizePicture* size = candidate(now);
       if (size == nullptr) break;
-      const std::int64_t steps = steps_that_fit(*size);
+      const std::int64_t steps =
+          steps_that_fit(*size, soaks == 0 && (near_the_limit(now, *size) || larger_failed(now, *size)));
       if (steps < kLeastSoakSteps) {
         cut_short_ = true;
         break;
@@ -311,15 +313,25 @@ class BatchSearch {
     const auto nearer = grid_.at_or_below(kBelowFailedSoak * static_cast<double>(failed));
     const SizePicture* next = candidate(now);
     if (next == nullptr || !nearer || *nearer <= next->batch || now.find(*nearer) != nullptr) return;
-    if (affordable(now, *nearer, TrialRole::refine)) try_size(*nearer, TrialRole::refine);
+    const double step_ms = expected_step_ms(now, *nearer);
+    const TrialMeasure measure = measure_for(TrialRole::refine);
+    const double overrun_s = kOverrun * options_.budget_s;
+    if (costs_.predict_s(step_ms, measured_s(measure, step_ms)) > left_s() + overrun_s) return;
+    run_trial(*nearer, TrialRole::refine, measure);
   }
 
-  std::int64_t steps_that_fit(const SizePicture& size) const {
+  static bool larger_failed(const BatchPicture& now, const SizePicture& size) {
+    return std::ranges::any_of(
+        now.sizes, [&](const SizePicture& other) { return other.batch > size.batch && other.fit != Fit::fits; });
+  }
+
+  // A soak near the memory's limit, or of what larger ones failed above, may fail: it leaves time for another.
+  std::int64_t steps_that_fit(const SizePicture& size, bool may_fail) const {
     const double step_s = static_cast<double>(size.batch) / size.rate;
-    // After a failed soak the next one may overrun the budget a little: a choice without proof is worth less.
-    const double left = std::max(left_s(), failed_soak_ ? kSoakShare * options_.budget_s : 0.0);
+    const double left = std::max(left_s(), failed_soak_ ? kOverrun * options_.budget_s : 0.0);
     const double steps = (left - costs_.predict_s(1000 * step_s, 0)) / step_s;
-    return static_cast<std::int64_t>(std::clamp(steps, 0.0, static_cast<double>(options_.soak_steps)));
+    const double wished = may_fail ? std::max(steps / 2, std::min(steps, 2.0 * kLeastSoakSteps)) : steps;
+    return static_cast<std::int64_t>(std::clamp(wished, 0.0, static_cast<double>(options_.soak_steps)));
   }
 
   // The choice, or after a failed soak the best among the smaller ones that were measured.

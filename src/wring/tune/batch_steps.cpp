@@ -14,7 +14,11 @@ namespace {
 constexpr double kJumpShare = 0.98;
 // Three small sizes foretell no more than this: a line's slope is known as well as its span is long.
 constexpr double kFarthestJump = 8;
-constexpr double kNearestFirstJump = 2;
+constexpr double kFirstJump = 4;
+// Without memory readings, or with such as lie on no line, a step into the dark is shorter.
+constexpr double kBlindJump = 4;
+// Twice the largest size without a gain shows that larger does not help.
+constexpr double kShowsTheEnd = 2;
 // A failed size whose predicted peak is at most this share of the limit failed for a reason of its own.
 constexpr double kClearlyFits = 0.8;
 // After one failure for a reason of its own the line is believed, after two it is not.
@@ -58,7 +62,8 @@ double wanted_jump(const BatchPicture& picture, const SizePicture& largest, bool
   const auto from = static_cast<double>(largest.batch);
   double wanted = kFarthestJump * from;  // no line: the time does not grow yet
   if (picture.time.line) wanted = batch_for_share(*picture.time.line, kJumpShare);
-  return std::clamp(wanted, (first ? kNearestFirstJump : 1) * from, kFarthestJump * from);
+  const double farthest = picture.capacity_mib && picture.memory.line ? kFarthestJump : kBlindJump;
+  return std::clamp(wanted, (first ? kFirstJump : 1) * from, farthest * from);
 }
 
 // An untried size strictly between, as near to `batch` as can be.
@@ -167,21 +172,20 @@ std::optional<std::int64_t> jump_target(const BatchPicture& picture, const Batch
   if (!size || *size > most) return std::nullopt;
   const double gain = expected_rate(picture, *size) / picture.best()->steadied - 1;
   if (gain > options.epsilon / 4) return size;
-  const bool shows_the_end =
-      first && static_cast<double>(*size) >= kNearestFirstJump * static_cast<double>(largest->batch);
+  const bool shows_the_end = first && static_cast<double>(*size) >= kShowsTheEnd * static_cast<double>(largest->batch);
   return shows_the_end ? size : std::nullopt;
 }
 
 std::optional<std::int64_t> doubted_jump(const BatchPicture& picture, const BatchSearchOptions& options,
                                          const SizeGrid& grid, const SearchTrial& jump) {
   const SizePicture* size = picture.find(jump.batch);
-  if (size == nullptr || !size->usable() || !near_the_limit(picture, *size)) return std::nullopt;
+  if (size == nullptr || !size->undisturbed() || !near_the_limit(picture, *size)) return std::nullopt;
   if (!jump.predicted_rate || size->rate >= *jump.predicted_rate * (1 - options.epsilon)) return std::nullopt;
   const SizePicture* below = measured_below(picture, size->batch);
   const double check = kCheckAt * static_cast<double>(size->batch);
-  const auto between = grid.at_or_below(check);
-  if (!between || picture.find(*between) != nullptr) return std::nullopt;
-  return below == nullptr || *between > below->batch ? between : std::nullopt;
+  // What was measured beyond the check says as much.
+  if (below == nullptr || static_cast<double>(below->batch) >= check) return std::nullopt;
+  return untried_between(picture, grid, check, below->batch, size->batch);
 }
 
 std::optional<std::int64_t> closer_size(const BatchPicture& picture, const BatchSearchOptions& options,
@@ -234,9 +238,18 @@ std::vector<std::int64_t> finalists(const BatchPicture& picture, const BatchSear
     const double margin = std::max(options.epsilon, 2 * size.relative_error);
     if (size.batch < chosen->batch && size.usable() && size.steadied >= wanted * (1 - margin)) narrowly_out = &size;
   }
+  // The best of a noisy few was lucky; a choice that is also the best has to be so against what is larger.
+  const SizePicture* rival = picture.best();
+  if (rival == chosen) {
+    rival = nullptr;
+    for (const SizePicture& size : picture.sizes) {
+      const bool larger = size.batch > chosen->batch && size.usable();
+      if (larger && (rival == nullptr || size.steadied > rival->steadied)) rival = &size;
+    }
+  }
   if (narrowly_out != nullptr) sizes.push_back(narrowly_out->batch);
   sizes.push_back(chosen->batch);
-  if (picture.best()->batch != chosen->batch) sizes.push_back(picture.best()->batch);
+  if (rival != nullptr) sizes.push_back(rival->batch);
   return sizes;
 }
 

@@ -41,7 +41,8 @@ std::optional<std::int64_t> closer_size(const BatchPicture& picture, const Batch
 std::optional<std::int64_t> natural_neighbour(const BatchPicture& picture, const BatchSearchOptions& options,
                                               const SizeGrid& grid, std::int64_t most);
 
-// Which sizes to measure again in turn: the choice, the best, and what was narrowly left out below the choice.
+// Which sizes to measure again in turn: the choice, its best rival (where the choice is the best itself, among the
+// larger ones), and what was narrowly left out below it.
 std::vector<std::int64_t> finalists(const BatchPicture& picture, const BatchSearchOptions& options, std::int64_t most);
 
 }  // namespace wring

@@ -108,11 +108,15 @@ Line measured_against(std::span<const LinePoint> points, const Coefficients& fit
   const bool may_set_aside = sizes > kMinLineSizes;
   line.from = points.front().batch;
   line.to = points.front().batch;
+  double largest = 0;
+  for (const LinePoint& point : points) largest = std::max(largest, std::abs(point.value));
   for (std::size_t i = 0; i < points.size(); ++i) {
     line.from = std::min(line.from, points[i].batch);
     line.to = std::max(line.to, points[i].batch);
     const double distance = std::abs(points[i].value - fit.at(points[i]));
-    const double share = distance / std::max(std::abs(fit.at(points[i])), 1e-12);
+    // Step times are judged each by itself, memory against the largest: what counts there is the far end.
+    const double against = relative ? std::abs(fit.at(points[i])) : largest;
+    const double share = distance / std::max(against, 1e-12);
     // Allocators round to segments, clocks to ticks: within 2 % nothing is wrong.
     if (may_set_aside && off[i] > kOutlier * deviation && share > 0.02) {
       ++line.outliers;

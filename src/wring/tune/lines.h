@@ -19,7 +19,7 @@ struct Line {
   double intercept = 0;
   double slope = 0;
   double residual = 0;           // largest distance of a point from the line, outliers apart, in the value's unit
-  double relative_residual = 0;  // the same over the line's own value there
+  double relative_residual = 0;  // the same as a share: of the line there (times), of the largest value (memory)
   std::int64_t from = 0;         // the batches that it was fitted to
   std::int64_t to = 0;
   int sizes = 0;     // different batches
