@@ -196,6 +196,7 @@ TEST_F(Benchmark, AdvisesOnTheLearningRateAndChangesItOnlyWhenAsked) {
 }
 
 TEST_F(Benchmark, ASettingThatHelpsIsWrittenAndOneThatDoesNotIsNot) {
+  programs_.use_machine("rtx4090");
   set_card("start=40,compile=0.1");  // launches dominate until the step is compiled
   const ChildResult result = benchmark({"--knobs", "compile,channels_last"});
   ASSERT_EQ(result.exit_status, 0) << result.out << result.err;

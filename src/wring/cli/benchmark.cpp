@@ -118,18 +118,24 @@ class BenchmarkRun {
     if (!knobs_.cancelled) kept_ = knobs_.kept;
   }
 
-  // Of another program only what its config names can be turned.
+  // Of another program only what its config names can be turned, on a CPU only what it has.
   std::vector<std::string> disabled_knobs() const {
     std::vector<std::string> disabled = options_.disabled_knobs;
-    if (!options_.tuning.command) return disabled;
+    const auto disable = [&](const std::string& knob) {
+      if (std::ranges::find(disabled, knob) == disabled.end()) disabled.push_back(knob);
+    };
+    if (!options_.tuning.command) {
+      // The CPU has no captured graph, and few have 16-bit units: trials there would only cost their time.
+      if (!session_.on_gpu()) std::ranges::for_each(std::vector<std::string>{"precision", "compile"}, disable);
+      return disabled;
+    }
     static const std::vector<std::pair<std::string, std::string>> needs = {{"precision", "use_mixed_precision"},
                                                                            {"compile", "compile_model"},
                                                                            {"channels_last", "channels_last"},
                                                                            {"workers", "num_workers"},
                                                                            {"data_cache", "data_cache"}};
     for (const auto& [knob, key] : needs) {
-      const bool named = session_.file().find(key) != nullptr;
-      if (!named && std::ranges::find(disabled, knob) == disabled.end()) disabled.push_back(knob);
+      if (session_.file().find(key) == nullptr) disable(knob);
     }
     return disabled;
   }
