@@ -6,13 +6,15 @@
 #include "wring/config/train_config.h"
 #include "wring/trial/trial.h"
 #include "wring/tune/batch_search.h"
+#include "wring/tune/host_memory.h"
 
 namespace wring {
 
 // What the search needs to know of the data.
 struct SampleData {
-  double bytes = 0;                   // of one sample as it leaves the loader; 0: not known
-  std::optional<std::int64_t> count;  // samples of one epoch
+  double bytes = 0;                                  // of one sample as it leaves the loader; 0: not known
+  std::optional<std::int64_t> count;                 // samples of one epoch
+  std::optional<std::int64_t> host_available_bytes;  // for the loader's queues
 };
 
 struct OptimalBatchSize {

@@ -1,0 +1,162 @@
+#include "wring/tune/trial_cache.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "wring/base/error.h"
+#include "wring/base/files.h"
+#include "wring/config/keys.h"
+#include "wring/config/reader.h"
+#include "wring/config/values.h"
+#include "wring/tune/trial_json.h"
+
+namespace wring {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view kFormat = "wring trial";
+constexpr int kVersion = 1;
+
+// Keys of the config that no step's time or memory depends on.
+constexpr std::array<std::string_view, 19> kIdleKeys = {"lr",
+                                                        "weight_decay",
+                                                        "scheduler",
+                                                        "eta_min",
+                                                        "milestones",
+                                                        "gamma",
+                                                        "warmup_iters",
+                                                        "total_iters",
+                                                        "seed",
+                                                        "val_freq",
+                                                        "log_freq",
+                                                        "checkpoint_freq",
+                                                        "perceptual_weight",
+                                                        "early_stopping_patience",
+                                                        "early_stopping_min_delta",
+                                                        "experiment_name",
+                                                        "val_lr_dir",
+                                                        "use_hflip",
+                                                        "use_rot"};
+
+void fnv(std::uint64_t& hash, std::string_view bytes) {
+  for (const char byte : bytes) {
+    hash ^= static_cast<unsigned char>(byte);
+    hash *= 0x100000001b3ULL;
+  }
+}
+
+TrainConfig with(const TrainConfig& config, const TrialRequest& request) {
+  TrainConfig changed = config;
+  for (const Assignment& one : request.set) {
+    if (find_key(one.key) != nullptr) set_value(changed, one.key + "=" + one.value);
+  }
+  return changed;
+}
+
+Text unreadable(const std::filesystem::path& path, const Text& why) {
+  return {fmt::format("{}: ignored: {}", path.string(), why.en), fmt::format("{}：已忽略：{}", path.string(), why.zh)};
+}
+
+}  // namespace
+
+std::string TrialKey::hash() const {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const auto& [name, value] : facts) {
+    fnv(hash, fmt::format("{}:{}{}:{}", name.size(), name, value.size(), value));
+  }
+  return fmt::format("{:016x}", hash);
+}
+
+TrialKey trial_key(const TrainConfig& config, const TrialRequest& request, const TrialPlace& place) {
+  TrialKey key;
+  const TrainConfig changed = with(config, request);
+  for (const Key& row : keys()) {
+    if (std::ranges::find(kIdleKeys, row.name) == kIdleKeys.end()) {
+      key.facts["config." + row.name] = value_text(changed, row);
+    }
+  }
+  for (const Assignment& one : place.foreign) key.facts["foreign." + one.key] = one.value;
+  for (const Assignment& one : request.set) {
+    if (find_key(one.key) == nullptr) key.facts["foreign." + one.key] = one.value;
+  }
+  const json measure = request_json(request)["measure"];
+  for (const auto& [name, value] : measure.items()) key.facts["measure." + name] = value.dump();
+  for (const auto& [name, version] : place.software) key.facts["software." + name] = version;
+  key.facts["program"] = place.program;
+  key.facts["card"] = place.card;
+  key.facts["gpus"] = std::to_string(place.gpus);
+  return key;
+}
+
+std::filesystem::path TrialCache::path_of(const TrialKey& key, int repeat) const {
+  return folder_ / fmt::format("{}-{}.json", key.hash(), repeat);
+}
+
+void TrialCache::note_once(Text note) {
+  const bool told = std::ranges::any_of(notes_, [&](const Text& known) { return known.en == note.en; });
+  if (!told) notes_.push_back(std::move(note));
+}
+
+std::optional<TrialResult> TrialCache::find(const TrialKey& key, int repeat) {
+  const std::filesystem::path path = path_of(key, repeat);
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return std::nullopt;
+  try {
+    const json record = json::parse(read_file(path));
+    if (!record.is_object() || record.value("format", "") != kFormat || record.value("version", 0) != kVersion) {
+      note_once(unreadable(path, {"not a trial record of this version", "不是此版本的试验记录"}));
+      return std::nullopt;
+    }
+    // Two keys with one hash: the other one's result is not ours.
+    if (record.value("key", std::map<std::string, std::string>()) != key.facts) return std::nullopt;
+    return result_from_json(record.value("result", json()));
+  } catch (const Error& failure) {
+    note_once(unreadable(path, failure.message()));
+  } catch (const json::exception& failure) {
+    note_once(unreadable(path, std::string(failure.what())));
+  }
+  return std::nullopt;
+}
+
+void TrialCache::store(const TrialKey& key, int repeat, const TrialRequest& request, const TrialResult& result) {
+  const json record = {{"format", kFormat},
+                       {"version", kVersion},
+                       {"key", key.facts},
+                       {"request", request_json(request)},
+                       {"result", result_json(result)}};
+  try {
+    make_folder(folder_);
+    // A program's message may hold bytes that are no UTF-8.
+    write_file_atomically(path_of(key, repeat), record.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+  } catch (const Error& failure) {
+    note_once({"trials are not kept: " + failure.message().en, "试验结果未保存：" + failure.message().zh});
+  }
+}
+
+bool reusable(const TrialResult& result) {
+  return result.outcome == TrialOutcome::ok || result.outcome == TrialOutcome::oom;
+}
+
+CachedRunner::CachedRunner(TrialRunner& inner, std::filesystem::path folder, TrainConfig config, TrialPlace place)
+    : inner_(inner), cache_(std::move(folder)), config_(std::move(config)), place_(std::move(place)) {}
+
+TrialResult CachedRunner::run(const TrialRequest& request) {
+  const TrialKey key = trial_key(config_, request, place_);
+  const int repeat = asked_[key.hash()]++;
+  const std::optional<TrialResult> known = cache_.find(key, repeat);
+  last_was_reused_ = known && reusable(*known);
+  if (last_was_reused_) {
+    ++reused_;
+    return *known;
+  }
+  const TrialResult result = inner_.run(request);
+  cache_.store(key, repeat, request, result);
+  return result;
+}
+
+}  // namespace wring
