@@ -6,6 +6,7 @@
 #include "wring/report/tuning_plots.h"
 #include "wring/report/tuning_style.h"
 #include "wring/report/tuning_words.h"
+#include "wring/tune/trial_json.h"
 
 namespace wring {
 namespace {
@@ -61,7 +62,8 @@ class Page {
     tile(in("batch size", "批大小"), fmt::format("{}", after->batch_size));
     tile(in("samples per second", "样本/秒"), rate_text(after->result.samples_per_s));
     if (const auto ratio = speed_up(record_)) tile(in("against before", "相比优化前"), fmt::format("{:.2f} ×", *ratio));
-    if (const auto peak = peak_mib(after->result.memory)) tile(in("peak memory", "峰值显存"), memory_text(peak));
+    if (const auto peak = measured_peak_mib(after->result.memory))
+      tile(in("peak memory", "峰值显存"), memory_text(peak));
     if (record_.headroom_mib) tile(in("head-room", "显存余量"), memory_text(record_.headroom_mib));
     if (after->result.utilisation.gpu_util) tile("GPU-Util", percent_text(after->result.utilisation.gpu_util));
     out_ += "</div>\n";
@@ -149,7 +151,7 @@ class Page {
     compare(in("step, ms (median ± MAD)", "每步 ms（中位数 ± MAD）"), step);
     compare(in("waiting for data, ms", "等待数据 ms"), wait);
     compare(in("peak memory", "峰值显存"),
-            [](const RecordedTrial& t) { return memory_text(peak_mib(t.result.memory)); });
+            [](const RecordedTrial& t) { return memory_text(measured_peak_mib(t.result.memory)); });
     const auto busy = [&](const std::string& name, std::optional<double> TrialUtilisation::*value) {
       if (!(before.result.utilisation.*value) && !(after.result.utilisation.*value)) return;
       compare(name, [&](const RecordedTrial& t) { return percent_text(t.result.utilisation.*value); });
@@ -198,12 +200,12 @@ class Page {
       row("td",
           {{fmt::format("{}", trial.batch_size), true},
            {trial.purpose},
-           {data_name(trial.request.measure.data)},
+           {std::string(data_key(trial.request.measure.data))},
            {settings_text(trial.request, record_.batch_key)},
            {rate(trial), true},
            {step(trial), true},
            {wait(trial), true},
-           {memory_text(peak_mib(trial.result.memory)), true},
+           {memory_text(measured_peak_mib(trial.result.memory)), true},
            {percent_text(trial.result.utilisation.gpu_util), true},
            {verdict_cell(trial)}},
           css);

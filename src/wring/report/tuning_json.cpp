@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "wring/report/tuning_words.h"
+#include "wring/tune/trial_json.h"
 
 namespace wring {
 namespace {
@@ -80,9 +81,9 @@ Json trial_json(const RecordedTrial& trial) {
   Json json = {{"purpose", trial.purpose},
                {"batch_size", trial.batch_size},
                {"set", set_json(trial.request.set)},
-               {"data", data_name(trial.request.measure.data)},
+               {"data", data_key(trial.request.measure.data)},
                {"reused", trial.reused},
-               {"outcome", outcome_name(result.outcome)},
+               {"outcome", outcome_key(result.outcome)},
                {"message", result.message.empty() ? Json() : Json(result.message)}};
   // What did not run has no rate, and none is not 0.
   if (result.outcome == TrialOutcome::ok) json.update(measured_json(result));

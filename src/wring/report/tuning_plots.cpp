@@ -78,7 +78,7 @@ Shown rate_of(const RecordedTrial& trial) {
 }
 
 Shown memory_of(const RecordedTrial& trial) {
-  const auto peak = peak_mib(trial.result.memory);
+  const auto peak = measured_peak_mib(trial.result.memory);
   if (!peak) return {std::nullopt, ""};
   return {static_cast<double>(*peak), memory_text(peak)};
 }

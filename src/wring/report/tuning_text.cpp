@@ -9,6 +9,7 @@
 #include "wring/base/display_text.h"
 #include "wring/report/text_table.h"
 #include "wring/report/tuning_words.h"
+#include "wring/tune/trial_json.h"
 
 namespace wring {
 namespace {
@@ -72,7 +73,7 @@ std::string wait_cell(const RecordedTrial& trial) {
 std::string settings_cell(const RecordedTrial& trial, const std::string& batch_key) {
   std::string cell = settings_text(trial.request, batch_key);
   if (trial.request.measure.data == TrialData::real) return cell;
-  return fmt::format("{}{}data={}", cell, cell.empty() ? "" : " ", data_name(trial.request.measure.data));
+  return fmt::format("{}{}data={}", cell, cell.empty() ? "" : " ", data_key(trial.request.measure.data));
 }
 
 // Of trials that asked for the same only the last; by settings, then by batch.
@@ -104,7 +105,7 @@ void add_before_after(Lines& lines, const TuningRecord& record, Language languag
   const auto row = [&](const Text& name, const RecordedTrial& trial) {
     const TrialUtilisation& busy = trial.result.utilisation;
     table.row({name.in(language), fmt::format("{}", trial.batch_size), rate_cell(trial), step_cell(trial),
-               memory_text(peak_mib(trial.result.memory)), busy.gpu_util ? percent_text(busy.gpu_util) : "",
+               memory_text(measured_peak_mib(trial.result.memory)), busy.gpu_util ? percent_text(busy.gpu_util) : "",
                busy.sm_activity ? percent_text(busy.sm_activity) : ""});
   };
   row({"before", "优化前"}, *record.before_trial());
@@ -163,7 +164,7 @@ std::string trial_line(const RecordedTrial& trial, TextStyle style, const std::s
   std::string line = fmt::format(
       "  {} {}  {} {}  {} ms  {}  GPU-Util {}  {}", zh ? "批大小" : "batch",
       right(fmt::format("{}", trial.batch_size), 5), right(rate_cell(trial), 8), zh ? "样本/秒" : "samples/s",
-      right(step_cell(trial), 8), right(memory_text(peak_mib(trial.result.memory)), 9),
+      right(step_cell(trial), 8), right(memory_text(measured_peak_mib(trial.result.memory)), 9),
       right(percent_text(trial.result.utilisation.gpu_util), 5), verdict_cell(trial, language));
   const std::string settings = settings_cell(trial, batch_key);
   if (!settings.empty()) line += "  " + settings;
@@ -185,7 +186,7 @@ std::string trials_text(const TuningRecord& record, TextStyle style) {
   for (const RecordedTrial* trial : last_of_each(record)) {
     const auto& util = trial->result.utilisation.gpu_util;
     table.row({fmt::format("{}", trial->batch_size), rate_cell(*trial), step_cell(*trial), wait_cell(*trial),
-               memory_text(peak_mib(trial->result.memory)), util ? percent_text(util) : "",
+               memory_text(measured_peak_mib(trial->result.memory)), util ? percent_text(util) : "",
                settings_cell(*trial, record.batch_key), verdict_cell(*trial, language)});
   }
   Lines lines(style);

@@ -14,22 +14,6 @@ std::optional<double> speed_up(const TuningRecord& record) {
   return after->result.samples_per_s / before->result.samples_per_s;
 }
 
-const char* outcome_name(TrialOutcome outcome) {
-  switch (outcome) {
-    case TrialOutcome::ok:
-      return "ok";
-    case TrialOutcome::oom:
-      return "oom";
-    case TrialOutcome::error:
-      return "error";
-    case TrialOutcome::hang:
-      return "hang";
-    case TrialOutcome::killed:
-      return "killed";
-  }
-  return "error";
-}
-
 Text outcome_text(TrialOutcome outcome) {
   switch (outcome) {
     case TrialOutcome::ok:
@@ -46,18 +30,6 @@ Text outcome_text(TrialOutcome outcome) {
   return {};
 }
 
-const char* data_name(TrialData data) {
-  switch (data) {
-    case TrialData::real:
-      return "real";
-    case TrialData::resident:
-      return "resident";
-    case TrialData::loader:
-      return "loader";
-  }
-  return "real";
-}
-
 std::string rate_text(double samples_per_s) {
   if (samples_per_s >= 100) return fmt::format("{:.0f}", samples_per_s);
   return samples_per_s >= 10 ? fmt::format("{:.1f}", samples_per_s) : fmt::format("{:.2f}", samples_per_s);
@@ -72,10 +44,6 @@ std::string memory_text(const std::optional<std::int64_t>& mib) {
   constexpr std::int64_t shown_in_gib_from = 10 * 1024;
   if (*mib < shown_in_gib_from) return fmt::format("{} MiB", *mib);
   return fmt::format("{:.1f} GiB", static_cast<double>(*mib) / 1024.0);
-}
-
-std::optional<std::int64_t> peak_mib(const TrialMemory& memory) {
-  return memory.peak_reserved_mib ? memory.peak_reserved_mib : memory.peak_allocated_mib;
 }
 
 Settings settings_of(const TrialRequest& request, const std::string& batch_key) {

@@ -11,17 +11,11 @@ namespace wring {
 
 // The words and figures that the sinks of a tuning record share.
 
-const char* outcome_name(TrialOutcome outcome);  // as in the protocol and in JSON: "ok", "oom", …
-Text outcome_text(TrialOutcome outcome);         // as a user reads it
-
-const char* data_name(TrialData data);  // "real", "resident", "loader"
+Text outcome_text(TrialOutcome outcome);  // as a user reads it; outcome_key() is for machines
 
 std::string rate_text(double samples_per_s);                      // "5120", "87.4", "3.21"
 std::string percent_text(const std::optional<double>& percent);   // "87 %"; "–" where it was not measured
 std::string memory_text(const std::optional<std::int64_t>& mib);  // "1210 MiB", "37.4 GiB"; "–"
-
-// What the process took from the device: peak reserved, or allocated where that is all that is known.
-std::optional<std::int64_t> peak_mib(const TrialMemory& memory);
 
 // What is different from the config's own values, besides the batch size: "num_workers=8 channels_last=true".
 using Settings = std::map<std::string, std::string>;  // by key
