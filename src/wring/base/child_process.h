@@ -16,6 +16,12 @@ struct ChildOptions {
   std::vector<std::pair<std::string, std::optional<std::string>>> environment;
 };
 
+// How a process ended: exactly one has a value.
+struct ProcessEnd {
+  std::optional<int> exit_status;
+  std::optional<int> signal;
+};
+
 // How a child ended. Exactly one of the first two has a value, also after a timeout (then the signal is
 // SIGKILL).
 struct ChildResult {

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "wring/base/child_process.h"
 #include "wring/trial/trial.h"
 
 namespace wring {
@@ -35,12 +36,6 @@ struct OutOfMemory {
 // What of a program's output says that memory ran out: the first certain sign, else the first likely one. Never by the
 // word "error" alone. A program's own message or the tail of its output; lines end in \n or \r.
 std::optional<OutOfMemory> find_out_of_memory(std::string_view output);
-
-// How a child process ended: exactly one has a value.
-struct ProcessEnd {
-  std::optional<int> exit_status;
-  std::optional<int> signal;
-};
 
 // The result of a program that ended without one: oom where its output says so, killed where a signal ended it, else
 // error; the message holds its own last words. `oom_kills`: how often the kernel has killed for memory meanwhile,

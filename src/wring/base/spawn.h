@@ -1,0 +1,34 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "wring/base/child_process.h"
+#include "wring/base/descriptor.h"
+
+namespace wring {
+
+// What run_child and ChildPipes have in common.
+
+struct Pipe {
+  Descriptor read;
+  Descriptor write;
+};
+
+// Both ends close on exec. Throws Error{failed} naming the command that it is for.
+Pipe make_pipe(const std::vector<std::string>& command);
+
+void set_nonblocking(const Descriptor& descriptor);
+
+struct ChildStreams {
+  int in = -1;  // negative: /dev/null
+  int out = -1;
+  int err = -1;
+};
+
+// Starts the command in a process group of its own, whose number is the child's pid, with default signal handlers and
+// no other descriptor of ours. options.timeout has no meaning here. Throws Error{failed} naming the program.
+pid_t spawn_group(const std::vector<std::string>& command, const ChildOptions& options, const ChildStreams& streams);
+
+}  // namespace wring

@@ -1,0 +1,208 @@
+#include "wring/trial/worker_runner.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "wring/base/child_pipes.h"
+#include "wring/base/error.h"
+#include "wring/base/line_splitter.h"
+#include "wring/trial/outcome.h"
+#include "wring/trial/protocol.h"
+
+namespace wring {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kAskInterval{50};
+// What closes its output, or is told that no more comes, has this long to end.
+constexpr milliseconds kEndPatience{2'000};
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+}  // namespace
+
+struct WorkerRunner::Worker {
+  explicit Worker(const WorkerOptions& options)
+      : pipes(options.command,
+              {.timeout = {}, .working_folder = options.working_folder, .environment = options.environment}) {}
+
+  ChildPipes pipes;
+  LineSplitter lines;
+  OutputTail words;  // of the present trial: standard error, and what is no event on standard output
+  bool has_spoken = false;
+};
+
+// One request, from its line to its outcome.
+class WorkerRunner::Trial {
+ public:
+  Trial(const WorkerOptions& options, Worker& worker, const NumberedRequest& numbered)
+      : options_(options), worker_(worker), numbered_(numbered) {
+    const bool starting = !worker.has_spoken;
+    wait_for_event(starting ? options.start_timeout : event_time());
+  }
+
+  TrialResult run() {
+    worker_.words.clear();
+    if (options_.meter) options_.meter->begin(worker_.pipes.pid());
+    worker_.pipes.write(request_line(numbered_) + "\n");
+    while (!result_) {
+      if (options_.cancelled && options_.cancelled()) {
+        throw Error(ErrorCode::interrupted, {"interrupted", "已中断"});
+      }
+      worker_.pipes.wait(std::min(kAskInterval, time_left()));
+      read_output();
+      if (!result_) check_worker();
+    }
+    if (options_.meter) result_->utilisation = options_.meter->end();
+    return *result_;
+  }
+
+ private:
+  milliseconds event_time() const {
+    return options_.event_timeout +
+           milliseconds(static_cast<std::int64_t>(numbered_.request.measure.max_seconds * 1000));
+  }
+
+  void wait_for_event(milliseconds timeout) {
+    patience_ = timeout;
+    deadline_ = Clock::now() + timeout;
+  }
+
+  milliseconds time_left() const {
+    return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(deadline_ - Clock::now()));
+  }
+
+  void read_output() {
+    worker_.words.add(worker_.pipes.take_err());
+    try {
+      worker_.lines.add(worker_.pipes.take_out(), [this](std::string_view line) { read_line(line); });
+    } catch (const Error& error) {  // a broken event
+      fail(TrialOutcome::error, error.message().en);
+    }
+  }
+
+  void read_line(std::string_view line) {
+    if (result_) return;
+    const std::optional<TrialEvent> event = parse_event(line);
+    if (!event) {
+      worker_.words.add(std::string(line) + "\n");
+    } else if (event->id == numbered_.id || event->id == 0) {  // 0: of a request that could not be read
+      take(*event);
+    }
+  }
+
+  void take(const TrialEvent& event) {
+    worker_.has_spoken = true;
+    const bool measures = event.phase == "measure";
+    if (options_.meter) measures ? options_.meter->begin_measure() : options_.meter->end_measure();
+    if (event.done) {
+      result_ = event.done;
+      return;
+    }
+    wait_for_event(event.phase == "load" ? options_.start_timeout : event_time());
+    if (options_.on_phase) options_.on_phase(numbered_.request, event.phase);
+  }
+
+  // Whether there is still somebody to wait for.
+  void check_worker() {
+    if (worker_.pipes.end()) {
+      take_end(*worker_.pipes.end());
+    } else if (Clock::now() >= deadline_) {
+      if (closed_) {
+        fail(TrialOutcome::error, "closed its output without a result" + last_words_after(": "));
+      } else {
+        fail(TrialOutcome::hang, fmt::format("said nothing for {:.1f} s", patience_.count() / 1e3) +
+                                     last_words_after("; its last words: "));
+      }
+    } else if (!closed_ && !worker_.pipes.out_open()) {
+      closed_ = true;
+      wait_for_event(kEndPatience);
+    }
+  }
+
+  void take_end(const ProcessEnd& end) {
+    const std::string& words = worker_.words.text();
+    const bool refused =
+        end.exit_status == static_cast<int>(ErrorCode::usage) || end.exit_status == static_cast<int>(ErrorCode::no_gpu);
+    if (refused && !worker_.has_spoken) {
+      throw Error(static_cast<ErrorCode>(*end.exit_status),
+                  words.empty() ? fmt::format("{} ended with exit code {}", options_.command[0], *end.exit_status)
+                                : last_words(words));
+    }
+    const std::optional<long long> kills_now = kernel_oom_kills();
+    const bool known = kills_before_ && kills_now;
+    result_ = failed_result(end, words, known ? std::optional(*kills_now - *kills_before_) : std::nullopt);
+  }
+
+  std::string last_words_after(const std::string& introduction) const {
+    const std::string words = last_words(worker_.words.text());
+    return words.empty() ? "" : introduction + words;
+  }
+
+  void fail(TrialOutcome outcome, const std::string& message) {
+    result_.emplace();
+    result_->outcome = outcome;
+    result_->message = message;
+  }
+
+  const WorkerOptions& options_;
+  Worker& worker_;
+  const NumberedRequest& numbered_;
+  const std::optional<long long> kills_before_ = kernel_oom_kills();
+  milliseconds patience_{};
+  Clock::time_point deadline_;
+  bool closed_ = false;
+  std::optional<TrialResult> result_;
+};
+
+WorkerRunner::WorkerRunner(WorkerOptions options) : options_(std::move(options)) {}
+
+WorkerRunner::~WorkerRunner() {
+  end_worker();
+}
+
+TrialResult WorkerRunner::run(const TrialRequest& request) {
+  const auto start = Clock::now();
+  if (worker_) worker_->pipes.wait(milliseconds(0));
+  if (options_.fresh || (worker_ && worker_->pipes.end())) end_worker();
+  if (!worker_) worker_ = std::make_unique<Worker>(options_);
+  const NumberedRequest numbered{next_id_++, request};
+  try {
+    TrialResult result = Trial(options_, *worker_, numbered).run();
+    result.seconds = seconds_since(start);
+    if (result.outcome != TrialOutcome::ok) worker_.reset();
+    if (options_.fresh) end_worker();
+    return result;
+  } catch (...) {
+    worker_.reset();
+    if (options_.meter) options_.meter->end();
+    throw;
+  }
+}
+
+void WorkerRunner::set_fresh(bool fresh) {
+  options_.fresh = fresh;
+}
+
+// One that has nothing to do ends by itself when its input does, and leaves nothing behind in /dev/shm.
+void WorkerRunner::end_worker() {
+  if (!worker_) return;
+  worker_->pipes.close_input();
+  for (const auto deadline = Clock::now() + kEndPatience; !worker_->pipes.end() && Clock::now() < deadline;) {
+    worker_->pipes.wait(milliseconds(10));
+    worker_->pipes.take_out();
+    worker_->pipes.take_err();
+  }
+  worker_.reset();
+}
+
+std::optional<pid_t> WorkerRunner::worker() const {
+  return worker_ ? std::optional(worker_->pipes.pid()) : std::nullopt;
+}
+
+}  // namespace wring

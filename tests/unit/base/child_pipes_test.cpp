@@ -1,0 +1,152 @@
+#include "wring/base/child_pipes.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "fixtures/temporary_folder.h"
+#include "wring/base/error.h"
+#include "wring/base/line_splitter.h"
+#include "wring/base/process_tree.h"
+
+namespace wring {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+// Waits until the condition holds, for as long as the child may take on a busy machine.
+template <typename Condition>
+bool wait_until(ChildPipes& child, Condition condition) {
+  for (int i = 0; i < 3000 && !condition(); ++i) child.wait(10ms);
+  return condition();
+}
+
+std::string out_until(ChildPipes& child, const std::string& end) {
+  std::string out;
+  wait_until(child, [&] {
+    out += child.take_out();
+    return out.ends_with(end);
+  });
+  return out;
+}
+
+TEST(ChildPipes, WhatIsWrittenIsReadAndAnswered) {
+  ChildPipes child({"sh", "-c", "while read -r line; do echo got $line; done; exit 3"});
+  child.write("one\n");
+  EXPECT_EQ(out_until(child, "\n"), "got one\n");
+  child.write("two\n");
+  EXPECT_EQ(out_until(child, "\n"), "got two\n");
+  EXPECT_FALSE(child.end());
+  child.close_input();
+  ASSERT_TRUE(wait_until(child, [&] { return child.end().has_value(); }));
+  EXPECT_EQ(child.end()->exit_status, 3);
+  EXPECT_FALSE(child.end()->signal);
+}
+
+TEST(ChildPipes, MoreThanAPipeHoldsIsWrittenWhileTheChildReads) {
+  ChildPipes child({"wc", "-c"});
+  child.write(std::string(1'000'000, 'x'));
+  child.wait(0ms);
+  child.write("\n");
+  for (int i = 0; i < 50; ++i) child.wait(2ms);
+  child.close_input();
+  EXPECT_FALSE(out_until(child, "\n").empty());
+}
+
+TEST(ChildPipes, BothOutputsAreWholeWhenTheChildHasEnded) {
+  ChildPipes child({"sh", "-c", "echo out; echo err >&2"}, {}, ChildPipes::Input::none);
+  ASSERT_TRUE(wait_until(child, [&] { return child.end().has_value(); }));
+  EXPECT_EQ(child.take_out(), "out\n");
+  EXPECT_EQ(child.take_err(), "err\n");
+  EXPECT_EQ(child.take_out(), "");
+}
+
+TEST(ChildPipes, KillingEndsItBySigkill) {
+  ChildPipes child({"sleep", "1000"});
+  child.kill();
+  ASSERT_TRUE(child.end());
+  EXPECT_EQ(child.end()->signal, SIGKILL);
+  EXPECT_THAT(descendants(::getpid()), IsEmpty());
+}
+
+TEST(ChildPipes, ASignalReachesTheWholeGroup) {
+  ChildPipes child({"sh", "-c",
+                    "trap 'echo first' TERM; sh -c 'trap \"echo second; exit\" TERM; echo up; sleep 1000 & "
+                    "wait' ; echo over"});
+  out_until(child, "up\n");
+  child.send(SIGTERM);
+  EXPECT_THAT(out_until(child, "over\n"), testing::AllOf(testing::HasSubstr("first"), testing::HasSubstr("second")));
+}
+
+TEST(ChildPipes, WritingToAChildThatHasEndedRaisesNoSignal) {
+  ChildPipes child({"true"});
+  ASSERT_TRUE(wait_until(child, [&] { return child.end().has_value(); }));
+  child.write("nobody reads this");
+  ChildPipes closed({"sh", "-c", "exec <&-; echo closed; sleep 1000"});
+  out_until(closed, "closed\n");
+  closed.write("nor this");
+}
+
+TEST(ChildPipes, APendingSigpipeOfOursStaysPending) {
+  sigset_t pipe, before, pending;
+  ::sigemptyset(&pipe);
+  ::sigaddset(&pipe, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &pipe, &before);
+  ::raise(SIGPIPE);
+  ChildPipes closed({"sh", "-c", "exec <&-; echo closed; sleep 1000"});
+  out_until(closed, "closed\n");
+  closed.write("nobody reads this");
+  ::sigpending(&pending);
+  EXPECT_EQ(::sigismember(&pending, SIGPIPE), 1);
+  int taken = 0;
+  ::sigwait(&pipe, &taken);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+TEST(ProcessTree, HoldsChildrenOfChildrenWhateverTheirNames) {
+  const testing_support::TemporaryFolder proc;
+  proc.write("10/stat", "10 (sh) S 1 10 10\n");
+  proc.write("11/stat", "11 (a) b (c) S 10 10 10\n");
+  proc.write("12/stat", "12 (sleep) S 11 12 12\n");
+  proc.write("13/stat", "13 (other) S 1 13 13\n");
+  proc.write("14/stat", "");
+  proc.write("meminfo", "MemTotal");
+  EXPECT_THAT(descendants(10, proc.path()), ElementsAre(11, 12));
+  EXPECT_THAT(descendants(99, proc.path()), IsEmpty());
+  EXPECT_THAT(descendants(10, proc.path() / "nothing"), IsEmpty());
+}
+
+TEST(LineSplitter, MakesLinesOfPieces) {
+  std::vector<std::string> lines;
+  const auto keep = [&](std::string_view line) { lines.emplace_back(line); };
+  LineSplitter splitter;
+  splitter.add("a", keep);
+  splitter.add("b\n\nc", keep);
+  EXPECT_THAT(lines, ElementsAre("ab", ""));
+  splitter.finish(keep);
+  EXPECT_THAT(lines, ElementsAre("ab", "", "c"));
+}
+
+TEST(LineSplitter, DropsALineThatIsTooLongAndNoOther) {
+  std::vector<std::string> lines;
+  const auto keep = [&](std::string_view line) { lines.emplace_back(line); };
+  LineSplitter splitter("\r\n", 4);
+  splitter.add("12345", keep);
+  splitter.add("6\r1234\n", keep);
+  EXPECT_THAT(lines, ElementsAre("1234"));
+}
+
+TEST(OutputTail, HoldsTheLastBytes) {
+  OutputTail tail(4);
+  for (const char* piece : {"ab", "cd", "e", "f", "", "g", "h", "i"}) tail.add(piece);
+  EXPECT_EQ(tail.text(), "fghi");
+  tail.add(std::string(100, 'x') + "yz");
+  EXPECT_EQ(tail.text(), "xxyz");
+  tail.clear();
+  EXPECT_EQ(tail.text(), "");
+}
+
+}  // namespace
+}  // namespace wring
