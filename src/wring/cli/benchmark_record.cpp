@@ -107,7 +107,7 @@ void add_search(TuningRecord& record, const BatchSearchResult& search, double ta
 
 void add_knobs(TuningRecord& record, const KnobResult& knobs) {
   for (const KnobDecision& decision : knobs.decisions) {
-    if (decision.kept || decision.reason.empty()) continue;
+    if (decision.kept || !decision.tried || decision.reason.empty()) continue;
     record.notes.emplace_back(fmt::format("{}: {}", decision.knob, decision.reason.en),
                               fmt::format("{}：{}", decision.knob, decision.reason.zh));
   }
