@@ -29,7 +29,8 @@ struct CommandOptions {
   std::chrono::milliseconds event_timeout{60'000};   // from one to the next; then it is killed: hang
   std::chrono::milliseconds grace{5'000};            // between SIGTERM and SIGKILL
 
-  std::function<void(const TrialRequest& request, const std::string& phase)> on_phase;  // "load", "warmup", "measure"
+  std::function<void(const TrialRequest& request, const std::string& phase)>
+      on_phase;                     // "warmup", then "measure"; or the program's own
   std::function<bool()> cancelled;  // asked every 50 ms: true kills the program, and run() throws Error{interrupted}
   std::shared_ptr<UtilisationMeter> meter;  // memory and utilisation from outside; null: absent
 };

@@ -1,0 +1,71 @@
+#include "wring/trial/printed_rates.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "wring/base/error.h"
+
+namespace wring {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(PrintedRates, TheFirstGroupIsTheRate) {
+  const RatePattern pattern("speed: ([0-9.,]+) (samples|images)/s");
+  EXPECT_EQ(pattern.rate_in("step 3 | speed: 812.5 samples/s | loss 0.1"), 812.5);
+  EXPECT_EQ(pattern.rate_in("speed: 1,234.5 images/s"), 1234.5);
+  EXPECT_EQ(pattern.rate_in("speed: 1,234,567 images/s"), 1234567);
+}
+
+TEST(PrintedRates, WhatIsNoPositiveNumberIsNoRate) {
+  const RatePattern pattern("speed: (\\S*)");
+  for (const char* line : {"", "loss 0.1", "speed: ", "speed: fast", "speed: 0", "speed: -4", "speed: nan",
+                           "speed: inf", "speed: 12x", "speed: 1e999"}) {
+    EXPECT_FALSE(pattern.rate_in(line)) << line;
+  }
+}
+
+TEST(PrintedRates, ALongLineIsReadAsFarAsIsSafe) {
+  const RatePattern pattern("^(?:x|y)*speed: ([0-9]+)");
+  EXPECT_FALSE(pattern.rate_in(std::string(60'000, 'x') + "speed: 5"));
+  EXPECT_EQ(pattern.rate_in("speed: 5" + std::string(60'000, 'x')), 5);
+}
+
+TEST(PrintedRates, ABadExpressionIsAUsageErrorWithAnExample) {
+  for (const char* expression : {"speed: ([0-9", "speed: [0-9.]+", "*"}) {
+    try {
+      const RatePattern pattern(expression);
+      ADD_FAILURE() << "not refused: " << expression;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::usage);
+      EXPECT_THAT(error.what(), HasSubstr(expression));
+      EXPECT_THAT(error.hint().en, HasSubstr("--rate-regex"));
+      EXPECT_NE(error.message().zh, error.message().en);
+    }
+  }
+}
+
+TEST(PrintedRates, TheMedianLeavesOutTheFirstTwo) {
+  const RateSummary summary = summarise_rates({1, 2, 100, 400, 200}, 50);
+  EXPECT_EQ(summary.samples_per_s, 200);
+  EXPECT_EQ(summary.step_ms.n, 3);
+  EXPECT_DOUBLE_EQ(summary.step_ms.median, 250);  // of 125, 250, 500 ms
+  EXPECT_DOUBLE_EQ(summary.step_ms.mad, 125);     // of 125, 0, 250
+  EXPECT_DOUBLE_EQ(summary.step_ms.p95, 250 + 0.9 * 250);
+}
+
+TEST(PrintedRates, FewRatesAreAllThereIs) {
+  EXPECT_EQ(summarise_rates({8}, 16).samples_per_s, 8);
+  EXPECT_EQ(summarise_rates({8, 10}, 16).samples_per_s, 9);
+  EXPECT_EQ(summarise_rates({1, 2, 7}, 16).samples_per_s, 7);
+}
+
+TEST(PrintedRates, WithoutABatchThereAreNoStepTimes) {
+  const RateSummary summary = summarise_rates({5, 5, 5, 5}, std::nullopt);
+  EXPECT_EQ(summary.samples_per_s, 5);
+  EXPECT_EQ(summary.step_ms.median, 0);
+  EXPECT_EQ(summary.step_ms.n, 2);
+}
+
+}  // namespace
+}  // namespace wring
