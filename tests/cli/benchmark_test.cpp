@@ -60,15 +60,22 @@ TEST_F(Benchmark, PrintsALineATrialAndAFinalTable) {
   EXPECT_THAT(result.out, Not(HasSubstr("\x1b"))) << "no terminal, no painting";
 }
 
-TEST_F(Benchmark, AFullCardIsAnOutcomeAndTheNextSizeThatFailedIsNamed) {
-  set_card("total=8000,start=40");  // batch 112 fits at most, and larger is faster until there
+TEST_F(Benchmark, RunningOutOfMemoryIsAnOutcomeAndTheNextSizeThatFailedIsNamed) {
+  set_card("refuse=100,start=40");  // where the memory line foresees nothing
   const ChildResult result = benchmark({"--knobs", "none"});
   ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
   const json found = record();
-  EXPECT_LE(found["chosen_batch_size"], 120);
-  EXPECT_GE(found["headroom_mib"], 256);
-  EXPECT_TRUE(found["next_failed_batch_size"].is_number()) << found.dump(1);
+  EXPECT_LT(found["chosen_batch_size"], 100);
+  EXPECT_GE(found["next_failed_batch_size"], 100);
   EXPECT_THAT(result.out, HasSubstr("out of memory"));
+  EXPECT_THAT(result.out, HasSubstr("The next size that failed: batch "));
+}
+
+TEST_F(Benchmark, LeavesTheReserveFreeOnASmallCard) {
+  set_card("total=8000,start=40");
+  ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);
+  EXPECT_GE(record()["headroom_mib"], 256);
+  EXPECT_LE(record()["chosen_batch_size"], 121);
 }
 
 TEST_F(Benchmark, AConfigThatIsTooLargeForTheCardStillComesOutWell) {
