@@ -98,6 +98,17 @@ std::optional<std::int64_t> whole_number(const std::string& text) {
   return value;
 }
 
+// By the config's own name for the batch size; of a key that is set twice the last value.
+std::vector<Assignment> assignments_of(const TrialRequest& request, const std::string& batch_key) {
+  std::vector<Assignment> assignments;
+  for (Assignment assignment : request.set) {
+    if (assignment.key == "batch_size") assignment.key = batch_key;
+    std::erase_if(assignments, [&](const Assignment& earlier) { return earlier.key == assignment.key; });
+    assignments.push_back(std::move(assignment));
+  }
+  return assignments;
+}
+
 // Ours, where the user does not set the same.
 Environment trial_environment(const CommandOptions& options, const fs::path& scratch) {
   Environment environment = options.environment;
@@ -352,11 +363,7 @@ TrialResult CommandRunner::run(const TrialRequest& request) {
     result.message = "a command can only be measured with its own data";
     return result;
   }
-  std::vector<Assignment> assignments = request.set;
-  for (Assignment& assignment : assignments) {
-    if (assignment.key == "batch_size") assignment.key = options.batch_key;
-  }
-  const std::string text = patch_yaml(state_->config_text, assignments, options.config);
+  const std::string text = patch_yaml(state_->config_text, assignments_of(request, options.batch_key), options.config);
   std::optional<std::int64_t> batch;
   for (const DocumentEntry& entry : parse_document(text, options.config)) {
     if (entry.key == options.batch_key) batch = whole_number(entry.value.text);

@@ -77,6 +77,12 @@ TEST_F(CommandRunnerTest, TheProgramGetsAPatchedCopyOfItsConfigAndTheConfigStays
   EXPECT_DOUBLE_EQ(result.step_ms.median, 500);  // 32 samples at 64 a second
 }
 
+TEST_F(CommandRunnerTest, OfAKeyThatIsSetTwiceTheLastValueCounts) {
+  run(options("cat \"$1\" > seen; for i in 1 2 3; do echo speed: 64; done"),
+      {.set = {{"lr", "0.2"}, {"x", "1"}, {"lr", "0.3"}, {"x", "2"}}, .measure = {}});
+  EXPECT_EQ(file("seen"), "# mine\nbatch_size: 16   # small\nlr: 0.3\nx: 2\n");
+}
+
 TEST_F(CommandRunnerTest, TheBatchSizesKeyIsTheUsers) {
   config_ = "train_bs: 4\n";
   CommandOptions with = options("cat \"$1\" > seen; for i in 1 2 3; do echo speed: 64; done");

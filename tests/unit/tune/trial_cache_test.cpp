@@ -1,0 +1,250 @@
+#include "wring/tune/trial_cache.h"
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "unit/tune/recorded_runner.h"
+#include "unit/tune/simulated_gpu.h"
+#include "wring/base/error.h"
+#include "wring/base/files.h"
+#include "wring/tune/batch_search.h"
+#include "wring/tune/trial_json.h"
+
+namespace wring {
+namespace {
+
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+class TrialCacheTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(testing::TempDir()) /
+              ("wring_trials_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+    fs::remove_all(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  static TrialRequest request_for(std::int64_t batch) {
+    TrialRequest request;
+    request.set = {{"batch_size", std::to_string(batch)}};
+    return request;
+  }
+  static TrialPlace here() { return {"wring-train", {{"torch", "2.11.0"}, {"driver", "580"}}, "NVIDIA H200", 1, {}}; }
+
+  fs::path folder_;
+};
+
+TrialResult full_result() {
+  TrialResult result;
+  result.message = "a \"quoted\" line\nand another";
+  result.samples_per_s = 5120.4;
+  result.step_ms = {6.25, 0.04, 6.4, 96};
+  result.data_wait_ms = 0.1;
+  result.warmup_s = 2.1;
+  result.loss = 0.03;
+  result.engine = "graph, fused";
+  result.memory = {946, 1210, 0, 140100, 143771};
+  result.utilisation = {97, 88.5, 61, 40};
+  result.seconds = 4.5;
+  return result;
+}
+
+TEST_F(TrialCacheTest, KeepsEveryFieldOfARequestAndAResult) {
+  TrialRequest request = request_for(32);
+  request.set.push_back({"amp_dtype", "bf16"});
+  request.measure = {TrialData::loader, 0.25, 7, 0.01, 12, true};
+  const TrialRequest same = request_from_json(nlohmann::json::parse(request_json(request).dump()));
+  EXPECT_EQ(request_json(same), request_json(request));
+  EXPECT_EQ(same.set[1].value, "bf16");
+  EXPECT_EQ(same.measure.data, TrialData::loader);
+  EXPECT_TRUE(same.measure.validate);
+
+  const TrialResult result = full_result();
+  const TrialResult back = result_from_json(nlohmann::json::parse(result_json(result).dump()));
+  EXPECT_EQ(result_json(back), result_json(result));
+  EXPECT_EQ(back.memory.peak_reserved_mib, 1210);
+  EXPECT_EQ(back.utilisation.sm_activity, 88.5);
+  EXPECT_EQ(back.step_ms.n, 96);
+  EXPECT_EQ(back.seconds, 4.5);
+}
+
+TEST_F(TrialCacheTest, LeavesOutWhatIsAbsent) {
+  TrialResult oom;
+  oom.outcome = TrialOutcome::oom;
+  const nlohmann::json json = result_json(oom);
+  EXPECT_FALSE(json.contains("memory"));
+  EXPECT_FALSE(json.contains("loss"));
+  EXPECT_FALSE(result_from_json(json).memory.peak_reserved_mib);
+}
+
+TEST_F(TrialCacheTest, RefusesARecordThatIsWrong) {
+  EXPECT_THROW(result_from_json({{"outcome", "maybe"}}), Error);
+  EXPECT_THROW(result_from_json({{"outcome", "ok"}, {"seconds", "long"}}), Error);
+  EXPECT_THROW(result_from_json(nlohmann::json::array()), Error);
+  EXPECT_THROW(request_from_json({{"measure", {{"data", "imaginary"}}}}), Error);
+}
+
+TEST_F(TrialCacheTest, KeysDifferByWhatAResultDependsOnAndByNothingElse) {
+  const TrainConfig config;
+  const std::string base = trial_key(config, request_for(32), here()).hash();
+  EXPECT_EQ(base.size(), 16U);
+  EXPECT_EQ(trial_key(config, request_for(32), here()).hash(), base);
+
+  EXPECT_NE(trial_key(config, request_for(40), here()).hash(), base);
+  TrainConfig other = config;
+  other.base_channels = 128;
+  EXPECT_NE(trial_key(other, request_for(32), here()).hash(), base);
+  TrialPlace place = here();
+  place.card = "NVIDIA H100";
+  EXPECT_NE(trial_key(config, request_for(32), place).hash(), base);
+  place = here();
+  place.software.front().second = "2.13.0";
+  EXPECT_NE(trial_key(config, request_for(32), place).hash(), base);
+  TrialRequest longer = request_for(32);
+  longer.measure.data = TrialData::resident;
+  EXPECT_NE(trial_key(config, longer, here()).hash(), base);
+
+  other = config;
+  other.lr = 1;
+  other.seed = 7;
+  other.experiment_name = "another";
+  EXPECT_EQ(trial_key(other, request_for(32), here()).hash(), base);
+}
+
+TEST_F(TrialCacheTest, TheBatchOfTheConfigIsTheBatchOfTheRequest) {
+  TrainConfig config;
+  config.batch_size = 32;
+  EXPECT_EQ(trial_key(config, TrialRequest(), here()).hash(), trial_key(TrainConfig(), request_for(32), here()).hash());
+}
+
+// The hash of files that exist already must not change.
+TEST_F(TrialCacheTest, HashesAsEver) {
+  EXPECT_EQ(TrialKey{}.hash(), "cbf29ce484222325");
+  EXPECT_EQ((TrialKey{{{"a", "1"}}}.hash()), (TrialKey{{{"a", "1"}}}.hash()));
+  EXPECT_NE((TrialKey{{{"ab", "c"}}}.hash()), (TrialKey{{{"a", "bc"}}}.hash()));
+}
+
+TEST_F(TrialCacheTest, AnswersFromTheFolderInAnotherLife) {
+  SimulatedGpu first({});
+  CachedRunner before(first, folder_, TrainConfig(), here());
+  const TrialResult measured = before.run(request_for(32));
+  EXPECT_EQ(before.reused(), 0);
+
+  SimulatedGpu second({}, 99);
+  CachedRunner after(second, folder_, TrainConfig(), here());
+  EXPECT_EQ(after.run(request_for(32)).samples_per_s, measured.samples_per_s);
+  EXPECT_TRUE(after.last_was_reused());
+  EXPECT_TRUE(second.asked().empty());
+  after.run(request_for(40));
+  EXPECT_FALSE(after.last_was_reused());
+  EXPECT_EQ(after.reused(), 1);
+}
+
+TEST_F(TrialCacheTest, KeepsRepeatsAsDifferentMeasurements) {
+  SimulatedGpu first({});
+  CachedRunner before(first, folder_, TrainConfig(), here());
+  const double one = before.run(request_for(32)).samples_per_s;
+  const double two = before.run(request_for(32)).samples_per_s;
+  EXPECT_NE(one, two);
+
+  SimulatedGpu second({}, 99);
+  CachedRunner after(second, folder_, TrainConfig(), here());
+  EXPECT_EQ(after.run(request_for(32)).samples_per_s, one);
+  EXPECT_EQ(after.run(request_for(32)).samples_per_s, two);
+  after.run(request_for(32));
+  EXPECT_EQ(second.asked().size(), 1U);
+}
+
+TEST_F(TrialCacheTest, ReusesWhatRanOutOfMemoryAndNothingThatHungOrWasKilled) {
+  SimulatedCard card;
+  card.fails = {
+      {8, TrialOutcome::oom}, {16, TrialOutcome::hang}, {24, TrialOutcome::killed}, {32, TrialOutcome::error}};
+  for (int life = 0; life < 2; ++life) {
+    SimulatedGpu gpu(card);
+    CachedRunner runner(gpu, folder_, TrainConfig(), here());
+    for (const std::int64_t batch : {8, 16, 24, 32}) runner.run(request_for(batch));
+    EXPECT_EQ(gpu.asked().size(), life == 0 ? 4U : 3U);
+    EXPECT_EQ(runner.reused(), life);
+  }
+}
+
+TEST_F(TrialCacheTest, PassesOverFilesThatAreNotItsOwnAndSaysSo) {
+  SimulatedGpu gpu({});
+  CachedRunner(gpu, folder_, TrainConfig(), here()).run(request_for(32));
+  const fs::path file = fs::directory_iterator(folder_)->path();
+  for (const char* content :
+       {"", "{", "[]", R"({"format":"something else"})", R"({"format":"wring trial","version":99})"}) {
+    std::ofstream(file, std::ios::trunc) << content;
+    SimulatedGpu again({});
+    CachedRunner runner(again, folder_, TrainConfig(), here());
+    EXPECT_EQ(runner.run(request_for(32)).outcome, TrialOutcome::ok) << content;
+    EXPECT_EQ(again.asked().size(), 1U) << content;
+    ASSERT_EQ(runner.notes().size(), 1U) << content;
+    EXPECT_THAT(runner.notes().front().en, HasSubstr("ignored"));
+  }
+}
+
+TEST_F(TrialCacheTest, IgnoresTheResultOfAnotherKeyWithTheSameHash) {
+  SimulatedGpu gpu({});
+  CachedRunner(gpu, folder_, TrainConfig(), here()).run(request_for(32));
+  const fs::path file = fs::directory_iterator(folder_)->path();
+  nlohmann::json record = nlohmann::json::parse(read_file(file));
+  record["key"]["card"] = "another card";
+  write_file_atomically(file, record.dump());
+  SimulatedGpu again({});
+  CachedRunner(again, folder_, TrainConfig(), here()).run(request_for(32));
+  EXPECT_EQ(again.asked().size(), 1U);
+}
+
+TEST_F(TrialCacheTest, MeasuresOnWhereTheFolderCannotBeWrittenTo) {
+  write_file_atomically(folder_, "a file where the folder should be");
+  SimulatedGpu gpu({});
+  CachedRunner runner(gpu, folder_, TrainConfig(), here());
+  EXPECT_EQ(runner.run(request_for(32)).outcome, TrialOutcome::ok);
+  EXPECT_EQ(runner.run(request_for(40)).outcome, TrialOutcome::ok);
+  EXPECT_EQ(runner.notes().size(), 1U);
+}
+
+TEST_F(TrialCacheTest, LetsAKilledSearchGoOnWhereItStood) {
+  SimulatedCard card;
+  card.sample_ms = 0.3;
+  SimulatedGpu first(card);
+  CachedRunner before(first, folder_, TrainConfig(), here());
+  SearchControl control = first.control();
+  control.cancelled = [&] { return first.asked().size() >= 5; };
+  search_batch(before, {}, control);
+
+  SimulatedGpu second(card, 2);
+  CachedRunner after(second, folder_, TrainConfig(), here());
+  const BatchSearchResult result = search_batch(after, {}, second.control());
+  EXPECT_EQ(after.reused(), 5);
+  EXPECT_TRUE(result.batch);
+  EXPECT_TRUE(result.soaked);
+}
+
+TEST_F(TrialCacheTest, ARecordedSearchComesToTheSameEnd) {
+  SimulatedCard card;
+  card.sample_ms = 0.3;
+  SimulatedGpu gpu(card);
+  const BatchSearchResult live = search_batch(gpu, {}, gpu.control());
+  nlohmann::json trials = nlohmann::json::array();
+  for (const SearchTrial& trial : live.trials) {
+    trials.push_back({{"request", request_json(trial.request)}, {"result", result_json(trial.result)}});
+  }
+  fs::create_directories(folder_);
+  write_file_atomically(folder_ / "trace.json", nlohmann::json({{"trials", trials}}).dump());
+
+  RecordedRunner recorded(folder_ / "trace.json");
+  const BatchSearchResult replayed = search_batch(recorded, {}, recorded.control());
+  EXPECT_EQ(replayed.batch, live.batch);
+  EXPECT_EQ(replayed.trials.size(), live.trials.size());
+  EXPECT_EQ(replayed.reason.en, live.reason.en);
+}
+
+}  // namespace
+}  // namespace wring
