@@ -156,6 +156,7 @@ class BenchmarkRun {
 
   void conclude_chosen() {
     pick_trials(record_, session_.start_batch(), *chosen_, settings_given(), kept_);
+    if (!record_.before && search_->cut_short) return give_up();
     TrainConfig values = session_.values();
     values.batch_size = session_.start_batch();
     const BatchAdvice advice = advise_batch(values, *chosen_, {options_.scale_lr, options_.keep_effective_batch});
@@ -165,6 +166,19 @@ class BenchmarkRun {
     record_.written = !options_.dry_run;
     if (options_.tuning.command) return;
     record_.next_command = "wring train " + shell_quoted(output_.string());
+  }
+
+  // A batch that was never compared with the config's own is no improvement on it.
+  void give_up() {
+    const std::int64_t own = session_.start_batch();
+    record_.after.reset();
+    chosen_.reset();
+    record_.reason = {
+        fmt::format("The budget of {:g} s ended before the configuration's own batch {} was run: nothing can "
+                    "be compared with it; give a longer --budget",
+                    options_.budget_s, own),
+        fmt::format("预算的 {:g} 秒在运行配置自身的批大小 {} 之前已用完，无从比较；请用 --budget 给出更长的时间",
+                    options_.budget_s, own)};
   }
 
   std::vector<Assignment> settings_given() const {
@@ -191,7 +205,7 @@ class BenchmarkRun {
   }
 
   [[noreturn]] void fail() const {
-    Text why = search_ ? search_->reason : Text();
+    Text why = record_.reason;
     if (why.empty()) why = {"no batch size ran", "没有能运行的批大小"};
     const Text kept(
         fmt::format("{} is as it was; what was tried: {}", options_.tuning.config.string(),
