@@ -150,6 +150,7 @@ class BenchmarkRun {
     } else if (chosen_) {
       conclude_chosen();
     }
+    if (!record_.after) record_.next_failed.reset();  // next to what?
     const std::vector<Text> notes = session_.notes();
     record_.notes.insert(record_.notes.end(), notes.begin(), notes.end());
   }

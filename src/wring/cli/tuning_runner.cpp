@@ -16,7 +16,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// How long a trial may show no sign of life, in seconds: for slow disks and for tests.
+// How long a trial may show no sign of life, in seconds: for slow disks and for tests. While it starts and loads its
+// data it has five times as long, as without the variable.
+constexpr int start_factor = 5;
 constexpr const char* timeout_variable = "WRING_TRIAL_TIMEOUT";
 
 std::optional<milliseconds> given_timeout() {
@@ -47,7 +49,10 @@ std::unique_ptr<TrialRunner> make_trial_runner(const TuningOptions& options, std
     program.batch_key = options.command->batch_key;
     program.rate_regex = options.command->rate_regex;
     program.trial_time = milliseconds(static_cast<std::int64_t>(options.command->trial_seconds * 1000));
-    if (timeout) program.start_timeout = program.event_timeout = *timeout;
+    if (timeout) {
+      program.event_timeout = *timeout;
+      program.start_timeout = start_factor * *timeout;
+    }
     program.cancelled = std::move(cancelled);
     program.meter = std::move(meter);
     return std::make_unique<CommandRunner>(std::move(program));
@@ -55,7 +60,10 @@ std::unique_ptr<TrialRunner> make_trial_runner(const TuningOptions& options, std
   WorkerOptions worker;
   worker.command = {find_wring_train().string(), "trial", options.config.string(), "--device",
                     device_name(options.device)};
-  if (timeout) worker.start_timeout = worker.event_timeout = *timeout;
+  if (timeout) {
+    worker.event_timeout = *timeout;
+    worker.start_timeout = start_factor * *timeout;
+  }
   worker.cancelled = std::move(cancelled);
   worker.meter = std::move(meter);
   return std::make_unique<WorkerRunner>(std::move(worker));
