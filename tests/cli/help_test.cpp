@@ -16,7 +16,8 @@ using testing::StartsWith;
 TEST(Help, ListsTheCommandsThatWorkAndExitsWithZero) {
   const ChildResult result = Programs().wring({"--help"});
   EXPECT_EQ(result.exit_status, 0);
-  for (const char* command : {"optimize", "train", "evaluate", "upscale", "monitor", "cache"}) {
+  for (const char* command :
+       {"optimize", "benchmark", "diagnose", "train", "evaluate", "upscale", "monitor", "cache"}) {
     EXPECT_THAT(result.out, HasSubstr("\n  " + std::string(command) + " "));
   }
   EXPECT_THAT(result.err, IsEmpty());
@@ -31,7 +32,8 @@ TEST(Help, WithoutACommandTheMapGoesToStandardErrorAndTheExitCodeIsTwo) {
 
 TEST(Help, EveryCommandHasItsOwnInBothLanguages) {
   const Programs programs;
-  for (const char* command : {"optimize", "train", "evaluate", "upscale", "monitor", "cache"}) {
+  for (const char* command :
+       {"optimize", "benchmark", "diagnose", "train", "evaluate", "upscale", "monitor", "cache"}) {
     const ChildResult english = programs.wring({command, "--help"});
     EXPECT_EQ(english.exit_status, 0) << command;
     EXPECT_THAT(english.out, HasSubstr("Usage: wring " + std::string(command)));
@@ -70,7 +72,8 @@ TEST(Usage, AnUnknownCommandSuggestsTheNearest) {
 }
 
 TEST(Usage, ACommandLikeNoOtherListsThem) {
-  EXPECT_THAT(Programs().wring({"xyzzyxyzzy"}).err, HasSubstr("optimize, train, evaluate, upscale"));
+  EXPECT_THAT(Programs().wring({"xyzzyxyzzy"}).err,
+              HasSubstr("optimize, benchmark, diagnose, train, evaluate, upscale"));
 }
 
 TEST(Usage, AnUnknownOptionSuggestsTheNearest) {

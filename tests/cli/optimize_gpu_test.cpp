@@ -53,20 +53,6 @@ TEST_F(OptimizeGpu, SkipOptimizationLeavesTheConfigAsItIs) {
   EXPECT_FALSE(programs_.exists(optimized_));
 }
 
-TEST_F(OptimizeGpu, BenchmarkIsRefusedAfterTheOptimisationIsDone) {
-  const ChildResult result = run({"--config", config_, "--benchmark"});
-  EXPECT_EQ(result.exit_status, 1);
-  EXPECT_THAT(result.err, HasSubstr("--benchmark is not in this version"));
-  EXPECT_TRUE(programs_.exists(optimized_));
-}
-
-TEST_F(OptimizeGpu, BenchmarkDoesNotOptimiseAnOptimisedConfigAgain) {
-  programs_.folder().write(optimized_, sample_config);
-  EXPECT_EQ(run({"--config", optimized_, "--benchmark"}).exit_status, 1);
-  EXPECT_FALSE(programs_.exists("configs/lightweight_gpu_optimized_gpu_optimized.yaml"));
-  EXPECT_EQ(programs_.read(optimized_), sample_config);
-}
-
 TEST_F(OptimizeGpu, MonitorAloneWatchesAndTouchesNoConfig) {
   const ChildResult result = run({"--monitor", "0.1"});
   EXPECT_EQ(result.exit_status, 0) << result.err;

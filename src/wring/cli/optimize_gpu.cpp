@@ -3,11 +3,13 @@
 
 #include <fmt/format.h>
 
+#include "wring/cli/benchmark.h"
 #include "wring/cli/command_parser.h"
 #include "wring/cli/monitor.h"
 #include "wring/cli/optimize.h"
 #include "wring/cli/paths.h"
 #include "wring/cli/program.h"
+#include "wring/cli/shell_words.h"
 
 namespace wring {
 namespace {
@@ -34,16 +36,9 @@ bool wants_optimization(const Request& request, const fs::path& config) {
   return request.config.has_value() || request.output.has_value() || !request.monitor_seconds;
 }
 
-Error not_in_this_version(const char* option) {
-  return Error(
-      ErrorCode::failed,
-      {fmt::format("{} is not in this version ({})", option, WRING_VERSION),
-       fmt::format("此版本（{1}）尚不支持 {0}", option, WRING_VERSION)},
-      {"run the command without it; train with: wring train CONFIG", "请去掉该选项；训练请用：wring train CONFIG"});
-}
-
 std::optional<int> parse(const Arguments& arguments, Request& request) {
-  CommandParser parser("optimize_gpu", "[--config PATH] [--output PATH] [--skip-optimization] [--monitor SECONDS]",
+  CommandParser parser("optimize_gpu",
+                       "[--config PATH] [--output PATH] [--skip-optimization] [--benchmark] [--monitor SECONDS]",
                        {"Writes a configuration that fits the GPU. The same as wring optimize, with other flags.",
                         "生成适合 GPU 的配置。与 wring optimize 相同，只是选项不同。"},
                        request.common);
@@ -54,11 +49,14 @@ std::optional<int> parse(const Arguments& arguments, Request& request) {
                 {"the file to write (default: beside the config, named …_gpu_optimized.yaml)",
                  "要写入的文件（默认：与配置同目录的 …_gpu_optimized.yaml）"});
   parser.flag("--skip-optimization", request.skip_optimization, {"leave the config as it is", "不改动配置"});
-  parser.flag("--benchmark", request.benchmark, {"not in this version", "此版本尚不支持"});
+  parser.flag("--benchmark", request.benchmark,
+              {"then search the batch size and the settings by measuring, as wring benchmark does",
+               "随后通过实测搜索批大小和设置，同 wring benchmark"});
   parser.option("--monitor", "SECONDS", request.monitor_seconds,
                 {"watch the GPU (0: until Ctrl-C); alone only that, with --config after the work",
                  "监控 GPU（0 表示直到 Ctrl-C）；单独使用时只监控，与 --config 同用时在其后进行"});
   parser.example("optimize_gpu --config configs/lightweight_config.yaml");
+  parser.example("optimize_gpu --config configs/lightweight_gpu_optimized.yaml --benchmark");
   parser.example("optimize_gpu --monitor 300");
   if (const auto done = parser.parse(arguments)) return done;
   if (request.monitor_seconds && !(*request.monitor_seconds >= 0 && std::isfinite(*request.monitor_seconds))) {
@@ -74,18 +72,26 @@ int run(const Arguments& arguments, const CommonOptions& early) {
   const fs::path config = request.config.value_or("configs/lightweight_config.yaml");
   const bool only_monitor = request.monitor_seconds && !request.config && !request.benchmark;
   if (!only_monitor) require_config(config);
+  fs::path benchmarked = config;
   if (wants_optimization(request, config)) {
     OptimizeOptions options;
     options.common = request.common;
     options.config = config;
     options.output = request.output;
-    optimize(options);
+    benchmarked = optimize(options);
   } else if (!only_monitor && !request.common.quiet) {
     const Console console = console_for(request.common);
     fmt::print("{}\n",
                console.text({"The config stays as it is: " + config.string(), "配置保持不变：" + config.string()}));
   }
-  if (request.benchmark) throw not_in_this_version("--benchmark");
+  if (request.benchmark) {
+    BenchmarkOptions options;
+    options.tuning.common = request.common;
+    options.tuning.command_line = "optimize_gpu " + shell_line(arguments);
+    options.tuning.config = benchmarked;
+    if (benchmarked == config) options.output = request.output;  // else it named the optimised config
+    if (const int code = benchmark(options); code != 0) return code;
+  }
   if (!request.monitor_seconds) return 0;
   MonitorOptions options;
   options.common = request.common;

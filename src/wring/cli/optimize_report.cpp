@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/cli/shell_words.h"
 #include "wring/cli/terminal.h"
 
 namespace wring {
@@ -135,21 +136,10 @@ void print_changes(const Plan& plan, const Console& console) {
   }
 }
 
-// The path as a shell reads it back.
-std::string quoted(const std::string& path) {
-  const bool plain =
-      path.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+@%:,") ==
-      std::string::npos;
-  if (plain && !path.empty()) return path;
-  std::string result = "'";
-  for (const char c : path) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return result + "'";
-}
-
 }  // namespace
 
 std::string next_command(const OptimizeReport& report) {
-  return "wring train " + quoted(report.output.string());
+  return "wring train " + shell_quoted(report.output.string());
 }
 
 void print_text(const OptimizeReport& report, const Console& console) {

@@ -4,9 +4,11 @@
 
 #include <fmt/format.h>
 
+#include "wring/cli/benchmark.h"
 #include "wring/cli/cache.h"
 #include "wring/cli/command_parser.h"
 #include "wring/cli/commands.h"
+#include "wring/cli/diagnose.h"
 #include "wring/cli/exec_train.h"
 #include "wring/cli/monitor.h"
 #include "wring/cli/optimize.h"
@@ -32,6 +34,12 @@ const std::vector<Command>& commands() {
        {"write a configuration that fits the GPU, with the reason for each change",
         "生成适合 GPU 的配置，并说明每处改动的原因"},
        optimize_command},
+      {"benchmark",
+       {"measure which batch size and settings train fastest, and write them", "实测最快的批大小和设置，并写入配置"},
+       benchmark_command},
+      {"diagnose",
+       {"measure why the GPU waits during training, and cure it", "实测训练时 GPU 为何空等，并给出解决办法"},
+       diagnose_command},
       handed_over("train", {"train the network that a configuration describes", "按配置训练网络"}),
       handed_over("evaluate", {"measure PSNR and SSIM on a folder of images", "在图像文件夹上测量 PSNR 和 SSIM"}),
       handed_over("upscale", {"enlarge images with a trained network", "用训练好的网络放大图像"}),

@@ -1,9 +1,8 @@
 #include "wring/cli/train_options.h"
 
-#include <cctype>
-
 #include <fmt/format.h>
 
+#include "wring/cli/assignments.h"
 #include "wring/cli/command_parser.h"
 #include "wring/cli/commands.h"
 #include "wring/cli/paths.h"
@@ -24,43 +23,6 @@ Device parse_device(const std::string& name) {
 void add_device(CommandParser& parser, std::string& into) {
   parser.option("--device", "auto|cpu|cuda", into,
                 {"where to compute (default: the GPU when there is one)", "计算设备（默认：有 GPU 则用 GPU）"});
-}
-
-// `--set a=1 b=2` reads as `--set a=1 --set b=2`: an argument after a value of --set that looks like another
-// pair is one.
-Arguments separate_assignments(const Arguments& arguments) {
-  const auto is_pair = [](const std::string& argument) {
-    const auto equals = argument.find('=');
-    if (equals == std::string::npos || equals == 0) return false;
-    for (std::size_t i = 0; i < equals; ++i) {
-      const auto c = static_cast<unsigned char>(argument[i]);
-      if (std::isalnum(c) == 0 && c != '_') return false;
-    }
-    return true;
-  };
-  Arguments result;
-  bool after_set = false;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] == "--set" && i + 1 < arguments.size()) {
-      result.push_back(arguments[i++]);
-      after_set = true;
-    } else if (after_set && is_pair(arguments[i])) {
-      result.emplace_back("--set");
-    } else {
-      after_set = false;
-    }
-    result.push_back(arguments[i]);
-  }
-  return result;
-}
-
-void require_pair(const std::string& assignment) {
-  const auto equals = assignment.find('=');
-  if (equals != std::string::npos && equals > 0) return;
-  throw Error(
-      ErrorCode::usage,
-      {fmt::format("--set: '{}' is not key=value", assignment), fmt::format("--set：“{}”不是 key=value", assignment)},
-      {"for example: --set batch_size=32", "例如：--set batch_size=32"});
 }
 
 void require_image_folder(const fs::path& folder) {

@@ -1,0 +1,254 @@
+#include "wring/cli/benchmark.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "wring/base/files.h"
+#include "wring/cli/benchmark_record.h"
+#include "wring/cli/paths.h"
+#include "wring/cli/shell_words.h"
+#include "wring/cli/tuning_output.h"
+#include "wring/cli/tuning_progress.h"
+#include "wring/report/tuning_words.h"
+#include "wring/tune/batch_advice.h"
+#include "wring/tune/batch_search.h"
+#include "wring/tune/host_memory.h"
+#include "wring/tune/knobs.h"
+
+namespace wring {
+namespace {
+
+namespace fs = std::filesystem;
+using SteadyClock = std::chrono::steady_clock;
+
+// The loader's own: they move neither the memory of the card nor the time of a step that does not wait.
+bool only_loader_keys(const std::vector<Assignment>& kept) {
+  static const std::vector<std::string> keys = {"num_workers", "prefetch_factor", "persistent_workers", "pin_memory"};
+  return std::ranges::all_of(kept, [](const Assignment& a) { return std::ranges::find(keys, a.key) != keys.end(); });
+}
+
+class BenchmarkRun {
+ public:
+  BenchmarkRun(const BenchmarkOptions& options, const Console& console, fs::path output)
+      : options_(options),
+        console_(console),
+        output_(std::move(output)),
+        session_(options.tuning, console),
+        progress_(session_, options.json || console.quiet) {}
+
+  int run() {
+    const auto begin = SteadyClock::now();
+    record_ = session_.new_record("wring benchmark");
+    record_.output = output_;
+    search();
+    record_.seconds = std::chrono::duration<double>(SteadyClock::now() - begin).count();
+    conclude();
+    const bool write = !options_.dry_run;
+    if (write) {
+      if (record_.written) write_file_atomically(output_, text_);
+      write_record(record_, console_);
+    }
+    print_record(record_, write, options_.json, console_);
+    if (record_.interrupted) return static_cast<int>(ErrorCode::interrupted);
+    if (!chosen_) fail();
+    return 0;
+  }
+
+ private:
+  // Every stage leaves behind what it found, so that Ctrl-C loses nothing.
+  void search() {
+    try {
+      find_batch(session_.start_batch());
+      if (!chosen_ || session_.interrupted()) return;
+      turn_knobs();
+      if (kept_.empty() || only_loader_keys(kept_) || session_.interrupted()) return;
+      progress_.headline(
+          {"The settings moved the lines: the batch size again", "设置改变了速度与显存：重新搜索批大小"});
+      find_batch(*chosen_);
+    } catch (const Error& error) {
+      // A trial that was cut off by Ctrl-C.
+      if (error.code() != ErrorCode::interrupted) throw;
+    }
+  }
+
+  std::vector<Assignment> settings() const {
+    std::vector<Assignment> set = session_.given();
+    std::erase_if(set, [&](const Assignment& a) { return a.key == session_.batch_key(); });
+    set.insert(set.end(), kept_.begin(), kept_.end());
+    return set;
+  }
+
+  void find_batch(std::int64_t start) {
+    progress_.headline(
+        {fmt::format("Searching the batch size of {} ({:g} s)", options_.tuning.config.string(), options_.budget_s),
+         fmt::format("正在搜索 {} 的批大小（{:g} 秒）", options_.tuning.config.string(), options_.budget_s)});
+    BatchSearchOptions search;
+    search.batch_key = session_.batch_key();
+    search.start_batch = start;
+    search.set = settings();
+    search.budget_s = options_.budget_s;
+    search.target_gpu_util = options_.target_gpu_util;
+    const TrainConfig& values = session_.values();
+    search.host_batch_limit = host_memory_limit({values.num_workers, values.prefetch_factor, session_.sample_bytes()},
+                                                session_.host_available_bytes());
+    BatchSearchResult found = search_batch(session_.runner(), search, progress_.control());
+    if (search_ && !found.batch) return;  // the first search's choice ran with these settings
+    if (found.batch && !found.cancelled) chosen_ = found.batch;
+    search_ = std::move(found);
+  }
+
+  void turn_knobs() {
+    KnobOptions knobs;
+    knobs.budget_s = options_.budget_s;
+    knobs.set = settings();
+    knobs.set.push_back({session_.batch_key(), fmt::format("{}", *chosen_)});
+    knobs.disabled = disabled_knobs();
+    if (knobs.disabled.size() == kKnobs) return;
+    if (session_.machine().card) knobs.compute_major = session_.machine().card->compute_major;
+    knobs.cpu_cores = session_.machine().cpu_cores;
+    knobs.sample_bytes = session_.sample_bytes();
+    knobs.host_available_bytes = session_.host_available_bytes();
+    progress_.headline({fmt::format("Trying the settings at batch {}", *chosen_),
+                        fmt::format("在批大小 {} 下尝试各项设置", *chosen_)});
+    TrainConfig values = session_.values();
+    values.batch_size = *chosen_;
+    knobs_ = tune_knobs(session_.runner(), values, knobs, progress_.control());
+    if (!knobs_.cancelled) kept_ = knobs_.kept;
+  }
+
+  // Of another program only what its config names can be turned, on a CPU only what it has.
+  std::vector<std::string> disabled_knobs() const {
+    std::vector<std::string> disabled = options_.disabled_knobs;
+    const auto disable = [&](const std::string& knob) {
+      if (std::ranges::find(disabled, knob) == disabled.end()) disabled.push_back(knob);
+    };
+    if (!options_.tuning.command) {
+      // The CPU has no captured graph, and few have 16-bit units: trials there would only cost their time.
+      if (!session_.on_gpu()) std::ranges::for_each(std::vector<std::string>{"precision", "compile"}, disable);
+      return disabled;
+    }
+    static const std::vector<std::pair<std::string, std::string>> needs = {{"precision", "use_mixed_precision"},
+                                                                           {"compile", "compile_model"},
+                                                                           {"channels_last", "channels_last"},
+                                                                           {"workers", "num_workers"},
+                                                                           {"data_cache", "data_cache"}};
+    for (const auto& [knob, key] : needs) {
+      if (session_.file().find(key) == nullptr) disable(knob);
+    }
+    return disabled;
+  }
+
+  void conclude() {
+    record_.trials = progress_.trials();
+    record_.interrupted = session_.interrupted();
+    if (search_) add_search(record_, *search_, options_.target_gpu_util);
+    add_knobs(record_, knobs_);
+    if (record_.interrupted) {
+      conclude_interrupted();
+    } else if (chosen_) {
+      conclude_chosen();
+    }
+    if (!record_.after) record_.next_failed.reset();  // next to what?
+    const std::vector<Text> notes = session_.notes();
+    record_.notes.insert(record_.notes.end(), notes.begin(), notes.end());
+  }
+
+  void conclude_chosen() {
+    pick_trials(record_, session_.start_batch(), *chosen_, settings_given(), kept_);
+    if (!record_.before && search_->cut_short) return give_up();
+    TrainConfig values = session_.values();
+    values.batch_size = session_.start_batch();
+    const BatchAdvice advice = advise_batch(values, *chosen_, {options_.scale_lr, options_.keep_effective_batch});
+    record_.changes = changes_of(session_.file(), record_, session_.given(), knobs_.decisions, advice);
+    record_.notes.insert(record_.notes.end(), advice.advice.begin(), advice.advice.end());
+    text_ = changed_text(session_.file(), record_.changes, !options_.tuning.command);
+    record_.written = !options_.dry_run;
+    if (options_.tuning.command) return;
+    record_.next_command = "wring train " + shell_quoted(output_.string());
+  }
+
+  // A batch that was never compared with the config's own is no improvement on it.
+  void give_up() {
+    const std::int64_t own = session_.start_batch();
+    record_.after.reset();
+    chosen_.reset();
+    record_.reason = {
+        fmt::format("The budget of {:g} s ended before the configuration's own batch {} was run: nothing can "
+                    "be compared with it; give a longer --budget",
+                    options_.budget_s, own),
+        fmt::format("预算的 {:g} 秒在运行配置自身的批大小 {} 之前已用完，无从比较；请用 --budget 给出更长的时间",
+                    options_.budget_s, own)};
+  }
+
+  std::vector<Assignment> settings_given() const {
+    std::vector<Assignment> given = session_.given();
+    std::erase_if(given, [&](const Assignment& a) { return a.key == session_.batch_key(); });
+    return given;
+  }
+
+  void conclude_interrupted() {
+    const RecordedTrial* best = nullptr;
+    for (const RecordedTrial& trial : record_.trials) {
+      const bool counts = trial.fits && trial.result.outcome == TrialOutcome::ok;
+      if (counts && (best == nullptr || trial.result.samples_per_s > best->result.samples_per_s)) best = &trial;
+    }
+    record_.reason =
+        best == nullptr
+            ? Text("Interrupted before anything ran.", "已中断，尚无可运行的结果。")
+            : Text(
+                  fmt::format("Interrupted. The fastest until then: batch {} with {} samples/s; no config was written, "
+                              "and the next search goes on from these trials.",
+                              best->batch_size, rate_text(best->result.samples_per_s)),
+                  fmt::format("已中断。目前最快：批大小 {}，{} 样本/秒；未写入配置，下次搜索会沿用这些试验。",
+                              best->batch_size, rate_text(best->result.samples_per_s)));
+  }
+
+  [[noreturn]] void fail() const {
+    Text why = record_.reason;
+    if (why.empty()) why = {"no batch size ran", "没有能运行的批大小"};
+    const Text kept(
+        fmt::format("{} is as it was; what was tried: {}", options_.tuning.config.string(),
+                    record_path(output_).string()),
+        fmt::format("{} 未改动；试验记录：{}", options_.tuning.config.string(), record_path(output_).string()));
+    throw Error(ErrorCode::failed, why, options_.dry_run ? Text() : kept);
+  }
+
+  static constexpr std::size_t kKnobs = 5;
+
+  const BenchmarkOptions& options_;
+  const Console console_;
+  const fs::path output_;
+  TuningSession session_;
+  TuningProgress progress_;
+  TuningRecord record_;
+  std::optional<BatchSearchResult> search_;
+  KnobResult knobs_;
+  std::vector<Assignment> kept_;
+  std::optional<std::int64_t> chosen_;
+  std::string text_;  // of the changed config
+};
+
+}  // namespace
+
+fs::path benchmarked_path(const fs::path& config) {
+  return config.parent_path() / (config.stem().string() + "_optimized.yaml");
+}
+
+int benchmark(const BenchmarkOptions& options) {
+  require_config(options.tuning.config);
+  const fs::path output = options.output.value_or(benchmarked_path(options.tuning.config));
+  require_output(options.tuning.config, output);
+  return BenchmarkRun(options, console_for(options.tuning.common), output).run();
+}
+
+int benchmark_command(const Arguments& arguments, const CommonOptions& common) {
+  BenchmarkOptions options;
+  options.tuning.common = common;
+  options.tuning.command_line = "wring benchmark " + shell_line(arguments);
+  if (const auto done = parse_benchmark(arguments, options)) return *done;
+  return benchmark(options);
+}
+
+}  // namespace wring

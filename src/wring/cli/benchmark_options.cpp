@@ -1,0 +1,118 @@
+#include <cmath>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "wring/cli/assignments.h"
+#include "wring/cli/benchmark.h"
+#include "wring/cli/command_parser.h"
+#include "wring/cli/tuning_options.h"
+
+namespace wring {
+namespace {
+
+const std::vector<std::string>& knob_names() {
+  static const std::vector<std::string> names = {"precision", "compile", "channels_last", "workers", "data_cache"};
+  return names;
+}
+
+// "all", "none", or names with commas between: those not named are disabled.
+std::vector<std::string> disabled_knobs(const std::string& list) {
+  if (list == "all") return {};
+  std::vector<std::string> disabled = knob_names();
+  if (list == "none") return disabled;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    const std::string name = list.substr(begin, end - begin);
+    require_choice("--knobs", name, knob_names());
+    std::erase(disabled, name);
+    begin = end + 1;
+  }
+  return disabled;
+}
+
+// What is in seconds, 30, 30s, 2m, 1h.
+double seconds_of(const std::string& option, const std::string& text) {
+  char* end = nullptr;
+  const double number = std::strtod(text.c_str(), &end);
+  const std::string unit = end;
+  const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" || unit == "min" ? 60 : unit == "h" ? 3600 : 0;
+  if (end != text.c_str() && factor > 0 && std::isfinite(number) && number > 0) return number * factor;
+  throw Error(ErrorCode::usage,
+              {fmt::format("{}: '{}' is no duration", option, text), fmt::format("{}：“{}”不是时长", option, text)},
+              {"for example 30s, 2m or 1h", "例如 30s、2m 或 1h"});
+}
+
+// One trial of a program that needs as long to start as to be measured costs about twice its measured time, and a
+// search takes about ten.
+constexpr double trials_in_a_budget = 20;
+
+}  // namespace
+
+std::optional<int> parse_benchmark(const Arguments& arguments, BenchmarkOptions& options) {
+  CommandParser parser("wring benchmark", "CONFIG [--budget 30s] [--command \"… {config} …\"] [-o OUT]",
+                       {"Measures training steps of a configuration and writes the batch size and settings that train "
+                        "fastest, with a report.",
+                        "实测配置的训练速度，写出最快的批大小和设置，并附报告。"},
+                       options.tuning.common);
+  TuningArguments common;
+  common.add_to(parser, options.tuning);
+  parser.option("-o,--output", "OUT", options.output,
+                {"the file to write (default: beside CONFIG, named …_optimized.yaml), with OUT.json and OUT.html",
+                 "要写入的文件（默认：与 CONFIG 同目录的 …_optimized.yaml），另有 OUT.json 和 OUT.html"});
+  std::string budget;
+  parser.option("--budget", "TIME", budget,
+                {"time for the search of the batch size (default: 30s); the settings get as much again",
+                 "搜索批大小的时间（默认：30s）；其他设置另用同样长的时间"});
+  parser.option("--target-gpu-util", "PERCENT", options.target_gpu_util,
+                {"the GPU-Util to report against (default: 85)", "作为目标的GPU利用率（默认：85）"});
+  std::string knobs = "all";
+  parser.option("--knobs", "all|none|LIST", knobs,
+                {"settings to try beside the batch size: precision,compile,channels_last,workers,data_cache",
+                 "除批大小外要尝试的设置：precision,compile,channels_last,workers,data_cache"});
+  parser.flag("--scale-lr", options.scale_lr,
+              {"write the learning rate that goes with the batch size", "同时写入与批大小相应的学习率"});
+  parser.flag("--keep-effective-batch", options.keep_effective_batch,
+              {"keep the samples of an optimiser step, by accumulation", "用梯度累积保持每次更新的样本数"});
+  std::string command;
+  TunedCommand tuned;
+  parser.option("--command", "\"… {config} …\"", command,
+                {"tune this program instead of wring train; {config} becomes the config of each trial",
+                 "调优此程序而非 wring train；{config} 处代入每次试验的配置"});
+  parser.option(
+      "--batch-key", "KEY", tuned.batch_key,
+      {"the config's key for its batch size (default: batch_size)", "其配置中批大小的键名（默认：batch_size）"});
+  parser.option("--rate-regex", "REGEX", tuned.rate_regex,
+                {"what it prints of its speed, samples per second in the first group",
+                 "它输出速度的格式，第一个分组为每秒样本数"});
+  std::string trial_seconds;
+  parser.option("--trial-seconds", "TIME", trial_seconds,
+                {"how long each of its trials is measured (default: 20s)", "每次试验的测量时长（默认：20s）"});
+  parser.flag("--dry-run", options.dry_run, {"measure, show the result and write nothing", "测量并显示结果，不写文件"});
+  parser.flag("--json", options.json, {"print one JSON object instead of text", "输出一个 JSON 对象而非文本"});
+  parser.exclude("--scale-lr", "--keep-effective-batch");
+  parser.example("wring benchmark configs/lightweight_gpu_optimized.yaml");
+  parser.example("wring benchmark config.yaml --command \"python train.py --config {config}\"");
+  if (const auto done = parser.parse(separate_assignments(arguments))) return done;
+
+  common.apply(options.tuning);
+  options.disabled_knobs = disabled_knobs(knobs);
+  if (!(options.target_gpu_util > 0 && options.target_gpu_util <= 100)) {
+    throw Error(ErrorCode::usage, {"--target-gpu-util takes per cent, above 0 and up to 100",
+                                   "--target-gpu-util 的值为百分数，大于 0 且不超过 100"});
+  }
+  if (!trial_seconds.empty()) tuned.trial_seconds = seconds_of("--trial-seconds", trial_seconds);
+  if (!command.empty()) {
+    tuned.command = command;
+    options.tuning.command = tuned;
+    options.budget_s = std::max(options.budget_s, trials_in_a_budget * tuned.trial_seconds);
+  } else if (!tuned.rate_regex.empty() || !trial_seconds.empty() || tuned.batch_key != "batch_size") {
+    throw Error(ErrorCode::usage, {"--batch-key, --rate-regex and --trial-seconds belong to --command",
+                                   "--batch-key、--rate-regex 和 --trial-seconds 只用于 --command"});
+  }
+  if (!budget.empty()) options.budget_s = seconds_of("--budget", budget);
+  if (options.dry_run) options.tuning.use_cache = false;  // which is written to
+  return std::nullopt;
+}
+
+}  // namespace wring

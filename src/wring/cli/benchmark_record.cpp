@@ -1,0 +1,148 @@
+#include "wring/cli/benchmark_record.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "wring/config/values.h"
+#include "wring/report/tuning_words.h"
+
+namespace wring {
+namespace {
+
+Effect effect_of(const std::string& key) {
+  static const std::vector<std::string> model = {"model", "base_channels", "num_blocks", "scale_factor"};
+  static const std::vector<std::string> speed = {
+      "num_workers",   "prefetch_factor",     "pin_memory", "persistent_workers", "channels_last",
+      "compile_model", "use_mixed_precision", "amp_dtype",  "fold_tail",          "data_cache"};
+  if (std::ranges::find(model, key) != model.end()) return Effect::model;
+  return std::ranges::find(speed, key) != speed.end() ? Effect::speed : Effect::optimisation;
+}
+
+// As it stands in the file, or the default that counts without it.
+std::string old_value(const ConfigFile& file, const std::string& key) {
+  if (const ConfigEntry* entry = file.find(key)) return entry->value;
+  const Key* known = find_key(key);
+  return known != nullptr ? value_text(file.values, *known) : "";
+}
+
+// As the file should have it: of the key's type where we know it.
+std::string new_value(const std::string& key, const std::string& value) {
+  const Key* known = find_key(key);
+  if (known == nullptr) return value;
+  TrainConfig config;
+  set_value(config, key + "=" + value);
+  return value_text(config, *known);
+}
+
+class Changes {
+ public:
+  explicit Changes(const ConfigFile& file) : file_(file) {}
+
+  // A later value of a key replaces an earlier one.
+  void set(const Assignment& to, Text reason, std::string rule) {
+    std::erase_if(changes_, [&](const Change& change) { return change.key == to.key; });
+    const std::string old_text = old_value(file_, to.key), new_text = new_value(to.key, to.value);
+    if (old_text == new_text) return;
+    changes_.push_back({to.key, old_text, new_text, std::move(reason), effect_of(to.key), std::move(rule)});
+  }
+  std::vector<Change> take() && { return std::move(changes_); }
+
+ private:
+  const ConfigFile& file_;
+  std::vector<Change> changes_;
+};
+
+Text batch_reason(const TuningRecord& record) {
+  const RecordedTrial *before = record.before_trial(), *after = record.after_trial();
+  if (after == nullptr) return {"measured", "实测"};
+  const std::string rate = rate_text(after->result.samples_per_s);
+  if (before == nullptr) return {rate + " samples/s measured", fmt::format("实测 {} 样本/秒", rate)};
+  if (before->result.outcome != TrialOutcome::ok) {
+    const Text failed = outcome_text(before->result.outcome);
+    return {fmt::format("{} samples/s; {} did not run: {}", rate, before->batch_size, failed.en),
+            fmt::format("{} 样本/秒；{} 无法运行：{}", rate, before->batch_size, failed.zh)};
+  }
+  const std::string old_rate = rate_text(before->result.samples_per_s);
+  return {fmt::format("{} samples/s measured, {} before", rate, old_rate),
+          fmt::format("实测 {} 样本/秒，原为 {}", rate, old_rate)};
+}
+
+Text advice_reason(const std::string& key, const BatchAdvice& advice) {
+  if (key == "lr") {
+    const bool linear = advice.rule == LrRule::linear;
+    return {fmt::format("× {:.3g} by the {} rule for the larger or smaller effective batch", advice.lr_factor,
+                        linear ? "linear" : "square-root"),
+            fmt::format("有效批大小改变，按{}规则 × {:.3g}", linear ? "线性" : "平方根", advice.lr_factor)};
+  }
+  return {fmt::format("keeps the optimiser step at {:g} samples", advice.new_effective_batch),
+          fmt::format("使每次更新保持 {:g} 个样本", advice.new_effective_batch)};
+}
+
+bool same_settings(const RecordedTrial& trial, const Settings& settings, const std::string& batch_key) {
+  return trial.request.measure.data == TrialData::real && settings_of(trial.request, batch_key) == settings;
+}
+
+Settings settings_from(const std::vector<Assignment>& first, const std::vector<Assignment>& then,
+                       const std::string& batch_key) {
+  TrialRequest request;
+  request.set = first;
+  request.set.insert(request.set.end(), then.begin(), then.end());
+  return settings_of(request, batch_key);
+}
+
+}  // namespace
+
+void add_search(TuningRecord& record, const BatchSearchResult& search, double target_gpu_util) {
+  record.memory_mib = search.memory_line.line;
+  record.step_ms = search.time_line.line;
+  record.reason = search.reason;
+  record.headroom_mib = search.headroom_mib;
+  record.next_failed = search.next_failed ? std::optional(search.next_failed->batch) : std::nullopt;
+  record.predicted_peak_mib = search.predicted_peak_mib;
+  record.utilisation =
+      UtilisationTarget{target_gpu_util, search.gpu_util, search.target_util_met, search.target_util_text};
+  record.notes.insert(record.notes.end(), search.notes.begin(), search.notes.end());
+}
+
+void add_knobs(TuningRecord& record, const KnobResult& knobs) {
+  for (const KnobDecision& decision : knobs.decisions) {
+    if (decision.kept || !decision.tried || decision.reason.empty()) continue;
+    record.notes.emplace_back(fmt::format("{}: {}", decision.knob, decision.reason.en),
+                              fmt::format("{}：{}", decision.knob, decision.reason.zh));
+  }
+}
+
+void pick_trials(TuningRecord& record, std::int64_t start_batch, std::int64_t chosen_batch,
+                 const std::vector<Assignment>& given, const std::vector<Assignment>& kept) {
+  const Settings as_given = settings_from(given, {}, record.batch_key);
+  const Settings chosen = settings_from(given, kept, record.batch_key);
+  for (std::size_t i = 0; i < record.trials.size(); ++i) {
+    const RecordedTrial& trial = record.trials[i];
+    if (!record.before && trial.batch_size == start_batch && same_settings(trial, as_given, record.batch_key)) {
+      record.before = i;
+    }
+    const bool ran = trial.result.outcome == TrialOutcome::ok;
+    if (ran && trial.batch_size == chosen_batch && same_settings(trial, chosen, record.batch_key)) record.after = i;
+  }
+}
+
+std::vector<Change> changes_of(const ConfigFile& file, const TuningRecord& record, const std::vector<Assignment>& given,
+                               const std::vector<KnobDecision>& decisions, const BatchAdvice& advice) {
+  Changes changes(file);
+  for (const Assignment& value : given) changes.set(value, {"given with --set", "由 --set 给定"}, "set");
+  for (const KnobDecision& decision : decisions) {
+    if (!decision.kept) continue;
+    for (const Assignment& value : decision.to) changes.set(value, decision.reason, decision.knob);
+  }
+  for (const Assignment& value : advice.changes) {
+    if (value.key == "batch_size") {
+      changes.set({record.batch_key, value.value}, batch_reason(record), "batch_size");
+    } else {
+      changes.set(value, advice_reason(value.key, advice), value.key);
+    }
+  }
+  return std::move(changes).take();
+}
+
+}  // namespace wring

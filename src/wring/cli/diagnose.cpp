@@ -1,0 +1,153 @@
+#include "wring/cli/diagnose.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "wring/base/files.h"
+#include "wring/cli/benchmark.h"
+#include "wring/cli/benchmark_record.h"
+#include "wring/cli/diagnose_trials.h"
+#include "wring/cli/paths.h"
+#include "wring/cli/shell_words.h"
+#include "wring/cli/tuning_output.h"
+#include "wring/report/tuning_words.h"
+
+namespace wring {
+namespace {
+
+namespace fs = std::filesystem;
+using SteadyClock = std::chrono::steady_clock;
+
+class DiagnoseRun {
+ public:
+  DiagnoseRun(const DiagnoseOptions& options, const Console& console, fs::path output)
+      : options_(options),
+        console_(console),
+        session_(options.tuning, console),
+        progress_(session_, options.json || console.quiet) {
+    record_ = session_.new_record("wring diagnose");
+    record_.output = std::move(output);
+  }
+
+  int run() {
+    const auto begin = SteadyClock::now();
+    try {
+      diagnose_and_fix();
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::interrupted) throw;
+    }
+    record_.interrupted = session_.interrupted();
+    record_.trials = progress_.trials();
+    record_.seconds = std::chrono::duration<double>(SteadyClock::now() - begin).count();
+    point_at_trials();
+    const std::vector<Text> notes = session_.notes();
+    record_.notes.insert(record_.notes.end(), notes.begin(), notes.end());
+    if (options_.fix) write();
+    print_record(record_, options_.fix, options_.json, console_);
+    return record_.interrupted ? static_cast<int>(ErrorCode::interrupted) : 0;
+  }
+
+ private:
+  void diagnose_and_fix() {
+    progress_.headline({"Measuring what the step waits for", "正在测量每步在等待什么"});
+    const DiagnosisInput input = measure_for_diagnosis(session_, progress_);
+    if (input.real.outcome != TrialOutcome::ok) fail(input.real);
+    const std::vector<Diagnosis> found = diagnose(input);
+    for (const Diagnosis& diagnosis : found) record_.verdicts.push_back(verdict_of(diagnosis));
+    if (found.empty()) {
+      record_.reason = {"The measurements support no verdict.", "测量结果不足以下结论。"};
+      return;
+    }
+    const auto curable = std::ranges::find_if(found, [](const Diagnosis& d) { return !d.fix.empty(); });
+    if (curable == found.end()) {
+      if (options_.fix) record_.reason = {"No key of the configuration cures this.", "没有可以解决此问题的配置项。"};
+      return;
+    }
+    record_.changes = changes_by(*curable);
+    if (options_.fix) fix(*curable);
+  }
+
+  [[noreturn]] void fail(const TrialResult& real) const {
+    const Text outcome = outcome_text(real.outcome);
+    const std::string words = real.message.empty() ? "" : ": " + real.message;
+    const bool oom = real.outcome == TrialOutcome::oom;
+    throw Error(
+        ErrorCode::failed,
+        {fmt::format("{} does not run: {}{}", options_.tuning.config.string(), outcome.en, words),
+         fmt::format("{} 无法运行：{}{}", options_.tuning.config.string(), outcome.zh, words)},
+        oom ? Text("wring benchmark finds a batch size that fits", "wring benchmark 可找到合适的批大小") : Text());
+  }
+
+  static RecordedVerdict verdict_of(const Diagnosis& diagnosis) {
+    RecordedVerdict verdict{std::string(diagnosis.key), diagnosis.headline,  diagnosis.numbers, diagnosis.rule,
+                            diagnosis.confidence,       diagnosis.next_step, diagnosis.fix};
+    return verdict;
+  }
+
+  std::vector<Change> changes_by(const Diagnosis& diagnosis) const {
+    BatchAdvice nothing_about_the_batch;
+    KnobDecision cure;
+    cure.knob = std::string(diagnosis.key);
+    cure.to = diagnosis.fix;
+    cure.kept = true;
+    cure.reason = diagnosis.headline;
+    return changes_of(session_.file(), record_, session_.given(), {cure}, nothing_about_the_batch);
+  }
+
+  void fix(const Diagnosis& diagnosis) {
+    text_ = changed_text(session_.file(), record_.changes, /*ours=*/true);
+    progress_.headline({"Measuring again with the change", "应用改动后重新测量"});
+    const TrialResult after = measure(session_, progress_, TrialData::real, diagnosis.fix, "after");
+    if (after.outcome != TrialOutcome::ok) {
+      record_.reason = {"The change does not run, so it was not written.", "改动后无法运行，因此未写入。"};
+      return;
+    }
+    record_.written = true;
+    record_.next_command = "wring train " + shell_quoted(record_.output.string());
+  }
+
+  void point_at_trials() {
+    for (std::size_t i = 0; i < record_.trials.size(); ++i) {
+      const RecordedTrial& trial = record_.trials[i];
+      if (trial.request.measure.data != TrialData::real) continue;
+      if (trial.purpose == "after") {
+        record_.after = i;
+      } else if (!record_.before) {
+        record_.before = i;
+      }
+    }
+  }
+
+  void write() {
+    if (record_.written) write_file_atomically(record_.output, text_);
+    write_record(record_, console_);
+  }
+
+  const DiagnoseOptions& options_;
+  const Console console_;
+  TuningSession session_;
+  TuningProgress progress_;
+  TuningRecord record_;
+  std::string text_;  // of the changed config
+};
+
+}  // namespace
+
+int diagnose_config(const DiagnoseOptions& options) {
+  require_config(options.tuning.config);
+  const fs::path output = options.output.value_or(benchmarked_path(options.tuning.config));
+  if (options.fix) require_output(options.tuning.config, output);
+  return DiagnoseRun(options, console_for(options.tuning.common), output).run();
+}
+
+int diagnose_command(const Arguments& arguments, const CommonOptions& common) {
+  DiagnoseOptions options;
+  options.tuning.common = common;
+  options.tuning.command_line = "wring diagnose " + shell_line(arguments);
+  if (const auto done = parse_diagnose(arguments, options)) return *done;
+  return diagnose_config(options);
+}
+
+}  // namespace wring

@@ -1,0 +1,62 @@
+#include "wring/cli/diagnose_trials.h"
+
+#include <fmt/format.h>
+
+namespace wring {
+namespace {
+
+std::optional<TrialResult> if_it_ran(TrialResult result) {
+  if (result.outcome != TrialOutcome::ok) return std::nullopt;
+  return result;
+}
+
+}  // namespace
+
+TrialResult measure(TuningSession& session, TuningProgress& progress, TrialData data,
+                    const std::vector<Assignment>& set, const char* purpose) {
+  TrialRequest request;
+  request.measure.data = data;
+  request.set = session.given();
+  std::int64_t batch = session.start_batch();
+  for (const Assignment& assignment : set) {
+    request.set.push_back(assignment);
+    if (assignment.key == session.batch_key()) batch = std::stoll(assignment.value);
+  }
+  progress.started(batch, request);
+  RecordedTrial trial;
+  trial.batch_size = batch;
+  trial.purpose = purpose;
+  trial.request = request;
+  trial.result = session.runner().run(request);
+  trial.reused = session.last_was_reused();
+  progress.finished(trial);
+  return trial.result;
+}
+
+DiagnosisInput measure_for_diagnosis(TuningSession& session, TuningProgress& progress) {
+  DiagnosisInput input;
+  input.config = session.values();
+  input.cpu_cores = session.machine().cpu_cores;
+  input.sample_bytes = session.sample_bytes();
+  input.host_available_bytes = session.host_available_bytes();
+  input.real = measure(session, progress, TrialData::real);
+  if (input.real.outcome != TrialOutcome::ok) return input;
+  input.resident = if_it_ran(measure(session, progress, TrialData::resident));
+  input.loader = if_it_ran(measure(session, progress, TrialData::loader));
+  if (input.resident) input.kernel_busy_percent = input.resident->utilisation.gpu_util;
+  if (!session.on_gpu()) return input;
+
+  const bool compiled = session.values().compile_model;
+  const char* other = compiled ? "false" : "true";
+  auto& own_kind = compiled ? input.graph : input.eager;
+  auto& other_kind = compiled ? input.eager : input.graph;
+  own_kind = input.resident;
+  other_kind = if_it_ran(measure(session, progress, TrialData::resident, {{"compile_model", other}}));
+  const std::int64_t twice = 2 * session.start_batch();
+  input.larger =
+      if_it_ran(measure(session, progress, TrialData::resident, {{session.batch_key(), fmt::format("{}", twice)}}));
+  if (input.larger) input.larger_batch = twice;
+  return input;
+}
+
+}  // namespace wring

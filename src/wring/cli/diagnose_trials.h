@@ -1,0 +1,18 @@
+#pragma once
+#include <optional>
+
+#include "wring/cli/tuning_progress.h"
+#include "wring/tune/diagnosis.h"
+
+namespace wring {
+
+// The trials that a diagnosis rests on, one after the other: with the loader, on a resident batch, the loader alone;
+// where there is a GPU also the step as a graph and without, and a batch twice as large. What does not run but the
+// first is left absent. Throws Error{interrupted} after Ctrl-C.
+DiagnosisInput measure_for_diagnosis(TuningSession& session, TuningProgress& progress);
+
+// One trial of the config, with `set` on top of the values of --set.
+TrialResult measure(TuningSession& session, TuningProgress& progress, TrialData data,
+                    const std::vector<Assignment>& set = {}, const char* purpose = "diagnose");
+
+}  // namespace wring

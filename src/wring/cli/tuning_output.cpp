@@ -1,0 +1,91 @@
+#include "wring/cli/tuning_output.h"
+
+#include <fmt/format.h>
+
+#include "wring/base/files.h"
+#include "wring/cli/paths.h"
+#include "wring/cli/shell_words.h"
+#include "wring/report/tuning_html.h"
+#include "wring/report/tuning_json.h"
+#include "wring/report/tuning_text.h"
+
+namespace wring {
+namespace {
+
+namespace fs = std::filesystem;
+
+void print_files(const TuningRecord& record, bool files_written, const Console& console) {
+  const std::string output = record.output.string();
+  const auto line = [&](const Text& text) { fmt::print("{}\n", console.text(text)); };
+  fmt::print("\n");
+  if (!files_written) return line({"Not written (--dry-run): " + output, "未写入（--dry-run）：" + output});
+  if (record.written) line({"Written: " + output, "已写入：" + output});
+  const std::string page = page_path(record.output).string(), json = record_path(record.output).string();
+  line({fmt::format("Report:  {}, {}", page, json), fmt::format("报告：  {}，{}", page, json)});
+  if (!record.next_command.empty()) {
+    line({"Next:    " + record.next_command, "下一步：" + record.next_command});
+  }
+}
+
+}  // namespace
+
+void require_output(const fs::path& config, const fs::path& output) {
+  std::error_code error;
+  if (fs::equivalent(config, output, error)) {
+    throw Error(ErrorCode::usage,
+                {fmt::format("the output {} is the config itself", output.string()),
+                 fmt::format("输出 {} 就是配置文件本身", output.string())},
+                {"give another name with -o", "请用 -o 指定另一个文件名"});
+  }
+  if (fs::is_directory(output, error)) {
+    throw Error(
+        ErrorCode::usage,
+        {fmt::format("the output {} is a folder", output.string()), fmt::format("输出 {} 是文件夹", output.string())},
+        {"give the name of a file with -o", "请用 -o 指定文件名"});
+  }
+  const std::string extension = output.extension().string();
+  if (extension == ".json" || extension == ".html") {
+    throw Error(
+        ErrorCode::usage,
+        {fmt::format("the output {} is a configuration, and {} is its record's name", output.string(), extension),
+         fmt::format("输出 {} 是配置文件，而 {} 是其记录的扩展名", output.string(), extension)},
+        {"give a name that ends in .yaml with -o", "请用 -o 指定以 .yaml 结尾的文件名"});
+  }
+  require_folder_of(output);
+}
+
+std::string changed_text(const ConfigFile& file, const std::vector<Change>& changes, bool ours) {
+  std::vector<Assignment> assignments;
+  for (const Change& change : changes) assignments.push_back({change.key, change.new_value});
+  std::string text = patch_yaml(file.text, assignments, file.path);
+  if (ours) parse_config(text, file.path, UnknownKeys::ignore);
+  return text;
+}
+
+fs::path record_path(const fs::path& output) {
+  return fs::path(output).replace_extension(".json");
+}
+
+fs::path page_path(const fs::path& output) {
+  return fs::path(output).replace_extension(".html");
+}
+
+void write_record(const TuningRecord& record, const Console& console) {
+  write_file_atomically(record_path(record.output), tuning_json(record, console.language) + "\n");
+  write_file_atomically(page_path(record.output), tuning_html(record, console.language));
+}
+
+void print_record(const TuningRecord& record, bool files_written, bool json, const Console& console) {
+  if (json) {
+    fmt::print("{}\n", tuning_json(record, console.language, -1));
+    return;
+  }
+  if (console.quiet) return;
+  const TextStyle style{console.language, console.utf8};
+  const std::string trials = trials_text(record, style);
+  if (!trials.empty()) fmt::print("\n{}", trials);
+  fmt::print("\n{}", choice_text(record, style));
+  print_files(record, files_written, console);
+}
+
+}  // namespace wring

@@ -1,0 +1,31 @@
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "wring/cli/common_options.h"
+#include "wring/config/reader.h"
+#include "wring/report/tuning_record.h"
+
+namespace wring {
+
+// What a tuning command leaves behind: the changed config, its record as JSON and as a page.
+
+// Beside `output`, which is not the config itself, not a folder, and in a folder that exists. Throws Error.
+void require_output(const std::filesystem::path& config, const std::filesystem::path& output);
+
+// The config's text with the changes in their places, checked by reading it back. `ours`: it is for wring train, whose
+// keys have types. Throws Error{usage} naming the key and line when a value cannot be edited in place.
+std::string changed_text(const ConfigFile& file, const std::vector<Change>& changes, bool ours);
+
+// OUT.yaml → OUT.json, OUT.html.
+std::filesystem::path record_path(const std::filesystem::path& output);
+std::filesystem::path page_path(const std::filesystem::path& output);
+
+// Both, each whole or not at all. Throws Error{failed}.
+void write_record(const TuningRecord& record, const Console& console);
+
+// Table, choice and files on standard output; nothing when quiet. With `json` the record instead, on one line.
+void print_record(const TuningRecord& record, bool files_written, bool json, const Console& console);
+
+}  // namespace wring

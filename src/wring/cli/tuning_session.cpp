@@ -1,0 +1,207 @@
+#include "wring/cli/tuning_session.h"
+
+#include <chrono>
+#include <cstdlib>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "wring/base/files.h"
+#include "wring/cli/assignments.h"
+#include "wring/cli/exec_train.h"
+#include "wring/cli/paths.h"
+#include "wring/cli/tuning_runner.h"
+#include "wring/config/document.h"
+#include "wring/config/keys.h"
+#include "wring/gpu/host.h"
+
+namespace wring {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Of trials, for the next search.
+constexpr const char* trial_folder = "experiments/.trials";
+
+Assignment assignment_of(const std::string& pair) {
+  require_pair(pair);
+  const auto equals = pair.find('=');
+  return {pair.substr(0, equals), pair.substr(equals + 1)};
+}
+
+// Another program's config may use our keys in its own way; then only its entries are known.
+ConfigFile read_foreign(const fs::path& path) {
+  try {
+    return read_config(path, UnknownKeys::ignore);
+  } catch (const Error&) {
+    ConfigFile file;
+    file.path = path;
+    file.text = read_file(path);
+    for (const DocumentEntry& entry : parse_document(file.text, path)) {
+      file.entries.push_back({entry.key, entry.value.text, entry.line});
+    }
+    return file;
+  }
+}
+
+std::string utc_now() {
+  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
+}
+
+// A program that was built anew may run otherwise.
+std::string build_of(const fs::path& program) {
+  std::error_code error;
+  const auto bytes = fs::file_size(program, error);
+  const auto written = fs::last_write_time(program, error).time_since_epoch();
+  return fmt::format("{} bytes, {}", bytes, std::chrono::duration_cast<std::chrono::seconds>(written).count());
+}
+
+}  // namespace
+
+TuningSession::TuningSession(const TuningOptions& options, const Console& console)
+    : options_(options), console_(console), watch_([this] {
+        if (console_.quiet) return;
+        fmt::print(stderr, "\n{}\n",
+                   console_.text({"Stopping: what was measured is kept. Ctrl-C again ends at once.",
+                                  "正在停止：已测得的结果会保留。再按一次 Ctrl-C 立即结束。"}));
+      }) {
+  read();
+  take_batch();
+  ask_machine();
+  make_runner();
+}
+
+void TuningSession::read() {
+  require_config(options_.config);
+  for (const std::string& pair : options_.set) given_.push_back(assignment_of(pair));
+  if (options_.command) {
+    file_ = read_foreign(options_.config);
+    values_ = file_.values;
+    for (const Assignment& given : given_) {
+      if (find_key(given.key) != nullptr) set_value(values_, given.key + "=" + given.value);
+    }
+    return;
+  }
+  file_ = read_config(options_.config, UnknownKeys::ignore);
+  values_ = file_.values;
+  for (const std::string& pair : options_.set) set_value(values_, pair);
+  check_combinations(values_, options_.config);
+}
+
+const std::string& TuningSession::batch_key() const {
+  static const std::string own = "batch_size";
+  return options_.command ? options_.command->batch_key : own;
+}
+
+void TuningSession::take_batch() {
+  if (!options_.command) {
+    start_batch_ = values_.batch_size;
+    return;
+  }
+  std::string value;
+  if (const ConfigEntry* entry = file_.find(batch_key())) value = entry->value;
+  for (const Assignment& given : given_) {
+    if (given.key == batch_key()) value = given.value;
+  }
+  char* end = nullptr;
+  start_batch_ = std::strtoll(value.c_str(), &end, 10);
+  if (!value.empty() && *end == '\0' && start_batch_ > 0) return;
+  throw Error(ErrorCode::usage,
+              {fmt::format("{}: no batch size under the key '{}'", options_.config.string(), batch_key()),
+               fmt::format("{}：键“{}”下没有批大小", options_.config.string(), batch_key())},
+              {"name the config's key for it with --batch-key", "请用 --batch-key 指定配置中批大小的键名"});
+}
+
+void TuningSession::ask_machine() {
+  inventory_ = take_inventory();
+  machine_ = machine_of(inventory_, usable_cores());
+  if (options_.device == Device::cuda && inventory_.gpus.empty()) {
+    const Text cure = inventory_.problems.empty() ? Text() : inventory_.problems.front().cure;
+    throw Error(ErrorCode::no_gpu, {"--device cuda: no GPU was found", "--device cuda：未找到 GPU"}, cure);
+  }
+}
+
+bool TuningSession::on_gpu() const {
+  return options_.device != Device::cpu && !inventory_.gpus.empty();
+}
+
+void TuningSession::make_runner() {
+  const auto meter = on_gpu() ? std::make_shared<UtilisationMeter>(open_telemetry({})) : nullptr;
+  runner_ = make_trial_runner(options_, meter, [this] { return watch_.interrupted(); });
+  if (options_.use_cache) cached_ = std::make_unique<CachedRunner>(*runner_, trial_folder, values_, place());
+}
+
+TrialPlace TuningSession::place() const {
+  TrialPlace place;
+  place.program = options_.command ? options_.command->command : "wring-train";
+  place.software = {{"wring", WRING_VERSION}, {"driver", inventory_.driver_version}};
+  if (!options_.command) place.software.emplace_back("build", build_of(find_wring_train()));
+  if (on_gpu()) {
+    place.card = inventory_.gpus.front().name;
+    place.gpus = static_cast<int>(inventory_.gpus.size());
+  }
+  for (const ConfigEntry& entry : file_.entries) {
+    if (find_key(entry.key) == nullptr) place.foreign.push_back({entry.key, entry.value});
+  }
+  return place;
+}
+
+TrialRunner& TuningSession::runner() {
+  return cached_ != nullptr ? static_cast<TrialRunner&>(*cached_) : *runner_;
+}
+
+double TuningSession::sample_bytes() const {
+  constexpr double channels = 3;  // one byte each
+  const auto hr = static_cast<double>(values_.patch_size);
+  const double lr = hr / static_cast<double>(values_.scale_factor);
+  return options_.command ? 0 : channels * (hr * hr + lr * lr);
+}
+
+std::optional<std::int64_t> TuningSession::host_available_bytes() const {
+  const HostSample host = HostSampler().sample();
+  if (!host.memory_total_mib || !host.memory_used_mib) return std::nullopt;
+  return (*host.memory_total_mib - *host.memory_used_mib) * 1024 * 1024;
+}
+
+TuningRecord TuningSession::new_record(const std::string& program) const {
+  TuningRecord record;
+  record.program = program;
+  record.version = WRING_VERSION;
+  record.started = utc_now();
+  record.command = options_.command_line;
+  record.config = options_.config;
+  record.batch_key = batch_key();
+  if (on_gpu()) {
+    for (const Gpu& gpu : inventory_.gpus) {
+      const std::string memory =
+          gpu.memory_total_mib ? fmt::format(", {:.1f} GiB", static_cast<double>(*gpu.memory_total_mib) / 1024) : "";
+      record.machine.emplace_back(fmt::format("GPU {}", gpu.index), gpu.name + memory);
+    }
+    if (!inventory_.driver_version.empty()) {
+      record.machine.emplace_back(Text("driver", "驱动"), inventory_.driver_version);
+    }
+  } else {
+    record.machine.emplace_back("GPU", Text("none: measured on the CPU", "无：在 CPU 上测量").in(console_.language));
+  }
+  record.machine.emplace_back(Text("CPU cores", "CPU 核心"), fmt::format("{}", machine_.cpu_cores));
+  return record;
+}
+
+std::vector<Text> TuningSession::notes() const {
+  std::vector<Text> notes;
+  if (!on_gpu() && options_.device != Device::cpu) {
+    notes.emplace_back("no GPU was found: this was measured on the CPU and holds for the CPU alone",
+                       "未找到 GPU：以上在 CPU 上测得，也只适用于 CPU");
+  }
+  if (cached_ != nullptr) notes.insert(notes.end(), cached_->notes().begin(), cached_->notes().end());
+  if (cached_ != nullptr && cached_->reused() > 0) {
+    notes.emplace_back(
+        fmt::format("{} trials were measured by an earlier run ({}; --no-cache measures anew)", cached_->reused(),
+                    trial_folder),
+        fmt::format("{} 次试验沿用先前的结果（{}；--no-cache 可重新测量）", cached_->reused(), trial_folder));
+  }
+  return notes;
+}
+
+}  // namespace wring

@@ -1,0 +1,89 @@
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "wring/cli/common_options.h"
+#include "wring/cli/interrupt_watch.h"
+#include "wring/config/reader.h"
+#include "wring/gpu/inventory.h"
+#include "wring/plan/machine.h"
+#include "wring/report/tuning_record.h"
+#include "wring/trial/trial.h"
+#include "wring/tune/trial_cache.h"
+
+namespace wring {
+
+// Another program than wring-train that is to be tuned.
+struct TunedCommand {
+  std::string command;  // with {config}
+  std::string batch_key = "batch_size";
+  std::string rate_regex;  // "": the program speaks the trial protocol's lines
+  double trial_seconds = 20;
+};
+
+// What `wring benchmark` and `wring diagnose` have in common.
+struct TuningOptions {
+  CommonOptions common;
+  std::string command_line;  // as typed, for the record
+  std::filesystem::path config;
+  std::vector<std::string> set;  // "key=value"
+  Device device = Device::automatic;
+  bool use_cache = true;
+  std::optional<TunedCommand> command;  // absent: wring-train
+};
+
+// A config, the machine, and what runs trials of the one on the other. Trials are watched for Ctrl-C from the
+// construction on.
+class TuningSession {
+ public:
+  // Reads and checks the config, asks for the GPUs, finds wring-train. Throws Error.
+  TuningSession(const TuningOptions& options, const Console& console);
+
+  const TuningOptions& options() const { return options_; }
+  const Console& console() const { return console_; }
+  const ConfigFile& file() const { return file_; }
+  const TrainConfig& values() const { return values_; }  // with the values of --set
+  const std::vector<Assignment>& given() const { return given_; }
+  const std::string& batch_key() const;
+  std::int64_t start_batch() const { return start_batch_; }  // the config's own
+  const Machine& machine() const { return machine_; }
+  bool on_gpu() const;  // trials can use one
+
+  TrialRunner& runner();
+  bool last_was_reused() const { return cached_ != nullptr && cached_->last_was_reused(); }
+  bool interrupted() const { return watch_.interrupted(); }
+
+  // What the loader's queues cost the host.
+  double sample_bytes() const;
+  std::optional<std::int64_t> host_available_bytes() const;
+
+  // With all that is known before the first trial.
+  TuningRecord new_record(const std::string& program) const;
+  // What the trial cache could not do, what the machine lacks.
+  std::vector<Text> notes() const;
+
+ private:
+  void read();
+  void take_batch();
+  void ask_machine();
+  void make_runner();
+  TrialPlace place() const;
+
+  TuningOptions options_;
+  Console console_;
+  ConfigFile file_;
+  TrainConfig values_;
+  std::vector<Assignment> given_;
+  std::int64_t start_batch_ = 0;
+  Inventory inventory_;
+  Machine machine_;
+  InterruptWatch watch_;  // before the runner: its children and threads inherit what is blocked
+  std::unique_ptr<TrialRunner> runner_;
+  std::unique_ptr<CachedRunner> cached_;
+};
+
+}  // namespace wring

@@ -1,0 +1,169 @@
+#include "wring/report/tuning_json.h"
+
+#include <nlohmann/json.hpp>
+
+#include "wring/report/tuning_words.h"
+#include "wring/tune/trial_json.h"
+
+namespace wring {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <typename T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+// Numbers and booleans as such, everything else as a string.
+Json value_of(const std::string& yaml) {
+  const Json parsed = Json::parse(yaml, nullptr, false);
+  return parsed.is_number() || parsed.is_boolean() ? parsed : Json(yaml);
+}
+
+const char* effect_name(Effect effect) {
+  switch (effect) {
+    case Effect::model:
+      return "model";
+    case Effect::optimisation:
+      return "optimisation";
+    case Effect::speed:
+      break;
+  }
+  return "speed";
+}
+
+Json measured_json(const TrialResult& result) {
+  return {{"samples_per_s", result.samples_per_s},
+          {"step_ms",
+           {{"median", result.step_ms.median},
+            {"mad", result.step_ms.mad},
+            {"p95", result.step_ms.p95},
+            {"n", result.step_ms.n}}},
+          {"data_wait_ms", or_null(result.data_wait_ms)},
+          {"warmup_s", result.warmup_s},
+          {"loss", or_null(result.loss)}};
+}
+
+Json memory_json(const TrialMemory& memory) {
+  return {{"peak_allocated_mib", or_null(memory.peak_allocated_mib)},
+          {"peak_reserved_mib", or_null(memory.peak_reserved_mib)},
+          {"alloc_retries", or_null(memory.alloc_retries)},
+          {"device_free_mib", or_null(memory.device_free_mib)},
+          {"device_total_mib", or_null(memory.device_total_mib)}};
+}
+
+Json utilisation_json(const TrialUtilisation& utilisation) {
+  return {{"gpu_util", or_null(utilisation.gpu_util)},
+          {"sm_activity", or_null(utilisation.sm_activity)},
+          {"tensor_activity", or_null(utilisation.tensor_activity)},
+          {"dram_activity", or_null(utilisation.dram_activity)}};
+}
+
+Json set_json(const std::vector<Assignment>& assignments) {
+  Json set = Json::object();
+  for (const Assignment& assignment : assignments) set[assignment.key] = value_of(assignment.value);
+  return set;
+}
+
+Json verdict_json(const RecordedVerdict& verdict, Language language) {
+  return {{"key", verdict.key},
+          {"headline", verdict.headline.in(language)},
+          {"numbers", verdict.numbers.in(language)},
+          {"rule", verdict.rule.in(language)},
+          {"confidence", verdict.confidence},
+          {"next_step", verdict.next_step.in(language)},
+          {"fix", set_json(verdict.fix)}};
+}
+
+Json trial_json(const RecordedTrial& trial) {
+  const TrialResult& result = trial.result;
+  Json json = {{"purpose", trial.purpose},
+               {"batch_size", trial.batch_size},
+               {"set", set_json(trial.request.set)},
+               {"data", data_key(trial.request.measure.data)},
+               {"reused", trial.reused},
+               {"outcome", outcome_key(result.outcome)},
+               {"message", result.message.empty() ? Json() : Json(result.message)}};
+  // What did not run has no rate, and none is not 0.
+  if (result.outcome == TrialOutcome::ok) json.update(measured_json(result));
+  json["engine"] = result.engine.empty() ? Json() : Json(result.engine);
+  json["memory"] = memory_json(result.memory);
+  json["utilisation"] = utilisation_json(result.utilisation);
+  json["seconds"] = result.seconds;
+  return json;
+}
+
+Json line_json(const std::optional<Line>& line) {
+  if (!line) return nullptr;
+  return {{"intercept", line->intercept},
+          {"slope", line->slope},
+          {"residual", line->residual},
+          {"from_batch", line->from},
+          {"to_batch", line->to}};
+}
+
+Json change_json(const Change& change, Language language) {
+  return {{"key", change.key},
+          {"old", value_of(change.old_value)},
+          {"new", value_of(change.new_value)},
+          {"reason", change.reason.in(language)},
+          {"effect", effect_name(change.effect)},
+          {"rule", change.rule}};
+}
+
+Json target_json(const std::optional<UtilisationTarget>& target, Language language) {
+  if (!target) return nullptr;
+  return {{"wanted", target->wanted},
+          {"reached", or_null(target->reached)},
+          {"met", or_null(target->met)},
+          {"text", target->text.empty() ? Json() : Json(target->text.in(language))}};
+}
+
+Json texts_json(const std::vector<Text>& texts, Language language) {
+  Json json = Json::array();
+  for (const Text& text : texts) json.push_back(text.in(language));
+  return json;
+}
+
+}  // namespace
+
+std::string tuning_json(const TuningRecord& record, Language language, int indent) {
+  Json machine = Json::object();
+  for (const auto& [name, value] : record.machine) machine[name.en] = value;
+  Json json = {{"schema", 1},
+               {"program", record.program},
+               {"version", record.version},
+               {"started", record.started},
+               {"command", record.command},
+               {"config", record.config.string()},
+               {"output", record.output.string()},
+               {"written", record.written},
+               {"interrupted", record.interrupted},
+               {"seconds", record.seconds},
+               {"machine", machine}};
+  const RecordedTrial* after = record.after_trial();
+  json["chosen_batch_size"] = after != nullptr ? Json(after->batch_size) : Json();
+  json["before_trial"] = or_null(record.before);
+  json["chosen_trial"] = or_null(record.after);
+  json["speed_up"] = or_null(speed_up(record));
+  json["reason"] = record.reason.empty() ? Json() : Json(record.reason.in(language));
+  json["changes"] = Json::array();
+  for (const Change& change : record.changes) json["changes"].push_back(change_json(change, language));
+  json["headroom_mib"] = or_null(record.headroom_mib);
+  json["predicted_peak_mib"] = or_null(record.predicted_peak_mib);
+  json["next_failed_batch_size"] = or_null(record.next_failed);
+  json["target_gpu_util"] = target_json(record.utilisation, language);
+  json["memory_line_mib"] = line_json(record.memory_mib);
+  json["step_line_ms"] = line_json(record.step_ms);
+  json["verdicts"] = Json::array();
+  for (const RecordedVerdict& verdict : record.verdicts) json["verdicts"].push_back(verdict_json(verdict, language));
+  json["notes"] = texts_json(record.notes, language);
+  json["next_command"] = record.next_command.empty() ? Json() : Json(record.next_command);
+  json["trials"] = Json::array();
+  for (const RecordedTrial& trial : record.trials) json["trials"].push_back(trial_json(trial));
+  // A path or a program's words need not be UTF-8; odd bytes are replaced rather than the record lost.
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace wring

@@ -1,0 +1,342 @@
+// wring benchmark over a card that is a few numbers: the search, what it writes, and what it does when things go wrong.
+#include <csignal>
+
+#include "cli/tuning_test.h"
+#include "fixtures/running_program.h"
+
+namespace wring {
+namespace {
+
+using namespace testing_support;
+using nlohmann::json;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+class Benchmark : public TuningTest {};
+
+TEST_F(Benchmark, WritesAConfigThatTrainsFasterWithItsRecordAndItsPage) {
+  const ChildResult result = benchmark({"--knobs", "none"});
+  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
+  const json found = record();
+  const auto batch = found["chosen_batch_size"].get<std::int64_t>();
+  EXPECT_GT(batch, 16);
+  EXPECT_GT(found["speed_up"], 1.5);
+  EXPECT_EQ(found["written"], true);
+  EXPECT_THAT(programs_.read(output), HasSubstr("batch_size: " + std::to_string(batch) + "   # what fitted"));
+  EXPECT_THAT(programs_.read("configs/mine_optimized.html"), HasSubstr("<svg "));
+  EXPECT_THAT(result.out, HasSubstr("Written: configs/mine_optimized.yaml"));
+  EXPECT_THAT(result.out, HasSubstr("wring train configs/mine_optimized.yaml"));
+}
+
+TEST_F(Benchmark, ChoosesABatchThatWasRunAndLosesLittleAgainstTheBest) {
+  ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);
+  const json found = record();
+  double best = 0, chosen = 0;
+  for (const json& trial : found["trials"]) {
+    if (trial["outcome"] != "ok") continue;
+    best = std::max(best, trial["samples_per_s"].get<double>());
+    if (trial["batch_size"] == found["chosen_batch_size"]) chosen = trial["samples_per_s"];
+  }
+  EXPECT_GT(chosen, 0.96 * best) << "and it was run";
+}
+
+TEST_F(Benchmark, TouchesNothingButTheValuesThatItChanges) {
+  ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);
+  EXPECT_EQ(programs_.read(config), sample_config) << "the input";
+  const std::string text = programs_.read(output);
+  for (const char* part : {"# our first try\n", "# what fitted the old card\n", "patch_size:  128\n", "\n\n",
+                           "team_note: \"ask Li before changing lr\"\n"}) {
+    EXPECT_THAT(text, HasSubstr(part));
+  }
+}
+
+TEST_F(Benchmark, PrintsALineATrialAndAFinalTable) {
+  const ChildResult result = benchmark({"--knobs", "none"});
+  EXPECT_THAT(result.out, HasSubstr("Searching the batch size of configs/mine.yaml"));
+  EXPECT_THAT(result.out, testing::ContainsRegex("  batch +16 +[0-9]+ samples/s +[0-9.]+ ms +1800 MiB  GPU-Util"));
+  EXPECT_THAT(result.out, testing::ContainsRegex("\n +batch +samples/s +step ms"));
+  EXPECT_THAT(result.out, Not(HasSubstr("\x1b"))) << "no terminal, no painting";
+}
+
+TEST_F(Benchmark, RunningOutOfMemoryIsAnOutcomeAndTheNextSizeThatFailedIsNamed) {
+  set_card("refuse=100,start=40");  // where the memory line foresees nothing
+  const ChildResult result = benchmark({"--knobs", "none"});
+  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
+  const json found = record();
+  EXPECT_LT(found["chosen_batch_size"], 100);
+  EXPECT_GE(found["next_failed_batch_size"], 100);
+  EXPECT_THAT(result.out, HasSubstr("out of memory"));
+  EXPECT_THAT(result.out, HasSubstr("The next size that failed: batch "));
+}
+
+TEST_F(Benchmark, LeavesTheReserveFreeOnASmallCard) {
+  set_card("total=8000,start=40");
+  ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);
+  EXPECT_GE(record()["headroom_mib"], 256);
+  EXPECT_LE(record()["chosen_batch_size"], 121);
+}
+
+TEST_F(Benchmark, AConfigThatIsTooLargeForTheCardStillComesOutWell) {
+  programs_.folder().write(config, "batch_size: 512\npatch_size: 128\nscale_factor: 4\n");
+  set_card("total=8000");
+  ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);
+  const json found = record();
+  EXPECT_LT(found["chosen_batch_size"], 128);
+  EXPECT_TRUE(found["speed_up"].is_null()) << "nothing to compare with";
+  EXPECT_EQ(found["changes"][0]["old"], 512);
+}
+
+TEST_F(Benchmark, WhereNothingRunsItSaysWhyAndLeavesNoConfig) {
+  set_card("crash=1");
+  const ChildResult result = benchmark();
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr("error: "));
+  EXPECT_THAT(result.out + result.err, HasSubstr("no usable image in <data>"));
+  EXPECT_FALSE(programs_.exists(output));
+  EXPECT_EQ(programs_.read(config), sample_config);
+  EXPECT_EQ(record()["trials"][0]["outcome"], "error") << "what was tried is kept";
+  EXPECT_THAT(programs_.read("configs/mine_optimized.html"), HasSubstr("&lt;data&gt;"));
+}
+
+TEST_F(Benchmark, ATrialThatHangsIsKilledAndTheSearchGoesOn) {
+  programs_.set("WRING_TRIAL_TIMEOUT", "2");
+  set_card("hang=64,start=40");
+  const ChildResult result = benchmark({"--knobs", "none"});
+  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
+  EXPECT_LT(record()["chosen_batch_size"], 64);
+  EXPECT_THAT(record()["trials"], Contains(testing::ResultOf([](const json& t) { return t["outcome"]; }, "hang")));
+}
+
+TEST_F(Benchmark, ATrialThatIsKilledIsAnOutcomeToo) {
+  set_card("kill=64,start=40");
+  ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);
+  EXPECT_LT(record()["chosen_batch_size"], 64);
+}
+
+TEST_F(Benchmark, CtrlCKeepsWhatWasMeasuredAndEndsWith130) {
+  set_card("pause=0.2");
+  RunningProgram running(programs_, {program(), "benchmark", config});
+  ASSERT_TRUE(running.wait_for_output("samples/s")) << running.err();
+  running.send(SIGINT);
+  EXPECT_EQ(running.wait(), 130) << running.err();
+  const json found = record();
+  EXPECT_EQ(found["interrupted"], true);
+  EXPECT_EQ(found["written"], false);
+  EXPECT_FALSE(found["trials"].empty());
+  EXPECT_FALSE(programs_.exists(output));
+  EXPECT_THAT(running.out(), HasSubstr("Interrupted"));
+}
+
+TEST_F(Benchmark, CtrlCDuringATrialThatNeverEndsDoesNotWaitForIt) {
+  set_card("hang=1");
+  RunningProgram running(programs_, {program(), "benchmark", config});
+  ASSERT_TRUE(RunningProgram::wait_until([&] { return programs_.exists("requests"); }));
+  running.send(SIGINT);
+  EXPECT_EQ(running.wait(), 130) << running.err();
+  EXPECT_EQ(record()["interrupted"], true);
+}
+
+TEST_F(Benchmark, TheNextRunUsesWhatAnEarlierOneMeasured) {
+  ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);
+  const std::size_t first = requests().size();
+  const json before = record();
+  const ChildResult again = benchmark({"--knobs", "none"});
+  ASSERT_EQ(again.exit_status, 0) << again.err;
+  EXPECT_EQ(requests().size(), first) << "nothing was run again";
+  EXPECT_EQ(record()["chosen_batch_size"], before["chosen_batch_size"]);
+  EXPECT_THAT(again.out, HasSubstr("measured earlier"));
+  ASSERT_EQ(benchmark({"--knobs", "none", "--no-cache"}).exit_status, 0);
+  EXPECT_GT(requests().size(), first);
+}
+
+TEST_F(Benchmark, DryRunMeasuresAndWritesNothing) {
+  const auto before = files();
+  const ChildResult result = benchmark({"--dry-run", "--knobs", "none"});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_EQ(files(), before);
+  EXPECT_FALSE(requests().empty());
+  EXPECT_THAT(result.out, HasSubstr("Not written (--dry-run): configs/mine_optimized.yaml"));
+}
+
+TEST_F(Benchmark, JsonIsOneObjectAndNothingElse) {
+  const ChildResult result = benchmark({"--json", "--knobs", "none"});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  const json found = json::parse(result.out);
+  EXPECT_EQ(found["program"], "wring benchmark");
+  EXPECT_EQ(found["chosen_batch_size"], record()["chosen_batch_size"]);
+}
+
+TEST_F(Benchmark, OutputNamesTheConfigAndItsRecord) {
+  ASSERT_EQ(benchmark({"-o", "elsewhere.yaml", "--knobs", "none"}).exit_status, 0);
+  for (const char* name : {"elsewhere.yaml", "elsewhere.json", "elsewhere.html"}) EXPECT_TRUE(programs_.exists(name));
+  EXPECT_FALSE(programs_.exists(output));
+}
+
+TEST_F(Benchmark, RefusesAnOutputThatWouldDestroySomething) {
+  EXPECT_EQ(benchmark({"-o", config}).exit_status, 2);
+  EXPECT_EQ(benchmark({"-o", "configs"}).exit_status, 2);
+  EXPECT_EQ(benchmark({"-o", "nowhere/x.yaml"}).exit_status, 1);
+  EXPECT_EQ(benchmark({"-o", "x.json"}).exit_status, 2);
+  EXPECT_TRUE(requests().empty()) << "before anything is measured";
+}
+
+TEST_F(Benchmark, ValuesOfSetAreMeasuredWithAndWritten) {
+  ASSERT_EQ(benchmark({"--set", "num_workers=3", "base_channels=48", "--knobs", "none"}).exit_status, 0);
+  for (const json& request : requests()) {
+    EXPECT_EQ(request["set"]["num_workers"], 3);
+    EXPECT_EQ(request["set"]["base_channels"], 48);
+  }
+  EXPECT_THAT(programs_.read(output), HasSubstr("num_workers: 3\n"));
+  EXPECT_THAT(programs_.read(output), HasSubstr("base_channels: 48\n"));
+  EXPECT_EQ(benchmark({"--set", "num_wokers=3"}).exit_status, 2);
+}
+
+TEST_F(Benchmark, AdvisesOnTheLearningRateAndChangesItOnlyWhenAsked) {
+  const ChildResult advised = benchmark({"--knobs", "none"});
+  EXPECT_THAT(advised.out, HasSubstr("lr"));
+  EXPECT_THAT(programs_.read(output), HasSubstr("lr: 0.0002\n"));
+  ASSERT_EQ(benchmark({"--knobs", "none", "--scale-lr"}).exit_status, 0);
+  EXPECT_THAT(programs_.read(output), Not(HasSubstr("lr: 0.0002\n")));
+  EXPECT_THAT(record()["changes"], Contains(testing::ResultOf([](const json& c) { return c["key"]; }, "lr")));
+}
+
+TEST_F(Benchmark, ASettingThatHelpsIsWrittenAndOneThatDoesNotIsNot) {
+  programs_.use_machine("rtx4090");
+  set_card("start=40,compile=0.1");  // launches dominate until the step is compiled
+  const ChildResult result = benchmark({"--knobs", "compile,channels_last"});
+  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
+  EXPECT_THAT(programs_.read(output), HasSubstr("compile_model: true\n"));
+  const json found = record();
+  for (const json& change : found["changes"]) EXPECT_NE(change["key"], "channels_last");
+  EXPECT_EQ(found["trials"][found["chosen_trial"].get<std::size_t>()]["set"]["compile_model"], true);
+  EXPECT_GT(found["speed_up"], 1.0);
+}
+
+TEST_F(Benchmark, WithoutAGpuItSaysThatTheResultIsTheCpus) {
+  const ChildResult result = benchmark({"--knobs", "none"});
+  EXPECT_THAT(result.out, HasSubstr("no GPU was found"));
+  EXPECT_EQ(benchmark({"--device", "cuda"}).exit_status, 3);
+}
+
+TEST_F(Benchmark, OnAGpuTheRecordNamesTheCard) {
+  programs_.use_machine("rtx4090");
+  ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);
+  EXPECT_THAT(record()["machine"]["GPU 0"], HasSubstr("4090"));
+  EXPECT_THAT(programs_.read("configs/mine_optimized.html"), HasSubstr("4090"));
+}
+
+TEST_F(Benchmark, WithoutWringTrainTheErrorSaysHowToGetIt) {
+  std::filesystem::remove(programs_.folder().path() / "bin/wring-train");
+  programs_.set("PATH", "/usr/bin:/bin");
+  const ChildResult result = benchmark();
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr("wring-train was not found"));
+  EXPECT_THAT(result.err, HasSubstr("LibTorch"));
+}
+
+TEST_F(Benchmark, WrongUsageIsExitCodeTwo) {
+  for (const std::vector<std::string>& wrong : {std::vector<std::string>{"--budget", "soon"},
+                                                {"--budget", "-3"},
+                                                {"--knobs", "colour"},
+                                                {"--device", "tpu"},
+                                                {"--target-gpu-util", "120"},
+                                                {"--rate-regex", "x"},
+                                                {"--set", "batch_size"},
+                                                {"--command", "true"}}) {
+    EXPECT_EQ(benchmark(wrong).exit_status, 2) << wrong.front();
+  }
+  EXPECT_EQ(run({"benchmark", "missing.yaml"}).exit_status, 1);
+  programs_.folder().write("bad.yaml", "patch_size: 127\nscale_factor: 4\n");
+  EXPECT_EQ(run({"benchmark", "bad.yaml"}).exit_status, 2);
+  EXPECT_TRUE(requests().empty());
+}
+
+TEST_F(Benchmark, SpeaksChinese) {
+  const ChildResult result = benchmark({"--lang", "zh", "--knobs", "none"});
+  for (const char* part : {"正在搜索", "批大小", "样本/秒", "优化前", "已写入：", "下一步："}) {
+    EXPECT_THAT(result.out, HasSubstr(part));
+  }
+  EXPECT_THAT(programs_.read("configs/mine_optimized.html"), HasSubstr("lang=\"zh-CN\""));
+}
+
+TEST_F(Benchmark, QuietPrintsNothingAndWritesAllTheSame) {
+  const ChildResult result = benchmark({"--quiet", "--knobs", "none"});
+  EXPECT_EQ(result.exit_status, 0);
+  EXPECT_EQ(result.out, "");
+  EXPECT_EQ(result.err, "");
+  EXPECT_TRUE(programs_.exists(output));
+}
+
+// Another program: a shell script that reads its batch size from the config it is given.
+class BenchmarkCommand : public TuningTest {
+ protected:
+  void SetUp() override {
+    TuningTest::SetUp();
+    programs_.folder().write(config, "# theirs\nnet: {kind: unet, depth: 3}\ntrain_batch: 8  # per card\n");
+    programs_.folder().write_script(
+        "train.sh",
+        "b=$(sed -n 's/^train_batch: *\\([0-9]*\\).*/\\1/p' \"$1\")\n"
+        "if [ \"$b\" -gt 64 ]; then echo 'RuntimeError: CUDA out of memory.' >&2; exit 1; fi\n"
+        "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do\n"
+        "  echo \"epoch 1: $((b * 1000 / (20 + b))) img/s\"; sleep 0.03\ndone\n");
+  }
+  ChildResult tune(const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> arguments = {"--command",    "./train.sh {config}", "--batch-key",     "train_batch",
+                                          "--rate-regex", "([0-9.]+) img/s",     "--trial-seconds", "0.2"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return benchmark(arguments);
+  }
+};
+
+TEST_F(BenchmarkCommand, IsTunedThroughItsConfigAndWhatItPrints) {
+  const ChildResult result = tune({"--budget", "20s"});
+  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
+  const auto batch = record()["chosen_batch_size"].get<std::int64_t>();
+  EXPECT_GT(batch, 8);
+  EXPECT_LE(batch, 64);
+  const std::string text = programs_.read(output);
+  EXPECT_THAT(text, HasSubstr("train_batch: " + std::to_string(batch) + "  # per card\n"));
+  EXPECT_THAT(text, HasSubstr("net: {kind: unet, depth: 3}\n"));
+  EXPECT_THAT(result.out, Not(HasSubstr("wring train"))) << "it is not our program's config";
+}
+
+TEST_F(BenchmarkCommand, AKeyThatTheConfigDoesNotHaveIsAnErrorWithTheCure) {
+  const ChildResult result = benchmark({"--command", "./train.sh {config}"});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_THAT(result.err, HasSubstr("batch_size"));
+  EXPECT_THAT(result.err, HasSubstr("--batch-key"));
+}
+
+TEST_F(BenchmarkCommand, AnExpressionThatIsNoneIsAnError) {
+  EXPECT_EQ(tune({"--rate-regex", "([0-9"}).exit_status, 2);
+}
+
+// The guide's lines.
+class GuideBenchmark : public TuningTest {
+ protected:
+  ChildResult optimize_gpu(const std::vector<std::string>& arguments) const {
+    return programs_.run(program("optimize_gpu"), arguments);
+  }
+};
+
+TEST_F(GuideBenchmark, AnOptimisedConfigIsMeasuredAndNotOptimisedAgain) {
+  programs_.folder().write("configs/lightweight_gpu_optimized.yaml", sample_config);
+  const ChildResult result = optimize_gpu({"--config", "configs/lightweight_gpu_optimized.yaml", "--benchmark"});
+  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
+  EXPECT_TRUE(programs_.exists("configs/lightweight_gpu_optimized_optimized.yaml"));
+  EXPECT_FALSE(programs_.exists("configs/lightweight_gpu_optimized_gpu_optimized.yaml"));
+  EXPECT_EQ(programs_.read("configs/lightweight_gpu_optimized.yaml"), sample_config);
+}
+
+TEST_F(GuideBenchmark, AnotherConfigIsOptimisedFirst) {
+  programs_.folder().write("configs/lightweight_config.yaml", sample_config);
+  const ChildResult result = optimize_gpu({"--config", "configs/lightweight_config.yaml", "--benchmark"});
+  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
+  EXPECT_TRUE(programs_.exists("configs/lightweight_gpu_optimized.yaml"));
+  EXPECT_TRUE(programs_.exists("configs/lightweight_gpu_optimized_optimized.yaml"));
+}
+
+}  // namespace
+}  // namespace wring

@@ -1,0 +1,89 @@
+// wring diagnose over a card that is a few numbers.
+#include "cli/tuning_test.h"
+
+namespace wring {
+namespace {
+
+using namespace testing_support;
+using nlohmann::json;
+using testing::HasSubstr;
+using testing::Not;
+
+class Diagnose : public TuningTest {
+ protected:
+  ChildResult diagnose(const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> arguments = {"diagnose", config};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments);
+  }
+};
+
+TEST_F(Diagnose, NamesALoaderThatIsTooSlowWithItsNumbersAndTheChange) {
+  set_card("worker=400");  // no workers: 200 samples/s, where the step would do 2000
+  const ChildResult result = diagnose();
+  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
+  EXPECT_THAT(result.out, HasSubstr("data-bound"));
+  EXPECT_THAT(result.out, HasSubstr("measured: "));
+  EXPECT_THAT(result.out, HasSubstr("rule: "));
+  EXPECT_THAT(result.out, HasSubstr("confidence"));
+  EXPECT_THAT(result.out, HasSubstr("change: num_workers: "));
+}
+
+TEST_F(Diagnose, MeasuresTheThreeRates) {
+  ASSERT_EQ(diagnose().exit_status, 0);
+  std::vector<std::string> data;
+  for (const json& request : requests()) data.push_back(request["measure"]["data"]);
+  EXPECT_THAT(data, testing::IsSupersetOf({"real", "resident", "loader"}));
+}
+
+TEST_F(Diagnose, WritesNothingUnlessAskedTo) {
+  set_card("worker=400");
+  ASSERT_EQ(diagnose({"--no-cache"}).exit_status, 0);
+  EXPECT_THAT(files(), testing::ElementsAre(config));
+}
+
+TEST_F(Diagnose, FixWritesTheChangeAndMeasuresAgain) {
+  set_card("worker=400");
+  const ChildResult result = diagnose({"--fix"});
+  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
+  EXPECT_THAT(programs_.read(output), Not(HasSubstr("num_workers: 0\n")));
+  EXPECT_THAT(programs_.read(output), HasSubstr("team_note: \"ask Li before changing lr\"\n"));
+  EXPECT_EQ(programs_.read(config), sample_config);
+  EXPECT_THAT(result.out, HasSubstr("before"));
+  EXPECT_THAT(result.out, HasSubstr("after"));
+  EXPECT_GT(record()["speed_up"], 1.5);
+  EXPECT_TRUE(programs_.exists("configs/mine_optimized.html"));
+}
+
+TEST_F(Diagnose, JsonHoldsTheVerdict) {
+  set_card("worker=400");
+  const ChildResult result = diagnose({"--json"});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  const json found = json::parse(result.out);
+  EXPECT_EQ(found["verdicts"][0]["key"], "data_bound");
+  EXPECT_GT(found["verdicts"][0]["confidence"], 0.5);
+  EXPECT_TRUE(found["verdicts"][0]["fix"]["num_workers"].is_number());
+}
+
+TEST_F(Diagnose, AConfigThatDoesNotRunIsAnErrorThatPointsToTheSearch) {
+  set_card("refuse=1");
+  const ChildResult result = diagnose({"--fix"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr("out of memory"));
+  EXPECT_THAT(result.err, HasSubstr("wring benchmark"));
+  EXPECT_FALSE(programs_.exists(output));
+}
+
+TEST_F(Diagnose, SpeaksChinese) {
+  set_card("worker=400");
+  const ChildResult result = diagnose({"--lang", "zh"});
+  for (const char* part : {"实测：", "规则：", "把握", "改动：num_workers: "}) EXPECT_THAT(result.out, HasSubstr(part));
+}
+
+TEST_F(Diagnose, WrongUsageIsExitCodeTwo) {
+  EXPECT_EQ(diagnose({"-o", "x.yaml"}).exit_status, 2) << "-o without --fix";
+  EXPECT_EQ(run({"diagnose"}).exit_status, 2);
+}
+
+}  // namespace
+}  // namespace wring

@@ -1,0 +1,92 @@
+// wring benchmark and wring diagnose with the real worker, on the CPU, on a small drawn data set. No figure is expected
+// of a machine that others use: what is checked is that what is said holds together.
+#include <nlohmann/json.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fixtures/programs.h"
+#include "wring_train/data/dead_leaves.h"
+#include "wring_train/data/image.h"
+
+namespace wring {
+namespace {
+
+using namespace testing_support;
+using nlohmann::json;
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+const char* const kTinyConfig =
+    "# the smallest net\n"
+    "base_channels: 8\n"
+    "num_blocks: 1\n"
+    "scale_factor: 2\n"
+    "batch_size: 1\n"
+    "patch_size: 32\n"
+    "num_workers: 1\n"
+    "total_iters: 6\n"
+    "data_dir: data\n"
+    "team_note: keep\n";
+
+class TuneWithTrain : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (int i = 0; i < 4; ++i) draw("data/train/HR/" + std::to_string(i) + ".png", 48, 40, i);
+    draw("data/val/HR/0.png", 40, 36, 10);
+    programs_.folder().write("tiny.yaml", kTinyConfig);
+  }
+  void draw(const std::string& name, int width, int height, int seed) const {
+    const fs::path file = programs_.folder().path() / name;
+    fs::create_directories(file.parent_path());
+    write_png(file, dead_leaves(width, height, static_cast<std::uint64_t>(seed)));
+  }
+
+  Programs programs_;
+};
+
+TEST_F(TuneWithTrain, ABatchIsChosenAmongThoseThatRanAndTheResultTrains) {
+  const ChildResult result =
+      programs_.wring({"benchmark", "tiny.yaml", "--device", "cpu", "--budget", "10s", "--knobs", "none"});
+  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
+  const json record = json::parse(programs_.read("tiny_optimized.json"));
+  bool ran = false;
+  for (const json& trial : record["trials"]) {
+    EXPECT_EQ(trial["outcome"], "ok") << trial.dump();
+    EXPECT_GT(trial["samples_per_s"], 0);
+    ran = ran || trial["batch_size"] == record["chosen_batch_size"];
+  }
+  EXPECT_TRUE(ran) << record.dump(1);
+  EXPECT_THAT(programs_.read("tiny_optimized.yaml"), HasSubstr("# the smallest net\n"));
+  EXPECT_EQ(programs_.read("tiny.yaml"), kTinyConfig);
+
+  // wring train takes no foreign key.
+  std::string text = programs_.read("tiny_optimized.yaml");
+  text.erase(text.find("team_note: keep\n"), std::string("team_note: keep\n").size());
+  programs_.folder().write("trained.yaml", text);
+  const ChildResult trained = programs_.wring({"train", "trained.yaml", "--device", "cpu"});
+  EXPECT_EQ(trained.exit_status, 0) << trained.err;
+}
+
+TEST_F(TuneWithTrain, DiagnoseMeasuresTheThreeRatesAndGivesAVerdict) {
+  const ChildResult result = programs_.wring({"diagnose", "tiny.yaml", "--device", "cpu", "--json"});
+  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
+  const json record = json::parse(result.out);
+  std::set<std::string> data;
+  for (const json& trial : record["trials"]) {
+    EXPECT_EQ(trial["outcome"], "ok") << trial.dump();
+    data.insert(trial["data"]);
+  }
+  EXPECT_EQ(data, (std::set<std::string>{"loader", "real", "resident"}));
+}
+
+TEST_F(TuneWithTrain, AFolderWithoutImagesIsAnErrorInTheWorkersWords) {
+  fs::remove_all(programs_.folder().path() / "data/train");
+  const ChildResult result = programs_.wring({"benchmark", "tiny.yaml", "--device", "cpu", "--budget", "5s"});
+  EXPECT_NE(result.exit_status, 0);
+  EXPECT_THAT(result.err, HasSubstr("data/train/HR"));
+  EXPECT_FALSE(programs_.exists("tiny_optimized.yaml"));
+}
+
+}  // namespace
+}  // namespace wring
