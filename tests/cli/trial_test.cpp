@@ -108,6 +108,7 @@ TEST_F(Trial, TellsItsPhasesAndValidatesBetweenStepsWhereAsked) {
 TEST_F(Trial, GoesOnForTheStepsThatASoakAsksFor) {
   TrialRequest request = quick(TrialData::resident);
   request.measure.max_seconds = 60;
+  request.measure.rel_ci = 1;  // steps alone decide
   request.measure.min_steps = 30;
   const auto found = results(events({request}));
   ASSERT_EQ(found.size(), 1U);
@@ -148,7 +149,7 @@ TEST_F(Trial, WhatIsNoRequestEndsItWithTheReason) {
 }
 
 TEST_F(Trial, AConfigThatCannotBeReadIsAUsageError) {
-  programs_.folder().write("tiny.yaml", "batch_sise: 4\n");
+  programs_.folder().write("tiny.yaml", "batch_size: four\n");
   const ChildResult result = worker("");
   EXPECT_EQ(result.exit_status, 2);
   EXPECT_THAT(result.err, HasSubstr("batch_size"));

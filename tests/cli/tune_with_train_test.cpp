@@ -26,6 +26,7 @@ const char* const kTinyConfig =
     "patch_size: 32\n"
     "num_workers: 1\n"
     "total_iters: 6\n"
+    "dataset_enlarge_ratio: 1000\n"
     "data_dir: data\n"
     "team_note: keep\n";
 

@@ -24,6 +24,26 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+// A worker's error as ours: "error: what is wrong" and "  → what to do" as every program of Wring prints them, or
+// whatever its last words were.
+Error refusal(ErrorCode code, const std::string& program, const std::string& output) {
+  std::string words = last_words(output);
+  if (words.empty()) {
+    return {code, fmt::format("{} ended with exit code {}", program, static_cast<int>(code))};
+  }
+  for (const std::string_view label : {"error: ", "错误："}) {
+    if (const auto at = words.find(label); at == 0 || (at != std::string::npos && words[at - 1] == '\n')) {
+      words.erase(0, at + label.size());
+    }
+  }
+  constexpr std::string_view kArrow = "→ ";
+  const auto arrow = words.find(kArrow);
+  if (arrow == std::string::npos) return {code, words};
+  std::string hint = words.substr(arrow + kArrow.size());
+  words.erase(words.find_last_not_of(" \n", arrow == 0 ? 0 : arrow - 1) + 1);
+  return {code, words, hint};
+}
+
 }  // namespace
 
 struct WorkerRunner::Worker {
@@ -129,10 +149,7 @@ class WorkerRunner::Trial {
     const std::string& words = worker_.words.text();
     const auto code = static_cast<ErrorCode>(end.exit_status.value_or(0));
     const bool refused = code == ErrorCode::usage || code == ErrorCode::no_gpu;
-    if (refused && !worker_.has_spoken) {
-      throw Error(code, words.empty() ? fmt::format("{} ended with exit code {}", options_.command[0], *end.exit_status)
-                                      : last_words(words));
-    }
+    if (refused && !worker_.has_spoken) throw refusal(code, options_.command[0], words);
     result_ = failed_result(end, words, kernel_oom_kills_since(kills_before_));
   }
 

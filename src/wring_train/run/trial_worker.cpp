@@ -121,7 +121,7 @@ TrainingDataOptions data_options(at::Device device) {
 }  // namespace
 
 TrialWorker::TrialWorker(const std::filesystem::path& config, const std::vector<std::string>& set, at::Device device)
-    : path_(config), config_(read_config(config, UnknownKeys::reject).values), device_(device) {
+    : path_(config), config_(read_config(config, UnknownKeys::ignore).values), device_(device) {
   for (const std::string& assignment : set) set_value(config_, assignment);
 }
 

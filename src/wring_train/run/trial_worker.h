@@ -18,7 +18,8 @@ namespace wring {
 // nothing is saved. The decoded images stay between trials whose data keys are the same.
 class TrialWorker {
  public:
-  // `set`: KEY=VALUE for every trial. Throws Error like read_config.
+  // `set`: KEY=VALUE for every trial. Foreign keys are passed over, as `wring benchmark` does. Throws Error like
+  // read_config.
   TrialWorker(const std::filesystem::path& config, const std::vector<std::string>& set, at::Device device);
 
   // `phase` is called with "load", "warmup", "validate" and "measure" as they begin. The outcome is ok, oom or error;
