@@ -26,25 +26,25 @@ Text rule_name(LrRule rule) {
 }
 
 void advise_accumulation(BatchAdvice& advice, std::int64_t batch) {
-  advice.advice.push_back(
-      {fmt::format("batch {} × accumulation {} makes an effective batch of {:.0f} (it was {:.0f})", batch,
-                   advice.accumulation, advice.new_effective_batch, advice.old_effective_batch),
-       fmt::format("batch {} × 累积 {} 步，等效 batch 为 {:.0f}（原为 {:.0f}）", batch, advice.accumulation,
-                   advice.new_effective_batch, advice.old_effective_batch)});
+  advice.advice.emplace_back(
+      fmt::format("batch {} × accumulation {} makes an effective batch of {:.0f} (it was {:.0f})", batch,
+                  advice.accumulation, advice.new_effective_batch, advice.old_effective_batch),
+      fmt::format("batch {} × 累积 {} 步，等效 batch 为 {:.0f}（原为 {:.0f}）", batch, advice.accumulation,
+                  advice.new_effective_batch, advice.old_effective_batch));
 }
 
 void advise_rate(BatchAdvice& advice, const TrainConfig& config, bool scale_lr) {
   const Text rule = rule_name(advice.rule);
   const std::string lr = number_text(advice.suggested_lr);
   const std::string old = number_text(config.lr);
-  advice.advice.push_back(
-      {fmt::format("an effective batch of {:.0f} in place of {:.0f} changes the optimisation; by the {} for {}, lr {} "
-                   "goes with it; {}",
-                   advice.new_effective_batch, advice.old_effective_batch, rule.en, config.optimizer, lr,
-                   scale_lr ? "lr is set to it" : fmt::format("lr stays {}", old)),
-       fmt::format("等效 batch 由 {:.0f} 变为 {:.0f} 会影响优化过程；{} 按{}，lr 可取 {}；{}",
-                   advice.old_effective_batch, advice.new_effective_batch, config.optimizer, rule.zh, lr,
-                   scale_lr ? "lr 已相应修改" : fmt::format("lr 保持 {}", old))});
+  advice.advice.emplace_back(
+      fmt::format("an effective batch of {:.0f} in place of {:.0f} changes the optimisation; by the {} for {}, lr {} "
+                  "goes with it; {}",
+                  advice.new_effective_batch, advice.old_effective_batch, rule.en, config.optimizer, lr,
+                  scale_lr ? "lr is set to it" : fmt::format("lr stays {}", old)),
+      fmt::format("等效 batch 由 {:.0f} 变为 {:.0f} 会影响优化过程；{} 按{}，lr 可取 {}；{}",
+                  advice.old_effective_batch, advice.new_effective_batch, config.optimizer, rule.zh, lr,
+                  scale_lr ? "lr 已相应修改" : fmt::format("lr 保持 {}", old)));
 }
 
 }  // namespace

@@ -207,19 +207,19 @@ void fill_notes(BatchSearchResult& result, const BatchPicture& picture, const Ba
   for (const SizePicture& size : picture.sizes) {
     const bool larger_ran = picture.largest_usable() != nullptr && picture.largest_usable()->batch > size.batch;
     if (size.fit == Fit::fits || !larger_ran) continue;
-    result.notes.push_back({fmt::format("batch {} does not fit although larger ones do: {}", size.batch, size.how.en),
-                            fmt::format("batch {} 不可行，尽管更大的可行：{}", size.batch, size.how.zh)});
+    result.notes.emplace_back(fmt::format("batch {} does not fit although larger ones do: {}", size.batch, size.how.en),
+                              fmt::format("batch {} 不可行，尽管更大的可行：{}", size.batch, size.how.zh));
   }
   if (picture.noise > options.epsilon) {
-    result.notes.push_back(
-        {fmt::format("repeats of one size differ by {} %: something else uses this machine, or its "
-                     "clocks move",
-                     percent_figure(picture.noise)),
-         fmt::format("同一大小的重复测量相差 {}%：机器上有其他任务，或时钟频率在变化", percent_figure(picture.noise))});
+    result.notes.emplace_back(
+        fmt::format("repeats of one size differ by {} %: something else uses this machine, or its "
+                    "clocks move",
+                    percent_figure(picture.noise)),
+        fmt::format("同一大小的重复测量相差 {}%：机器上有其他任务，或时钟频率在变化", percent_figure(picture.noise)));
   }
   if (result.soaked && result.soak_steps < options.min_soak_steps) {
-    result.notes.push_back({fmt::format("the soak had {} steps only, for want of time", result.soak_steps),
-                            fmt::format("由于时间不足，长测只有 {} 步", result.soak_steps)});
+    result.notes.emplace_back(fmt::format("the soak had {} steps only, for want of time", result.soak_steps),
+                              fmt::format("由于时间不足，长测只有 {} 步", result.soak_steps));
   }
 }
 
