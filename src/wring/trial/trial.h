@@ -18,7 +18,7 @@ enum class TrialData {
 struct TrialMeasure {
   TrialData data = TrialData::real;
   double min_seconds = 0.5;    // of measured steps, after the warm-up
-  double max_seconds = 5;      // then the measurement ends, however wide the interval still is
+  double max_seconds = 5;      // then the measurement ends, however wide the interval still is, once min_steps are done
   double rel_ci = 0.02;        // half-width of the median's 95 % confidence interval, relative, at which it may end
   std::int64_t min_steps = 2;  // optimiser steps; the peak of memory counts from the second on
   bool validate = false;       // a validation on the largest images in between, as training has them

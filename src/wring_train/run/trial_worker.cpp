@@ -88,7 +88,7 @@ double warm_up(const TrialMeasure& measure, const std::function<double(int)>& ti
   return before;
 }
 
-// Groups of steps until the median is known well enough or the time is up.
+// Groups of steps until the median is known well enough or the time is up; min_steps goes before both.
 StepTimes measure_steps(const TrialMeasure& measure, double about_ms, const std::function<double(int)>& timed) {
   const auto began = Clock::now();
   const int group = steps_between_looks(about_ms);
@@ -153,6 +153,8 @@ TrialResult TrialWorker::measured(const TrialRequest& request, const std::functi
     return failed(TrialOutcome::oom,
                   fmt::format("batch_size {} is above WRING_TEST_OOM_ABOVE_BATCH", config.batch_size));
   }
+  // What the trial before left in the allocator's hands would count as this one's.
+  if (!device_.is_cpu()) at::accelerator::emptyCache();
   open_images(config);
   TrainingData data = start_loading(shared_images(), config, data_options(device_), 0);
   if (measure.data == TrialData::loader) {
