@@ -75,7 +75,7 @@ Text role_text(TrialRole role) {
 }
 
 Text failure_text(const TrialResult& result) {
-  const Text words = outcome_words(result.outcome);
+  Text words = outcome_words(result.outcome);
   const std::string message = first_line(result.message);
   if (message.empty()) return words;
   return {words.en + ": " + message, words.zh + "：" + message};

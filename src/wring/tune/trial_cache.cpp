@@ -154,7 +154,7 @@ TrialResult CachedRunner::run(const TrialRequest& request) {
     ++reused_;
     return *known;
   }
-  const TrialResult result = inner_.run(request);
+  TrialResult result = inner_.run(request);
   cache_.store(key, repeat, request, result);
   return result;
 }

@@ -182,6 +182,24 @@ TEST(BatchSearch, CountsASizeThatRetriesAllocationsAsNotFitting) {
   EXPECT_THAT(result.next_failed->how.en, HasSubstr("giving memory back"));
 }
 
+TEST(BatchSearch, DoesNotTakeASizeThatRunsAndLeavesLessThanTheReserve) {
+  SimulatedCard card;
+  card.sample_ms = 0.001;
+  card.capacity_mib = 2600;
+  BatchSearchOptions options;
+  options.start_batch = 32;  // probes 16, 32 and 64, which leaves 420 MiB
+  options.min_reserve_mib = 1000;
+  SimulatedGpu gpu(card);
+  const BatchSearchResult result = search(gpu, options);
+  ASSERT_TRUE(result.batch);
+  EXPECT_GE(*result.headroom_mib, 1000);
+  EXPECT_GE(*result.batch, 32);
+  const auto largest = std::ranges::find(result.trials, 64, &SearchTrial::batch);
+  ASSERT_NE(largest, result.trials.end());
+  EXPECT_EQ(largest->fit, Fit::no_room);
+  EXPECT_THAT(largest->note.en, HasSubstr("leaves 420 MiB, the reserve is 1000 MiB"));
+}
+
 TEST(BatchSearch, ReportsThatNotEvenOneFits) {
   SimulatedCard card;
   card.capacity_mib = 500;
