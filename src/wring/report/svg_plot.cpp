@@ -65,8 +65,10 @@ std::vector<double> x_ticks(const Scale& scale) {
     }
     return ticks;
   }
-  for (double tick = std::exp2(std::ceil(std::log2(scale.x_low))); tick <= scale.x_high; tick *= 2)
-    ticks.push_back(tick);
+  const int last = static_cast<int>(std::floor(std::log2(scale.x_high)));
+  for (int power = static_cast<int>(std::ceil(std::log2(scale.x_low))); power <= last; ++power) {
+    ticks.push_back(std::exp2(power));
+  }
   return ticks;
 }
 

@@ -65,13 +65,11 @@ std::string settings_text(const TrialRequest& request, const std::string& batch_
 Text trial_verdict(const RecordedTrial& trial) {
   if (!trial.verdict.empty()) return trial.verdict;
   const TrialResult& result = trial.result;
-  const Text outcome = outcome_text(result.outcome);
-  if (result.outcome != TrialOutcome::ok) return outcome;
-  if (result.memory.alloc_retries.value_or(0) > 0) {
+  if (result.outcome == TrialOutcome::ok && result.memory.alloc_retries.value_or(0) > 0) {
     return {fmt::format("fits only by giving memory back ({} times)", *result.memory.alloc_retries),
             fmt::format("只能靠反复释放显存运行（{} 次）", *result.memory.alloc_retries)};
   }
-  return outcome;
+  return outcome_text(result.outcome);
 }
 
 }  // namespace wring
