@@ -398,5 +398,21 @@ TEST_F(Monitor, WrongUsageIsExitCodeTwo) {
   EXPECT_THAT(message({"monitor", "--gpus", "7"}), HasSubstr("7"));
 }
 
+// Where messages cannot be shown, the exit code and the files still tell.
+TEST_F(Monitor, AFullOrClosedStandardErrorChangesNothing) {
+  const std::string wring = Programs::binary("wring");
+  EXPECT_EQ(programs_.run("sh", {"-c", wring + " --nonsense 2>/dev/full"}).exit_status, 2);
+  EXPECT_EQ(programs_.run("sh", {"-c", wring + " --nonsense 2>&-"}).exit_status, 2);
+  const ChildResult watched = programs_.run("sh", {"-c", wring + " monitor -- sh -c 'exit 3' 2>/dev/full"});
+  EXPECT_EQ(watched.exit_status, 3);
+}
+
+TEST_F(Monitor, AClosedStreamDoesNotTurnTheLogIntoAPlaceForMessages) {
+  const std::string wring = Programs::binary("wring");
+  const ChildResult result = programs_.run("sh", {"-c", wring + " monitor 1 --format csv --log gpu.csv <&- >&- 2>&-"});
+  EXPECT_EQ(result.exit_status, 0);
+  EXPECT_THAT(programs_.read("gpu.csv"), AllOf(StartsWith("timestamp"), Not(HasSubstr("Monitor summary"))));
+}
+
 }  // namespace
 }  // namespace wring

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "wring/base/message.h"
 #include "wring/cli/terminal.h"
 
 namespace wring {
@@ -31,8 +32,8 @@ bool wants_color(const std::string& option, int descriptor) {
 
 void print_two_lines(std::string_view label, Ink ink, const Text& what, const Text& todo, const Console& console) {
   std::fflush(stdout);  // what was said before comes before
-  fmt::print(stderr, "{}{}\n", paint(label, ink, console.color_err), console.text(what));
-  if (!todo.empty()) fmt::print(stderr, "  {} {}\n", console.utf8 ? "→" : "->", console.text(todo));
+  write_message(fmt::format("{}{}\n", paint(label, ink, console.color_err), console.text(what)));
+  if (!todo.empty()) write_message(fmt::format("  {} {}\n", console.utf8 ? "→" : "->", console.text(todo)));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "wring/base/error.h"
+#include "wring/base/message.h"
 #include "wring/base/text.h"
 #include "wring/cli/train_options.h"
 
@@ -47,6 +48,7 @@ void finish_output();
 // Runs the command; prints what it throws and returns the exit code that belongs to it.
 template <typename Command>
 int run_guarded(const CommonOptions& options, Command&& command) {
+  open_standard_streams();
   survive_file_size_limit();
   try {
     const int code = command();

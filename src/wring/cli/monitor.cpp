@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "wring/base/message.h"
 #include "wring/cli/monitor_notices.h"
 #include "wring/cli/monitor_server.h"
 #include "wring/cli/signal_wait.h"
@@ -145,7 +146,7 @@ class MonitorRun {
         [this] { return summarize(recent_.last(), telemetry_->gpus()); });
     sampler_.add(*server_);
     if (console_.quiet) return;
-    fmt::print(stderr, "{} {}\n", console_.text({"Open in a browser:", "请在浏览器中打开："}), server_->url());
+    write_message(fmt::format("{} {}\n", console_.text({"Open in a browser:", "请在浏览器中打开："}), server_->url()));
   }
 
   bool start_command() {
@@ -256,8 +257,13 @@ class MonitorRun {
     const bool beside_data = command_ || options_.format.value_or(TickFormat::text) != TickFormat::text;
     const Summary summary = builder_.summary();
     std::fflush(stdout);
-    write_all(beside_data ? STDERR_FILENO : STDOUT_FILENO,
-              fmt::format("\n{}\n{}", summary_headline(summary, style()), summary_details(summary, style())));
+    const std::string words =
+        fmt::format("\n{}\n{}", summary_headline(summary, style()), summary_details(summary, style()));
+    if (beside_data) {
+      write_message(words);
+    } else {
+      write_all(STDOUT_FILENO, words);
+    }
   }
 
   int exit_code() {

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/message.h"
 #include "wring/cli/terminal.h"
 
 namespace wring {
@@ -17,7 +18,7 @@ void MonitorNotices::say(const Text& what, const Text& cure) {
   if (held_) {
     waiting_.push_back(std::move(line));
   } else {
-    fmt::print(stderr, "{}\n", line);
+    write_message(fmt::format("{}\n", line));
   }
 }
 
@@ -60,7 +61,7 @@ void MonitorNotices::hold() {
 void MonitorNotices::release() {
   const std::scoped_lock lock(mutex_);
   held_ = false;
-  for (const std::string& line : waiting_) fmt::print(stderr, "{}\n", line);
+  for (const std::string& line : waiting_) write_message(fmt::format("{}\n", line));
   waiting_.clear();
 }
 

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/message.h"
 #include "wring/cli/benchmark.h"
 #include "wring/cli/cache.h"
 #include "wring/cli/command_parser.h"
@@ -63,7 +64,7 @@ int run_without_command(const Arguments& arguments, CommonOptions common) {
   parser.example("wring optimize configs/lightweight_config.yaml");
   parser.example("wring optimize --help");
   if (const auto done = parser.parse(arguments)) return *done;
-  fmt::print(stderr, "{}", parser.help());
+  write_message(parser.help());
   return static_cast<int>(ErrorCode::usage);
 }
 

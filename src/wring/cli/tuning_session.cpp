@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "wring/base/files.h"
+#include "wring/base/message.h"
 #include "wring/cli/assignments.h"
 #include "wring/cli/exec_train.h"
 #include "wring/cli/paths.h"
@@ -62,9 +63,9 @@ std::string build_of(const fs::path& program) {
 TuningSession::TuningSession(const TuningOptions& options, const Console& console)
     : options_(options), console_(console), watch_([this] {
         if (console_.quiet) return;
-        fmt::print(stderr, "\n{}\n",
-                   console_.text({"Stopping: what was measured is kept. Ctrl-C again ends at once.",
-                                  "正在停止：已测得的结果会保留。再按一次 Ctrl-C 立即结束。"}));
+        write_message(
+            fmt::format("\n{}\n", console_.text({"Stopping: what was measured is kept. Ctrl-C again ends at once.",
+                                                 "正在停止：已测得的结果会保留。再按一次 Ctrl-C 立即结束。"})));
       }) {
   read();
   take_batch();

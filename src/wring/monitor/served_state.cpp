@@ -66,7 +66,10 @@ void ServedState::on_tick(const Tick& tick) {
     ServedGpu& gpu = view_.gpus[i];
     gpu.stuck_for_s = tick.gpus[i].stuck_for_s;
     const std::optional<GpuSample>& sample = tick.gpus[i].sample;
-    if (!sample) continue;
+    if (!sample) {
+      if (gpu.stuck_for_s) gpu.sample.reset();  // a card whose call hangs shows no values, old ones least of all
+      continue;
+    }
     if (gpu.sample) {
       const double window_s = std::clamp(sample->time_s - gpu.sample->time_s, 0.0, longest_window * tick.interval_s);
       add_window(gpu.totals, *sample, window_s);

@@ -6,6 +6,7 @@
 
 #include "wring/base/error.h"
 #include "wring/base/files.h"
+#include "wring/base/message.h"
 #include "wring_train/data/bicubic.h"
 #include "wring_train/data/compare.h"
 #include "wring_train/engine/device.h"
@@ -113,7 +114,7 @@ int evaluate_command(const EvaluateOptions& options) {
   const Method method(options);
   const ImageSet images = scan_images(options.folder, options.lr_folder, method.scale(), 11 + 2 * method.scale());
   for (const SkippedImage& skipped : images.skipped) {
-    fmt::print(stderr, "skipped {}: {}\n", skipped.path.string(), skipped.reason);
+    write_message(fmt::format("skipped {}: {}\n", skipped.path.string(), skipped.reason));
   }
   if (options.save_folder) make_folder(*options.save_folder);
   std::vector<Score> scores;

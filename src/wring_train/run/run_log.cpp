@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include "wring/base/message.h"
 #include "wring/report/append_file.h"
 #include "wring/report/metrics_log.h"
 #include "wring/report/progress_bar.h"
@@ -73,7 +74,7 @@ void RunLog::warn(const Text& text) {
   const std::string message = label + text.in(state_->language);
   state_->log.append(stamped(message));
   if (state_->quiet) {
-    fmt::print(stderr, "{}\n", message);
+    write_message(fmt::format("{}\n", message));
   } else {
     state_->bar.line(message);
   }

@@ -12,6 +12,7 @@
 #include <ATen/ATen.h>
 #include <ATen/DeviceAccelerator.h>
 
+#include "wring/base/message.h"
 #include "wring/config/reader.h"
 #include "wring/trial/outcome.h"
 #include "wring_train/engine/device.h"
@@ -105,7 +106,7 @@ StepTimes measure_steps(const TrialMeasure& measure, double about_ms, const std:
 }
 
 void say(const Text& text) {
-  fmt::print(stderr, "{}\n", text.en);
+  write_message(fmt::format("{}\n", text.en));
 }
 
 TrainingDataOptions data_options(at::Device device) {

@@ -6,6 +6,7 @@
 
 #include "wring/base/error.h"
 #include "wring/base/files.h"
+#include "wring/base/message.h"
 #include "wring/report/progress_bar.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/nn/checkpoint.h"
@@ -102,7 +103,7 @@ int upscale_command(const UpscaleOptions& options) {
       ++failed;
       const std::string message = fmt::format("error: {}", error.message().in(options.common.language));
       if (options.common.quiet) {
-        fmt::print(stderr, "{}\n", message);
+        write_message(fmt::format("{}\n", message));
       } else {
         bar.line(message);
       }

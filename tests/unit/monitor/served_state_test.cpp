@@ -58,12 +58,22 @@ TEST(ServedState, KeepsTheNewestSampleOfACardThatHasNothingNew) {
   state.on_tick(served_tick(1, 100));
   Tick tick = served_tick(1, 101);
   tick.gpus[0].sample.reset();
-  tick.gpus[0].stuck_for_s = 12;
   state.on_tick(tick);
   const MonitorView view = state.view();
   ASSERT_TRUE(view.gpus[0].sample);
   EXPECT_EQ(view.gpus[0].sample->time_s, 100);
-  EXPECT_TRUE(view.lost(0));
+  EXPECT_FALSE(view.lost(0));
+}
+
+TEST(ServedState, ACardWhoseCallHangsShowsNoOldValues) {
+  ServedState state(facts(1));
+  state.on_tick(served_tick(1, 100));
+  Tick tick = served_tick(1, 101);
+  tick.gpus[0].sample.reset();
+  tick.gpus[0].stuck_for_s = 6;
+  state.on_tick(tick);
+  EXPECT_FALSE(state.view().gpus[0].sample);
+  EXPECT_TRUE(state.view().lost(0));
 }
 
 TEST(ServedState, HasNoAgeBeforeTheFirstTick) {
