@@ -6,11 +6,11 @@
 #include <fmt/format.h>
 
 #include "wring/base/files.h"
+#include "wring/base/shell_words.h"
 #include "wring/cli/benchmark.h"
 #include "wring/cli/benchmark_record.h"
 #include "wring/cli/diagnose_trials.h"
 #include "wring/cli/paths.h"
-#include "wring/cli/shell_words.h"
 #include "wring/cli/tuning_output.h"
 #include "wring/report/tuning_words.h"
 

@@ -3,13 +3,13 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/shell_words.h"
 #include "wring/cli/benchmark.h"
 #include "wring/cli/command_parser.h"
 #include "wring/cli/monitor.h"
 #include "wring/cli/optimize.h"
 #include "wring/cli/paths.h"
 #include "wring/cli/program.h"
-#include "wring/cli/shell_words.h"
 
 namespace wring {
 namespace {

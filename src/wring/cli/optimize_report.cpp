@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "wring/cli/shell_words.h"
+#include "wring/base/shell_words.h"
 #include "wring/cli/terminal.h"
 
 namespace wring {

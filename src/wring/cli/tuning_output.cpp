@@ -4,7 +4,6 @@
 
 #include "wring/base/files.h"
 #include "wring/cli/paths.h"
-#include "wring/cli/shell_words.h"
 #include "wring/report/tuning_html.h"
 #include "wring/report/tuning_json.h"
 #include "wring/report/tuning_text.h"

@@ -13,6 +13,7 @@
 #include "wring/base/child_pipes.h"
 #include "wring/base/error.h"
 #include "wring/base/files.h"
+#include "wring/base/shell_words.h"
 #include "wring/config/document.h"
 #include "wring/config/patcher.h"
 #include "wring/trial/command_trial.h"
@@ -53,27 +54,18 @@ class ScratchFolder {
   fs::path path_;
 };
 
-bool is_plain(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::strchr("_-./", c) != nullptr;
-}
-
-// As a shell reads it back. A plain word stays as it is, so that it may stand in quotes of the user's own.
-std::string quoted(const std::string& word) {
-  if (std::ranges::all_of(word, is_plain)) return word;
-  std::string result = "'";
-  for (const char c : word) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return result + "'";
-}
-
+// A file name that no shell reads anything into, so that {config} may stand in quotes of the user's own.
 std::string plain_name(const fs::path& path) {
   std::string name = path.filename().string();
-  std::ranges::replace_if(
-      name, [](char c) { return !is_plain(c) || c == '/'; }, '_');
+  const auto is_odd = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '_' && c != '-' && c != '.';
+  };
+  std::ranges::replace_if(name, is_odd, '_');
   return name;
 }
 
 std::string with_config(std::string command, const fs::path& config) {
-  const std::string word = quoted(config.string());
+  const std::string word = shell_quoted(config.string());
   for (std::size_t at = 0; (at = command.find(kPlaceholder, at)) != std::string::npos; at += word.size()) {
     command.replace(at, kPlaceholder.size(), word);
   }

@@ -4,7 +4,7 @@
 
 namespace wring {
 
-// The word as a shell reads it back: unchanged where it needs no quotes.
+// The word as a shell reads it back: unchanged where it needs no quotes, so that it may also stand within quotes.
 std::string shell_quoted(const std::string& word);
 
 // The words with spaces between them, each quoted.

@@ -1,4 +1,3 @@
-#include "wring/cli/shell_words.h"
 
 namespace wring {
 
