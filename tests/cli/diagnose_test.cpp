@@ -74,6 +74,26 @@ TEST_F(Diagnose, AConfigThatDoesNotRunIsAnErrorThatPointsToTheSearch) {
   EXPECT_FALSE(programs_.exists(output));
 }
 
+TEST_F(Diagnose, TellsTheShareOfAStepInWhichKernelsRunAsTheWorkerSeesIt) {
+  programs_.use_machine("rtx4090");
+  set_card("busy=41,start=40,compile=0.1");  // launches dominate until the step is compiled
+  const ChildResult result = diagnose({"--json", "--no-cache"});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  const json found = json::parse(result.out);
+  EXPECT_EQ(found["verdicts"][0]["key"], "launch_bound");
+  EXPECT_THAT(found["verdicts"][0]["numbers"].get<std::string>(), HasSubstr("kernels run 41 % of the step"));
+  EXPECT_EQ(found["trials"][1]["kernel_busy_percent"], 41);
+}
+
+TEST_F(Diagnose, ABatchLargerThanTheDataSetIsNotTried) {
+  programs_.use_machine("rtx4090");
+  set_card("dataset=20");
+  ASSERT_EQ(diagnose({"--no-cache"}).exit_status, 0);
+  for (const json& request : requests()) {
+    EXPECT_LE(request["set"].value("batch_size", 16), 20);
+  }
+}
+
 TEST_F(Diagnose, SpeaksChinese) {
   set_card("worker=400");
   const ChildResult result = diagnose({"--lang", "zh"});

@@ -97,6 +97,21 @@ TEST_F(Trial, MeasuresTheThreeRatesInOneWorker) {
   EXPECT_FALSE(found[2].loss);  // no step at all
 }
 
+TEST_F(Trial, TellsHowManySamplesAnEpochHas) {
+  for (const TrialResult& result : results(events({quick(TrialData::loader), quick(TrialData::real)}))) {
+    EXPECT_EQ(result.dataset_samples, 3 * 100);  // images × dataset_enlarge_ratio
+  }
+}
+
+TEST_F(Trial, OnTheCpuThereIsNoShareOfKernelsToTell) {
+  TrialRequest request = quick(TrialData::resident);
+  request.measure.kernels = true;
+  const auto found = results(events({request}));
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].outcome, TrialOutcome::ok) << found[0].message;
+  EXPECT_FALSE(found[0].kernel_busy_percent);
+}
+
 TEST_F(Trial, TellsItsPhasesAndValidatesBetweenStepsWhereAsked) {
   TrialRequest request = quick(TrialData::real);
   request.measure.validate = true;

@@ -16,6 +16,8 @@ TrialResult measure(TuningSession& session, TuningProgress& progress, TrialData 
                     const std::vector<Assignment>& set, const char* purpose) {
   TrialRequest request;
   request.measure.data = data;
+  // The step alone is what the launches are judged by.
+  request.measure.kernels = data == TrialData::resident && set.empty();
   request.set = session.given();
   std::int64_t batch = session.start_batch();
   for (const Assignment& assignment : set) {
@@ -43,7 +45,12 @@ DiagnosisInput measure_for_diagnosis(TuningSession& session, TuningProgress& pro
   if (input.real.outcome != TrialOutcome::ok) return input;
   input.resident = if_it_ran(measure(session, progress, TrialData::resident));
   input.loader = if_it_ran(measure(session, progress, TrialData::loader));
-  if (input.resident) input.kernel_busy_percent = input.resident->utilisation.gpu_util;
+  // The worker's profiler sees every gap. NVML's share counts a sampling period as busy that had any kernel in it: it
+  // is too high, never too low, so the rule stays silent rather than wrong.
+  if (input.resident) {
+    input.kernel_busy_percent = input.resident->kernel_busy_percent ? input.resident->kernel_busy_percent
+                                                                    : input.resident->utilisation.gpu_util;
+  }
   if (!session.on_gpu()) return input;
 
   const bool compiled = session.values().compile_model;
@@ -53,6 +60,7 @@ DiagnosisInput measure_for_diagnosis(TuningSession& session, TuningProgress& pro
   own_kind = input.resident;
   other_kind = if_it_ran(measure(session, progress, TrialData::resident, {{"compile_model", other}}));
   const std::int64_t twice = 2 * session.start_batch();
+  if (input.real.dataset_samples && twice > *input.real.dataset_samples) return input;
   input.larger =
       if_it_ran(measure(session, progress, TrialData::resident, {{session.batch_key(), fmt::format("{}", twice)}}));
   if (input.larger) input.larger_batch = twice;

@@ -42,7 +42,8 @@ Json measured_json(const TrialResult& result) {
             {"n", result.step_ms.n}}},
           {"data_wait_ms", or_null(result.data_wait_ms)},
           {"warmup_s", result.warmup_s},
-          {"loss", or_null(result.loss)}};
+          {"loss", or_null(result.loss)},
+          {"kernel_busy_percent", or_null(result.kernel_busy_percent)}};
 }
 
 Json memory_json(const TrialMemory& memory) {

@@ -108,6 +108,8 @@ Json to_json(const TrialResult& result) {
     put(json, "data_wait_ms", result.data_wait_ms);
     json["warmup_s"] = result.warmup_s;
     put(json, "loss", result.loss);
+    put(json, "kernel_busy_percent", result.kernel_busy_percent);
+    put(json, "dataset_samples", result.dataset_samples);
   }
   if (!result.engine.empty()) json["engine"] = result.engine;
   Json memory = Json::object();
@@ -144,6 +146,7 @@ TrialMeasure read_measure(const JsonFields& fields) {
   measure.rel_ci = fields.number("rel_ci", 0, 1).value_or(measure.rel_ci);
   measure.min_steps = fields.integer("min_steps", 1, kLargestCount).value_or(measure.min_steps);
   measure.validate = fields.flag("validate").value_or(measure.validate);
+  measure.kernels = fields.flag("kernels").value_or(measure.kernels);
   return measure;
 }
 
@@ -186,6 +189,8 @@ TrialResult read_result(const JsonFields& fields) {
   result.warmup_s = fields.number("warmup_s", 0, kLargestNumber).value_or(0);
   constexpr double any = std::numeric_limits<double>::max();
   result.loss = fields.number("loss", -any, any);
+  result.kernel_busy_percent = fields.number("kernel_busy_percent", 0, 100);
+  result.dataset_samples = fields.integer("dataset_samples", 1, kLargestCount);
   result.engine = fields.text("engine").value_or("");
   if (const auto memory = fields.object("memory")) result.memory = read_memory(*memory);
   return result;
@@ -206,7 +211,8 @@ std::string request_line(const NumberedRequest& numbered) {
                     {"max_seconds", measure.max_seconds},
                     {"rel_ci", measure.rel_ci},
                     {"min_steps", measure.min_steps},
-                    {"validate", measure.validate}}}});
+                    {"validate", measure.validate},
+                    {"kernels", measure.kernels}}}});
 }
 
 std::string event_line(const TrialEvent& event) {

@@ -22,6 +22,7 @@ struct TrialMeasure {
   double rel_ci = 0.02;        // half-width of the median's 95 % confidence interval, relative, at which it may end
   std::int64_t min_steps = 2;  // optimiser steps; the peak of memory counts from the second on
   bool validate = false;       // a validation on the largest images in between, as training has them
+  bool kernels = false;        // on a GPU: afterwards a few steps under the profiler, for kernel_busy_percent
 };
 
 // One measurement of a training step: the config with `set` in place of its values.
@@ -71,7 +72,9 @@ struct TrialResult {
   std::optional<double> data_wait_ms;  // a step's wait for its batch
   double warmup_s = 0;
   std::optional<double> loss;
-  std::string engine;  // "graph, fused"; "" where the program does not say
+  std::optional<double> kernel_busy_percent;    // of a step in which any kernel or copy ran; where it was asked for
+  std::optional<std::int64_t> dataset_samples;  // of one epoch: no batch can be larger
+  std::string engine;                           // "graph, fused"; "" where the program does not say
   TrialMemory memory;
   TrialUtilisation utilisation;
   double seconds = 0;  // of the whole trial, as the supervisor saw it

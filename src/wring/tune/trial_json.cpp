@@ -87,6 +87,7 @@ TrialMeasure measure_from(const json& object) {
   read(object, "rel_ci", measure.rel_ci);
   read(object, "min_steps", measure.min_steps);
   read(object, "validate", measure.validate);
+  read(object, "kernels", measure.kernels);
   return measure;
 }
 
@@ -117,7 +118,8 @@ json request_json(const TrialRequest& request) {
             {"max_seconds", measure.max_seconds},
             {"rel_ci", measure.rel_ci},
             {"min_steps", measure.min_steps},
-            {"validate", measure.validate}}}};
+            {"validate", measure.validate},
+            {"kernels", measure.kernels}}}};
 }
 
 json result_json(const TrialResult& result) {
@@ -126,6 +128,8 @@ json result_json(const TrialResult& result) {
   if (!result.engine.empty()) object["engine"] = result.engine;
   write(object, "data_wait_ms", result.data_wait_ms);
   write(object, "loss", result.loss);
+  write(object, "kernel_busy_percent", result.kernel_busy_percent);
+  write(object, "dataset_samples", result.dataset_samples);
   if (result.outcome == TrialOutcome::ok) {
     object["samples_per_s"] = result.samples_per_s;
     object["warmup_s"] = result.warmup_s;
@@ -185,6 +189,8 @@ TrialResult result_from_json(const json& value) {
   read(value, "data_wait_ms", result.data_wait_ms);
   read(value, "warmup_s", result.warmup_s);
   read(value, "loss", result.loss);
+  read(value, "kernel_busy_percent", result.kernel_busy_percent);
+  read(value, "dataset_samples", result.dataset_samples);
   read(value, "engine", result.engine);
   read(value, "seconds", result.seconds);
   const json& step = object_in(value, "step_ms");

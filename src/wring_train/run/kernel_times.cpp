@@ -59,4 +59,9 @@ KernelTimes record_kernel_times(int steps, const std::function<void()>& run) {
   return times;
 }
 
+std::optional<double> kernel_busy_percent(const KernelTimes& times, double step_ms) {
+  if (times.kernels.empty() || step_ms <= 0) return std::nullopt;
+  return std::min(100.0, 100 * times.busy_us_per_step / (1000 * step_ms));
+}
+
 }  // namespace wring

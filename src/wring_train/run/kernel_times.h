@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,5 +20,9 @@ struct KernelTimes {
 
 // Runs `run` (which enqueues `steps` steps and waits for them) under the profiler.
 KernelTimes record_kernel_times(int steps, const std::function<void()>& run);
+
+// The share of a step in which a kernel or copy ran, in per cent. `step_ms`: as measured without the profiler, which
+// makes launches dearer and kernels hardly. Absent where the profiler saw nothing.
+std::optional<double> kernel_busy_percent(const KernelTimes& times, double step_ms);
 
 }  // namespace wring

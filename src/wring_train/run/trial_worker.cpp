@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <new>
 #include <numeric>
 
 #include <fmt/format.h>
@@ -14,10 +13,13 @@
 
 #include "wring/base/message.h"
 #include "wring/config/reader.h"
-#include "wring/trial/outcome.h"
 #include "wring_train/engine/device.h"
-#include "wring_train/engine/device_memory_error.h"
 #include "wring_train/engine/schedule.h"
+#include "wring_train/engine/step_engine.h"
+#include "wring_train/run/allocator_memory.h"
+#include "wring_train/run/guarded_trial.h"
+#include "wring_train/run/kernel_times.h"
+#include "wring_train/run/measured_steps.h"
 #include "wring_train/run/resident_batches.h"
 #include "wring_train/run/step_timing.h"
 #include "wring_train/run/validator.h"
@@ -27,11 +29,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The warm-up ends when two windows in turn differ by less than this, or when this many times max_seconds are over.
-constexpr double kStable = 0.05;
-constexpr double kLongestWarmup = 2;
-constexpr double kWindowMs = 100;
-constexpr int kLongestWindow = 50;
+constexpr int kProfiledSteps = 10;
 constexpr std::size_t kValidationImages = 2;
 constexpr int kValidationTile = 512;  // LR pixels, as in training
 
@@ -44,13 +42,6 @@ std::optional<std::int64_t> batch_limit_for_tests() {
   const char* text = std::getenv("WRING_TEST_OOM_ABOVE_BATCH");
   if (text == nullptr || *text == '\0') return std::nullopt;
   return std::atoll(text);
-}
-
-TrialResult failed(TrialOutcome outcome, std::string message) {
-  TrialResult result;
-  result.outcome = outcome;
-  result.message = std::move(message);
-  return result;
 }
 
 // What decides which images are open and where they lie.
@@ -75,36 +66,6 @@ ImageSet largest_images(const TrainingImages& images) {
   return largest;
 }
 
-// Runs windows of steps until the time of a step no longer changes. Returns that time in ms.
-double warm_up(const TrialMeasure& measure, const std::function<double(int)>& timed) {
-  const auto began = Clock::now();
-  timed(1);  // compiles, captures, tries algorithms
-  double before = timed(1);
-  int window = std::clamp(static_cast<int>(kWindowMs / std::max(before, 1e-3)), 1, kLongestWindow);
-  for (double now = timed(window); seconds_since(began) < kLongestWarmup * measure.max_seconds; now = timed(window)) {
-    if (std::abs(now - before) <= kStable * before) return now;
-    before = now;
-    window = std::clamp(static_cast<int>(kWindowMs / std::max(now, 1e-3)), 1, kLongestWindow);
-  }
-  return before;
-}
-
-// Groups of steps until the median is known well enough or the time is up; min_steps goes before both.
-StepTimes measure_steps(const TrialMeasure& measure, double about_ms, const std::function<double(int)>& timed) {
-  const auto began = Clock::now();
-  const int group = steps_between_looks(about_ms);
-  std::vector<double> step_ms;
-  std::int64_t steps = 0;
-  while (true) {
-    step_ms.push_back(timed(group));
-    steps += group;
-    const double seconds = seconds_since(began);
-    const bool enough =
-        seconds >= measure.min_seconds && steps >= measure.min_steps && relative_half_width(step_ms) <= measure.rel_ci;
-    if (enough || (seconds >= measure.max_seconds && steps >= 2)) return step_times(step_ms, steps);
-  }
-}
-
 void say(const Text& text) {
   write_message(fmt::format("{}\n", text.en));
 }
@@ -127,23 +88,7 @@ TrialWorker::TrialWorker(const std::filesystem::path& config, const std::vector<
 }
 
 TrialResult TrialWorker::run(const TrialRequest& request, const std::function<void(const std::string&)>& phase) {
-  try {
-    return measured(request, phase);
-  } catch (const DeviceMemoryError& error) {
-    return failed(TrialOutcome::oom, error.message().en);
-  } catch (const Error& error) {
-    const std::string& hint = error.hint().en;
-    return failed(TrialOutcome::error, hint.empty() ? error.message().en : error.message().en + " (" + hint + ")");
-  } catch (const c10::OutOfMemoryError& error) {
-    return failed(TrialOutcome::oom, error.what_without_backtrace());
-  } catch (const c10::Error& error) {
-    const std::string message = error.what_without_backtrace();
-    return failed(find_out_of_memory(message) ? TrialOutcome::oom : TrialOutcome::error, message);
-  } catch (const std::bad_alloc&) {
-    return failed(TrialOutcome::oom, "the host's memory is used up (std::bad_alloc)");
-  } catch (const std::exception& error) {
-    return failed(find_out_of_memory(error.what()) ? TrialOutcome::oom : TrialOutcome::error, error.what());
-  }
+  return guarded_trial([&] { return measured(request, phase); });
 }
 
 TrialResult TrialWorker::measured(const TrialRequest& request, const std::function<void(const std::string&)>& phase) {
@@ -151,16 +96,19 @@ TrialResult TrialWorker::measured(const TrialRequest& request, const std::functi
   const TrainConfig config = with(request);
   phase("load");
   if (const auto limit = batch_limit_for_tests(); limit && config.batch_size > *limit) {
-    return failed(TrialOutcome::oom,
-                  fmt::format("batch_size {} is above WRING_TEST_OOM_ABOVE_BATCH", config.batch_size));
+    return failed_trial(TrialOutcome::oom,
+                        fmt::format("batch_size {} is above WRING_TEST_OOM_ABOVE_BATCH", config.batch_size));
   }
   // What the trial before left in the allocator's hands would count as this one's.
   if (!device_.is_cpu()) at::accelerator::emptyCache();
   open_images(config);
   TrainingData data = start_loading(shared_images(), config, data_options(device_), 0);
+  TrialResult result;
   if (measure.data == TrialData::loader) {
     phase("measure");
-    return loader_rate(config, *data.loader, measure);
+    result = loader_rate(config, *data.loader, measure);
+    result.dataset_samples = dataset_samples(config);
+    return result;
   }
 
   const EdsrShape shape{config.base_channels, config.num_blocks, config.scale_factor};
@@ -198,7 +146,6 @@ TrialResult TrialWorker::measured(const TrialRequest& request, const std::functi
   phase("warmup");
   const auto warming = Clock::now();
   const double about_ms = warm_up(measure, timed);
-  TrialResult result;
   result.warmup_s = seconds_since(warming);
   reset_peak_memory(device_);
   if (measure.validate) {
@@ -217,7 +164,15 @@ TrialResult TrialWorker::measured(const TrialRequest& request, const std::functi
       1000.0 * static_cast<double>(config.batch_size * config.gradient_accumulation_steps) / result.step_ms.median;
   result.loss = engine->report().loss;
   result.engine = engine->name();
-  result.memory = memory(*engine);
+  result.dataset_samples = dataset_samples(config);
+  result.memory = allocator_memory(device_, engine->replayed_memory_bytes());
+  if (measure.kernels && !device_.is_cpu()) {
+    const KernelTimes kernels = record_kernel_times(kProfiledSteps, [&] {
+      run_steps(kProfiledSteps);
+      synchronize(device_);
+    });
+    result.kernel_busy_percent = kernel_busy_percent(kernels, result.step_ms.median);
+  }
   return result;
 }
 
@@ -255,6 +210,10 @@ void TrialWorker::open_images(const TrainConfig& config) {
   image_keys_ = keys;
 }
 
+std::int64_t TrialWorker::dataset_samples(const TrainConfig& config) const {
+  return std::ssize(images_->train.pairs) * config.dataset_enlarge_ratio;
+}
+
 // The same images for another loader; the cache stays here.
 TrainingImages TrialWorker::shared_images() const {
   TrainingImages images;
@@ -264,21 +223,6 @@ TrainingImages TrialWorker::shared_images() const {
   images.decoded = images_->decoded;
   images.on_device = images_->on_device;
   return images;
-}
-
-// Of the allocator, since the warm-up. On the CPU nothing counts it.
-TrialMemory TrialWorker::memory(const StepEngine& engine) const {
-  TrialMemory memory;
-  if (device_.is_cpu()) return memory;
-  const auto stats = at::accelerator::getDeviceStats(device_.index());
-  constexpr auto kAggregate = static_cast<std::size_t>(at::CachingAllocator::StatType::AGGREGATE);
-  memory.peak_allocated_mib = (stats.allocated_bytes[kAggregate].peak + engine.replayed_memory_bytes()) >> 20;
-  memory.peak_reserved_mib = stats.reserved_bytes[kAggregate].peak >> 20;
-  memory.alloc_retries = stats.num_alloc_retries;
-  const auto [free, total] = at::accelerator::getMemoryInfo(device_.index());
-  memory.device_free_mib = static_cast<std::int64_t>(free >> 20);
-  memory.device_total_mib = static_cast<std::int64_t>(total >> 20);
-  return memory;
 }
 
 }  // namespace wring

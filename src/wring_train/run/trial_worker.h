@@ -9,7 +9,6 @@
 #include <ATen/core/Tensor.h>
 
 #include "wring/trial/trial.h"
-#include "wring_train/engine/step_engine.h"
 #include "wring_train/run/training_data.h"
 
 namespace wring {
@@ -37,9 +36,9 @@ class TrialWorker {
   TrialResult measured(const TrialRequest& request, const std::function<void(const std::string&)>& phase);
   TrainConfig with(const TrialRequest& request) const;
   void open_images(const TrainConfig& config);
+  std::int64_t dataset_samples(const TrainConfig& config) const;  // of one epoch
   TrainingImages shared_images() const;
   TrialResult loader_rate(const TrainConfig& config, Loader& loader, const TrialMeasure& measure) const;
-  TrialMemory memory(const StepEngine& engine) const;
 
   std::filesystem::path path_;
   TrainConfig config_;

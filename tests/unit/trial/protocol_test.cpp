@@ -48,7 +48,7 @@ TEST(TrialProtocol, ARequestIsTheDesignsLine) {
   EXPECT_EQ(request_line(request),
             R"({"v":1,"id":7,"set":{"batch_size":32,"lr":0.0002,"pin_memory":true,"amp_dtype":"bf16"},)"
             R"("measure":{"data":"real","min_seconds":0.5,"max_seconds":5.0,"rel_ci":0.02,"min_steps":2,)"
-            R"("validate":false}})");
+            R"("validate":false,"kernels":false}})");
 }
 
 TEST(TrialProtocol, ARequestArrivesAsItWasSent) {
@@ -60,7 +60,8 @@ TEST(TrialProtocol, ARequestArrivesAsItWasSent) {
                           .max_seconds = 2,
                           .rel_ci = 0.01,
                           .min_steps = 30,
-                          .validate = true};
+                          .validate = true,
+                          .kernels = true};
   const NumberedRequest got = parse_request(request_line(sent));
   EXPECT_EQ(got.id, 9);
   ASSERT_EQ(got.request.set.size(), 1u);
@@ -72,6 +73,7 @@ TEST(TrialProtocol, ARequestArrivesAsItWasSent) {
   EXPECT_EQ(got.request.measure.rel_ci, 0.01);
   EXPECT_EQ(got.request.measure.min_steps, 30);
   EXPECT_TRUE(got.request.measure.validate);
+  EXPECT_TRUE(got.request.measure.kernels);
 }
 
 TEST(TrialProtocol, EveryValueComesBackAsTheSameYamlText) {
@@ -133,6 +135,8 @@ TEST(TrialProtocol, ADoneEventArrivesAsItWasSent) {
   sent.done->data_wait_ms = 0.5;
   sent.done->warmup_s = 2.1;
   sent.done->loss = 0.03;
+  sent.done->kernel_busy_percent = 87.5;
+  sent.done->dataset_samples = 800;
   sent.done->engine = "graph, fused";
   sent.done->memory.peak_reserved_mib = 1210;
   const TrialEvent got = parse_event(event_line(sent)).value();
@@ -148,6 +152,8 @@ TEST(TrialProtocol, ADoneEventArrivesAsItWasSent) {
   EXPECT_EQ(got.done->data_wait_ms, 0.5);
   EXPECT_EQ(got.done->warmup_s, 2.1);
   EXPECT_EQ(got.done->loss, 0.03);
+  EXPECT_EQ(got.done->kernel_busy_percent, 87.5);
+  EXPECT_EQ(got.done->dataset_samples, 800);
   EXPECT_EQ(got.done->engine, "graph, fused");
   EXPECT_EQ(got.done->memory.peak_reserved_mib, 1210);
   EXPECT_EQ(got.done->memory.peak_allocated_mib, std::nullopt);

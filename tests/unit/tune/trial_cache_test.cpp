@@ -47,6 +47,8 @@ TrialResult full_result() {
   result.data_wait_ms = 0.1;
   result.warmup_s = 2.1;
   result.loss = 0.03;
+  result.kernel_busy_percent = 87.5;
+  result.dataset_samples = 800;
   result.engine = "graph, fused";
   result.memory = {946, 1210, 0, 140100, 143771};
   result.utilisation = {97, 88.5, 61, 40};
@@ -57,12 +59,13 @@ TrialResult full_result() {
 TEST_F(TrialCacheTest, KeepsEveryFieldOfARequestAndAResult) {
   TrialRequest request = request_for(32);
   request.set.push_back({"amp_dtype", "bf16"});
-  request.measure = {TrialData::loader, 0.25, 7, 0.01, 12, true};
+  request.measure = {TrialData::loader, 0.25, 7, 0.01, 12, true, true};
   const TrialRequest same = request_from_json(nlohmann::json::parse(request_json(request).dump()));
   EXPECT_EQ(request_json(same), request_json(request));
   EXPECT_EQ(same.set[1].value, "bf16");
   EXPECT_EQ(same.measure.data, TrialData::loader);
   EXPECT_TRUE(same.measure.validate);
+  EXPECT_TRUE(same.measure.kernels);
 
   const TrialResult result = full_result();
   const TrialResult back = result_from_json(nlohmann::json::parse(result_json(result).dump()));
