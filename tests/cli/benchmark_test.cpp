@@ -88,6 +88,25 @@ TEST_F(Benchmark, AConfigThatIsTooLargeForTheCardStillComesOutWell) {
   EXPECT_EQ(found["changes"][0]["old"], 512);
 }
 
+TEST_F(Benchmark, ABatchLargerThanTheDataSetIsNoCandidate) {
+  set_card("dataset=40,start=40");
+  const ChildResult result = benchmark({"--knobs", "none"});
+  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
+  const json found = record();
+  EXPECT_LE(found["chosen_batch_size"], 40);
+  for (const json& request : requests()) EXPECT_LE(request["set"]["batch_size"], 40);
+  EXPECT_THAT(result.out, HasSubstr("the data set has 40 samples an epoch"));
+}
+
+TEST_F(Benchmark, AConfigWhoseBatchExceedsTheDataSetIsToldSoAndGetsOneThatTrains) {
+  set_card("dataset=10,start=40");
+  const ChildResult result = benchmark({"--knobs", "none"});
+  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
+  EXPECT_LE(record()["chosen_batch_size"], 10);
+  for (const json& trial : record()["trials"]) EXPECT_EQ(trial["outcome"], "ok");
+  EXPECT_THAT(result.out, HasSubstr("own batch 16 is larger than the data set"));
+}
+
 TEST_F(Benchmark, WhereNothingRunsItSaysWhyAndLeavesNoConfig) {
   set_card("crash=1");
   const ChildResult result = benchmark();
@@ -227,6 +246,17 @@ TEST_F(Benchmark, OnAGpuTheRecordNamesTheCard) {
   EXPECT_THAT(programs_.read("configs/mine_optimized.html"), HasSubstr("4090"));
 }
 
+TEST_F(Benchmark, OfSeveralCardsTheRecordNamesThoseThatTheProgramSees) {
+  programs_.use_machine("two_h200s");
+  programs_.set("CUDA_VISIBLE_DEVICES", "1");
+  ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);
+  EXPECT_TRUE(record()["machine"].contains("GPU 1"));
+  EXPECT_FALSE(record()["machine"].contains("GPU 0"));
+  programs_.set("CUDA_VISIBLE_DEVICES", "");
+  ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);
+  EXPECT_THAT(record()["machine"]["GPU"].get<std::string>(), HasSubstr("measured on the CPU"));
+}
+
 TEST_F(Benchmark, WithoutWringTrainTheErrorSaysHowToGetIt) {
   std::filesystem::remove(programs_.folder().path() / "bin/wring-train");
   programs_.set("PATH", "/usr/bin:/bin");
@@ -239,18 +269,40 @@ TEST_F(Benchmark, WithoutWringTrainTheErrorSaysHowToGetIt) {
 TEST_F(Benchmark, WrongUsageIsExitCodeTwo) {
   for (const std::vector<std::string>& wrong : {std::vector<std::string>{"--budget", "soon"},
                                                 {"--budget", "-3"},
+                                                {"--budget", "0"},
+                                                {"--budget", ""},
+                                                {"--budget", "nan"},
+                                                {"--budget", "1e300"},
+                                                {"--command", ""},
+                                                {"--command", "true {config}", "--trial-seconds", "1e300"},
                                                 {"--knobs", "colour"},
                                                 {"--device", "tpu"},
                                                 {"--target-gpu-util", "120"},
                                                 {"--rate-regex", "x"},
                                                 {"--set", "batch_size"},
                                                 {"--command", "true"}}) {
-    EXPECT_EQ(benchmark(wrong).exit_status, 2) << wrong.front();
+    EXPECT_EQ(benchmark(wrong).exit_status, 2) << wrong.front() << " '" << wrong.back() << "'";
   }
   EXPECT_EQ(run({"benchmark", "missing.yaml"}).exit_status, 1);
   programs_.folder().write("bad.yaml", "patch_size: 127\nscale_factor: 4\n");
   EXPECT_EQ(run({"benchmark", "bad.yaml"}).exit_status, 2);
   EXPECT_TRUE(requests().empty());
+}
+
+TEST_F(Benchmark, AReportThatCannotBeWrittenIsAnErrorAfterWhatWasMeasuredIsShown) {
+  std::filesystem::create_directory(programs_.folder().path() / "configs/mine_optimized.html");
+  const ChildResult result = benchmark({"--knobs", "none"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr("mine_optimized.html"));
+  EXPECT_THAT(result.out, testing::ContainsRegex("\n +batch +samples/s +step ms"));
+  EXPECT_THAT(result.out, HasSubstr("Written: configs/mine_optimized.yaml"));
+}
+
+TEST_F(Benchmark, TrialsThatCannotBeKeptAreANote) {
+  programs_.folder().write("experiments", "a file where a folder should be");
+  const ChildResult result = benchmark({"--knobs", "none"});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("trials are not kept"));
 }
 
 TEST_F(Benchmark, SpeaksChinese) {
@@ -307,6 +359,53 @@ TEST_F(BenchmarkCommand, AKeyThatTheConfigDoesNotHaveIsAnErrorWithTheCure) {
   EXPECT_EQ(result.exit_status, 2);
   EXPECT_THAT(result.err, HasSubstr("batch_size"));
   EXPECT_THAT(result.err, HasSubstr("--batch-key"));
+}
+
+TEST_F(BenchmarkCommand, ASizeAtWhichItPrintsNothingIsAFailedTrialLikeAnyOther) {
+  programs_.folder().write_script("train.sh",
+                                  "b=$(sed -n 's/^train_batch: *\\([0-9]*\\).*/\\1/p' \"$1\")\n"
+                                  "if [ \"$b\" -gt 16 ]; then echo epoch 1; exit 0; fi\n"
+                                  "for i in 1 2 3 4 5; do echo \"$((b * 1000 / (20 + b))) img/s\"; done\n");
+  const ChildResult result = tune({"--budget", "20s"});
+  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
+  EXPECT_LE(record()["chosen_batch_size"], 16);
+  EXPECT_THAT(result.out, HasSubstr("no line of the command's output matches"));
+}
+
+TEST_F(BenchmarkCommand, AProgramThatCannotValidateIsNotSaidToHaveDoneSo) {
+  const ChildResult result = tune({"--budget", "20s"});
+  EXPECT_THAT(result.out, HasSubstr("It was measured once more at the end."));
+  EXPECT_THAT(result.out, Not(HasSubstr("validation")));
+}
+
+TEST_F(BenchmarkCommand, ABatchOutOfAllBoundsIsAnErrorThatNamesFileAndKey) {
+  for (const char* batch : {"99999999999999999999", "9223372036854775807", "0", "-8"}) {
+    programs_.folder().write(config, std::string("train_batch: ") + batch + "\n");
+    const ChildResult result = tune();
+    EXPECT_EQ(result.exit_status, 2) << batch;
+    EXPECT_THAT(result.err, HasSubstr("configs/mine.yaml: train_batch")) << batch;
+  }
+}
+
+TEST_F(BenchmarkCommand, AProgramThatCountsTokensIsSearchedBeyondWhatImagesNeed) {
+  programs_.folder().write(config, "train_batch: 16384\n");
+  programs_.folder().write_script("train.sh",
+                                  "b=$(sed -n 's/^train_batch: *\\([0-9]*\\).*/\\1/p' \"$1\")\n"
+                                  "for i in 1 2 3 4 5; do echo \"$((b * 100000 / (20000 + b))) img/s\"; done\n");
+  ASSERT_EQ(tune({"--budget", "20s"}).exit_status, 0);
+  EXPECT_GT(record()["chosen_batch_size"], 8192);
+}
+
+TEST_F(BenchmarkCommand, CtrlCKeepsWhatWasMeasuredAndEndsTheProgram) {
+  programs_.folder().write_script("train.sh", "while :; do echo '100 img/s'; sleep 0.02; done\n");
+  RunningProgram running(programs_, {program(), "benchmark", config, "--command", "./train.sh {config}", "--batch-key",
+                                     "train_batch", "--rate-regex", "([0-9.]+) img/s", "--trial-seconds", "0.2"});
+  ASSERT_TRUE(running.wait_for_output("fits")) << running.err();
+  running.send(SIGINT);
+  EXPECT_EQ(running.wait(), 130) << running.err();
+  EXPECT_EQ(record()["interrupted"], true);
+  EXPECT_FALSE(record()["trials"].empty());
+  EXPECT_FALSE(programs_.exists(output));
 }
 
 TEST_F(BenchmarkCommand, AnExpressionThatIsNoneIsAnError) {

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "wring/base/files.h"
 #include "wring/base/shell_words.h"
 #include "wring/cli/benchmark_record.h"
 #include "wring/cli/paths.h"
@@ -45,12 +44,14 @@ class BenchmarkRun {
     search();
     record_.seconds = std::chrono::duration<double>(SteadyClock::now() - begin).count();
     conclude();
-    const bool write = !options_.dry_run;
-    if (write) {
-      if (record_.written) write_file_atomically(output_, text_);
-      write_record(record_, console_);
-    }
-    print_record(record_, write, options_.json, console_);
+    std::optional<Error> unwritten;
+    if (!options_.dry_run) unwritten = write_results(record_, text_, console_);
+    print_record(record_,
+                 options_.dry_run ? FilesWritten::dry_run
+                 : unwritten      ? FilesWritten::none
+                                  : FilesWritten::all,
+                 options_.json, console_);
+    if (unwritten) throw Error(*unwritten);
     if (record_.interrupted) return static_cast<int>(ErrorCode::interrupted);
     if (!chosen_) fail();
     return 0;
@@ -60,6 +61,7 @@ class BenchmarkRun {
   // Every stage leaves behind what it found, so that Ctrl-C loses nothing.
   void search() {
     try {
+      ask_dataset();
       find_batch(session_.start_batch());
       if (!chosen_ || session_.interrupted()) return;
       turn_knobs();
@@ -71,6 +73,17 @@ class BenchmarkRun {
       // A trial that was cut off by Ctrl-C.
       if (error.code() != ErrorCode::interrupted) throw;
     }
+  }
+
+  // Opens the images before the search's clock runs, and learns how many samples an epoch has. Another program can only
+  // be run as it is. What fails here fails again in the search, which tells of it.
+  void ask_dataset() {
+    if (options_.tuning.command) return;
+    TrialRequest request;
+    request.set = settings();
+    request.set.push_back({session_.batch_key(), "1"});
+    request.measure = {.data = TrialData::loader, .min_seconds = 0, .max_seconds = 0.05, .rel_ci = 1, .min_steps = 1};
+    dataset_samples_ = session_.runner().run(request).dataset_samples;
   }
 
   std::vector<Assignment> settings() const {
@@ -90,6 +103,10 @@ class BenchmarkRun {
     search.set = settings();
     search.budget_s = options_.budget_s;
     search.target_gpu_util = options_.target_gpu_util;
+    search.dataset_size = dataset_samples_;
+    // What counts tokens instead of images has other sizes; and a config's own batch has to be compared with.
+    search.max_batch = std::max(search.max_batch, options_.tuning.command ? 8 * start : start);
+    search.validates = !options_.tuning.command;
     const TrainConfig& values = session_.values();
     search.host_batch_limit = host_memory_limit({values.num_workers, values.prefetch_factor, session_.sample_bytes()},
                                                 session_.host_available_bytes());
@@ -157,7 +174,8 @@ class BenchmarkRun {
 
   void conclude_chosen() {
     pick_trials(record_, session_.start_batch(), *chosen_, settings_given(), kept_);
-    if (!record_.before && search_->cut_short) return give_up();
+    const bool own_can_run = !dataset_samples_ || session_.start_batch() <= *dataset_samples_;
+    if (!record_.before && search_->cut_short && own_can_run) return give_up();
     TrainConfig values = session_.values();
     values.batch_size = session_.start_batch();
     const BatchAdvice advice = advise_batch(values, *chosen_, {options_.scale_lr, options_.keep_effective_batch});
@@ -227,7 +245,8 @@ class BenchmarkRun {
   KnobResult knobs_;
   std::vector<Assignment> kept_;
   std::optional<std::int64_t> chosen_;
-  std::string text_;  // of the changed config
+  std::optional<std::int64_t> dataset_samples_;  // of one epoch
+  std::string text_;                             // of the changed config
 };
 
 }  // namespace

@@ -1,4 +1,3 @@
-#include <cmath>
 #include <cstdlib>
 
 #include <fmt/format.h>
@@ -31,13 +30,22 @@ std::vector<std::string> disabled_knobs(const std::string& list) {
   return disabled;
 }
 
+// No search or trial is meant to take longer; and what is far longer fits into no clock.
+constexpr double longest_s = 7 * 24 * 3600;
+
 // What is in seconds, 30, 30s, 2m, 1h.
 double seconds_of(const std::string& option, const std::string& text) {
   char* end = nullptr;
   const double number = std::strtod(text.c_str(), &end);
   const std::string unit = end;
   const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" || unit == "min" ? 60 : unit == "h" ? 3600 : 0;
-  if (end != text.c_str() && factor > 0 && std::isfinite(number) && number > 0) return number * factor;
+  if (end != text.c_str() && factor > 0 && number * factor > longest_s) {
+    throw Error(
+        ErrorCode::usage,
+        {fmt::format("{}: '{}' is longer than a week", option, text), fmt::format("{}：“{}”超过一周", option, text)},
+        {"for example 30s, 2m or 1h", "例如 30s、2m 或 1h"});
+  }
+  if (end != text.c_str() && factor > 0 && number > 0) return number * factor;
   throw Error(ErrorCode::usage,
               {fmt::format("{}: '{}' is no duration", option, text), fmt::format("{}：“{}”不是时长", option, text)},
               {"for example 30s, 2m or 1h", "例如 30s、2m 或 1h"});
@@ -60,7 +68,7 @@ std::optional<int> parse_benchmark(const Arguments& arguments, BenchmarkOptions&
   parser.option("-o,--output", "OUT", options.output,
                 {"the file to write (default: beside CONFIG, named …_optimized.yaml), with OUT.json and OUT.html",
                  "要写入的文件（默认：与 CONFIG 同目录的 …_optimized.yaml），另有 OUT.json 和 OUT.html"});
-  std::string budget;
+  std::optional<std::string> budget;
   parser.option("--budget", "TIME", budget,
                 {"time for the search of the batch size (default: 30s); the settings get as much again",
                  "搜索批大小的时间（默认：30s）；其他设置另用同样长的时间"});
@@ -74,7 +82,7 @@ std::optional<int> parse_benchmark(const Arguments& arguments, BenchmarkOptions&
               {"write the learning rate that goes with the batch size", "同时写入与批大小相应的学习率"});
   parser.flag("--keep-effective-batch", options.keep_effective_batch,
               {"keep the samples of an optimiser step, by accumulation", "用梯度累积保持每次更新的样本数"});
-  std::string command;
+  std::optional<std::string> command;
   TunedCommand tuned;
   parser.option("--command", "\"… {config} …\"", command,
                 {"tune this program instead of wring train; {config} becomes the config of each trial",
@@ -85,7 +93,7 @@ std::optional<int> parse_benchmark(const Arguments& arguments, BenchmarkOptions&
   parser.option("--rate-regex", "REGEX", tuned.rate_regex,
                 {"what it prints of its speed, samples per second in the first group",
                  "它输出速度的格式，第一个分组为每秒样本数"});
-  std::string trial_seconds;
+  std::optional<std::string> trial_seconds;
   parser.option("--trial-seconds", "TIME", trial_seconds,
                 {"how long each of its trials is measured (default: 20s)", "每次试验的测量时长（默认：20s）"});
   parser.flag("--dry-run", options.dry_run, {"measure, show the result and write nothing", "测量并显示结果，不写文件"});
@@ -101,16 +109,16 @@ std::optional<int> parse_benchmark(const Arguments& arguments, BenchmarkOptions&
     throw Error(ErrorCode::usage, {"--target-gpu-util takes per cent, above 0 and up to 100",
                                    "--target-gpu-util 的值为百分数，大于 0 且不超过 100"});
   }
-  if (!trial_seconds.empty()) tuned.trial_seconds = seconds_of("--trial-seconds", trial_seconds);
-  if (!command.empty()) {
-    tuned.command = command;
+  if (trial_seconds) tuned.trial_seconds = seconds_of("--trial-seconds", *trial_seconds);
+  if (command) {
+    tuned.command = *command;
     options.tuning.command = tuned;
     options.budget_s = std::max(options.budget_s, trials_in_a_budget * tuned.trial_seconds);
-  } else if (!tuned.rate_regex.empty() || !trial_seconds.empty() || tuned.batch_key != "batch_size") {
+  } else if (!tuned.rate_regex.empty() || trial_seconds || tuned.batch_key != "batch_size") {
     throw Error(ErrorCode::usage, {"--batch-key, --rate-regex and --trial-seconds belong to --command",
                                    "--batch-key、--rate-regex 和 --trial-seconds 只用于 --command"});
   }
-  if (!budget.empty()) options.budget_s = seconds_of("--budget", budget);
+  if (budget) options.budget_s = seconds_of("--budget", *budget);
   if (options.dry_run) options.tuning.use_cache = false;  // which is written to
   return std::nullopt;
 }

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "wring/base/files.h"
 #include "wring/base/shell_words.h"
 #include "wring/cli/benchmark.h"
 #include "wring/cli/benchmark_record.h"
@@ -44,8 +43,10 @@ class DiagnoseRun {
     point_at_trials();
     const std::vector<Text> notes = session_.notes();
     record_.notes.insert(record_.notes.end(), notes.begin(), notes.end());
-    if (options_.fix) write();
-    print_record(record_, options_.fix, options_.json, console_);
+    std::optional<Error> unwritten;
+    if (options_.fix) unwritten = write_results(record_, text_, console_);
+    print_record(record_, options_.fix && !unwritten ? FilesWritten::all : FilesWritten::none, options_.json, console_);
+    if (unwritten) throw Error(*unwritten);
     return record_.interrupted ? static_cast<int>(ErrorCode::interrupted) : 0;
   }
 
@@ -118,11 +119,6 @@ class DiagnoseRun {
         record_.before = i;
       }
     }
-  }
-
-  void write() {
-    if (record_.written) write_file_atomically(record_.output, text_);
-    write_record(record_, console_);
   }
 
   const DiagnoseOptions& options_;

@@ -13,12 +13,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void print_files(const TuningRecord& record, bool files_written, const Console& console) {
+void print_files(const TuningRecord& record, FilesWritten files, const Console& console) {
+  if (files == FilesWritten::none && !record.written) return;
   const std::string output = record.output.string();
   const auto line = [&](const Text& text) { fmt::print("{}\n", console.text(text)); };
   fmt::print("\n");
-  if (!files_written) return line({"Not written (--dry-run): " + output, "未写入（--dry-run）：" + output});
+  if (files == FilesWritten::dry_run)
+    return line({"Not written (--dry-run): " + output, "未写入（--dry-run）：" + output});
   if (record.written) line({"Written: " + output, "已写入：" + output});
+  if (files == FilesWritten::none) return;
   const std::string page = page_path(record.output).string(), json = record_path(record.output).string();
   line({fmt::format("Report:  {}, {}", page, json), fmt::format("报告：  {}，{}", page, json)});
   if (!record.next_command.empty()) {
@@ -69,12 +72,21 @@ fs::path page_path(const fs::path& output) {
   return fs::path(output).replace_extension(".html");
 }
 
-void write_record(const TuningRecord& record, const Console& console) {
-  write_file_atomically(record_path(record.output), tuning_json(record, console.language) + "\n");
-  write_file_atomically(page_path(record.output), tuning_html(record, console.language));
+std::optional<Error> write_results(TuningRecord& record, const std::string& text, const Console& console) {
+  const bool wanted = record.written;
+  record.written = false;
+  try {
+    if (wanted) write_file_atomically(record.output, text);
+    record.written = wanted;
+    write_file_atomically(record_path(record.output), tuning_json(record, console.language) + "\n");
+    write_file_atomically(page_path(record.output), tuning_html(record, console.language));
+  } catch (const Error& error) {
+    return error;
+  }
+  return std::nullopt;
 }
 
-void print_record(const TuningRecord& record, bool files_written, bool json, const Console& console) {
+void print_record(const TuningRecord& record, FilesWritten files, bool json, const Console& console) {
   if (json) {
     fmt::print("{}\n", tuning_json(record, console.language, -1));
     return;
@@ -84,7 +96,7 @@ void print_record(const TuningRecord& record, bool files_written, bool json, con
   const std::string trials = trials_text(record, style);
   if (!trials.empty()) fmt::print("\n{}", trials);
   fmt::print("\n{}", choice_text(record, style));
-  print_files(record, files_written, console);
+  print_files(record, files, console);
 }
 
 }  // namespace wring

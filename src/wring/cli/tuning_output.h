@@ -1,8 +1,10 @@
 #pragma once
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "wring/base/error.h"
 #include "wring/cli/common_options.h"
 #include "wring/config/reader.h"
 #include "wring/report/tuning_record.h"
@@ -22,10 +24,14 @@ std::string changed_text(const ConfigFile& file, const std::vector<Change>& chan
 std::filesystem::path record_path(const std::filesystem::path& output);
 std::filesystem::path page_path(const std::filesystem::path& output);
 
-// Both, each whole or not at all. Throws Error{failed}.
-void write_record(const TuningRecord& record, const Console& console);
+// The config with this text, where `record.written`, then its record and page, each whole or not at all. What fails is
+// returned instead of thrown, so that what was measured is shown all the same; `written` then says whether the config
+// is there.
+std::optional<Error> write_results(TuningRecord& record, const std::string& text, const Console& console);
+
+enum class FilesWritten { all, dry_run, none };
 
 // Table, choice and files on standard output; nothing when quiet. With `json` the record instead, on one line.
-void print_record(const TuningRecord& record, bool files_written, bool json, const Console& console);
+void print_record(const TuningRecord& record, FilesWritten files, bool json, const Console& console);
 
 }  // namespace wring

@@ -1,5 +1,6 @@
 #include "wring/cli/tuning_session.h"
 
+#include <charconv>
 #include <chrono>
 #include <cstdlib>
 
@@ -15,6 +16,7 @@
 #include "wring/config/document.h"
 #include "wring/config/keys.h"
 #include "wring/gpu/host.h"
+#include "wring/gpu/visible_gpus.h"
 
 namespace wring {
 namespace {
@@ -23,6 +25,8 @@ namespace fs = std::filesystem;
 
 // Of trials, for the next search.
 constexpr const char* trial_folder = "experiments/.trials";
+// Another program may count tokens, never more of them than this.
+constexpr std::int64_t largest_foreign_batch = 1'000'000'000;
 
 Assignment assignment_of(const std::string& pair) {
   require_pair(pair);
@@ -105,9 +109,16 @@ void TuningSession::take_batch() {
   for (const Assignment& given : given_) {
     if (given.key == batch_key()) value = given.value;
   }
-  char* end = nullptr;
-  start_batch_ = std::strtoll(value.c_str(), &end, 10);
-  if (!value.empty() && *end == '\0' && start_batch_ > 0) return;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), start_batch_);
+  const bool whole = !value.empty() && end == value.data() + value.size();
+  if (whole && error == std::errc() && start_batch_ > 0 && start_batch_ <= largest_foreign_batch) return;
+  if (whole) {
+    throw Error(ErrorCode::usage,
+                {fmt::format("{}: {}: {} is out of range", options_.config.string(), batch_key(), value),
+                 fmt::format("{}：{}：{} 超出范围", options_.config.string(), batch_key(), value)},
+                {fmt::format("it may be from 1 to {}", largest_foreign_batch),
+                 fmt::format("可取 1 到 {}", largest_foreign_batch)});
+  }
   throw Error(ErrorCode::usage,
               {fmt::format("{}: no batch size under the key '{}'", options_.config.string(), batch_key()),
                fmt::format("{}：键“{}”下没有批大小", options_.config.string(), batch_key())},
@@ -116,6 +127,8 @@ void TuningSession::take_batch() {
 
 void TuningSession::ask_machine() {
   inventory_ = take_inventory();
+  // The trials' programs take the first card that they see, which need not be the driver's first.
+  inventory_.gpus = visible_gpus(inventory_.gpus, std::getenv("CUDA_VISIBLE_DEVICES"));
   machine_ = machine_of(inventory_, usable_cores());
   if (options_.device == Device::cuda && inventory_.gpus.empty()) {
     const Text cure = inventory_.problems.empty() ? Text() : inventory_.problems.front().cure;
@@ -128,9 +141,17 @@ bool TuningSession::on_gpu() const {
 }
 
 void TuningSession::make_runner() {
-  const auto meter = on_gpu() ? std::make_shared<UtilisationMeter>(open_telemetry({})) : nullptr;
+  std::shared_ptr<UtilisationMeter> meter;
+  if (on_gpu()) {
+    const Gpu& first = inventory_.gpus.front();
+    TelemetryOptions watched;
+    watched.gpus = {first.uuid.empty() ? fmt::format("{}", first.index) : first.uuid};
+    meter = std::make_shared<UtilisationMeter>(open_telemetry(watched));
+  }
   runner_ = make_trial_runner(options_, meter, [this] { return watch_.interrupted(); });
   if (options_.use_cache) cached_ = std::make_unique<CachedRunner>(*runner_, trial_folder, values_, place());
+  TrialRunner& runner = cached_ != nullptr ? static_cast<TrialRunner&>(*cached_) : *runner_;
+  proven_ = std::make_unique<ProvenRunner>(runner);
 }
 
 TrialPlace TuningSession::place() const {
@@ -149,7 +170,7 @@ TrialPlace TuningSession::place() const {
 }
 
 TrialRunner& TuningSession::runner() {
-  return cached_ != nullptr ? static_cast<TrialRunner&>(*cached_) : *runner_;
+  return *proven_;
 }
 
 double TuningSession::sample_bytes() const {

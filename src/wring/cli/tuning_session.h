@@ -12,6 +12,7 @@
 #include "wring/gpu/inventory.h"
 #include "wring/plan/machine.h"
 #include "wring/report/tuning_record.h"
+#include "wring/trial/proven_runner.h"
 #include "wring/trial/trial.h"
 #include "wring/tune/trial_cache.h"
 
@@ -84,6 +85,7 @@ class TuningSession {
   InterruptWatch watch_;  // before the runner: its children and threads inherit what is blocked
   std::unique_ptr<TrialRunner> runner_;
   std::unique_ptr<CachedRunner> cached_;
+  std::unique_ptr<ProvenRunner> proven_;
 };
 
 }  // namespace wring

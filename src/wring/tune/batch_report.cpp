@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/tune/batch_steps.h"
 #include "wring/tune/search_words.h"
 
 namespace wring {
@@ -86,9 +87,9 @@ Text sentence_of_choice(const BatchSearchResult& result, const SizePicture& chos
                       *result.best_batch, rate_figure(*result.best_rate))};
 }
 
-Text sentence_of_memory(const BatchSearchResult& result) {
+Text sentence_of_memory(const BatchSearchResult& result, const BatchSearchOptions& options) {
   if (!result.headroom_mib) return {};
-  const bool soaked = result.soaked;
+  const bool soaked = result.soaked && options.validates;
   Text text = {fmt::format("{} MiB of {} MiB stay free at its peak{}.", *result.headroom_mib, *result.capacity_mib,
                            soaked ? ", validation included" : ""),
                fmt::format("峰值时显存仍余 {} / {} MiB{}。", *result.headroom_mib, *result.capacity_mib,
@@ -115,6 +116,7 @@ Text sentence_of_proof(const BatchSearchResult& result, const BatchSearchOptions
   if (!result.soaked) {
     return {"It was not proven by a soak.", "尚未经过长测验证。"};
   }
+  if (!options.validates) return {"It was measured once more at the end.", "最后又复测了一次。"};
   return {fmt::format("It ran {} steps with a validation in between.", result.soak_steps),
           fmt::format("已连续运行 {} 步，其间进行了验证。", result.soak_steps)};
 }
@@ -203,6 +205,26 @@ void fill_target(BatchSearchResult& result, const BatchSearchOptions& options) {
   result.target_util_text.zh += "：" + why.zh;
 }
 
+// Where the data set is what ended the search, or what the config's own batch does not fit into.
+Text note_of_the_data_set(const BatchPicture& picture, const BatchSearchOptions& options) {
+  if (!options.dataset_size) return {};
+  const std::int64_t samples = *options.dataset_size;
+  if (options.start_batch > samples) {
+    return {
+        fmt::format("the configuration's own batch {} is larger than the data set, which has {} samples an epoch: "
+                    "it cannot be trained with",
+                    options.start_batch, samples),
+        fmt::format("配置自身的 batch {} 大于数据集（每个 epoch {} 个样本），无法训练", options.start_batch, samples)};
+  }
+  const SizePicture* largest = picture.largest_usable();
+  const SizeGrid grid = grid_of(options);
+  if (largest == nullptr || grid.most != samples || largest->batch != grid.at_or_below(static_cast<double>(samples))) {
+    return {};
+  }
+  return {fmt::format("the data set has {} samples an epoch: no larger batch was a candidate", samples),
+          fmt::format("数据集每个 epoch 有 {} 个样本：未考虑更大的 batch", samples)};
+}
+
 void fill_notes(BatchSearchResult& result, const BatchPicture& picture, const BatchSearchOptions& options) {
   for (const SizePicture& size : picture.sizes) {
     const bool larger_ran = picture.largest_usable() != nullptr && picture.largest_usable()->batch > size.batch;
@@ -210,6 +232,7 @@ void fill_notes(BatchSearchResult& result, const BatchPicture& picture, const Ba
     result.notes.emplace_back(fmt::format("batch {} does not fit although larger ones do: {}", size.batch, size.how.en),
                               fmt::format("batch {} 不可行，尽管更大的可行：{}", size.batch, size.how.zh));
   }
+  if (Text note = note_of_the_data_set(picture, options); !note.empty()) result.notes.push_back(std::move(note));
   if (picture.noise > options.epsilon) {
     result.notes.emplace_back(
         fmt::format("repeats of one size differ by {} %: something else uses this machine, or its "
@@ -217,7 +240,7 @@ void fill_notes(BatchSearchResult& result, const BatchPicture& picture, const Ba
                     percent_figure(picture.noise)),
         fmt::format("同一大小的重复测量相差 {}%：机器上有其他任务，或时钟频率在变化", percent_figure(picture.noise)));
   }
-  if (result.soaked && result.soak_steps < options.min_soak_steps) {
+  if (result.soaked && options.validates && result.soak_steps < options.min_soak_steps) {
     result.notes.emplace_back(fmt::format("the soak had {} steps only, for want of time", result.soak_steps),
                               fmt::format("由于时间不足，长测只有 {} 步", result.soak_steps));
   }
@@ -270,7 +293,7 @@ void conclude(BatchSearchResult& result, const BatchPicture& picture, const Batc
   fill_target(result, options);
   append(result.reason, sentence_of_choice(result, *end.chosen, options));
   append(result.reason, sentence_of_larger(result, picture));
-  append(result.reason, sentence_of_memory(result));
+  append(result.reason, sentence_of_memory(result, options));
   append(result.reason, sentence_of_proof(result, options));
   append(result.reason, sentence_of_the_end(end));
 }

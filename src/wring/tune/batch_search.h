@@ -21,7 +21,7 @@ struct BatchSearchOptions {
   double budget_s = 30;                          // for everything, the soak included
   std::int64_t max_batch = 8192;                 // beyond it no photograph trainer was ever seen to gain
   std::int64_t min_batch = 1;                    // the config's own batch here never recommends a smaller one
-  std::optional<std::int64_t> dataset_size;      // samples of one epoch: a batch above it repeats them
+  std::optional<std::int64_t> dataset_size;      // samples of one epoch: no batch is larger
   std::optional<std::int64_t> host_batch_limit;  // host_memory_limit(): what the loader's queues can hold
   std::optional<std::int64_t> natural_multiple;  // sizes of which the card does in whole waves; a hint
 
@@ -32,6 +32,7 @@ struct BatchSearchOptions {
   std::int64_t soak_steps = 500;      // at most; fewer where the budget ends before
   std::int64_t min_soak_steps = 100;  // a soak of fewer says so
   bool soak = true;
+  bool validates = true;  // the runner has a validation in a soak's middle; false: a soak is one more trial
 
   std::optional<double> target_gpu_util;  // per cent: reported against
 };
