@@ -1,3 +1,4 @@
+#include "wring/base/shell_words.h"
 
 namespace wring {
 

@@ -27,7 +27,7 @@ struct OptimalBatchSize {
 //   BatchSizeOptimizer optimizer(runner, config);
 //   const auto [batch_size, stats] = optimizer.find_optimal_batch_size(sample_data, 85.0);
 //
-// For a LibTorch module, libwring_train makes the runner.
+// For a LibTorch module, module_runner() of wring_train/run/module_runner.h makes the runner.
 class BatchSizeOptimizer {
  public:
   // `runner` outlives this object.
