@@ -35,6 +35,7 @@ class BatchSearch {
 
   BatchSearchResult run() {
     probe();
+    run_own();
     jump();
     // The repeats may move the choice; then its neighbours are looked at once more.
     for (int pass = 0; pass < 2 && !session_.stopped(); ++pass) {
@@ -77,6 +78,14 @@ class BatchSearch {
       sizes.push_back(*size);
     }
     return sizes;
+  }
+
+  // What the choice will be compared with: the config's own batch, where the probes did not meet it and it should fit.
+  void run_own() {
+    const BatchPicture now = session_.picture();
+    const std::int64_t own = grid_.own;
+    if (session_.stopped() || !grid_.allows(own) || now.find(own) != nullptr || own > ceiling_of(now, grid_)) return;
+    if (session_.affordable(now, own, TrialRole::refine)) session_.try_size(own, TrialRole::refine);
   }
 
   void jump() {

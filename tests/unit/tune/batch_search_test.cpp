@@ -58,6 +58,17 @@ TEST(BatchSearch, ChoosesTheKneeAndNotTheLargestThatFits) {
   EXPECT_EQ(*result.batch % 8, 0);
 }
 
+TEST(BatchSearch, RunsTheConfigsOwnBatchSoThatThereIsSomethingToCompareWith) {
+  SimulatedCard card;
+  card.sample_ms = 0.5;
+  SimulatedGpu gpu(card);
+  BatchSearchOptions options;
+  options.start_batch = 200;  // beyond the probes, and no jump lands there
+  const BatchSearchResult result = search(gpu, options);
+  EXPECT_TRUE(ran(result, 200));
+  EXPECT_TRUE(result.start_rate);
+}
+
 TEST(BatchSearch, ProvesTheChoiceByASoakWithAValidation) {
   SimulatedCard card;
   card.sample_ms = 0.2;
