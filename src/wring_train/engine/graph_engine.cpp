@@ -250,4 +250,8 @@ std::unique_ptr<StepEngine> make_graph_engine(const TrainConfig& config, Edsr mo
   return std::make_unique<GraphEngine>(config, std::move(model), device, low_precision, note);
 }
 
+void release_workspaces() {
+  at::cuda::clearCublasWorkspaces();
+}
+
 }  // namespace wring

@@ -14,6 +14,7 @@
 #include "wring/base/message.h"
 #include "wring/config/reader.h"
 #include "wring_train/engine/device.h"
+#include "wring_train/engine/graph_engine.h"
 #include "wring_train/engine/schedule.h"
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/run/allocator_memory.h"
@@ -100,7 +101,10 @@ TrialResult TrialWorker::measured(const TrialRequest& request, const std::functi
                         fmt::format("batch_size {} is above WRING_TEST_OOM_ABOVE_BATCH", config.batch_size));
   }
   // What the trial before left in the allocator's hands would count as this one's.
-  if (!device_.is_cpu()) at::accelerator::emptyCache();
+  if (!device_.is_cpu()) {
+    release_workspaces();
+    at::accelerator::emptyCache();
+  }
   open_images(config);
   TrainingData data = start_loading(shared_images(), config, data_options(device_), 0);
   TrialResult result;
