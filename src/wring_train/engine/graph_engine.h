@@ -16,8 +16,8 @@ std::unique_ptr<StepEngine> make_graph_engine(const TrainConfig& config, Edsr mo
                                               std::optional<at::ScalarType> low_precision,
                                               const std::function<void(const Text&)>& note);
 
-// Gives back the scratch memory that cuBLAS keeps for each stream that an engine used, 32 MiB a stream on Hopper. Graphs
-// hold its addresses: no engine may be alive. Nothing in a build without CUDA.
+// Gives back the scratch memory that cuBLAS keeps for each stream that an engine used, 32 MiB a stream on Hopper.
+// Graphs hold its addresses: no engine may be alive. Nothing in a build without CUDA.
 void release_workspaces();
 
 }  // namespace wring

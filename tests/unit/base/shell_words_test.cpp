@@ -14,7 +14,7 @@ TEST(ShellWords, APlainWordStaysAsItIsSoThatItMayStandInQuotes) {
 }
 
 TEST(ShellWords, AShellReadsEveryWordBack) {
-  const std::vector<std::string> words = {"",      "two words", "it's",       "\"quoted\"", "$HOME `ls` \\n",
+  const std::vector<std::string> words = {"",      "two words", "it's",        "\"quoted\"", "$HOME `ls` \\n",
                                           "a;b&c", "*?[x]~#!",  "line\nbreak", "\xff byte",  "配置.yaml"};
   const ChildResult result = run_child({"/bin/sh", "-c", "printf '%s|' " + shell_line(words)});
   ASSERT_TRUE(result.ok()) << result.err;
