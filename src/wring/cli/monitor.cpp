@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "wring/base/message.h"
+#include "wring/cli/doctor.h"
 #include "wring/cli/monitor_notices.h"
 #include "wring/cli/monitor_server.h"
 #include "wring/cli/signal_wait.h"
@@ -123,7 +124,7 @@ class MonitorRun {
   TextStyle style() const { return {console_.language, console_.utf8}; }
 
   void tell_problems() {
-    for (const GpuProblem& problem : telemetry_->problems()) notices_.say(problem.what, problem.cure);
+    for (const GpuProblem& problem : telemetry_->problems()) notices_.say(problem.what, with_doctor(problem.cure));
     if (!telemetry_->gpus().empty()) return;
     notices_.say({"no GPU is watched, only this computer's CPU and memory", "没有可监控的GPU，只监控本机的CPU和内存"},
                  {});
