@@ -225,5 +225,15 @@ TEST(Patcher, SurvivesDamagedFiles) {
   EXPECT_GT(edited, 200);
 }
 
+TEST(Patcher, ABlockOfTextThatEndsTheFileWithoutALineBreakStaysAsItIs) {
+  EXPECT_EQ(patch_yaml("seed: 1\nnotes: |\n  text", std::vector<Assignment>{{"lr", "0.1"}}),
+            "seed: 1\nlr: 0.1\nnotes: |\n  text");
+  EXPECT_EQ(patch_yaml("notes: |\n  text\n", std::vector<Assignment>{{"lr", "0.1"}}), "notes: |\n  text\nlr: 0.1\n");
+}
+
+TEST(Patcher, ACommentRightAfterAQuoteStaysAComment) {
+  EXPECT_EQ(patch_yaml("lr: \"0.1\"# fast\n", std::vector<Assignment>{{"lr", "0.2"}}), "lr: 0.2 # fast\n");
+}
+
 }  // namespace
 }  // namespace wring
