@@ -107,7 +107,7 @@ YAML::Node load(const std::string& text, const fs::path& path) {
     require_one_document(text + "\n#", path);
     return YAML::Load(text);
   } catch (const YAML::Exception& error) {
-    const int line = std::max(0, error.mark.line) + 1;
+    const int line = std::min(std::max(0, error.mark.line) + 1, line_at(text, text.size()));  // not that of the comment
     if (const int quote = open_quote_line(text, line); quote > 0) {
       refuse(place(path, quote),
              {"not valid YAML: a quote is opened on this line and not closed", "不是有效的 YAML：此行的引号没有闭合"},

@@ -71,7 +71,7 @@ TEST(Cards, AMemorySizeMakesACard) {
   EXPECT_EQ(card_of_memory(24).name, "24 GiB card");
   EXPECT_FALSE(card_of_memory(24).compute_major.has_value());
   for (const double wrong :
-       {0.0, -1.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+       {0.0, -1.0, 24576.0, 1e300, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
     EXPECT_THROW(card_of_memory(wrong), Error) << wrong;
   }
 }
