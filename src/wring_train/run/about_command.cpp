@@ -42,7 +42,7 @@ nlohmann::json nccl_version() {
 // 91900 → "9.19.0"
 nlohmann::json cudnn_version() {
   const auto& hooks = at::detail::getCUDAHooks();
-  if (!hooks.hasCuDNN()) return nullptr;
+  if (!hooks.compiledWithCuDNN()) return nullptr;
   const long version = hooks.versionCuDNN();
   return fmt::format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
 }
@@ -62,14 +62,16 @@ nlohmann::json first_calculation() {
 }  // namespace
 
 int about_command() {
-  nlohmann::ordered_json about = {{"libtorch", TORCH_VERSION}, {"cuda", at::hasCUDA()}};
+  // hasCUDA() would ask whether a card answers; what this LibTorch was built with is another question.
+  const bool has_cuda = at::detail::getCUDAHooks().hasCUDART();
+  nlohmann::ordered_json about = {{"libtorch", TORCH_VERSION}, {"cuda", has_cuda}};
 #ifdef WRING_HAS_CUDA
   about["kernels"] = true;
 #else
   about["kernels"] = false;
 #endif
   about["gpus"] = 0;
-  if (at::hasCUDA()) {
+  if (has_cuda) {
     about["cuda_runtime"] = cuda_version("cudaRuntimeGetVersion");
     about["cuda_driver"] = cuda_version("cudaDriverGetVersion");
     about["cudnn"] = cudnn_version();
