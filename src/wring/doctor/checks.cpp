@@ -133,9 +133,11 @@ Check cuda_check(const MachineFacts& facts, bool needs_gpu) {
     check.cure = std::move(cure);
   };
   const Text cpu_only{"training runs on the CPU", "将在 CPU 上训练"};
-  check.found = {
-      fmt::format("runtime {}, driver up to {}", engine.cuda_runtime.value_or("?"), engine.cuda_driver.value_or("?")),
-      fmt::format("运行时 {}，驱动最高支持 {}", engine.cuda_runtime.value_or("?"), engine.cuda_driver.value_or("?"))};
+  const std::string runtime = engine.cuda_runtime.value_or("?");
+  check.found = engine.cuda_driver
+                    ? Text{fmt::format("runtime {}, driver up to {}", runtime, *engine.cuda_driver),
+                           fmt::format("运行时 {}，驱动最高支持 {}", runtime, *engine.cuda_driver)}
+                    : Text{fmt::format("runtime {}, no driver", runtime), fmt::format("运行时 {}，没有驱动", runtime)};
   if (!facts.engine) {
     check.state = CheckState::note;
     check.found = {"not asked: wring-train answers for it", "未检查：由 wring-train 回答"};

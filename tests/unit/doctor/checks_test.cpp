@@ -102,6 +102,9 @@ TEST(Checks, ACardThatCudaDoesNotShowIsAWarning) {
   EXPECT_EQ(check_of("cuda", facts).state, CheckState::warning);
   EXPECT_EQ(check_of("cuda", facts, true).state, CheckState::missing);
   EXPECT_THAT(check_of("cuda", facts).cure.en, HasSubstr("CUDA_VISIBLE_DEVICES"));
+  EXPECT_EQ(check_of("cuda", facts).found.en, "runtime 13.0, driver up to 13.1");
+  facts.engine->cuda_driver.reset();
+  EXPECT_EQ(check_of("cuda", facts).found.en, "runtime 13.0, no driver");
 }
 
 TEST(Checks, ABuildWithoutCudaOrKernelsIsNamed) {
