@@ -20,7 +20,7 @@ setup: ## install what is missing: packages by apt, LibTorch into .venv
 
 build: setup ## build the programs into build/release/bin
 	@$(call configure,release)
-	@$(call build,release) --target wring optimize_gpu wring-train
+	@$(call build,release) --target wring optimize_gpu wring-train manual
 
 test: setup ## build everything and run every test
 	@$(call configure,release)

@@ -1,8 +1,12 @@
 // wring without a command, help, version, wrong usage, colours.
+#include <sstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "fixtures/programs.h"
+#include "wring/base/display_text.h"
+#include "wring/cli/program.h"
 
 namespace wring {
 namespace {
@@ -16,8 +20,8 @@ using testing::StartsWith;
 TEST(Help, ListsTheCommandsThatWorkAndExitsWithZero) {
   const ChildResult result = Programs().wring({"--help"});
   EXPECT_EQ(result.exit_status, 0);
-  for (const char* command :
-       {"optimize", "benchmark", "diagnose", "train", "evaluate", "upscale", "monitor", "cache"}) {
+  for (const char* command : {"optimize", "benchmark", "diagnose", "train", "evaluate", "upscale", "monitor", "doctor",
+                              "cache", "completion"}) {
     EXPECT_THAT(result.out, HasSubstr("\n  " + std::string(command) + " "));
   }
   EXPECT_THAT(result.err, IsEmpty());
@@ -27,13 +31,42 @@ TEST(Help, WithoutACommandTheMapGoesToStandardErrorAndTheExitCodeIsTwo) {
   const ChildResult result = Programs().wring({});
   EXPECT_EQ(result.exit_status, 2);
   EXPECT_THAT(result.out, IsEmpty());
-  EXPECT_THAT(result.err, HasSubstr("optimize"));
+  EXPECT_THAT(result.err, HasSubstr("Which configuration fits my card?"));
+  EXPECT_THAT(result.err, HasSubstr("wring optimize CONFIG"));
+  EXPECT_THAT(Programs().wring({"--lang", "zh"}).err, HasSubstr("什么配置适合我的显卡？"));
+}
+
+TEST(Help, EveryCommandHasAnExampleWithWhatItIsGoodFor) {
+  for (const CommandDescription& program : describe_programs()) {
+    EXPECT_FALSE(program.examples.empty()) << program.name;
+    for (const Example& example : program.examples) {
+      EXPECT_THAT(example.command, HasSubstr(program.name));
+      EXPECT_FALSE(example.why.en.empty() || example.why.zh.empty()) << example.command;
+    }
+    for (const auto* rows : {&program.arguments, &program.options, &program.common}) {
+      for (const OptionDescription& row : *rows) EXPECT_NE(row.help.en, "") << program.name << " " << row.flags.back();
+    }
+  }
+}
+
+TEST(Help, LinesFitAHundredColumns) {
+  for (const char* language : {"en", "zh"}) {
+    for (const char* command : {"optimize", "benchmark", "train", "monitor", "upscale"}) {
+      std::istringstream help(Programs().wring({command, "--help", "--lang", language}).out);
+      bool options = false;  // the usage above them is one line to copy
+      for (std::string line; std::getline(help, line);) {
+        options = options || line.starts_with("Options") || line.starts_with("选项");
+        if (!options || line.starts_with("  wring")) continue;
+        EXPECT_LE(display_width(line), 100) << line;
+      }
+    }
+  }
 }
 
 TEST(Help, EveryCommandHasItsOwnInBothLanguages) {
   const Programs programs;
-  for (const char* command :
-       {"optimize", "benchmark", "diagnose", "train", "evaluate", "upscale", "monitor", "cache"}) {
+  for (const char* command : {"optimize", "benchmark", "diagnose", "train", "evaluate", "upscale", "monitor", "doctor",
+                              "cache", "completion"}) {
     const ChildResult english = programs.wring({command, "--help"});
     EXPECT_EQ(english.exit_status, 0) << command;
     EXPECT_THAT(english.out, HasSubstr("Usage: wring " + std::string(command)));

@@ -52,6 +52,12 @@ class Installed(unittest.TestCase):
         self.assertTrue(list(self.prefix.glob("share/wring/configs/*.yaml")))
         self.assertTrue(list(self.prefix.glob("share/doc/*/LICENSE")))
 
+    def test_manual_pages_and_completions_come_along(self):
+        for name in ("man/man1/wring-optimize.1", "man/zh_CN/man1/wring-train.1", "man/man1/optimize_gpu.1",
+                     "bash-completion/completions/wring", "zsh/site-functions/_wring",
+                     "fish/vendor_completions.d/wring.fish"):
+            self.assertTrue((self.prefix / "share" / name).stat().st_size > 0, name)
+
     def test_wring_finds_wring_train_beside_itself(self):
         if not self.train:
             self.skipTest("this build has no wring-train")

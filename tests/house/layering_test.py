@@ -11,7 +11,7 @@ from pathlib import Path
 
 # From low to high. A folder may include itself and what stands before it.
 LAYERS = {
-    "wring": ["base", "config", "gpu", "plan", "trial", "tune", "monitor", "report", "cli"],
+    "wring": ["base", "config", "gpu", "plan", "trial", "tune", "monitor", "report", "doctor", "cli"],
     "wring_train": ["data", "kernels", "nn", "dist", "engine", "run"],
 }
 # libwring_train stands above the whole of libwring; libwring never includes it.

@@ -99,8 +99,11 @@ std::optional<int> parse_benchmark(const Arguments& arguments, BenchmarkOptions&
   parser.flag("--dry-run", options.dry_run, {"measure, show the result and write nothing", "测量并显示结果，不写文件"});
   parser.flag("--json", options.json, {"print one JSON object instead of text", "输出一个 JSON 对象而非文本"});
   parser.exclude("--scale-lr", "--keep-effective-batch");
-  parser.example("wring benchmark configs/lightweight_gpu_optimized.yaml");
-  parser.example("wring benchmark config.yaml --command \"python train.py --config {config}\"");
+  parser.example("wring benchmark configs/lightweight_gpu_optimized.yaml",
+                 {"writes configs/lightweight_gpu_optimized_optimized.yaml and a report",
+                  "写出 configs/lightweight_gpu_optimized_optimized.yaml 及报告"});
+  parser.example("wring benchmark config.yaml --command \"python train.py --config {config}\"",
+                 {"tunes any program that reads a config", "调优任何读取配置的程序"});
   if (const auto done = parser.parse(separate_assignments(arguments))) return done;
 
   common.apply(options.tuning);

@@ -59,7 +59,7 @@ int cache_command(const Arguments& arguments, const CommonOptions& given) {
   bool clear_it = false;
   parser.flag("--clear", clear_it,
               {"remove it all; running trainings keep theirs", "全部删除；正在运行的训练不受影响"});
-  parser.example("wring cache --clear");
+  parser.example("wring cache --clear", {"frees the disk", "释放磁盘空间"});
   if (const auto done = parser.parse(arguments)) return *done;
   const auto folder = decoded_images_folder();
   if (!folder) {

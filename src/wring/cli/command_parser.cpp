@@ -19,38 +19,68 @@ std::vector<std::string> split_flags(const std::string& flags) {
   return {flags.substr(0, comma), flags.substr(comma + 1)};
 }
 
+// Where describe_command() waits for a description.
+thread_local CommandDescription* wanted_description = nullptr;
+
+// "-o, --output OUT", the long flags below each other.
+std::string left_of(const OptionDescription& row) {
+  const bool long_only = row.flags.size() == 1 && row.flags.front().starts_with("--");
+  const std::string left = fmt::format("{}{}", long_only ? "    " : "", fmt::join(row.flags, ", "));
+  return row.value.empty() ? left : left + " " + row.value;
+}
+
+std::vector<std::string> long_flags(const CommandDescription& description) {
+  std::vector<std::string> flags;
+  for (const auto* rows : {&description.options, &description.common}) {
+    for (const OptionDescription& row : *rows) flags.push_back(row.flags.back());
+  }
+  return flags;
+}
+
+constexpr int narrowest_help = 30;  // columns of text; on a narrower terminal the terminal breaks the lines
+constexpr int usual_columns = 100;  // where there is no terminal
+constexpr int widest_left = 34;     // a longer option has its text on the next line
+
 }  // namespace
 
+CommandDescription describe_command(const std::function<void()>& command) {
+  CommandDescription description;
+  wanted_description = &description;
+  command();
+  wanted_description = nullptr;
+  return description;
+}
+
 CommandParser::CommandParser(std::string name, std::string usage, Text summary, CommonOptions& common)
-    : app_(std::make_unique<CLI::App>()),
-      name_(std::move(name)),
-      usage_(std::move(usage)),
-      summary_(std::move(summary)),
-      common_(common) {
+    : app_(std::make_unique<CLI::App>()), common_(common) {
+  description_.name = std::move(name);
+  description_.usage = std::move(usage);
+  description_.summary = std::move(summary);
   app_->set_help_flag("-h,--help");
   app_->set_version_flag("--version", "wring " WRING_VERSION);
   add_common_options();
 }
 
 void CommandParser::add_row(const std::string& flags, const std::string& value, const Text& help) {
-  const std::vector<std::string> names = split_flags(flags);
-  std::string left = fmt::format("{}{}", names.size() == 1 ? "    " : "", fmt::join(names, ", "));
-  if (!value.empty()) left += " " + value;
-  options_.push_back({left, help});
-  long_flags_.push_back(names.back());
+  description_.options.push_back({split_flags(flags), value, help});
+}
+
+void CommandParser::example(std::string command, Text why) {
+  description_.examples.push_back({std::move(command), std::move(why)});
 }
 
 CommandParser::~CommandParser() = default;
 
 template <typename T>
 void CommandParser::argument(const std::string& name, T& into, const Text& help) {
-  arguments_.push_back({name, help});
+  description_.arguments.push_back({{name}, "", help});
   app_->add_option(name, into)->required();
 }
 template void CommandParser::argument(const std::string&, std::filesystem::path&, const Text&);
+template void CommandParser::argument(const std::string&, std::string&, const Text&);
 
 void CommandParser::arguments(const std::string& name, std::vector<std::string>& into, const Text& help) {
-  arguments_.push_back({name, help});
+  description_.arguments.push_back({{name}, "", help});
   app_->add_option(name, into);
 }
 
@@ -91,10 +121,14 @@ void CommandParser::add_common_options() {
   flag("--quiet", common_.quiet, {"print errors only", "只输出错误"});
   add_row("-h,--help", "", {"show this help", "显示此帮助"});
   add_row("--version", "", {"show the version", "显示版本"});
-  common_rows_.swap(options_);
+  description_.common.swap(description_.options);
 }
 
 std::optional<int> CommandParser::parse(const Arguments& arguments) {
+  if (wanted_description != nullptr) {
+    *std::exchange(wanted_description, nullptr) = description_;
+    return 0;
+  }
   try {
     app_->parse(Arguments(arguments.rbegin(), arguments.rend()));  // CLI11 takes them last one first
   } catch (const CLI::CallForHelp&) {
@@ -116,49 +150,65 @@ std::optional<int> CommandParser::parse(const Arguments& arguments) {
 
 std::string CommandParser::help() const {
   const Console console = console_for(common_);
-  std::string out =
-      fmt::format("{}\n\n{}{} {}\n", console.text(summary_),
-                  paint(console.text({"Usage: ", "用法："}), Ink::bold, console.color_out), name_, usage_);
+  const auto title = [&](const Text& text) { return paint(console.text(text), Ink::bold, console.color_out); };
+  const int columns = terminal_columns().value_or(usual_columns);
+  std::string out;
+  for (const std::string& line : wrap(console.text(description_.summary), columns)) out += line + "\n";
+  out += fmt::format("\n{}{} {}\n", title({"Usage: ", "用法："}), description_.name, description_.usage);
+
   int width = 0;
-  for (const auto* rows : {&arguments_, &options_, &common_rows_}) {
-    for (const Row& row : *rows) width = std::max(width, display_width(row.left));
+  for (const auto* rows : {&description_.arguments, &description_.options, &description_.common}) {
+    for (const OptionDescription& row : *rows) {
+      if (display_width(left_of(row)) <= widest_left) width = std::max(width, display_width(left_of(row)));
+    }
   }
-  const auto section = [&](const Text& title, const std::vector<Row>& rows) {
-    if (rows.empty()) return;
-    out += fmt::format("\n{}\n", paint(console.text(title), Ink::bold, console.color_out));
-    for (const Row& row : rows) out += fmt::format("  {}  {}\n", pad_to(row.left, width), console.text(row.help));
+  const auto add_row = [&](const std::string& left, const Text& help) {
+    const std::string margin(static_cast<std::size_t>(width) + 4, ' ');
+    out += display_width(left) <= width ? fmt::format("  {}  ", pad_to(left, width))
+                                        : fmt::format("  {}\n{}", left, margin);
+    bool first = true;
+    for (const std::string& line : wrap(console.text(help), std::max(narrowest_help, columns - width - 4))) {
+      out += fmt::format("{}{}\n", first ? "" : margin, line);
+      first = false;
+    }
   };
-  std::vector<Row> commands;
-  for (const auto& [command, summary] : commands_) commands.push_back({command, summary});
-  section({"Commands:", "命令："}, commands);
-  section({"Arguments:", "参数："}, arguments_);
-  section({"Options:", "选项："}, options_);
-  section({"Options of every command:", "所有命令通用的选项："}, common_rows_);
-  if (!examples_.empty()) {
-    out += fmt::format("\n{}\n", paint(console.text({"Examples:", "示例："}), Ink::bold, console.color_out));
-    for (const std::string& line : examples_) out += fmt::format("  {}\n", line);
+  const auto section = [&](const Text& heading, const std::vector<OptionDescription>& rows) {
+    if (!rows.empty()) out += fmt::format("\n{}\n", title(heading));
+    for (const OptionDescription& row : rows) add_row(left_of(row), row.help);
+  };
+  if (!description_.commands.empty()) out += fmt::format("\n{}\n", title({"Commands:", "命令："}));
+  for (const auto& [command, summary] : description_.commands) add_row(command, summary);
+  section({"Arguments:", "参数："}, description_.arguments);
+  section({"Options:", "选项："}, description_.options);
+  section({"Options of every command:", "所有命令通用的选项："}, description_.common);
+  if (!description_.examples.empty()) out += fmt::format("\n{}\n", title({"Examples:", "示例："}));
+  for (const Example& example : description_.examples) {
+    out += fmt::format("  {}\n      {}\n", example.command, console.text(example.why));
   }
   return out;
 }
 
 Error CommandParser::unexpected(const std::string& argument) const {
-  const Text see_help{fmt::format("see {} --help", name_), fmt::format("请查看 {} --help", name_)};
+  const Text see_help{fmt::format("see {} --help", description_.name),
+                      fmt::format("请查看 {} --help", description_.name)};
   if (!argument.starts_with('-')) {
     return Error(ErrorCode::usage,
                  {fmt::format("unexpected argument '{}'", argument), fmt::format("多余的参数“{}”", argument)},
                  see_help);
   }
   const std::string option = argument.substr(0, argument.find('='));
-  const auto near = did_you_mean(option, long_flags_);
+  const auto near = did_you_mean(option, long_flags(description_));
   return Error(ErrorCode::usage,
-               {fmt::format("{} has no option '{}'", name_, option), fmt::format("{} 没有选项“{}”", name_, option)},
+               {fmt::format("{} has no option '{}'", description_.name, option),
+                fmt::format("{} 没有选项“{}”", description_.name, option)},
                near ? *near : see_help);
 }
 
 // CLI11 gives the names only inside its English sentences, so they are cut out of those.
 Error CommandParser::usage_error(const CLI::ParseError& error) const {
   const std::string words = error.what();
-  const Text usage{fmt::format("usage: {} {}", name_, usage_), fmt::format("用法：{} {}", name_, usage_)};
+  const Text usage{fmt::format("usage: {} {}", description_.name, description_.usage),
+                   fmt::format("用法：{} {}", description_.name, description_.usage)};
   const auto before = [&](std::string_view mark) { return words.substr(0, words.find(mark)); };
   const auto after = [&](std::string_view mark) { return words.substr(words.find(mark) + mark.size()); };
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) return unexpected(app_->remaining().front());

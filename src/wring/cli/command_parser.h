@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "wring/cli/command_description.h"
 #include "wring/cli/common_options.h"
 
 namespace CLI {  // only named: including CLI11 would cost every command half a minute of compilation
@@ -46,39 +47,26 @@ class CommandParser {
   // The two options cannot be given together.
   void exclude(const std::string& flag, const std::string& other);
 
-  // A line of the help's examples.
-  void example(std::string command) { examples_.push_back(std::move(command)); }
+  // A line of the help's examples, and what it is good for.
+  void example(std::string command, Text why);
 
   // Absent: go on. A value: help or version was printed, return it. Throws Error{usage} for wrong usage.
   std::optional<int> parse(const Arguments& arguments);
 
   // The commands that stand before the options in the help of `wring` itself.
-  void commands(std::vector<std::pair<std::string, Text>> rows) { commands_ = std::move(rows); }
+  void commands(std::vector<std::pair<std::string, Text>> rows) { description_.commands = std::move(rows); }
   std::string help() const;
 
  private:
-  struct Row {
-    std::string left;
-    Text help;
-  };
-
   void add_row(const std::string& flags, const std::string& value, const Text& help);
   void add_common_options();
   Error usage_error(const CLI::ParseError& error) const;
   Error unexpected(const std::string& argument) const;
 
   std::unique_ptr<CLI::App> app_;
-  std::string name_;
-  std::string usage_;
-  Text summary_;
+  CommandDescription description_;
   CommonOptions& common_;
   std::string language_;  // as typed
-  std::vector<std::pair<std::string, Text>> commands_;
-  std::vector<Row> arguments_;
-  std::vector<Row> options_;
-  std::vector<Row> common_rows_;
-  std::vector<std::string> long_flags_;
-  std::vector<std::string> examples_;
 };
 
 // Throws Error{usage} naming the option, the value and the choices (with the nearest) unless the value is a

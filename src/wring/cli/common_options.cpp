@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "wring/base/message.h"
+#include "wring/cli/doctor.h"
 #include "wring/cli/terminal.h"
 
 namespace wring {
@@ -76,7 +77,8 @@ Console console_for(const CommonOptions& options) {
 
 void print_error(const Error& error, const CommonOptions& options) {
   const Console console = console_for(options);
-  print_two_lines(console.text({"error: ", "错误："}), Ink::red, error.message(), error.hint(), console);
+  const Text hint = error.code() == ErrorCode::no_gpu ? with_doctor(error.hint()) : error.hint();
+  print_two_lines(console.text({"error: ", "错误："}), Ink::red, error.message(), hint, console);
 }
 
 void print_warning(const Text& what, const Text& cure, const Console& console) {

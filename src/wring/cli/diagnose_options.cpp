@@ -19,8 +19,10 @@ std::optional<int> parse_diagnose(const Arguments& arguments, DiagnoseOptions& o
       "-o,--output", "OUT", options.output,
       {"the file that --fix writes, with OUT.json and OUT.html", "--fix 要写入的文件，另有 OUT.json 和 OUT.html"});
   parser.flag("--json", options.json, {"print one JSON object instead of text", "输出一个 JSON 对象而非文本"});
-  parser.example("wring diagnose configs/lightweight_config.yaml");
-  parser.example("wring diagnose configs/lightweight_config.yaml --fix");
+  parser.example("wring diagnose configs/lightweight_config.yaml",
+                 {"what the GPU waits for, with numbers", "GPU 在等什么，附数据"});
+  parser.example("wring diagnose configs/lightweight_config.yaml --fix",
+                 {"writes the cure and measures it", "写出解决办法并实测"});
   if (const auto done = parser.parse(separate_assignments(arguments))) return done;
   common.apply(options.tuning);
   if (options.output && !options.fix) {

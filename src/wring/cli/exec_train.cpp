@@ -1,14 +1,18 @@
 #include "wring/cli/exec_train.h"
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "wring/base/child_process.h"
 #include "wring/base/files.h"
+#include "wring/cli/doctor.h"
 #include "wring/cli/train_options.h"
 #include "wring/config/reader.h"
 
@@ -58,11 +62,33 @@ fs::path find_wring_train() {
     if (is_program(path)) return path;
   }
   const std::string here = this_program().parent_path().string();
+  throw Error(
+      ErrorCode::failed,
+      {fmt::format("wring-train was not found in {} nor on PATH", here),
+       fmt::format("在 {} 和 PATH 中都找不到 wring-train", here)},
+      with_doctor({"build it: it needs LibTorch (scripts/setup.sh) and -DWRING_TRAIN=ON, then install it beside wring",
+                   "请构建它：需要 LibTorch（scripts/setup.sh）和 -DWRING_TRAIN=ON，并安装在 wring 旁边"}));
+}
+
+void require_libraries(const fs::path& program) {
+  // The loader then prints what it would load, in a few hundredths of a second, and starts nothing.
+  const ChildResult traced = run_child(
+      {program.string()},
+      {.timeout = std::chrono::seconds(60), .working_folder = {}, .environment = {{"LD_TRACE_LOADED_OBJECTS", "1"}}});
+  std::string missing;
+  std::istringstream lines(traced.out);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t arrow = line.find(" => not found");
+    if (arrow == std::string::npos) continue;
+    const std::size_t begin = line.find_first_not_of(" \t");
+    missing += (missing.empty() ? "" : ", ") + line.substr(begin, arrow - begin);
+  }
+  if (missing.empty()) return;
   throw Error(ErrorCode::failed,
-              {fmt::format("wring-train was not found in {} nor on PATH", here),
-               fmt::format("在 {} 和 PATH 中都找不到 wring-train", here)},
-              {"build it: it needs LibTorch (scripts/setup.sh) and -DWRING_TRAIN=ON, then install it beside wring",
-               "请构建它：需要 LibTorch（scripts/setup.sh）和 -DWRING_TRAIN=ON，并安装在 wring 旁边"});
+              {fmt::format("{} cannot start: {} not found", program.string(), missing),
+               fmt::format("{} 无法启动：找不到 {}", program.string(), missing)},
+              with_doctor({"install the torch that it was built with (scripts/setup.sh), or build it again",
+                           "请安装构建时所用的 torch（scripts/setup.sh），或重新构建"}));
 }
 
 int exec_train(const std::string& command, const Arguments& arguments) {
@@ -74,12 +100,13 @@ int exec_train(const std::string& command, const Arguments& arguments) {
   if (const auto* train = std::get_if<TrainOptions>(&request)) check_config(*train);
 
   const fs::path program = find_wring_train();
+  require_libraries(program);
   std::fflush(nullptr);
   ::execv(program.c_str(), argv.data());
   throw Error(ErrorCode::failed,
               {fmt::format("cannot start {}: {}", program.string(), std::strerror(errno)),
                fmt::format("无法启动 {}：{}", program.string(), std::strerror(errno))},
-              {"build it again for this machine", "请为本机重新构建"});
+              with_doctor({"build it again for this machine", "请为本机重新构建"}));
 }
 
 }  // namespace wring

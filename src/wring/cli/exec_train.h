@@ -9,6 +9,10 @@ namespace wring {
 // with the cure when there is none.
 std::filesystem::path find_wring_train();
 
+// Throws Error{failed} naming the libraries that the loader does not find for the program (LibTorch was moved or
+// removed).
+void require_libraries(const std::filesystem::path& program);
+
 // `wring train|evaluate|upscale …`: checks everything that needs no LibTorch, then replaces this process by
 // wring-train. Returns only an exit code for help and wrong usage; throws Error.
 int exec_train(const std::string& command, const Arguments& arguments);

@@ -2,16 +2,20 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "wring/base/message.h"
+#include "wring/cli/doctor.h"
 #include "wring/cli/monitor_notices.h"
 #include "wring/cli/monitor_server.h"
+#include "wring/cli/paths.h"
 #include "wring/cli/signal_wait.h"
 #include "wring/cli/watched_command.h"
 #include "wring/monitor/checkpoint.h"
@@ -31,10 +35,9 @@ using Deadline = std::optional<SteadyClock::time_point>;
 // The live view's verdicts are about this much of the past.
 constexpr double verdict_window_s = 60;
 
-constexpr double longest_s = 1e9;  // three decades; more would overflow the clock
-
 SteadyClock::duration duration(double seconds) {
-  return std::chrono::duration_cast<SteadyClock::duration>(std::chrono::duration<double>(std::min(seconds, longest_s)));
+  return std::chrono::duration_cast<SteadyClock::duration>(
+      std::chrono::duration<double>(std::min(seconds, longest_monitor_s)));
 }
 
 TickFormat format_of_log(const MonitorOptions& options) {
@@ -58,10 +61,11 @@ std::unique_ptr<Telemetry> telemetry_for(const MonitorOptions& options) {
 }
 
 std::vector<int> signals_for(const MonitorOptions& options) {
-  std::vector<int> signals = {SIGTERM};
+  // Whatever would end the process without a word ends it with the summary, or goes to the command.
+  std::vector<int> signals = {SIGTERM, SIGUSR1, SIGUSR2, SIGALRM};
   if (!is_ignored(SIGINT)) signals.push_back(SIGINT);
   if (options.log || !is_ignored(SIGHUP)) signals.push_back(SIGHUP);
-  if (!options.command.empty()) signals.insert(signals.end(), {SIGCHLD, SIGQUIT, SIGUSR1, SIGUSR2});
+  if (!options.command.empty()) signals.insert(signals.end(), {SIGCHLD, SIGQUIT});
   return signals;
 }
 
@@ -86,6 +90,7 @@ class MonitorRun {
 
   int run() {
     tell_problems();
+    check_summary();
     sampler_.add(builder_);
     sampler_.add(recent_);
     sampler_.add(notices_);
@@ -115,7 +120,7 @@ class MonitorRun {
     sampler.interval_s = options_.interval_s;
     sampler.on_sink_error = [this](const Error& error) {
       failed_ = true;
-      notices_.say(error.message(), error.hint());
+      notices_.say_even_if_quiet(error.message(), error.hint());
     };
     return sampler;
   }
@@ -123,10 +128,27 @@ class MonitorRun {
   TextStyle style() const { return {console_.language, console_.utf8}; }
 
   void tell_problems() {
-    for (const GpuProblem& problem : telemetry_->problems()) notices_.say(problem.what, problem.cure);
+    for (const GpuProblem& problem : telemetry_->problems()) notices_.say(problem.what, with_doctor(problem.cure));
     if (!telemetry_->gpus().empty()) return;
     notices_.say({"no GPU is watched, only this computer's CPU and memory", "没有可监控的GPU，只监控本机的CPU和内存"},
                  {});
+  }
+
+  // Now, and not after a night's run.
+  void check_summary() const {
+    if (!options_.summary) return;
+    const fs::path& path = *options_.summary;
+    require_folder_of(path);
+    std::error_code error;
+    const fs::path folder = path.parent_path().empty() ? fs::path(".") : path.parent_path();
+    const bool is_folder = fs::is_directory(path, error);
+    if (!is_folder && ::access(folder.c_str(), W_OK) == 0) return;
+    const std::string reason = is_folder ? "it is a folder" : std::strerror(errno);
+    throw Error(ErrorCode::failed,
+                {fmt::format("cannot write the summary {}: {}", path.string(), reason),
+                 fmt::format("无法写入总结 {}：{}", path.string(), is_folder ? "它是文件夹" : reason)},
+                {"give --summary the name of a file in a folder that you can write to",
+                 "请为 --summary 指定可写文件夹中的文件名"});
   }
 
   void open_log() {
@@ -145,7 +167,8 @@ class MonitorRun {
         options_, *telemetry_, [this] { return builder_.summary(); },
         [this] { return summarize(recent_.last(), telemetry_->gpus()); });
     sampler_.add(*server_);
-    if (console_.quiet) return;
+    // Nobody else knows a port that was chosen here.
+    if (console_.quiet && parse_listen_address(*options_.serve).port != 0) return;
     write_message(fmt::format("{} {}\n", console_.text({"Open in a browser:", "请在浏览器中打开："}), server_->url()));
   }
 
@@ -244,8 +267,12 @@ class MonitorRun {
       write_summary(*summary_path_, builder_.summary(), console_.language, complete);
       saved_ = true;
     } catch (const Error& error) {
-      if (options_.summary) failed_ = true;
-      notices_.say(error.message(), error.hint());
+      if (options_.summary) {
+        failed_ = true;
+        notices_.say_even_if_quiet(error.message(), error.hint());
+      } else {
+        notices_.say(error.message(), error.hint());
+      }
       saving_ = false;  // told once
     }
   }
@@ -274,6 +301,9 @@ class MonitorRun {
       return static_cast<int>(ErrorCode::failed);
     }
     const bool lost = options_.strict && builder_.summary().lost_a_card();
+    if (lost && console_.quiet) {
+      notices_.say_even_if_quiet({"a GPU was lost on the way (--strict)", "中途丢失了 GPU（--strict）"}, {});
+    }
     return lost ? static_cast<int>(ErrorCode::failed) : 0;
   }
 

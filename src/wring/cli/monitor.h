@@ -10,6 +10,8 @@
 
 namespace wring {
 
+inline constexpr double longest_monitor_s = 1e9;  // three decades; more would overflow the clock
+
 struct MonitorOptions {
   CommonOptions common;
   double seconds = 0;  // 0: until interrupted, or as long as the command runs

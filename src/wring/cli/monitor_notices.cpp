@@ -10,7 +10,10 @@
 namespace wring {
 
 void MonitorNotices::say(const Text& what, const Text& cure) {
-  if (console_.quiet) return;
+  if (!console_.quiet) say_even_if_quiet(what, cure);
+}
+
+void MonitorNotices::say_even_if_quiet(const Text& what, const Text& cure) {
   std::string line =
       paint(console_.text({"warning: ", "警告："}), Ink::yellow, console_.color_err) + console_.text(what);
   if (!cure.empty()) line += fmt::format(" {} {}", console_.utf8 ? "→" : "->", console_.text(cure));

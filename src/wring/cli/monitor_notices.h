@@ -18,7 +18,8 @@ class MonitorNotices : public TickSink {
   MonitorNotices(const Console& console, const std::vector<Gpu>& gpus) : console_(console), gpus_(gpus) {}
 
   void say(const Text& what, const Text& cure);
-  void on_tick(const Tick& tick) override;  // cards that fall out, driver calls that hang
+  void say_even_if_quiet(const Text& what, const Text& cure);  // why the exit code will be a failure
+  void on_tick(const Tick& tick) override;                     // cards that fall out, driver calls that hang
 
   void hold();
   void release();  // prints what was held back

@@ -23,7 +23,7 @@ std::optional<double> number(const std::string& text) {
 
 double seconds_of(const std::string& text) {
   const auto value = number(text);
-  if (value && *value >= 0) return *value;
+  if (value && *value >= 0 && *value <= longest_monitor_s) return *value;
   throw Error(
       ErrorCode::usage,
       {fmt::format("SECONDS: '{}' is not a number of seconds", text), fmt::format("SECONDS：“{}”不是秒数", text)},
@@ -76,8 +76,21 @@ void check_server(const MonitorOptions& options) {
               {"for example: wring monitor --serve 127.0.0.1:9835", "例如：wring monitor --serve 127.0.0.1:9835"});
 }
 
+// Both would write over each other.
+void check_files(const MonitorOptions& options) {
+  if (!options.log || !options.summary) return;
+  std::error_code ignored;
+  const bool same = std::filesystem::weakly_canonical(std::filesystem::absolute(*options.log), ignored) ==
+                        std::filesystem::weakly_canonical(std::filesystem::absolute(*options.summary), ignored) ||
+                    std::filesystem::equivalent(*options.log, *options.summary, ignored);
+  if (!same) return;
+  throw Error(ErrorCode::usage, {"--log and --summary name the same file", "--log 和 --summary 是同一个文件"},
+              {"give two names", "请使用两个文件名"});
+}
+
 void check(const MonitorOptions& options) {
   check_server(options);
+  check_files(options);
   if (!(options.interval_s >= shortest_interval_s && options.interval_s <= longest_interval_s)) {
     throw Error(ErrorCode::usage,
                 {fmt::format("--interval: {} s is not between {} and {}", options.interval_s, shortest_interval_s,
@@ -141,10 +154,13 @@ std::optional<int> parse_monitor(const Arguments& arguments, MonitorOptions& opt
                  "--serve 的客户端须提供 FILE 中的令牌（否则取自 WRING_MONITOR_TOKEN）"});
   parser.flag("--strict", options.strict,
               {"a missing GPU is exit code 3, one lost on the way 1", "没有 GPU 时退出码为 3，中途丢失时为 1"});
-  parser.example("wring monitor");
-  parser.example("wring monitor 300 --format csv > readings.csv");
-  parser.example("wring monitor --serve 127.0.0.1:9835");
-  parser.example("wring monitor --log gpu.jsonl -- python train.py");
+  parser.example("wring monitor", {"the live view, until q or Ctrl-C", "实时界面，直到 q 或 Ctrl-C"});
+  parser.example("wring monitor 300 --format csv > readings.csv", {"five minutes as a table", "五分钟的读数表格"});
+  parser.example("wring monitor --serve 127.0.0.1:9835",
+                 {"a web page, and /metrics for Prometheus", "网页以及供 Prometheus 使用的 /metrics"});
+  parser.example(
+      "wring monitor --log gpu.jsonl -- python train.py",
+      {"watches a training as long as it runs, and keeps its exit code", "在训练运行期间监控，并保留其退出码"});
   if (const auto done = parser.parse(Arguments(arguments.begin(), dashes))) return done;
 
   if (seconds.size() > 1) {

@@ -95,8 +95,11 @@ int optimize_command(const Arguments& arguments, const CommonOptions& common) {
   parser.option("--gpus", "N", options.gpus, {"how many such cards there are", "此类显卡的数量"});
   parser.flag("--dry-run", options.dry_run, {"show the changes and write nothing", "只显示改动，不写文件"});
   parser.flag("--json", options.json, {"print one JSON object instead of text", "输出一个 JSON 对象而非文本"});
-  parser.example("wring optimize configs/lightweight_config.yaml");
-  parser.example("wring optimize configs/lightweight_config.yaml --gpu \"RTX 4090\" --dry-run");
+  parser.example("wring optimize configs/lightweight_config.yaml",
+                 {"writes configs/lightweight_gpu_optimized.yaml for this machine's card",
+                  "按本机显卡写出 configs/lightweight_gpu_optimized.yaml"});
+  parser.example("wring optimize configs/lightweight_config.yaml --gpu \"RTX 4090\" --dry-run",
+                 {"shows what would change for a card that is not here", "查看为另一块显卡会做哪些改动"});
   if (const auto done = parser.parse(arguments)) return *done;
   if (options.gpus && *options.gpus < 1) {
     throw Error(ErrorCode::usage, {"--gpus must be at least 1", "--gpus 至少为 1"});

@@ -1,4 +1,3 @@
-#include <cmath>
 #include <optional>
 
 #include <fmt/format.h>
@@ -55,11 +54,13 @@ std::optional<int> parse(const Arguments& arguments, Request& request) {
   parser.option("--monitor", "SECONDS", request.monitor_seconds,
                 {"watch the GPU (0: until Ctrl-C); alone only that, with --config after the work",
                  "监控 GPU（0 表示直到 Ctrl-C）；单独使用时只监控，与 --config 同用时在其后进行"});
-  parser.example("optimize_gpu --config configs/lightweight_config.yaml");
-  parser.example("optimize_gpu --config configs/lightweight_gpu_optimized.yaml --benchmark");
-  parser.example("optimize_gpu --monitor 300");
+  parser.example("optimize_gpu --config configs/lightweight_config.yaml",
+                 {"writes configs/lightweight_gpu_optimized.yaml", "写出 configs/lightweight_gpu_optimized.yaml"});
+  parser.example("optimize_gpu --config configs/lightweight_gpu_optimized.yaml --benchmark",
+                 {"searches its batch size by measuring", "通过实测搜索其批大小"});
+  parser.example("optimize_gpu --monitor 300", {"watches the GPU for five minutes", "监控 GPU 五分钟"});
   if (const auto done = parser.parse(arguments)) return done;
-  if (request.monitor_seconds && !(*request.monitor_seconds >= 0 && std::isfinite(*request.monitor_seconds))) {
+  if (request.monitor_seconds && !(*request.monitor_seconds >= 0 && *request.monitor_seconds <= longest_monitor_s)) {
     throw Error(ErrorCode::usage, {"--monitor takes seconds, or 0 for no end", "--monitor 的值为秒数，0 表示持续监控"});
   }
   return std::nullopt;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "wring/base/shell_words.h"
+#include "wring/cli/doctor.h"
 #include "wring/cli/terminal.h"
 
 namespace wring {
@@ -41,7 +42,7 @@ Text describe(const Gpu& gpu) {
 void print_problems(const std::vector<GpuProblem>& problems, const Console& console) {
   for (std::size_t i = 0; i < problems.size(); ++i) {
     const bool repeated = i + 1 < problems.size() && problems[i + 1].cure.en == problems[i].cure.en;
-    print_warning(problems[i].what, repeated ? Text() : problems[i].cure, console);
+    print_warning(problems[i].what, repeated ? Text() : with_doctor(problems[i].cure), console);
   }
 }
 

@@ -1,5 +1,7 @@
 #include "wring/cli/program.h"
 
+#include <algorithm>
+#include <array>
 #include <functional>
 
 #include <fmt/format.h>
@@ -9,10 +11,13 @@
 #include "wring/cli/cache.h"
 #include "wring/cli/command_parser.h"
 #include "wring/cli/commands.h"
+#include "wring/cli/completion.h"
 #include "wring/cli/diagnose.h"
+#include "wring/cli/doctor.h"
 #include "wring/cli/exec_train.h"
 #include "wring/cli/monitor.h"
 #include "wring/cli/optimize.h"
+#include "wring/cli/terminal.h"
 
 namespace wring {
 namespace {
@@ -22,6 +27,27 @@ struct Command {
   Text summary;
   std::function<int(const Arguments&, const CommonOptions&)> run;
 };
+
+int completion_command(const Arguments& arguments, const CommonOptions& given) {
+  CommonOptions common = given;
+  CommandParser parser("wring completion", "bash|zsh|fish",
+                       {"Prints a script that lets a shell complete wring's commands, options and values.",
+                        "输出补全脚本，让 shell 补全 wring 的命令、选项和取值。"},
+                       common);
+  std::string shell;
+  parser.argument("SHELL", shell, {"bash, zsh or fish", "bash、zsh 或 fish"});
+  parser.example("source <(wring completion bash)",
+                 {"for this shell; in ~/.bashrc for every one", "用于当前 shell；写入 ~/.bashrc 则对每个 shell 生效"});
+  parser.example("wring completion fish > ~/.config/fish/completions/wring.fish",
+                 {"for fish, once and for all", "用于 fish，一次即可"});
+  if (const auto done = parser.parse(arguments)) return *done;
+  require_choice("SHELL", shell, {"bash", "zsh", "fish"});
+  const auto programs = describe_programs();
+  fmt::print("{}", shell == "bash"  ? bash_completion(programs)
+                   : shell == "zsh" ? zsh_completion(programs)
+                                    : fish_completion(programs));
+  return 0;
+}
 
 Command handed_over(const std::string& name, Text summary) {
   return {name, std::move(summary),
@@ -47,13 +73,17 @@ const std::vector<Command>& commands() {
       {"monitor",
        {"show what the GPUs really do, and what to do about it", "显示 GPU 的真实状态，并给出建议"},
        monitor_command},
+      {"doctor",
+       {"check what this machine has and lacks for training", "检查本机训练所需的条件是否齐全"},
+       doctor_command},
       {"cache", {"show or clear what is kept of decoded images", "查看或清除解码图像的缓存"}, cache_command},
+      {"completion", {"print a script for your shell's completion", "输出 shell 补全脚本"}, completion_command},
   };
   return all;
 }
 
-// Without a command: help, version, or the map of the commands as an error.
-int run_without_command(const Arguments& arguments, CommonOptions common) {
+// `wring` itself: its options, with the commands in its help.
+std::optional<int> parse_wring(const Arguments& arguments, CommonOptions& common) {
   CommandParser parser("wring", "COMMAND [OPTIONS]",
                        {"Wring your GPU dry: find out why it waits, and keep it busy.",
                         "榨干显卡性能：找出 GPU 空等的原因，让它忙起来。"},
@@ -61,10 +91,39 @@ int run_without_command(const Arguments& arguments, CommonOptions common) {
   std::vector<std::pair<std::string, Text>> rows;
   for (const Command& command : commands()) rows.emplace_back(command.name, command.summary);
   parser.commands(std::move(rows));
-  parser.example("wring optimize configs/lightweight_config.yaml");
-  parser.example("wring optimize --help");
-  if (const auto done = parser.parse(arguments)) return *done;
-  write_message(parser.help());
+  parser.example("wring optimize configs/lightweight_config.yaml",
+                 {"a first step: a configuration for this card", "第一步：为本机显卡生成配置"});
+  parser.example("wring optimize --help", {"everything about one command", "查看某个命令的完整说明"});
+  return parser.parse(arguments);
+}
+
+// Which command for which need.
+std::string map_of_needs(const Console& console) {
+  static const std::vector<std::pair<Text, std::string>> needs = {
+      {{"Will training run on this machine at all?", "这台机器能不能训练？"}, "wring doctor"},
+      {{"Is the GPU busy, and with what?", "GPU 忙不忙，在忙什么？"}, "wring monitor"},
+      {{"Why does it wait while I train?", "训练时 GPU 为什么空等？"}, "wring diagnose CONFIG"},
+      {{"Which configuration fits my card?", "什么配置适合我的显卡？"}, "wring optimize CONFIG"},
+      {{"Which batch size and settings are fastest?", "哪个批大小和设置最快？"}, "wring benchmark CONFIG"},
+      {{"Train", "训练"}, "wring train CONFIG"},
+      {{"How good is the network?", "网络效果如何？"}, "wring evaluate CHECKPOINT FOLDER"},
+      {{"Enlarge my photographs", "放大我的照片"}, "wring upscale CHECKPOINT INPUT"},
+      {{"What fills ~/.cache/wring?", "~/.cache/wring 里有什么？"}, "wring cache"}};
+  int width = 0;
+  for (const auto& [need, command] : needs) width = std::max(width, display_width(console.text(need)));
+  std::string map;
+  for (const auto& [need, command] : needs) {
+    map += fmt::format("  {}  {}\n", pad_to(console.text(need), width), paint(command, Ink::bold, console.color_err));
+  }
+  return map + "\n" +
+         console.text({"wring --help lists the commands, wring COMMAND --help explains one.\n",
+                       "wring --help 列出所有命令，wring 命令 --help 说明某个命令。\n"});
+}
+
+// Without a command: help, version, or the map as an error.
+int run_without_command(const Arguments& arguments, CommonOptions common) {
+  if (const auto done = parse_wring(arguments, common)) return *done;
+  write_message(map_of_needs(console_for(common)));
   return static_cast<int>(ErrorCode::usage);
 }
 
@@ -80,6 +139,21 @@ int run(const Arguments& arguments, const CommonOptions& common) {
 }
 
 }  // namespace
+
+std::vector<CommandDescription> describe_programs() {
+  std::vector<CommandDescription> all;
+  CommonOptions common;
+  all.push_back(describe_command([&] { parse_wring({}, common); }));
+  for (const Command& command : commands()) {
+    all.push_back(describe_command([&] { command.run({}, common); }));
+  }
+  all.push_back(describe_command([] {
+    std::string name = "optimize_gpu";
+    std::array<char*, 2> argv = {name.data(), nullptr};
+    run_optimize_gpu(1, argv.data());
+  }));
+  return all;
+}
 
 int run_wring(int argc, char** argv) {
   const Arguments arguments(argv + 1, argv + argc);

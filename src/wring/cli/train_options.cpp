@@ -13,6 +13,9 @@ namespace {
 namespace fs = std::filesystem;
 
 const Text make_checkpoint{"train one with: wring train CONFIG", "请先训练：wring train CONFIG"};
+// Pixels on a side. EDSR with 16 blocks sees 35 pixels around each of its results.
+constexpr int smallest_tile = 32;
+
 const Text check_path{"check the path", "请检查路径"};
 
 Device parse_device(const std::string& name) {
@@ -61,8 +64,10 @@ TrainRequest parse_train(const Arguments& arguments, const CommonOptions& common
        {"their low-resolution versions (default: bicubic)", "对应的低分辨率图像（默认：双三次生成）"},
        {}}};
   for (DataFolder& folder : folders) parser.option(folder.flag, "DIR", folder.path, folder.help);
-  parser.example("wring train configs/lightweight_gpu_optimized.yaml");
-  parser.example("wring train configs/lightweight_config.yaml --set batch_size=32 total_iters=1000");
+  parser.example("wring train configs/lightweight_gpu_optimized.yaml",
+                 {"writes experiments/lightweight_gpu_optimized/", "写入 experiments/lightweight_gpu_optimized/"});
+  parser.example("wring train configs/lightweight_config.yaml --set batch_size=32 total_iters=1000",
+                 {"a short run with other values than the file's", "用不同于文件的值做一次短训练"});
   if (const auto done = parser.parse(separate_assignments(arguments))) return *done;
 
   options.device = parse_device(device);
@@ -124,8 +129,9 @@ TrainRequest parse_evaluate(const Arguments& arguments, const CommonOptions& com
   parser.flag("--json", options.json, {"print one JSON object instead of text", "输出一个 JSON 对象而非文本"});
   std::string device = "auto";
   add_device(parser, device);
-  parser.example("wring evaluate experiments/demo/checkpoints/latest.safetensors data/Set5");
-  parser.example("wring evaluate --bicubic --scale 4 data/Set5");
+  parser.example("wring evaluate experiments/demo/checkpoints/best.safetensors data/Set5",
+                 {"PSNR and SSIM of a trained network", "已训练网络的 PSNR 和 SSIM"});
+  parser.example("wring evaluate --bicubic --scale 4 data/Set5", {"what it has to beat", "需要超越的基准"});
   if (const auto done = parser.parse(arguments)) return *done;
 
   const std::size_t wanted = bicubic ? 1 : 2;
@@ -156,20 +162,31 @@ TrainRequest parse_upscale(const Arguments& arguments, const CommonOptions& comm
   parser.argument("CHECKPOINT", options.checkpoint,
                   {"a trained network (.safetensors)", "训练好的网络（.safetensors）"});
   parser.argument("INPUT", options.input, {"an image or a folder of images", "一张图像或图像文件夹"});
-  parser.option(
-      "-o,--output", "OUTPUT", options.output,
-      {"the file or folder to write (default: beside INPUT)", "要写入的文件或文件夹（默认：与 INPUT 同目录）"});
+  parser.option("-o,--output", "OUTPUT", options.output,
+                {"the file or folder to write (default: NAME_x4.png beside an image, INPUT_x4/ beside a folder; 4: the "
+                 "network's scale)",
+                 "要写入的文件或文件夹（默认：图像旁的 NAME_x4.png，文件夹旁的 INPUT_x4/；4 为网络的放大倍数）"});
   parser.option("--tile", "N", options.tile,
                 {"side of a tile in input pixels, 0 for the image at once (default: 256)",
                  "分块边长（输入像素），0 表示整张处理（默认：256）"});
   std::string device = "auto";
   add_device(parser, device);
-  parser.example("wring upscale experiments/demo/checkpoints/latest.safetensors photo.jpg -o photo_x4.png");
+  parser.example("wring upscale experiments/demo/checkpoints/best.safetensors photo.jpg -o photo_x4.png",
+                 {"one photograph", "放大一张照片"});
+  parser.example("wring upscale experiments/demo/checkpoints/best.safetensors photos",
+                 {"every image of a folder, into photos_x4/ (of a network that enlarges four times)",
+                  "放大文件夹中的所有图像，写入 photos_x4/（四倍网络）"});
   if (const auto done = parser.parse(arguments)) return *done;
 
   options.device = parse_device(device);
-  if (options.tile < 0) {
-    throw Error(ErrorCode::usage, {"--tile must be 0 or more", "--tile 必须大于或等于 0"});
+  if (options.tile != 0 && options.tile < smallest_tile) {
+    throw Error(
+        ErrorCode::usage,
+        {fmt::format("--tile: {} is neither 0 nor at least {}", options.tile, smallest_tile),
+         fmt::format("--tile：{} 应为 0 或不小于 {}", options.tile, smallest_tile)},
+        {"every tile is computed with what the network sees around it, so small ones are nearly all overlap; 256 "
+         "fits most cards, 0 takes the image at once",
+         "每个分块都要连同网络所见的周边一起计算，过小的分块几乎全是重叠；256 适合大多数显卡，0 表示整张处理"});
   }
   require_file(options.checkpoint, {"the checkpoint", "检查点"}, make_checkpoint);
   std::error_code error;

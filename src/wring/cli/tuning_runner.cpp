@@ -57,9 +57,10 @@ std::unique_ptr<TrialRunner> make_trial_runner(const TuningOptions& options, std
     program.meter = std::move(meter);
     return std::make_unique<CommandRunner>(std::move(program));
   }
+  const std::filesystem::path program = find_wring_train();
+  require_libraries(program);
   WorkerOptions worker;
-  worker.command = {find_wring_train().string(), "trial", options.config.string(), "--device",
-                    device_name(options.device)};
+  worker.command = {program.string(), "trial", options.config.string(), "--device", device_name(options.device)};
   if (timeout) {
     worker.event_timeout = *timeout;
     worker.start_timeout = start_factor * *timeout;

@@ -9,6 +9,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "wring/base/error.h"
+#include "wring/config/lines.h"
 
 namespace wring {
 namespace fs = std::filesystem;
@@ -88,12 +89,30 @@ void require_one_document(const std::string& text, const fs::path& path) {
          {"keep one document in the file, without '---' in between", "一个文件只保留一个文档，中间不要有“---”"});
 }
 
+// The line of a quote that is opened and not closed, where that is what the parser stumbled over on `error_line`: it
+// goes on to the next quote of the file, or to its end, and complains there. 0: it is something else.
+int open_quote_line(const std::string& text, int error_line) {
+  for (const LocatedValue& value : locate_values(text).values) {
+    const bool quote = value.begin < text.size() && (text[value.begin] == '"' || text[value.begin] == '\'');
+    if (!quote || value.form != ValueForm::multi_line) continue;
+    if (value.end == text.size() || line_at(text, value.end) == error_line) return value.line;
+  }
+  return 0;
+}
+
 YAML::Node load(const std::string& text, const fs::path& path) {
   try {
-    require_one_document(text, path);
+    // yaml-cpp passes over an open quote when the file ends right after it or after a line break; the comment lets it
+    // see.
+    require_one_document(text + "\n#", path);
     return YAML::Load(text);
   } catch (const YAML::Exception& error) {
-    const int line = std::max(0, error.mark.line) + 1;
+    const int line = std::min(std::max(0, error.mark.line) + 1, line_at(text, text.size()));  // not that of the comment
+    if (const int quote = open_quote_line(text, line); quote > 0) {
+      refuse(place(path, quote),
+             {"not valid YAML: a quote is opened on this line and not closed", "不是有效的 YAML：此行的引号没有闭合"},
+             {"close it at the end of the value, or leave it out", "请在值的末尾补上引号，或去掉它"});
+    }
     refuse(place(path, line), {"not valid YAML: " + error.msg, "不是有效的 YAML：" + error.msg},
            {"write one 'key: value' a line, with spaces instead of tabs", "每行写一个“键: 值”，用空格而不是制表符"});
   }

@@ -58,9 +58,27 @@ void require_editable(const LocatedDocument& document, const fs::path& path) {
       Text("write each key on a line of its own, without braces around them", "请让每个键独占一行，外面不要加花括号"));
 }
 
+std::size_t begin_of_line(std::string_view text, int line) {
+  std::size_t at = 0;
+  for (; line > 1; --line) at = text.find('\n', at) + 1;
+  return at;
+}
+
+// Where further lines belong: the end, unless a block of text ends there without a line break, which would become a
+// part of the text; then before the key of that block.
+std::size_t place_for_lines(std::string_view text, const LocatedDocument& document) {
+  const std::size_t end = document.append_at;
+  if (document.values.empty() || end == 0 || text[end - 1] == '\n') return end;
+  const LocatedValue& last = document.values.back();
+  const bool holds_text =
+      last.form == ValueForm::block || last.form == ValueForm::nested || last.form == ValueForm::decorated;
+  return holds_text ? begin_of_line(text, last.line) : end;
+}
+
 // The lines of the keys that are not there yet.
 Edit addition(std::string_view text, const LocatedDocument& document, std::span<const Assignment> missing) {
-  Edit edit{document.append_at, document.append_at, {}};
+  const std::size_t place = place_for_lines(text, document);
+  Edit edit{place, place, {}};
   if (missing.empty()) return edit;
   if (edit.begin > 0 && text[edit.begin - 1] != '\n' && text != "\xEF\xBB\xBF") edit.bytes = document.line_end;
   for (const Assignment& added : missing) {
@@ -123,7 +141,9 @@ std::string patch_yaml(std::string_view text, std::span<const Assignment> assign
     }
     if (!form_name(found->form).empty()) refuse_form(*found, wanted, path);
     const bool empty = found->begin == found->end;
-    edits.push_back({found->begin, found->end, (empty ? " " : "") + wanted.value});
+    const bool touched = text.substr(found->end).starts_with('#');  // after quotes a comment needs no space
+    edits.push_back(
+        {found->begin, found->end, fmt::format("{}{}{}", empty ? " " : "", wanted.value, touched ? " " : "")});
   }
   edits.push_back(addition(text, document, missing));
   std::string patched = apply(text, std::move(edits));

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -22,6 +23,13 @@ namespace {
               error == ENOSPC ? Text{"free some space on that disk, or give a smaller --log-max-size",
                                      "请释放磁盘空间，或减小 --log-max-size"}
                               : Text{"check the path and its permissions", "请检查路径及权限"});
+}
+
+// Whether the log may take this name when it moves: nothing but a file stands there.
+bool is_free_for_a_log(const fs::path& path) {
+  std::error_code ignored;
+  const fs::file_status status = fs::symlink_status(path, ignored);
+  return !fs::exists(status) || fs::is_regular_file(status);
 }
 
 fs::path numbered(const fs::path& path, int number) {
@@ -50,10 +58,29 @@ void RotatingLog::open() {
   if (descriptor_ < 0 || ::fstat(descriptor_, &status) != 0) fail(path_, errno);
   regular_ = S_ISREG(status.st_mode);
   bytes_ = regular_ ? status.st_size : 0;
-  if (bytes_ == 0) write(header_);
+  if (bytes_ == 0) {
+    write(header_);
+  } else if (regular_) {
+    refuse_foreign_file();
+  }
+}
+
+// A file that does not begin as this log does is somebody else's, or a log of other columns.
+void RotatingLog::refuse_foreign_file() {
+  std::string begin(header_.size(), '\0');
+  std::ifstream(path_, std::ios::binary).read(begin.data(), static_cast<std::streamsize>(begin.size()));
+  if (begin == header_) return;
+  close();
+  throw Error(ErrorCode::failed,
+              {fmt::format("{} exists and is not a log with these columns", path_.string()),
+               fmt::format("{} 已存在，且不是具有这些列的日志", path_.string())},
+              {"give --log another name, or move that file away", "请为 --log 换一个名称，或移走该文件"});
 }
 
 void RotatingLog::put_aside() {
+  for (int number = 1; number <= options_.old_files; ++number) {
+    if (!is_free_for_a_log(numbered(path_, number))) return;  // a folder of that name: the log grows on instead
+  }
   close();
   std::error_code ignored;  // a file that cannot be moved is gone on with, and open() says so where it matters
   for (int number = options_.old_files; number > 1; --number) {

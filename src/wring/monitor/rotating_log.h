@@ -16,7 +16,8 @@ struct RotationOptions {
 // appended survives the death of this program. What is not a regular file (a pipe, /dev/null) is never put aside.
 class RotatingLog {
  public:
-  // Appends to what is there; `header` begins every file. Throws Error{failed} naming the file and the reason.
+  // Appends to what is there; `header` begins every file. Throws Error{failed} naming the file and the reason: also for
+  // a file that begins otherwise.
   RotatingLog(std::filesystem::path path, std::string header, RotationOptions options = {});
   ~RotatingLog();
   RotatingLog(const RotatingLog&) = delete;
@@ -32,6 +33,7 @@ class RotatingLog {
  private:
   void open();
   void close();
+  void refuse_foreign_file();
   void put_aside();
   void write(std::string_view text);
 

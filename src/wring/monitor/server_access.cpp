@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "wring/base/error.h"
 #include "wring/base/files.h"
@@ -105,6 +106,14 @@ ListenAddress parse_listen_address(std::string_view text) {
 std::string read_token(const std::optional<std::filesystem::path>& file) {
   std::string token;
   if (file) {
+    struct stat status {};
+    if (::stat(file->c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IROTH) != 0) {
+      throw Error(ErrorCode::usage,
+                  {fmt::format("every user of this computer can read the token in {}", file->string()),
+                   fmt::format("本机所有用户都能读取 {} 中的令牌", file->string())},
+                  {fmt::format("keep it to yourself: chmod 600 {}", file->string()),
+                   fmt::format("请限制访问：chmod 600 {}", file->string())});
+    }
     const std::string content = read_file(*file);
     token = content.substr(0, content.find_first_of("\r\n"));
   } else if (const char* variable = std::getenv("WRING_MONITOR_TOKEN")) {

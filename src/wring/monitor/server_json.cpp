@@ -68,7 +68,8 @@ Json why_lost(const MonitorView& view, std::size_t i, Language language) {
 
 }  // namespace
 
-std::string gpus_answer(const MonitorFacts& facts, Language language) {
+std::string gpus_answer(const MonitorView& view, Language language) {
+  const MonitorFacts& facts = *view.facts;
   Json json = {{"schema", "wring.monitor.gpus/1"},
                {"version", facts.version},
                {"host_name", facts.host_name},
@@ -79,7 +80,10 @@ std::string gpus_answer(const MonitorFacts& facts, Language language) {
                {"gpus", Json::array()},
                {"metrics", Json::array()}};
   for (const GpuProblem& problem : facts.problems) json["problems"].push_back(problem_json(problem, language));
-  for (const Gpu& gpu : facts.gpus) json["gpus"].push_back(card_json(gpu, language));
+  for (std::size_t i = 0; i < facts.gpus.size(); ++i) {
+    json["gpus"].push_back(card_json(facts.gpus[i], language));
+    if (i < view.gpus.size()) json["gpus"].back()["problem"] = why_lost(view, i, language);
+  }
   for (const MetricRow& row : metric_rows()) {
     json["metrics"].push_back({{"key", row.key},
                                {"unit", row.unit},
@@ -115,6 +119,11 @@ std::string latest_answer(const MonitorView& view, Language language) {
     }
   }
   return dumped(json);
+}
+
+bool is_history_metric(std::string_view key) {
+  return key == "cpu_percent" || key == "iowait_percent" ||
+         std::ranges::any_of(metric_rows(), [key](const MetricRow& row) { return row.key == key; });
 }
 
 std::string history_answer(const MonitorFacts& facts, const std::vector<PlotHistory::Point>& points,

@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "wring/monitor/plot_history.h"
@@ -11,11 +12,15 @@ namespace wring {
 // The answers under /api/v1, as JSON text. Numbers are numbers, what is missing is null, texts are in `language`. Keys
 // of metrics are those of metric_rows(); their units are in the answer of gpus_answer().
 
-// What is watched: host, driver, cards, and the catalogue of metrics ("wring.monitor.gpus/1").
-std::string gpus_answer(const MonitorFacts& facts, Language language);
+// What is watched: host, driver, cards with what is wrong with them now, and the catalogue of metrics
+// ("wring.monitor.gpus/1").
+std::string gpus_answer(const MonitorView& view, Language language);
 
 // The newest reading of each card, its processes, the host ("wring.monitor.latest/1").
 std::string latest_answer(const MonitorView& view, Language language);
+
+// Whether history_answer() knows the name.
+bool is_history_metric(std::string_view key);
 
 // Columns: times, and for each card one list a metric ("wring.monitor.history/1"). A metric that no point has is left
 // out, as are those that `only` does not name, unless it is empty.

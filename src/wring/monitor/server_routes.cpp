@@ -144,7 +144,7 @@ HttpReply ServerRoutes::answer_get(const HttpRequest& request, std::string_view 
   const Language language = language_of(request, query);
   if (const PageAsset* found = asset(path)) return asset_reply(*found, language);
   if (path == "/metrics") return {200, prometheus_content_type, prometheus_text(sources_.state.view()), {}};
-  if (path == "/api/v1/gpus") return json_reply(gpus_answer(sources_.state.facts(), language));
+  if (path == "/api/v1/gpus") return json_reply(gpus_answer(sources_.state.view(), language));
   if (path == "/api/v1/latest") return json_reply(latest_answer(sources_.state.view(), language));
   if (path == "/api/v1/history") return history(query);
   if (path == "/api/v1/summary") return summary(query, language);
@@ -165,6 +165,11 @@ HttpReply ServerRoutes::history(std::string_view query) const {
   }
   std::vector<std::string> only;
   if (const auto asked = parameter(query, "metrics")) only = split_commas(*asked);
+  for (const std::string& key : only) {
+    if (is_history_metric(key)) continue;
+    return error_reply(400, "there is no metric '" + key +
+                                "'; /api/v1/gpus lists them, cpu_percent and iowait_percent are the host's");
+  }
   return json_reply(history_answer(sources_.state.facts(), sources_.history.last(seconds), only));
 }
 

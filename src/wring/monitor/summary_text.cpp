@@ -60,22 +60,34 @@ std::optional<double> mean_of(const std::vector<double>& values) {
   return sum / static_cast<double>(values.size());
 }
 
+bool is_lost(const GpuSummary& card) {
+  return card.problem || card.stuck_for_s;
+}
+
 // What the five lines say of all cards together.
 struct Overall {
   std::optional<double> gpu_util, memory_percent, peak_memory_mib;
-  const Verdict* verdict = nullptr;  // the most certain one
+  const Verdict* verdict = nullptr;  // the most certain one of the card that is used least
+  std::string which = "GPU";         // that card, where there are several
 
   explicit Overall(const Summary& summary) {
     std::vector<double> utils, fullness;
+    std::optional<double> least_util;
+    // What a card did before it was lost says nothing of those that go on.
+    const bool all_lost = std::ranges::all_of(summary.gpus, is_lost);
     for (const GpuSummary& card : summary.gpus) {
+      if (is_lost(card) && !all_lost) continue;
       if (const auto util = card.mean(Metric::gpu_util)) utils.push_back(*util);
       const auto used = card.mean(Metric::memory_used);
       const auto total = card.memory_total_mib();
       if (used && total && *total > 0) fullness.push_back(100 * *used / *total);
       if (card.peak_memory_mib) peak_memory_mib = std::max(peak_memory_mib.value_or(0), *card.peak_memory_mib);
-      for (const Verdict& found : card.verdicts) {
-        if (verdict == nullptr || found.confidence > verdict->confidence) verdict = &found;
-      }
+      // The advice is for the card that has the most room: another's would contradict it.
+      const double util = card.mean(Metric::gpu_util).value_or(100);
+      if (least_util && util >= *least_util) continue;
+      least_util = util;
+      verdict = card.verdicts.empty() ? nullptr : &card.verdicts.front();
+      if (summary.gpus.size() > 1) which = fmt::format("GPU {}", card.gpu.index);
     }
     gpu_util = mean_of(utils);
     memory_percent = mean_of(fullness);
@@ -90,8 +102,9 @@ void add_judgement(Lines& lines, const Overall& overall) {
     lines.add("✅", {"The GPU is well used!", "GPU利用率良好!"});
   } else if (overall.verdict != nullptr) {
     const Verdict& why = *overall.verdict;
-    lines.add("💡", {fmt::format("The GPU has room: {}. {}", why.headline.en, why.next_step.en),
-                    fmt::format("GPU还有余力：{}。{}", why.headline.zh, why.next_step.zh)});
+    lines.add("💡", {fmt::format("{} has room: {}. {}", overall.which == "GPU" ? "The GPU" : overall.which,
+                                why.headline.en, why.next_step.en),
+                    fmt::format("{}还有余力：{}。{}", overall.which, why.headline.zh, why.next_step.zh)});
   } else {
     lines.add("💡", {"The GPU has room: a larger batch_size, more num_workers and use_mixed_precision fill it; wring "
                     "optimize CONFIG chooses them",

@@ -83,8 +83,11 @@ Card find_card(std::string_view name) {
   refuse(name);
 }
 
+// A hundred times what the largest card has, so that a number of bytes or MiB is noticed.
+constexpr double largest_card_gib = 20000;
+
 Card card_of_memory(double gib) {
-  if (!std::isfinite(gib) || gib <= 0.0) {
+  if (!(gib > 0.0 && gib <= largest_card_gib)) {
     throw Error(ErrorCode::usage,
                 Text(fmt::format("a card cannot have {} GiB of memory", gib), fmt::format("显存不可能是 {} GiB", gib)),
                 Text("give it in GiB, for example --gpu-memory 24", "请以 GiB 为单位，例如 --gpu-memory 24"));

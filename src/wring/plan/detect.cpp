@@ -1,8 +1,6 @@
-#include <fstream>
-#include <string>
-
 #include <sched.h>
 
+#include "wring/base/control_group.h"
 #include "wring/gpu/inventory.h"
 #include "wring/plan/machine.h"
 
@@ -15,17 +13,10 @@ int cores_in_mask() {
   return ::sched_getaffinity(0, sizeof(mask), &mask) == 0 ? CPU_COUNT(&mask) : 1;
 }
 
-std::string first_line(const char* path) {
-  std::ifstream in(path);
-  std::string line;
-  std::getline(in, line);
-  return line;
-}
-
 }  // namespace
 
 int usable_cores() {
-  return usable_cores(cores_in_mask(), first_line("/sys/fs/cgroup/cpu.max"));
+  return usable_cores(cores_in_mask(), control_group_limits().cpu_cores);
 }
 
 Machine detect_machine() {

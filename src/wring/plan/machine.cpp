@@ -1,7 +1,7 @@
 #include "wring/plan/machine.h"
 
 #include <algorithm>
-#include <charconv>
+#include <cmath>
 
 #include "wring/gpu/inventory.h"
 
@@ -19,15 +19,8 @@ Machine machine_of(const Inventory& inventory, int cpu_cores) {
   return machine;
 }
 
-int usable_cores(int mask_cores, std::string_view cpu_max) {
-  long quota = 0;
-  long period = 0;
-  const std::size_t blank = std::min(cpu_max.find(' '), cpu_max.size());
-  std::from_chars(cpu_max.data(), cpu_max.data() + blank, quota);
-  if (blank < cpu_max.size()) std::from_chars(cpu_max.data() + blank + 1, cpu_max.data() + cpu_max.size(), period);
-  if (quota > 0 && period > 0) {
-    mask_cores = std::min<int>(mask_cores, static_cast<int>(std::min<long>((quota + period - 1) / period, 1 << 20)));
-  }
+int usable_cores(int mask_cores, std::optional<double> quota_cores) {
+  if (quota_cores && *quota_cores < mask_cores) mask_cores = static_cast<int>(std::ceil(*quota_cores));
   return std::max(1, mask_cores);
 }
 

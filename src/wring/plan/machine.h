@@ -35,9 +35,8 @@ Card card_of_memory(double gib);
 // The machine behind an inventory; a card whose memory could not be read is left out.
 Machine machine_of(const Inventory& inventory, int cpu_cores);
 
-// The CPU cores behind an affinity mask of `mask_cores` under a control group's cpu.max ("max 100000",
-// "150000 100000"; anything else: no limit). At least 1.
-int usable_cores(int mask_cores, std::string_view cpu_max);
+// The CPU cores behind an affinity mask of `mask_cores` under a control group's quota, rounded up. At least 1.
+int usable_cores(int mask_cores, std::optional<double> quota_cores);
 
 // The same for this process.
 int usable_cores();

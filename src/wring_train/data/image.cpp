@@ -78,6 +78,12 @@ void check_size(std::uint64_t width, std::uint64_t height) {
   }
 }
 
+void check_claim(std::uint64_t claimed, std::uint64_t most, Bytes content) {
+  if (claimed / most <= content.size()) return;
+  throw DecodeError(fmt::format(
+      "its {} bytes are too few for the size in its header; the file ends too early or is no image", content.size()));
+}
+
 Rectangle inside(const Rectangle& wanted, int width, int height) {
   const int left = std::max(0, wanted.x);
   const int top = std::max(0, wanted.y);

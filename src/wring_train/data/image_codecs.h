@@ -33,6 +33,10 @@ extern const Codec webp_codec;  // no_webp.cpp stands in where libwebp is absent
 // a corrupt header of a few bytes must not ask for gigabytes.
 void check_size(std::uint64_t width, std::uint64_t height);
 
+// Refuses a file that is too short for the pixels that its header claims, before memory is taken for them: `most` is
+// what one byte of the format can hold at most, in the unit of `claimed`. Throws DecodeError.
+void check_claim(std::uint64_t claimed, std::uint64_t most, Bytes content);
+
 // What of `wanted` lies inside an image. Throws DecodeError when that is nothing.
 Rectangle inside(const Rectangle& wanted, int width, int height);
 

@@ -41,6 +41,10 @@ void on_message(j_common_ptr info, int level) {
   if (level < 0 && loses_pixels(info->err->msg_code)) on_error(info);
 }
 
+// A block of 64 coefficients takes a bit at least where it is coded by Huffman, and stands for 16 times as many pixels
+// at most, where its component is subsampled by four both ways. Real photographs stay below 300.
+constexpr std::uint64_t kMostPixelsOfOneByte = std::uint64_t{8} * 64 * 16;
+
 class Decompressor {
  public:
   Decompressor() {
@@ -64,6 +68,12 @@ class Decompressor {
   }
 
   jpeg_decompress_struct& info() { return info_; }
+
+  // Of a whole file, after its header.
+  void check_pixels(Bytes content) const {
+    if (info_.arith_code != 0) return;  // has no such bound
+    check_claim(std::uint64_t{info_.image_width} * info_.image_height, kMostPixelsOfOneByte, content);
+  }
 
   // Calls libjpeg; its errors come out as DecodeError. `step` must own nothing: it may be jumped out of.
   template <class Step>
@@ -115,6 +125,7 @@ ImageSize read_size(Bytes content) {
 Image decode(Bytes content, Alpha) {
   Decompressor jpeg;
   jpeg.read_header(content);
+  jpeg.check_pixels(content);
   auto& info = jpeg.info();
   const bool gray = info.jpeg_color_space == JCS_GRAYSCALE;
   const bool ink = info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
@@ -130,6 +141,7 @@ Image decode(Bytes content, Alpha) {
 ImagePart decode_part(Bytes content, const Rectangle& wanted) {
   Decompressor jpeg;
   const ImageSize size = jpeg.read_header(content);
+  jpeg.check_pixels(content);
   auto& info = jpeg.info();
   const bool gray = info.jpeg_color_space == JCS_GRAYSCALE;
   if (info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK)

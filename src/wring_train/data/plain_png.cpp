@@ -86,6 +86,7 @@ std::unique_ptr<std::uint8_t[]> decompress(const Plain& png) {
       libdeflate_alloc_decompressor(), &libdeflate_free_decompressor);
   if (!decompressor) throw std::bad_alloc();
   const std::size_t bytes = png.row_bytes() * png.height;
+  if (bytes / 1032 > compressed.size()) return nullptr;  // more than deflate can make of it: libpng's reader refuses it
   auto rows = std::make_unique_for_overwrite<std::uint8_t[]>(bytes + kReadBehind);
   std::memset(rows.get() + bytes, 0, kReadBehind);
   const libdeflate_result result = libdeflate_zlib_decompress(decompressor.get(), compressed.data(), compressed.size(),

@@ -105,6 +105,17 @@ ImageSize read_header(Png& png, Source& source) {
   return size;
 }
 
+// Deflate makes at most 1032 bytes of one (a run of 258 in two bits).
+constexpr std::uint64_t kMostBytesOfOne = 1032;
+
+void check_pixels(Png& png, const ImageSize& size, Bytes content) {
+  std::uint64_t bits = 0;
+  png.run([&](png_structp p, png_infop info) {
+    bits = std::uint64_t{png_get_bit_depth(p, info)} * png_get_channels(p, info);
+  });
+  check_claim(std::uint64_t(size.width) * size.height * bits / 8, kMostBytesOfOne, content);
+}
+
 // Tells libpng to deliver 8-bit gray, RGB or (with Alpha::keep) RGBA. The answer is the number of channels.
 int ask_for_8_bits(Png& png, Alpha alpha) {
   int channels = 0;
@@ -146,6 +157,7 @@ Image decode(Bytes content, Alpha alpha) {
   Png png(Png::Mode::read);
   Source source{content.data(), content.size()};
   const ImageSize size = read_header(png, source);
+  check_pixels(png, size, content);
   Image image(size.width, size.height, ask_for_8_bits(png, alpha));
   const std::vector<png_bytep> rows = row_pointers(image);
   png.run([&](png_structp p, png_infop) {
@@ -161,6 +173,7 @@ ImagePart decode_part(Bytes content, const Rectangle& wanted) {
   Png png(Png::Mode::read);
   Source source{content.data(), content.size()};
   const ImageSize size = read_header(png, source);
+  check_pixels(png, size, content);
   bool interlaced = false;
   png.run([&](png_structp p, png_infop info) { interlaced = png_get_interlace_type(p, info) != PNG_INTERLACE_NONE; });
   if (interlaced) return whole(decode(content, Alpha::drop));

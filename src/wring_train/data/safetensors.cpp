@@ -25,6 +25,7 @@ namespace {
 
 constexpr std::size_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the limit of the reference implementation
+constexpr int kMaxDepth = 8;  // the format needs three; what is nested deeper would take the stack when it is printed
 constexpr const char* kMetadataKey = "__metadata__";
 
 std::optional<std::size_t> dtype_bytes(std::string_view dtype) {
@@ -43,7 +44,8 @@ std::optional<std::size_t> dtype_bytes(std::string_view dtype) {
 // nlohmann keeps the last of two equal keys without a word; a header with two is ambiguous, so it is refused.
 Json parse_header(const fs::path& path, const char* begin, std::size_t size) {
   std::vector<std::set<std::string>> open_objects;
-  const auto refuse_duplicates = [&](int, Json::parse_event_t event, Json& value) {
+  const auto refuse_duplicates = [&](int depth, Json::parse_event_t event, Json& value) {
+    if (depth > kMaxDepth) fail(path, "the header is nested deeper than the format allows");
     if (event == Json::parse_event_t::object_start) open_objects.emplace_back();
     if (event == Json::parse_event_t::object_end) open_objects.pop_back();
     if (event == Json::parse_event_t::key && !open_objects.back().insert(value.get<std::string>()).second) {

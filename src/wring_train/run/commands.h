@@ -14,4 +14,7 @@ int steps_command(int argc, char** argv);
 // `wring-train trial …`: measures training steps on request. See trial_command.cpp.
 int trial_command(int argc, char** argv);
 
+// `wring-train about`: the versions of its libraries as JSON, for `wring doctor`. See about_command.cpp.
+int about_command();
+
 }  // namespace wring

@@ -18,6 +18,7 @@ namespace {
 int dispatch(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "steps") == 0) return steps_command(argc - 1, argv + 1);
   if (argc > 1 && std::strcmp(argv[1], "trial") == 0) return trial_command(argc - 1, argv + 1);
+  if (argc > 1 && std::strcmp(argv[1], "about") == 0) return about_command();
   const auto parsed = parse_train_program(argc, argv);
   if (const auto* train = std::get_if<TrainOptions>(&parsed)) return train_command(*train);
   if (const auto* evaluate = std::get_if<EvaluateOptions>(&parsed)) return evaluate_command(*evaluate);

@@ -70,7 +70,7 @@ void RunLog::line(const Text& text) {
 }
 
 void RunLog::warn(const Text& text) {
-  const char* label = state_->language == Language::zh ? "警告: " : "warning: ";
+  const char* label = state_->language == Language::zh ? "警告：" : "warning: ";
   const std::string message = label + text.in(state_->language);
   state_->log.append(stamped(message));
   if (state_->quiet) {

@@ -119,9 +119,9 @@ TEST(Patcher, RefusesBrokenTexts) {
   EXPECT_THAT(refusal("- a\n"), HasSubstr("not a list of 'key: value' lines"));
 }
 
-// Adding the missing line end would change the value of the block before it.
+// Which no YAML is, but yaml-cpp takes the last line for the value of the one before.
 TEST(Patcher, NeverWritesWhatWouldChangeAnotherValue) {
-  EXPECT_THAT(refusal("a: |\n  text without a line end"), HasSubstr("would have damaged the key a"));
+  EXPECT_THAT(refusal("key:\nmi #word: K100, 2"), HasSubstr("would have damaged the key"));
 }
 
 // Random files made of the forms that people write: every line but the assigned ones must come back byte for
@@ -223,6 +223,16 @@ TEST(Patcher, SurvivesDamagedFiles) {
     }
   }
   EXPECT_GT(edited, 200);
+}
+
+TEST(Patcher, ABlockOfTextThatEndsTheFileWithoutALineBreakStaysAsItIs) {
+  EXPECT_EQ(patch_yaml("seed: 1\nnotes: |\n  text", std::vector<Assignment>{{"lr", "0.1"}}),
+            "seed: 1\nlr: 0.1\nnotes: |\n  text");
+  EXPECT_EQ(patch_yaml("notes: |\n  text\n", std::vector<Assignment>{{"lr", "0.1"}}), "notes: |\n  text\nlr: 0.1\n");
+}
+
+TEST(Patcher, ACommentRightAfterAQuoteStaysAComment) {
+  EXPECT_EQ(patch_yaml("lr: \"0.1\"# fast\n", std::vector<Assignment>{{"lr", "0.2"}}), "lr: 0.2 # fast\n");
 }
 
 }  // namespace

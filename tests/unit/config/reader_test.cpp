@@ -153,6 +153,14 @@ TEST(Reader, NamesTheLineOfBrokenYaml) {
   EXPECT_THAT(refusal("seed: 1\n\tlr: 1\n"), HasSubstr("spaces instead of tabs"));
 }
 
+TEST(Reader, NamesTheLineOnWhichAQuoteIsOpened) {
+  EXPECT_THAT(refusal("seed: 1\nexperiment_name: 'x\nlr: 1\n"), AllOf(StartsWith("c.yaml:2:"), HasSubstr("quote")));
+  EXPECT_THAT(refusal("seed: 1\nexperiment_name: \"x\nlr: 1\nmodel: \"edsr\"\n"), StartsWith("c.yaml:2:"));
+  EXPECT_THAT(refusal("seed: 1\nexperiment_name: '"), AllOf(StartsWith("c.yaml:2:"), HasSubstr("quote")));
+  EXPECT_THAT(refusal("map:\n  nested: 'x\n"), HasSubstr("not valid YAML"));
+  EXPECT_EQ(lenient("text: 'two\n  lines'\nseed: 3\n").values.seed, 3) << "a value may take several lines";
+}
+
 TEST(Reader, RefusesBinaryAndForeignEncodings) {
   EXPECT_THAT(refusal(std::string("seed: 1\nlr: \0x", 14)), StartsWith("c.yaml:2: this is not UTF-8"));
   EXPECT_THAT(refusal("# \xC5\xE4\xD6\xC3\nseed: 1\n"), StartsWith("c.yaml:1: this is not UTF-8"));  // GBK

@@ -1,5 +1,7 @@
 #include "wring_train/data/dataset.h"
 
+#include <fstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -82,6 +84,32 @@ TEST_F(ScanImages, ALinkToAParentFolderDoesNotLeadRoundForEver) {
   put("set/a.png");
   fs::create_directory_symlink(folder_ / "set", folder_ / "set" / "again");
   EXPECT_THAT(found(scan_images(folder_ / "set", std::nullopt, 4, 1)), ElementsAre("set/a.png"));
+}
+
+TEST_F(ScanImages, LinksToThemselvesOrToNothingAreNoImages) {
+  put("a.png");
+  fs::create_symlink("self.png", folder_ / "self.png");
+  fs::create_symlink("nowhere", folder_ / "dangling.png");
+  EXPECT_THAT(found(scan_images(folder_, std::nullopt, 4, 1)), ElementsAre("a.png"));
+}
+
+TEST_F(ScanImages, NamesMayBeInAnyEncoding) {
+  put("\xCD\xBC.png");  // GBK
+  put("图 1.png");
+  put("new\nline.png");
+  EXPECT_EQ(scan_images(folder_, std::nullopt, 4, 1).pairs.size(), 3U);
+}
+
+TEST_F(ScanImages, EmptyAndHalfFilesAreLeftOutByName) {
+  put("a.png");
+  std::ofstream(folder_ / "empty.png").close();
+  const std::string whole = read_file(folder_ / "a.png");
+  std::ofstream(folder_ / "half.png", std::ios::binary) << whole.substr(0, 20);
+  const ImageSet set = scan_images(folder_, std::nullopt, 4, 1);
+  EXPECT_THAT(found(set), ElementsAre("a.png"));
+  ASSERT_EQ(set.skipped.size(), 2U);
+  EXPECT_THAT(set.skipped[0].reason, AllOf(HasSubstr("empty.png"), HasSubstr("the file is empty")));
+  EXPECT_THAT(set.skipped[1].reason, HasSubstr("half.png"));
 }
 
 TEST_F(ScanImages, ALinkedFolderIsFollowed) {

@@ -249,17 +249,44 @@ TEST_F(ImageFiles, APngWithAFlippedBitIsAnError) {
   EXPECT_THAT(error_of([&] { decoded(bytes); }), HasSubstr("damaged PNG"));
 }
 
-TEST_F(ImageFiles, AnAbsurdSizeIsRefusedByName) {
-  // Only the header is honest PNG; the size it claims would need 768 GiB.
+// A PNG of one pixel whose header claims another size, with the right checksum.
+std::string png_claiming(std::uint32_t width, std::uint32_t height) {
   const std::string bytes = encode_png(png_of(1, 1, 8, PNG_COLOR_TYPE_RGB, {0, 0, 0}));
-  png_byte header[13] = {0, 8, 0, 0, 0, 8, 0, 0, 8, 2, 0, 0, 0};
-  std::string absurd = bytes.substr(0, 16) + std::string(reinterpret_cast<char*>(header), 13);
+  std::string claim = bytes.substr(0, 16);
+  for (const std::uint32_t side : {width, height}) {
+    for (const int shift : {24, 16, 8, 0}) claim += static_cast<char>(side >> shift);
+  }
+  claim += bytes.substr(24, 5);
   const auto checksum =
-      static_cast<std::uint32_t>(crc32(crc32(0, nullptr, 0), reinterpret_cast<const Bytef*>(absurd.data() + 12), 17));
-  for (const int shift : {24, 16, 8, 0}) absurd += static_cast<char>(checksum >> shift);
-  absurd += bytes.substr(33);
+      static_cast<std::uint32_t>(crc32(crc32(0, nullptr, 0), reinterpret_cast<const Bytef*>(claim.data() + 12), 17));
+  for (const int shift : {24, 16, 8, 0}) claim += static_cast<char>(checksum >> shift);
+  return claim + bytes.substr(33);
+}
+
+TEST_F(ImageFiles, AnAbsurdSizeIsRefusedByName) {
+  const std::string absurd = png_claiming(524288, 524288);  // would need 768 GiB
   EXPECT_THAT(error_of([&] { decoded(absurd); }), HasSubstr("524288 x 524288"));
   EXPECT_THAT(error_of([&] { read_image_size(file(absurd)); }), HasSubstr("524288 x 524288"));
+}
+
+TEST_F(ImageFiles, ASizeThatSoFewBytesCannotHoldIsRefusedBeforeMemoryIsTaken) {
+  EXPECT_THAT(error_of([&] { decoded(png_claiming(16000, 16000)); }), HasSubstr("too few for the size"));
+  std::string jpeg = encode_jpeg(noise_jpeg(16));
+  const std::size_t frame = jpeg.find("\xff\xc0");
+  ASSERT_NE(frame, std::string::npos);
+  for (const std::size_t at : {frame + 5, frame + 7}) jpeg[at] = '\x3e';  // 0x3e10: 15888 rows and columns
+  EXPECT_THAT(error_of([&] { decoded(jpeg); }), HasSubstr("too few for the size"));
+}
+
+TEST_F(ImageFiles, AnImageOfOneColourIsSmallAndHonest) {
+  const std::vector<std::uint8_t> black(3000 * 3000 * 3);
+  EXPECT_EQ(decoded(encode_png(png_of(3000, 3000, 8, PNG_COLOR_TYPE_RGB, black))).width, 3000);
+  JpegToWrite jpeg = noise_jpeg(16);
+  jpeg.width = jpeg.height = 3000;
+  jpeg.pixels = black;
+  EXPECT_EQ(decoded(encode_jpeg(jpeg)).width, 3000);
+  jpeg.progressive = true;
+  EXPECT_EQ(decoded(encode_jpeg(jpeg)).width, 3000);
 }
 
 TEST_F(ImageFiles, OnlyWholeImagesOfOneThreeOrFourChannelsAreWritten) {

@@ -171,6 +171,14 @@ TEST_F(Safetensors, ANameGivenTwiceIsRefused) {
               HasSubstr("names 'dtype' twice"));
 }
 
+// Printing what is nested a million times deep, as an error message would, takes more stack than there is.
+TEST_F(Safetensors, AHeaderOfNothingButBracketsIsRefused) {
+  const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
+  for (const char* member : {"dtype", "shape", "data_offsets"}) {
+    EXPECT_THAT(complaint("{\"w\":{\"" + std::string(member) + "\":" + deep + "}}", ""), HasSubstr("nested deeper"));
+  }
+}
+
 TEST_F(Safetensors, MetadataHoldsOnlyStrings) {
   EXPECT_THAT(complaint(R"({"__metadata__":{"a":1}})", ""), HasSubstr("'a' is not a string"));
   EXPECT_THAT(complaint(R"({"__metadata__":"a"})", ""), HasSubstr("not an object"));

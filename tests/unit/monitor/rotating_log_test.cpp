@@ -90,5 +90,19 @@ TEST_F(Log, AFolderThatDoesNotExistIsAnError) {
   EXPECT_THROW(RotatingLog(folder_.path() / "no" / "gpu.log", ""), Error);
 }
 
+TEST_F(Log, IsNotAppendedToAFileThatBeginsOtherwise) {
+  folder_.write("gpu.log", "my notes\n");
+  EXPECT_THROW(RotatingLog(path_, "header\n"), Error);
+  EXPECT_EQ(read("gpu.log"), "my notes\n");
+}
+
+TEST_F(Log, AFolderWithTheNameOfAnOldFileStaysWhereItIs) {
+  folder_.write("gpu.log.1/kept", "x");
+  RotatingLog log(path_, "h\n", {.max_bytes = 6, .old_files = 2});
+  for (const char* line : {"123\n", "456\n"}) log.append(line);
+  EXPECT_EQ(read("gpu.log"), "h\n123\n456\n") << "it grows on instead";
+  EXPECT_EQ(read("gpu.log.1/kept"), "x");
+}
+
 }  // namespace
 }  // namespace wring

@@ -12,6 +12,12 @@ namespace {
 
 using namespace testing_support;
 
+std::filesystem::path private_file(const testing_support::TemporaryFolder& folder, const std::string& content) {
+  const auto path = folder.write("token", content);
+  std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  return path;
+}
+
 TEST(ListenAddress, UnderstandsTheUsualForms) {
   const auto is = [](const std::string& text, const std::string& host, int port, bool loopback) {
     const ListenAddress address = parse_listen_address(text);
@@ -41,7 +47,7 @@ TEST(ListenAddress, RefusesWhatIsNone) {
 
 TEST(ServerToken, ComesFromTheFirstLineOfTheFile) {
   const TemporaryFolder folder;
-  EXPECT_EQ(read_token(folder.write("token", "0123456789abcdef\nsecond line\n")), "0123456789abcdef");
+  EXPECT_EQ(read_token(private_file(folder, "0123456789abcdef\nsecond line\n")), "0123456789abcdef");
 }
 
 TEST(ServerToken, ComesFromTheEnvironmentElse) {
@@ -55,7 +61,7 @@ TEST(ServerToken, ComesFromTheEnvironmentElse) {
 TEST(ServerToken, MustBeLongAndPrintable) {
   const TemporaryFolder folder;
   for (const char* content : {"", "short", "with a blank inside it", "tab\tinside-the-token"}) {
-    EXPECT_THROW(read_token(folder.write("token", content)), Error) << content;
+    EXPECT_THROW(read_token(private_file(folder, content)), Error) << content;
   }
   EXPECT_THROW(read_token(folder.path() / "missing"), Error);
 }
@@ -86,6 +92,14 @@ TEST(HostHeader, NamesThisComputerOnly) {
                            "192.168.1.5", "[::2]", "127.0.0.1:x", "localhost:"}) {
     EXPECT_FALSE(is_loopback_host(host)) << host;
   }
+}
+
+TEST(Token, InAFileThatEverybodyReadsIsRefused) {
+  const testing_support::TemporaryFolder folder;
+  const auto path = private_file(folder, "0123456789abcdef");
+  EXPECT_EQ(read_token(path), "0123456789abcdef");
+  std::filesystem::permissions(path, std::filesystem::perms::others_read, std::filesystem::perm_options::add);
+  EXPECT_THROW(read_token(path), Error);
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ std::vector<PlotHistory::Point> points_of(int count, int ticks) {
 }
 
 TEST(ServerJson, DescribesTheCardsAndTheCatalogue) {
-  const Json json = Json::parse(gpus_answer(facts(2), Language::zh));
+  const Json json = Json::parse(gpus_answer(view_of({}, 2), Language::zh));
   EXPECT_EQ(json["schema"], "wring.monitor.gpus/1");
   EXPECT_EQ(json["host_name"], "gpu-box");
   EXPECT_EQ(json["source"], "nvml");
@@ -35,6 +35,14 @@ TEST(ServerJson, DescribesTheCardsAndTheCatalogue) {
   ASSERT_EQ(json["metrics"].size(), metric_count);
   EXPECT_EQ(json["metrics"][0]["key"], "gpu_util");
   EXPECT_EQ(json["metrics"][0]["title"], "GPU利用率");
+}
+
+TEST(ServerJson, SaysWhatIsWrongWithACardThatWasLostOnTheWay) {
+  Tick tick = served_tick(2, 1000);
+  tick.gpus[1].sample->problem = fallen_off();
+  const Json json = Json::parse(gpus_answer(view_of({tick}, 2), Language::en));
+  EXPECT_TRUE(json["gpus"][0]["problem"].is_null());
+  EXPECT_EQ(json["gpus"][1]["problem"]["what"], "the GPU has fallen off the bus");
 }
 
 TEST(ServerJson, HasNumbersForValuesAndNullForWhatIsMissing) {

@@ -77,6 +77,7 @@ TEST_F(Routes, AnswerErrorsAsJson) {
                                                                  {"/api/v1/history?seconds=-1", 400},
                                                                  {"/api/v1/history?seconds=many", 400},
                                                                  {"/api/v1/history?seconds=nan", 400},
+                                                                 {"/api/v1/history?metrics=gpu_util,nothing", 400},
                                                                  {"/api/v1/summary?window=week", 400}}) {
     const HttpReply reply = routes_.answer(get(target));
     EXPECT_EQ(reply.status, status) << target;

@@ -68,6 +68,37 @@ TEST(SummaryHeadline, AdvisesWhatTheMostCertainVerdictSays) {
   EXPECT_THAT(summary_headline(summary, english), EndsWith("💡 The GPU has room: input-bound. raise num_workers\n"));
 }
 
+Verdict verdict_named(const std::string& name, double confidence) {
+  Verdict verdict;
+  verdict.headline = name;
+  verdict.next_step = "do it";
+  verdict.confidence = confidence;
+  return verdict;
+}
+
+TEST(SummaryHeadline, OfSeveralCardsAdvisesTheOneThatIsUsedLeast) {
+  Summary summary = guides_run();
+  put(summary.gpus[0], Metric::gpu_util, 99);
+  summary.gpus[0].verdicts = {verdict_named("compute-bound", 0.9)};
+  GpuSummary idle = summary.gpus[0];
+  idle.gpu.index = 1;
+  put(idle, Metric::gpu_util, 5);
+  idle.verdicts = {verdict_named("idle", 0.5)};
+  summary.gpus.push_back(idle);
+  EXPECT_THAT(summary_headline(summary, english), EndsWith("💡 GPU 1 has room: idle. do it\n"));
+}
+
+TEST(SummaryHeadline, LeavesALostCardOutUnlessAllAre) {
+  Summary summary = guides_run();
+  GpuSummary lost = summary.gpus[0];
+  put(lost, Metric::gpu_util, 0);
+  lost.problem = GpuProblem{"it fell off the bus", "reboot", 15};
+  summary.gpus.push_back(lost);
+  EXPECT_THAT(summary_headline(summary, english), HasSubstr("85.3%"));
+  summary.gpus.erase(summary.gpus.begin());
+  EXPECT_THAT(summary_headline(summary, english), HasSubstr("0.0%"));
+}
+
 TEST(SummaryHeadline, DoesNotCallAFullCardUsedTooMuch) {
   Summary summary = guides_run();
   put(summary.gpus[0], Metric::gpu_util, 99.9);

@@ -71,7 +71,7 @@ TEST(Cards, AMemorySizeMakesACard) {
   EXPECT_EQ(card_of_memory(24).name, "24 GiB card");
   EXPECT_FALSE(card_of_memory(24).compute_major.has_value());
   for (const double wrong :
-       {0.0, -1.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+       {0.0, -1.0, 24576.0, 1e300, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
     EXPECT_THROW(card_of_memory(wrong), Error) << wrong;
   }
 }
@@ -105,14 +105,12 @@ TEST(Machines, WithoutAReadableCardThereIsNone) {
 }
 
 TEST(Machines, AContainersQuotaLimitsTheCores) {
-  EXPECT_EQ(usable_cores(16, "400000 100000"), 4);
-  EXPECT_EQ(usable_cores(16, "150000 100000"), 2);
-  EXPECT_EQ(usable_cores(16, "5000 100000"), 1);
-  EXPECT_EQ(usable_cores(2, "400000 100000"), 2);
-  EXPECT_EQ(usable_cores(16, "max 100000"), 16);
-  EXPECT_EQ(usable_cores(16, ""), 16);
-  EXPECT_EQ(usable_cores(16, "rubbish"), 16);
-  EXPECT_EQ(usable_cores(0, ""), 1);
+  EXPECT_EQ(usable_cores(16, 4.0), 4);
+  EXPECT_EQ(usable_cores(16, 1.5), 2);
+  EXPECT_EQ(usable_cores(16, 0.05), 1);
+  EXPECT_EQ(usable_cores(2, 4.0), 2);
+  EXPECT_EQ(usable_cores(16, std::nullopt), 16);
+  EXPECT_EQ(usable_cores(0, std::nullopt), 1);
 }
 
 }  // namespace

@@ -1,0 +1,13 @@
+#pragma once
+#include "wring/cli/common_options.h"
+
+namespace wring {
+
+// `wring doctor …`: 0 when training can run on this machine, else 1; 3 when only the demanded GPU is missing. Throws
+// Error{usage}.
+int doctor_command(const Arguments& arguments, const CommonOptions& common);
+
+// Where to look when a command fails for the machine's sake.
+Text with_doctor(const Text& cure);
+
+}  // namespace wring
