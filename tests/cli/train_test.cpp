@@ -150,6 +150,41 @@ TEST_F(Train, AResumedRunEndsWithTheWeightsOfAnUninterruptedOne) {
   EXPECT_EQ(metrics().back()["step"], 6);
 }
 
+TEST_F(Train, ABatchThatDoesNotFitIsCutAndTheRunEndsAsWithAccumulation) {
+  const auto network = [&](const std::string& name) {
+    return programs_.read("experiments/" + name + "/checkpoints/last.safetensors");
+  };
+  ASSERT_EQ(train({"--set", "experiment_name=by_hand", "batch_size=1", "gradient_accumulation_steps=2"}).exit_status,
+            0);
+  programs_.set("WRING_TEST_OOM_ABOVE_BATCH", "1");
+  const ChildResult from_the_start = train({"--set", "experiment_name=at_start"});
+  ASSERT_EQ(from_the_start.exit_status, 0) << from_the_start.err;
+  EXPECT_THAT(from_the_start.err, HasSubstr("step 1 goes on with batch_size 1 and gradient_accumulation_steps 2"));
+  EXPECT_EQ(network("at_start"), network("by_hand"));
+  EXPECT_THAT(programs_.read("experiments/at_start/config.yaml"), HasSubstr("gradient_accumulation_steps: 2\n"));
+}
+
+TEST_F(Train, ARunThatHadToCutItsBatchesResumesWithTheSameCut) {
+  programs_.set("WRING_TEST_OOM_ABOVE_BATCH", "1@3");
+  ASSERT_EQ(train({"--set", "experiment_name=whole", "scheduler=constant"}).exit_status, 0);
+  ASSERT_EQ(train({"--set", "total_iters=4", "scheduler=constant"}).exit_status, 0);
+  const ChildResult resumed = train({"--resume", "--set", "scheduler=constant"});
+  ASSERT_EQ(resumed.exit_status, 0) << resumed.err;
+  EXPECT_THAT(resumed.err, Not(HasSubstr("goes on with batch_size")));
+  EXPECT_EQ(metrics().back()["step"], 6);
+  EXPECT_THAT(programs_.read("experiments/run/config.yaml"), HasSubstr("gradient_accumulation_steps: 2\n"));
+  EXPECT_EQ(programs_.read("experiments/whole/checkpoints/last.safetensors"),
+            programs_.read("experiments/run/checkpoints/last.safetensors"));
+}
+
+TEST_F(Train, ASampleThatDoesNotFitAloneEndsTheRunWithTheCure) {
+  programs_.set("WRING_TEST_OOM_ABOVE_BATCH", "0");
+  const ChildResult result = train();
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr("a training step on 1 samples of patch_size 32"));
+  EXPECT_THAT(result.err, HasSubstr("lower patch_size"));
+}
+
 TEST_F(Train, CtrlCSavesAndPrintsTheCommandThatResumes) {
   const ChildResult result = interrupted_by("INT");
   EXPECT_EQ(result.exit_status, 130) << result.err;

@@ -1,10 +1,13 @@
 // The graph engine against the eager one, from the same seed on the same batches.
 #include <cmath>
 
+#include <ATen/DeviceAccelerator.h>
+
 #include "../integration/random_batch.h"
 #include "gpu_test.h"
 #include "wring/base/error.h"
 #include "wring_train/engine/device_images.h"
+#include "wring_train/engine/device_memory_error.h"
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/kernels/available.h"
 
@@ -127,6 +130,51 @@ TEST_F(GraphEngineTest, AccumulationGivesTheStepOfTheJoinedBatch) {
       const StepReport b = whole->report();
       EXPECT_NEAR(a.loss, b.loss, b.loss * (mixed ? 1e-3 : 1e-5));
       EXPECT_NEAR(a.gradient_norm, b.gradient_norm, b.gradient_norm * (mixed ? 2e-2 : 1e-4));
+    }
+  }
+}
+
+// What is left free on the device while this lives.
+class LittleMemory {
+ public:
+  explicit LittleMemory(std::size_t left_bytes) {
+    at::accelerator::emptyCache();
+    const std::size_t free = at::accelerator::getMemoryInfo(0).first;
+    taken_ = at::empty({static_cast<std::int64_t>(free - left_bytes)}, at::TensorOptions(at::kCUDA).dtype(at::kByte));
+  }
+  ~LittleMemory() {
+    taken_.reset();
+    at::accelerator::emptyCache();
+  }
+  LittleMemory(const LittleMemory&) = delete;
+  LittleMemory& operator=(const LittleMemory&) = delete;
+
+ private:
+  at::Tensor taken_;
+};
+
+TEST_F(GraphEngineTest, AStepThatDoesNotFitIsSaidAndGoesOnInSmallerMicroBatches) {
+  for (const bool graph : {false, true}) {
+    for (const bool mixed : {false, true}) {
+      TrainConfig config = small_config();
+      config.use_mixed_precision = mixed;
+      config.base_channels = 64;
+      config.batch_size = 256;
+      config.patch_size = 128;
+      const Batch large = batches(config, 1).front();
+      const std::vector<Batch> parts = split(large, 32);
+      const auto unhindered = engine(config, graph);
+      const auto cramped = engine(config, graph);
+      unhindered->step(parts, 1e-4);
+      cramped->step(parts, 1e-4);
+      unhindered->step(parts, 1e-4);
+      {
+        const LittleMemory memory(std::size_t{400} << 20);
+        EXPECT_THROW(cramped->step(std::span(&large, 1), 1e-4), DeviceMemoryError) << graph << mixed;
+        cramped->step(parts, 1e-4);
+        EXPECT_EQ(cramped->report().steps, 2);
+      }
+      EXPECT_LT(parameter_difference(cramped->model(), unhindered->model()), 1e-3) << graph << mixed;
     }
   }
 }

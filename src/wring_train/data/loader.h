@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "wring_train/data/dataset.h"
 #include "wring_train/data/decoded_set.h"
@@ -51,6 +52,10 @@ struct Batch {
   std::shared_ptr<std::uint8_t> hr;
   std::shared_ptr<std::uint8_t> lr;
 };
+
+// The same samples in `parts` micro-batches, in order, without a copy: where a whole batch does not fit into the
+// memory. Micro-batch j of batch k is step k × parts + j. `parts` divides the batch's size.
+std::vector<Batch> split(const Batch& batch, int parts);
 
 // Random crops of an image set, for ever. Batch k is a function of (seed, k) and the files alone: the number
 // of workers changes only the speed. An image that turns out unusable is replaced by the next usable one of

@@ -13,6 +13,8 @@ struct SamplerSettings {
   std::uint64_t seed = 0;
   std::uint64_t epoch_samples = 0;  // images × enlarge ratio
   std::int32_t batch_size = 0;
+  std::int32_t parts =
+      1;  // micro-batches that share a loader's batch: each has batch_size samples, one after the other
   std::int32_t world_size = 1;
   std::int32_t rank = 0;
   std::int32_t scale = 4;
@@ -20,10 +22,13 @@ struct SamplerSettings {
   bool hflip = true;
   bool rotate = true;
 
+  constexpr std::uint64_t whole_batch() const {
+    return static_cast<std::uint64_t>(batch_size) * static_cast<std::uint64_t>(parts);
+  }
   constexpr std::int32_t lr_patch() const { return patch_size / scale; }
   // An epoch's last incomplete step is left out.
   constexpr std::uint64_t steps_per_epoch() const {
-    return epoch_samples / (static_cast<std::uint64_t>(batch_size) * static_cast<std::uint64_t>(world_size));
+    return epoch_samples / (whole_batch() * static_cast<std::uint64_t>(world_size));
   }
 };
 
@@ -57,9 +62,12 @@ struct SamplePlace {
   std::uint64_t number = 0;
 };
 
-// A step is batch_size samples of each process in turn, so the processes share an epoch's images among them.
+// A step is a whole batch of samples of each process in turn, so the processes share an epoch's images among them.
 constexpr SamplePlace place_of(const SamplerSettings& settings, std::uint64_t step, std::uint64_t i) {
-  const auto batch = static_cast<std::uint64_t>(settings.batch_size);
+  const std::uint64_t batch = settings.whole_batch();
+  const auto parts = static_cast<std::uint64_t>(settings.parts);
+  i += step % parts * static_cast<std::uint64_t>(settings.batch_size);
+  step /= parts;
   const auto world = static_cast<std::uint64_t>(settings.world_size);
   const auto rank = static_cast<std::uint64_t>(settings.rank);
   const std::uint64_t steps = settings.steps_per_epoch();

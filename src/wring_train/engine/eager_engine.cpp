@@ -7,6 +7,7 @@
 #include "wring/base/error.h"
 #include "wring_train/engine/batch_tensor.h"
 #include "wring_train/engine/device.h"
+#include "wring_train/engine/device_memory_error.h"
 #include "wring_train/engine/precision.h"
 #include "wring_train/engine/saved_state.h"
 
@@ -82,14 +83,26 @@ at::Tensor EagerEngine::loss_of(const Batch& batch) {
   return loss;
 }
 
-void EagerEngine::step(std::span<const Batch> micro_batches, double lr) {
-  release_finished_uploads();
+void EagerEngine::add_gradients(std::span<const Batch> micro_batches) {
   const double share = 1.0 / static_cast<double>(micro_batches.size());
   for (const Batch& batch : micro_batches) {
     at::Tensor loss = loss_of(batch);
     if (micro_batches.size() > 1) loss = loss * share;
     (scaler_ ? scaler_->scale(loss) : loss).backward();
     loss_sum_ = loss_sum_ + loss.detach();
+  }
+}
+
+void EagerEngine::step(std::span<const Batch> micro_batches, double lr) {
+  release_finished_uploads();
+  const at::Tensor loss_before = loss_sum_;
+  try {
+    add_gradients(micro_batches);
+  } catch (const c10::OutOfMemoryError&) {
+    for (const at::Tensor& parameter : model_.tensors()) parameter.mutable_grad().reset();
+    loss_sum_ = loss_before;
+    if (!device_.is_cpu()) at::accelerator::emptyCache();
+    throw step_out_of_memory(config_, micro_batches.front().size, device_);
   }
   if (scaler_) scaler_->unscale(model_.tensors());
   gradient_norm_ = clip_gradients(model_.tensors(), config_.grad_clip);

@@ -33,6 +33,7 @@ class EagerEngine : public StepEngine {
   SampledBatch load(const Batch& batch);
   at::Tensor upload(const std::shared_ptr<std::uint8_t>& bytes, std::int64_t batch, std::int64_t side);
   at::Tensor loss_of(const Batch& batch);
+  void add_gradients(std::span<const Batch> micro_batches);
   void release_finished_uploads();
 
   // Host memory that a copy to the device may still be reading.

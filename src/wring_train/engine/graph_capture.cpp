@@ -55,7 +55,13 @@ void CapturedStep::capture() {
   const at::Device device = state_.vectors().parameters.device();
   {
     const std::vector<at::Tensor> before = state_.snapshot();
-    record(/*capturing=*/false);
+    try {
+      record(/*capturing=*/false);
+    } catch (...) {  // out of memory, as a rule: a smaller batch goes on from here
+      at::cuda::getCurrentCUDAStream().synchronize();
+      state_.restore(before);
+      throw;
+    }
     at::cuda::getCurrentCUDAStream().synchronize();
     state_.restore(before);
     source_->rewind();

@@ -135,11 +135,18 @@ class FusedEdsr : public GraphWork {
     const int last = shape_.layers();
     const auto activation = [&](int i) -> const at::Tensor& { return activations_[static_cast<std::size_t>(i)]; };
     trunk_->sum(skipped, last);
+    // Gradients take the places of activations that nothing needs any more.
+    const auto release = [&](int i) {
+      if (!trunk_->reads_on()) activations_[static_cast<std::size_t>(i)].reset();
+    };
     at::Tensor gradient = trunk_->backward(last, skipped, activation(last - 1), nullptr, nullptr, last - 1);
+    release(last - 1);
     for (int layer = last - 2; layer > 0; layer -= 2) {
       const at::Tensor& inner = activation(layer);
       const at::Tensor inner_gradient = trunk_->backward(layer + 1, gradient, inner, &inner, nullptr, layer);
+      release(layer);
       gradient = trunk_->backward(layer, inner_gradient, activation(layer - 1), nullptr, &gradient, layer - 1);
+      release(layer - 1);
     }
     first_backward(gradient, skipped, result);
   }

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <ATen/ATen.h>
+#include <ATen/DeviceAccelerator.h>
 #include <ATen/cuda/CUDAContext.h>
 #include <ATen/cuda/CUDAEvent.h>
 #include <c10/cuda/CUDAGuard.h>
@@ -24,25 +25,6 @@ namespace {
 // The ring of inputs is written at most this many steps ahead: the host waits for an event of every 16th step.
 constexpr std::int64_t kStepsPerEvent = 16;
 constexpr std::int64_t kEvents = kernels::kStepRing / kStepsPerEvent;
-
-DeviceMemoryError out_of_memory(const TrainConfig& config, std::int64_t batch_size) {
-  std::size_t free = 0;
-  std::size_t total = 0;
-  cudaMemGetInfo(&free, &total);
-  const std::int64_t half = std::max<std::int64_t>(1, batch_size / 2);
-  const std::int64_t twice = 2 * config.gradient_accumulation_steps;
-  return {
-      ErrorCode::failed,
-      {fmt::format("a training step with batch_size {} and patch_size {} needs more than this GPU's {} MiB of memory",
-                   batch_size, config.patch_size, total >> 20),
-       fmt::format("batch_size {}、patch_size {} 的训练步超出了本 GPU 的 {} MiB 显存", batch_size, config.patch_size,
-                   total >> 20)},
-      {fmt::format("set batch_size to {} and gradient_accumulation_steps to {} (the same effective batch), or lower "
-                   "patch_size",
-                   half, twice),
-       fmt::format("把 batch_size 设为 {}、gradient_accumulation_steps 设为 {}（等效批量不变），或减小 patch_size",
-                   half, twice)}};
-}
 
 class GraphEngine : public StepEngine {
  public:
@@ -93,8 +75,10 @@ class GraphEngine : public StepEngine {
       replay(captured(batches), micro_batches, lr);
       ++steps_;
     } catch (const c10::OutOfMemoryError&) {
+      stream_.synchronize();
       captured_.clear();
-      throw out_of_memory(config_, batches.size);
+      at::accelerator::emptyCache();
+      throw step_out_of_memory(config_, batches.size, device_);
     } catch (const c10::Error& error) {
       const auto& failed = captured_[batches];
       if (failed && failed->captured()) throw;  // it ran before, so capturing is not what failed

@@ -47,6 +47,9 @@ class GraphTrunk {
   // The bias gradient of a layer from the gradient of its output.
   virtual void sum(const at::Tensor& gradient, int layer) = 0;
 
+  // Whether backward() may still be reading its x when it returns, on another stream.
+  virtual bool reads_on() const { return true; }
+
   // After the last layer: enqueues what is left, and the current stream waits for everything.
   virtual void finish() = 0;
 

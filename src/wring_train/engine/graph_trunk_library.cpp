@@ -64,6 +64,8 @@ class LibraryTrunk : public GraphTrunk {
     beside_.run([&] { pass(gradient, nullptr, nullptr, layer); });
   }
 
+  bool reads_on() const override { return overlap_; }
+
   void finish() override {
     beside_.join();
     summed_.reset();

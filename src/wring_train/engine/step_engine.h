@@ -31,6 +31,8 @@ class StepEngine {
 
   // One optimiser step over these micro-batches (gradient accumulation averages them). The batches' memory may be
   // reused by the caller once the call returns their last reference. Does not wait for the device.
+  // Throws DeviceMemoryError when they do not fit into the device's memory; the state is then what it was before the
+  // step, which may be tried again with smaller micro-batches.
   // A batch without bytes (hr is null) is drawn on the device from the images of use_images(), by its step.
   virtual void step(std::span<const Batch> micro_batches, double lr) = 0;
 

@@ -1,5 +1,6 @@
 #include "wring_train/run/run_state.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include <fmt/format.h>
@@ -23,7 +24,8 @@ void save_run_state(const std::filesystem::path& path, const StepEngine& engine,
                 {"step", std::to_string(progress.step)},
                 {"best_psnr", fmt::format("{}", progress.best_psnr)},
                 {"best_step", std::to_string(progress.best_step)},
-                {"validations_without_gain", std::to_string(progress.validations_without_gain)}});
+                {"validations_without_gain", std::to_string(progress.validations_without_gain)},
+                {"parts", std::to_string(progress.parts)}});
 }
 
 Progress load_run_state(const std::filesystem::path& path, StepEngine& engine) {
@@ -48,6 +50,9 @@ Progress load_run_state(const std::filesystem::path& path, StepEngine& engine) {
   progress.best_psnr = std::strtod(entry("best_psnr").c_str(), nullptr);
   progress.best_step = std::atoll(entry("best_step").c_str());
   progress.validations_without_gain = std::atoll(entry("validations_without_gain").c_str());
+  if (const auto parts = state.metadata.find("parts"); parts != state.metadata.end()) {
+    progress.parts = std::max<std::int64_t>(1, std::atoll(parts->second.c_str()));
+  }
   engine.load_state(state, path);
   return progress;
 }

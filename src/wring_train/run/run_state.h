@@ -13,6 +13,7 @@ struct Progress {
   double best_psnr = -std::numeric_limits<double>::infinity();  // dB, on the validation set
   std::int64_t best_step = 0;
   std::int64_t validations_without_gain = 0;
+  std::int64_t parts = 1;  // micro-batches that a batch is cut into, since a whole one did not fit into the memory
 };
 
 // Writes engine and progress to one safetensors file, whole or not at all.

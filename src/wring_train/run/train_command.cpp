@@ -193,7 +193,7 @@ int train_command(const TrainOptions& options) {
               "同名的旧实验已保留为 " + archived_to.string()});
   }
   messages.attach(log);
-  write_file_atomically(experiment.config(), to_yaml(config));
+  write_file_atomically(experiment.config(), to_yaml(config));  // the trainer writes it again when batches do not fit
 
   const GpuWatch watch(device.is_cpu() ? nullptr : telemetry_of(device.index()));
   const ArithmeticFacts arithmetic = facts_of(config, device);

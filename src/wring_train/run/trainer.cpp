@@ -6,9 +6,14 @@
 
 #include <fmt/format.h>
 
+#include <ATen/DeviceAccelerator.h>
+
 #include "wring/base/error.h"
+#include "wring/base/files.h"
+#include "wring/config/reader.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/schedule.h"
+#include "wring_train/run/memory_limit_for_tests.h"
 
 namespace wring {
 namespace {
@@ -19,6 +24,7 @@ double now_s() {
 
 // Full HR images do not fit where training patches do; LR tiles of this side keep validation's memory small.
 constexpr int kValidationTile = 256;
+constexpr int kSmallestValidationTile = 32;
 
 }  // namespace
 
@@ -33,11 +39,14 @@ Trainer::Trainer(const TrainConfig& config, at::Device device, StepEngine& engin
       progress_(progress),
       log_(log),
       watch_(watch),
-      arithmetic_(std::move(arithmetic)) {
+      arithmetic_(std::move(arithmetic)),
+      validation_tile_(kValidationTile) {
   if (data_.validation) validator_.emplace(std::move(*data_.validation), static_cast<int>(config_.scale_factor));
 }
 
 RunEnd Trainer::run(const StopSignal& stop) {
+  if (config_.batch_size % progress_.parts != 0) progress_.parts = 1;  // resumed with another batch_size
+  if (progress_.parts > 1) cut_batches();
   clock_s_ = now_s();
   RunEnd end = RunEnd::finished;
   std::int64_t saved_at = progress_.step;
@@ -66,19 +75,66 @@ RunEnd Trainer::run(const StopSignal& stop) {
 
 void Trainer::train_one_step() {
   const double before = now_s();
-  std::vector<Batch> micro_batches;
+  std::vector<Batch> batches;
   for (std::int64_t i = 0; i < config_.gradient_accumulation_steps; ++i) {
-    micro_batches.push_back(data_.loader->next());
-    samples_ += micro_batches.back().size;
+    batches.push_back(data_.loader->next());
+    samples_ += batches.back().size;
   }
   wait_s_ += now_s() - before;
-  engine_.step(micro_batches, learning_rate(config_, progress_.step));
+  for (bool done = false; !done;) {
+    std::vector<Batch> micro_batches;
+    for (const Batch& batch : batches) {
+      for (Batch& part : split(batch, static_cast<int>(progress_.parts))) micro_batches.push_back(std::move(part));
+    }
+    try {
+      if (over_limit_for_tests(micro_batches.front().size, progress_.step)) {
+        throw step_out_of_memory(config_, micro_batches.front().size, device_);
+      }
+      engine_.step(micro_batches, learning_rate(config_, progress_.step));
+      done = true;
+    } catch (const DeviceMemoryError& error) {
+      step_down(error);
+    }
+  }
   ++progress_.step;
   if (first_step_done_) {
     synchronize(device_);
     startup_s_ = std::exchange(first_step_done_, nullptr)();
   }
   log_.progress(progress_.step, fields());
+}
+
+// The config as it runs: batches are cut by progress_.parts.
+TrainConfig Trainer::config_in_use() const {
+  TrainConfig used = config_;
+  used.batch_size /= progress_.parts;
+  used.gradient_accumulation_steps *= progress_.parts;
+  return used;
+}
+
+// Writes the config down as it runs now, and has the device draw the samples of micro-batches, where it draws them.
+void Trainer::cut_batches() {
+  write_file_atomically(experiment_.config(), to_yaml(config_in_use()));
+  if (!data_.on_device) return;
+  SamplerSettings settings = data_.loader->sampler();
+  settings.parts = static_cast<std::int32_t>(progress_.parts);
+  settings.batch_size /= settings.parts;
+  engine_.use_images(data_.on_device, settings);
+}
+
+void Trainer::step_down(const DeviceMemoryError& error) {
+  const std::int64_t cut = next_cut(config_.batch_size / progress_.parts);
+  if (cut == 1) throw error;
+  progress_.parts *= cut;
+  cut_batches();
+  const TrainConfig used = config_in_use();
+  const Text& what = error.message();
+  log_.warn(Text(fmt::format("{}; step {} goes on with batch_size {} and gradient_accumulation_steps {} (the same "
+                             "samples a step). Set these two in the config, or measure: wring benchmark",
+                             what.en, progress_.step + 1, used.batch_size, used.gradient_accumulation_steps),
+                 fmt::format("{}；第 {} 步起改用 batch_size {}、gradient_accumulation_steps {}（每步样本不变）。"
+                             "请在配置中设置这两项，或运行 wring benchmark 测量",
+                             what.zh, progress_.step + 1, used.batch_size, used.gradient_accumulation_steps)));
 }
 
 std::vector<std::string> Trainer::fields() const {
@@ -115,6 +171,9 @@ void Trainer::write_metrics() {
                     static_cast<double>(data_.loader->steps_per_epoch())},
       {"peak_memory_mib", static_cast<double>(peak_memory_mib(device_))},
       {"tflops", arithmetic_.flops_per_sample * samples_per_s / 1e12}};
+  if (progress_.parts > 1) {
+    values.emplace_back("micro_batch", static_cast<double>(config_.batch_size / progress_.parts));
+  }
   if (startup_s_) values.emplace_back("startup_s", *std::exchange(startup_s_, std::nullopt));
   if (const auto mfu = mfu_percent(arithmetic_, samples_per_s)) values.emplace_back("mfu_percent", *mfu);
   for (const auto& value : watch_.latest_metrics()) values.push_back(value);
@@ -127,10 +186,28 @@ void Trainer::write_metrics() {
   clock_s_ = now_s();
 }
 
+// With smaller tiles where the ones so far do not fit beside the training.
+Score Trainer::validation_score() {
+  while (true) {
+    try {
+      return (*validator_)(
+          Upscaler(engine_.averaged(), device_, config_.channels_last, validation_tile_, tail_path(config_)));
+    } catch (const c10::OutOfMemoryError&) {
+      if (validation_tile_ == kSmallestValidationTile) throw;
+    }
+    if (!device_.is_cpu()) at::accelerator::emptyCache();
+    validation_tile_ /= 2;
+    log_.warn(
+        Text(fmt::format("validation does not fit into the memory beside the training: it goes on in tiles of {} LR "
+                         "pixels",
+                         validation_tile_),
+             fmt::format("显存不足以在训练的同时验证：改用边长 {} 个 LR 像素的分块", validation_tile_)));
+  }
+}
+
 void Trainer::validate() {
   const double began = now_s();
-  const Score mean =
-      (*validator_)(Upscaler(engine_.averaged(), device_, config_.channels_last, kValidationTile, tail_path(config_)));
+  const Score mean = validation_score();
   last_psnr_ = mean.psnr_y;
   const bool gained = mean.psnr_y > progress_.best_psnr + config_.early_stopping_min_delta;
   progress_.validations_without_gain = gained ? 0 : progress_.validations_without_gain + 1;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "wring_train/engine/device_memory_error.h"
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/run/experiment.h"
 #include "wring_train/run/gpu_watch.h"
@@ -29,7 +30,9 @@ class Trainer {
   void on_first_step(std::function<double()> done) { first_step_done_ = std::move(done); }
 
   // Runs until total_iters, an early stop or a stop signal; saves before it returns.
-  // Throws Error{failed} when the loss is no longer finite.
+  // A step that does not fit into the device's memory is done in smaller micro-batches from then on, on the same
+  // samples. Throws Error{failed} when the loss is no longer finite, DeviceMemoryError when a single sample does not
+  // fit.
   RunEnd run(const StopSignal& stop);
 
   const Progress& progress() const { return progress_; }
@@ -39,9 +42,13 @@ class Trainer {
 
  private:
   void train_one_step();
+  TrainConfig config_in_use() const;
+  void cut_batches();
+  void step_down(const DeviceMemoryError& error);
   std::vector<std::string> fields() const;
   void check_finite(double loss) const;
   void write_metrics();
+  Score validation_score();
   void validate();
   void save();
 
@@ -55,6 +62,7 @@ class Trainer {
   const GpuWatch& watch_;
   ArithmeticFacts arithmetic_;
   std::optional<Validator> validator_;
+  int validation_tile_;  // LR pixels
   std::function<double()> first_step_done_;
   std::optional<double> startup_s_;  // until it has been written
   double wait_s_ = 0;                // for batches, since the last metrics line

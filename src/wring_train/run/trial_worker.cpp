@@ -21,6 +21,7 @@
 #include "wring_train/run/guarded_trial.h"
 #include "wring_train/run/kernel_times.h"
 #include "wring_train/run/measured_steps.h"
+#include "wring_train/run/memory_limit_for_tests.h"
 #include "wring_train/run/resident_batches.h"
 #include "wring_train/run/step_timing.h"
 #include "wring_train/run/validator.h"
@@ -36,13 +37,6 @@ constexpr int kValidationTile = 512;  // LR pixels, as in training
 
 double seconds_since(Clock::time_point began) {
   return std::chrono::duration<double>(Clock::now() - began).count();
-}
-
-// For tests on machines without a GPU: a batch larger than this is treated as one that does not fit.
-std::optional<std::int64_t> batch_limit_for_tests() {
-  const char* text = std::getenv("WRING_TEST_OOM_ABOVE_BATCH");
-  if (text == nullptr || *text == '\0') return std::nullopt;
-  return std::atoll(text);
 }
 
 // What decides which images are open and where they lie.
@@ -96,7 +90,7 @@ TrialResult TrialWorker::measured(const TrialRequest& request, const std::functi
   const TrialMeasure& measure = request.measure;
   const TrainConfig config = with(request);
   phase("load");
-  if (const auto limit = batch_limit_for_tests(); limit && config.batch_size > *limit) {
+  if (over_limit_for_tests(config.batch_size, 0)) {
     return failed_trial(TrialOutcome::oom,
                         fmt::format("batch_size {} is above WRING_TEST_OOM_ABOVE_BATCH", config.batch_size));
   }

@@ -52,6 +52,25 @@ TEST(Sampling, ProcessesAndBatchesWalkThroughAnEpochsOrderOnce) {
   EXPECT_EQ(*numbers.begin(), 40U);
 }
 
+TEST(Sampling, ACutBatchShowsTheSamplesOfTheWholeOne) {
+  SamplerSettings whole = settings();
+  whole.batch_size = 6;
+  whole.rank = 1;
+  SamplerSettings cut = whole;
+  cut.batch_size = 2;
+  cut.parts = 3;
+  ASSERT_EQ(cut.steps_per_epoch(), whole.steps_per_epoch());
+  for (std::uint64_t step = 0; step < 5; ++step) {
+    for (std::uint64_t i = 0; i < 6; ++i) {
+      const SamplePlace a = place_of(whole, step, i);
+      const SamplePlace b = place_of(cut, 3 * step + i / 2, i % 2);
+      EXPECT_EQ(b.epoch, a.epoch);
+      EXPECT_EQ(b.position, a.position);
+      EXPECT_EQ(b.number, a.number);
+    }
+  }
+}
+
 TEST(Sampling, UnusableImagesGiveWayToTheNextUsableOneOfTheOrder) {
   const SamplerSettings with = settings();
   const std::vector<StoredImage> set = images();
