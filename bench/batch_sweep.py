@@ -25,12 +25,15 @@ class Worker:
 
     def __init__(self, program, config, device):
         command = [program, "trial", config, "--device", device]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True)  # fmt: skip
+        self.command = command
+        self.process = None
         self.id = 0
 
     def run(self, batch_size, **measure):
         """The event `done` of one trial at this batch size."""
+        if self.process is None:  # the first trial, or one after a worker that ended
+            self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                            stderr=subprocess.DEVNULL, text=True)  # fmt: skip
         self.id += 1
         request = {"v": 1, "id": self.id, "set": {"batch_size": batch_size}, "measure": measure}
         self.process.stdin.write(json.dumps(request) + "\n")
@@ -38,15 +41,23 @@ class Worker:
         for line in self.process.stdout:
             event = json.loads(line) if line.startswith("{") else {}
             if event.get("event") == "done" and event["id"] == self.id:
+                if event["outcome"] != "ok":
+                    self.end()  # as the search does: a failed trial may leave anything behind
                 return event
+        self.end()
         return {"outcome": "killed"}
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait(timeout=60)
+        self.process = None
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait(timeout=60)
+        if self.process:
+            self.end()
 
 
 def sizes(largest):
@@ -102,7 +113,7 @@ def check(args, name, settings):
         "config": name, "chosen": chosen, "chosen_rate": rates[chosen], "best": best, "best_rate": rates[best],
         "share_of_best": rates[chosen] / rates[best], "seconds": seconds, "trial_seconds": sum(searching),
         "predicted_mib": record["predicted_peak_mib"],
-        "measured_mib": rows[chosen].get("memory", {}).get("peak_allocated_mib"),
+        "measured_mib": soak.get("memory", {}).get("peak_reserved_mib"),
         "soak": {key: soak.get(key) for key in ("outcome", "samples_per_s", "memory")}, "reason": record["reason"],
         "memory_line_mib": record["memory_line_mib"], "step_line_ms": record["step_line_ms"],
         "machine": record["machine"],

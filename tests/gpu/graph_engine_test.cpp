@@ -169,7 +169,7 @@ TEST_F(GraphEngineTest, AStepThatDoesNotFitIsSaidAndGoesOnInSmallerMicroBatches)
       cramped->step(parts, 1e-4);
       unhindered->step(parts, 1e-4);
       {
-        const LittleMemory memory(std::size_t{400} << 20);
+        const LittleMemory memory(std::size_t{160} << 20);
         EXPECT_THROW(cramped->step(std::span(&large, 1), 1e-4), DeviceMemoryError) << graph << mixed;
         cramped->step(parts, 1e-4);
         EXPECT_EQ(cramped->report().steps, 2);
@@ -341,7 +341,7 @@ TEST_F(GraphEngineTest, RunningOutOfMemoryNamesTheBatchSize) {
     train(*graph, data, 1);
     FAIL() << "1.7 TB of activations found room";
   } catch (const Error& error) {
-    EXPECT_THAT(std::string(error.what()), testing::HasSubstr("batch_size 64"));
+    EXPECT_THAT(std::string(error.what()), testing::HasSubstr("64 samples"));
   }
 }
 

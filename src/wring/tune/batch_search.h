@@ -17,7 +17,7 @@ struct BatchSearchOptions {
   std::vector<Assignment> set;           // of every trial, beside the batch
   TrialData data = TrialData::real;
 
-  double epsilon = 0.03;                         // rates closer than this are the same, and the smaller batch is taken
+  double epsilon = 0.025;                        // rates closer than this are the same, and the smaller batch is taken
   double budget_s = 30;                          // for everything, the soak included
   std::int64_t max_batch = 8192;                 // beyond it no photograph trainer was ever seen to gain
   std::int64_t min_batch = 1;                    // the config's own batch here never recommends a smaller one

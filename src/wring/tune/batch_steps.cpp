@@ -17,6 +17,9 @@ constexpr double kFarthestJump = 8;
 constexpr double kFirstJump = 4;
 // Without memory readings, or with such as lie on no line, a step into the dark is shorter.
 constexpr double kBlindJump = 4;
+// The time line's asymptote is extrapolated from small sizes, and a rate may creep up far beyond it: while the largest
+// size measured leaves this share to gain by doubling, the next is worth its time.
+constexpr double kWorthDoubling = 0.005;
 // Twice the largest size without a gain shows that larger does not help.
 constexpr double kShowsTheEnd = 2;
 // A failed size whose predicted peak is at most this share of the limit failed for a reason of its own.
@@ -91,6 +94,16 @@ const SizePicture* measured_below(const BatchPicture& picture, std::int64_t batc
   return below;
 }
 
+// Whether the largest size, which is also the fastest, promises a gain by doubling it. Where the rate nears its end as
+// 1 − k/B, a gain g from P to L leaves g / 2(L/P − 1) from L to 2L.
+bool still_gains(const BatchPicture& picture, const SizePicture& largest) {
+  const SizePicture* below = measured_below(picture, largest.batch);
+  if (below == nullptr || picture.best() != &largest) return false;
+  const double gain = largest.steadied / below->steadied - 1;
+  const double ratio = static_cast<double>(largest.batch) / static_cast<double>(below->batch);
+  return gain / (2 * (ratio - 1)) >= kWorthDoubling;
+}
+
 double step_ms(const SizePicture& size) {
   return 1000.0 * static_cast<double>(size.batch) / size.steadied;
 }
@@ -100,7 +113,7 @@ double step_ms(const SizePicture& size) {
 SizeGrid grid_of(const BatchSearchOptions& options) {
   const auto refuse = [](Text what, Text cure) { throw Error(ErrorCode::usage, std::move(what), std::move(cure)); };
   if (!(options.epsilon > 0 && options.epsilon < 0.5)) {
-    refuse({"epsilon must lie between 0 and 0.5", "epsilon 必须介于 0 与 0.5 之间"}, {"0.03 is usual", "通常取 0.03"});
+    refuse({"epsilon must lie between 0 and 0.5", "epsilon 必须介于 0 与 0.5 之间"}, {"0.025 is usual", "通常取 0.025"});
   }
   if (!(options.budget_s > 0)) {
     refuse({"the time budget must be positive", "时间预算必须为正"}, {"30 s is usual", "通常为 30 秒"});
@@ -173,7 +186,10 @@ std::optional<std::int64_t> jump_target(const BatchPicture& picture, const Batch
   const double gain = expected_rate(picture, *size) / picture.best()->steadied - 1;
   if (gain > options.epsilon / 4) return size;
   const bool shows_the_end = first && static_cast<double>(*size) >= kShowsTheEnd * static_cast<double>(largest->batch);
-  return shows_the_end ? size : std::nullopt;
+  if (shows_the_end) return size;
+  if (first || bound_above(picture) != nullptr || !still_gains(picture, *largest)) return std::nullopt;
+  const auto twice = grid.at_or_below(std::min(2.0 * static_cast<double>(largest->batch), static_cast<double>(most)));
+  return twice && *twice > largest->batch ? twice : std::nullopt;
 }
 
 std::optional<std::int64_t> doubted_jump(const BatchPicture& picture, const BatchSearchOptions& options,

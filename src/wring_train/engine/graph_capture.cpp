@@ -65,6 +65,8 @@ void CapturedStep::capture() {
     at::cuda::getCurrentCUDAStream().synchronize();
     state_.restore(before);
     source_->rewind();
+    // The graph gets memory of its own: what the step took outside of it would stay reserved for nothing.
+    at::accelerator::emptyCache();
   }
   const std::int64_t held = memory_stats(device).allocated_bytes[kAggregate].current;
   reset_peak_memory(device);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -51,11 +52,16 @@ void expect_within(double epsilon, const BatchSearchResult& result, const Simula
 TEST(BatchSearch, ChoosesTheKneeAndNotTheLargestThatFits) {
   SimulatedCard card;
   card.sample_ms = 0.5;  // 97 % of what batch 1100 makes is reached at about 200
-  SimulatedGpu gpu(card);
-  const BatchSearchResult result = search(gpu);
-  expect_within(0.03, result, card);
-  EXPECT_LT(*result.batch, 420);
-  EXPECT_EQ(*result.batch % 8, 0);
+  std::vector<std::int64_t> chosen;
+  for (unsigned seed = 1; seed <= 9; ++seed) {
+    SimulatedGpu gpu(card, seed);
+    const BatchSearchResult result = search(gpu);
+    expect_within(0.03, result, card);
+    EXPECT_EQ(*result.batch % 8, 0);
+    chosen.push_back(*result.batch);
+  }
+  std::ranges::sort(chosen);
+  EXPECT_LT(chosen[chosen.size() / 2], 420);  // noise makes some larger
 }
 
 TEST(BatchSearch, RunsTheConfigsOwnBatchSoThatThereIsSomethingToCompareWith) {
