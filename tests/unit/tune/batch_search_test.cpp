@@ -51,17 +51,14 @@ void expect_within(double epsilon, const BatchSearchResult& result, const Simula
 
 TEST(BatchSearch, ChoosesTheKneeAndNotTheLargestThatFits) {
   SimulatedCard card;
-  card.sample_ms = 0.5;  // 97 % of what batch 1100 makes is reached at about 200
-  std::vector<std::int64_t> chosen;
+  card.sample_ms = 0.5;  // 97 % of what batch 1100, the largest, makes is reached at about 200
   for (unsigned seed = 1; seed <= 9; ++seed) {
     SimulatedGpu gpu(card, seed);
     const BatchSearchResult result = search(gpu);
     expect_within(0.03, result, card);
+    EXPECT_LT(*result.batch, 600) << "seed " << seed;  // noise errs to the larger
     EXPECT_EQ(*result.batch % 8, 0);
-    chosen.push_back(*result.batch);
   }
-  std::ranges::sort(chosen);
-  EXPECT_LT(chosen[chosen.size() / 2], 420);  // noise makes some larger
 }
 
 TEST(BatchSearch, RunsTheConfigsOwnBatchSoThatThereIsSomethingToCompareWith) {
