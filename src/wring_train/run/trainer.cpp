@@ -13,7 +13,6 @@
 #include "wring/config/reader.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/schedule.h"
-#include "wring_train/run/memory_limit_for_tests.h"
 
 namespace wring {
 namespace {
@@ -87,9 +86,6 @@ void Trainer::train_one_step() {
       for (Batch& part : split(batch, static_cast<int>(progress_.parts))) micro_batches.push_back(std::move(part));
     }
     try {
-      if (over_limit_for_tests(micro_batches.front().size, progress_.step)) {
-        throw step_out_of_memory(config_, micro_batches.front().size, device_);
-      }
       engine_.step(micro_batches, learning_rate(config_, progress_.step));
       done = true;
     } catch (const DeviceMemoryError& error) {
