@@ -62,14 +62,18 @@ RunLog::RunLog(const Experiment& experiment, std::int64_t first_step, std::int64
                const CommonOptions& options)
     : state_(std::make_unique<State>(experiment, first_step, total_steps, options)) {}
 
+RunLog::RunLog() = default;
+
 RunLog::~RunLog() = default;
 
 void RunLog::line(const Text& text) {
+  if (!state_) return;
   state_->log.append(stamped(text.in(state_->language)));
   if (!state_->quiet) state_->bar.line(text.in(state_->language));
 }
 
 void RunLog::warn(const Text& text) {
+  if (!state_) return;
   const char* label = state_->language == Language::zh ? "警告：" : "warning: ";
   const std::string message = label + text.in(state_->language);
   state_->log.append(stamped(message));
@@ -81,10 +85,12 @@ void RunLog::warn(const Text& text) {
 }
 
 void RunLog::progress(std::int64_t step, const std::vector<std::string>& fields) {
+  if (!state_) return;
   if (state_->terminal) state_->bar.update(step, fields);
 }
 
 void RunLog::progress_line(std::int64_t step, const std::vector<std::string>& fields) {
+  if (!state_) return;
   state_->log.append(stamped(fmt::format("step {}  {}", step, fmt::join(fields, "  "))));
   if (state_->terminal) return;
   state_->bar.update(step, fields);
@@ -92,6 +98,7 @@ void RunLog::progress_line(std::int64_t step, const std::vector<std::string>& fi
 }
 
 void RunLog::metrics(std::int64_t step, const std::vector<std::pair<std::string, double>>& values) {
+  if (!state_) return;
   nlohmann::ordered_json record;
   record["step"] = step;
   std::vector<Scalar> scalars;
@@ -105,6 +112,7 @@ void RunLog::metrics(std::int64_t step, const std::vector<std::pair<std::string,
 
 // Where there is no terminal the last progress line has been written already.
 void RunLog::finish() {
+  if (!state_) return;
   if (state_->terminal) state_->bar.finish();
 }
 

@@ -13,6 +13,9 @@
 #include "wring/config/reader.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/schedule.h"
+#include "wring_train/run/rank_times.h"
+#include "wring_train/run/shared_state.h"
+#include "wring_train/run/stop_vote.h"
 
 namespace wring {
 namespace {
@@ -29,7 +32,7 @@ constexpr int kSmallestValidationTile = 32;
 
 Trainer::Trainer(const TrainConfig& config, at::Device device, StepEngine& engine, TrainingData data,
                  Experiment experiment, Progress progress, RunLog& log, const GpuWatch& watch,
-                 ArithmeticFacts arithmetic)
+                 ArithmeticFacts arithmetic, Ranks& ranks)
     : config_(config),
       device_(device),
       engine_(engine),
@@ -39,6 +42,7 @@ Trainer::Trainer(const TrainConfig& config, at::Device device, StepEngine& engin
       log_(log),
       watch_(watch),
       arithmetic_(std::move(arithmetic)),
+      ranks_(ranks),
       validation_tile_(kValidationTile) {
   if (data_.validation) validator_.emplace(std::move(*data_.validation), static_cast<int>(config_.scale_factor));
 }
@@ -49,6 +53,7 @@ RunEnd Trainer::run(const StopSignal& stop) {
   clock_s_ = now_s();
   RunEnd end = RunEnd::finished;
   std::int64_t saved_at = progress_.step;
+  StopVote vote(stop, ranks_);
   while (progress_.step < config_.total_iters) {
     train_one_step();
     const bool last = progress_.step == config_.total_iters;
@@ -58,7 +63,7 @@ RunEnd Trainer::run(const StopSignal& stop) {
       end = RunEnd::early_stop;
       break;
     }
-    if (stop.requested() && !last) {
+    if (!last && vote.stop_after(progress_.step)) {
       end = RunEnd::interrupted;
       break;
     }
@@ -67,7 +72,7 @@ RunEnd Trainer::run(const StopSignal& stop) {
       saved_at = progress_.step;
     }
   }
-  if (saved_at != progress_.step || !std::filesystem::exists(experiment_.last())) save();
+  if (saved_at != progress_.step || ranks_.any(ranks_.leads() && !std::filesystem::exists(experiment_.last()))) save();
   log_.finish();
   return end;
 }
@@ -77,7 +82,7 @@ void Trainer::train_one_step() {
   std::vector<Batch> batches;
   for (std::int64_t i = 0; i < config_.gradient_accumulation_steps; ++i) {
     batches.push_back(data_.loader->next());
-    samples_ += batches.back().size;
+    samples_ += std::int64_t{batches.back().size} * ranks_.size();
   }
   wait_s_ += now_s() - before;
   for (bool done = false; !done;) {
@@ -93,9 +98,12 @@ void Trainer::train_one_step() {
     }
   }
   ++progress_.step;
+  ranks_.advance();
   if (first_step_done_) {
     synchronize(device_);
     startup_s_ = std::exchange(first_step_done_, nullptr)();
+    ranks_.wait_for_all();
+    ranks_.expect_slow(false);
   }
   log_.progress(progress_.step, fields());
 }
@@ -110,7 +118,7 @@ TrainConfig Trainer::config_in_use() const {
 
 // Writes the config down as it runs now, and has the device draw the samples of micro-batches, where it draws them.
 void Trainer::cut_batches() {
-  write_file_atomically(experiment_.config(), to_yaml(config_in_use()));
+  if (ranks_.leads()) write_file_atomically(experiment_.config(), to_yaml(config_in_use()));
   if (!data_.on_device) return;
   SamplerSettings settings = data_.loader->sampler();
   settings.parts = static_cast<std::int32_t>(progress_.parts);
@@ -157,19 +165,21 @@ void Trainer::write_metrics() {
   last_loss_ = report.loss;
   const double elapsed = now_s() - clock_s_;
   const double samples_per_s = static_cast<double>(samples_) / elapsed;
+  const RankTimes rank_times = compare_ranks(ranks_, {wait_s_ / elapsed, static_cast<double>(peak_memory_mib(device_))});
   std::vector<std::pair<std::string, double>> values{
       {"loss", report.loss},
       {"lr", learning_rate(config_, progress_.step - 1)},
       {"grad_norm", report.gradient_norm},
       {"samples_per_s", samples_per_s},
-      {"data_wait_share", wait_s_ / elapsed},
+      {"data_wait_share", rank_times.data_wait_share},
       {"epoch", static_cast<double>(progress_.step * config_.gradient_accumulation_steps) /
                     static_cast<double>(data_.loader->steps_per_epoch())},
-      {"peak_memory_mib", static_cast<double>(peak_memory_mib(device_))},
+      {"peak_memory_mib", rank_times.peak_memory_mib},
       {"tflops", arithmetic_.flops_per_sample * samples_per_s / 1e12}};
   if (progress_.parts > 1) {
     values.emplace_back("micro_batch", static_cast<double>(config_.batch_size / progress_.parts));
   }
+  for (const auto& value : rank_times.metrics()) values.push_back(value);
   if (startup_s_) values.emplace_back("startup_s", *std::exchange(startup_s_, std::nullopt));
   if (const auto mfu = mfu_percent(arithmetic_, samples_per_s)) values.emplace_back("mfu_percent", *mfu);
   for (const auto& value : watch_.latest_metrics()) values.push_back(value);
@@ -187,7 +197,7 @@ Score Trainer::validation_score() {
   while (true) {
     try {
       return (*validator_)(
-          Upscaler(engine_.averaged(), device_, config_.channels_last, validation_tile_, tail_path(config_)));
+          Upscaler(engine_.averaged(), device_, config_.channels_last, validation_tile_, tail_path(config_)), ranks_);
     } catch (const c10::OutOfMemoryError&) {
       if (validation_tile_ == kSmallestValidationTile) throw;
     }
@@ -202,6 +212,7 @@ Score Trainer::validation_score() {
 }
 
 void Trainer::validate() {
+  const SlowPart slow(ranks_);
   const double began = now_s();
   const Score mean = validation_score();
   last_psnr_ = mean.psnr_y;
@@ -210,7 +221,7 @@ void Trainer::validate() {
   if (mean.psnr_y > progress_.best_psnr) {
     progress_.best_psnr = mean.psnr_y;
     progress_.best_step = progress_.step;
-    save_network(experiment_.best(), engine_.averaged(), progress_.step);
+    if (ranks_.leads()) save_network(experiment_.best(), engine_.averaged(), progress_.step);
   }
   log_.metrics(progress_.step, {{"val_psnr_y", mean.psnr_y}, {"val_ssim_y", mean.ssim_y}});
   log_.line(Text(
@@ -225,6 +236,9 @@ void Trainer::save() {
   // A network full of NaN must never replace a good one.
   const StepReport report = engine_.report();
   if (report.steps > 0) check_finite(report.loss);
+  const SlowPart slow(ranks_);
+  check_equal_state(ranks_, engine_);
+  if (!ranks_.leads()) return;
   save_network(experiment_.last(), engine_.averaged(), progress_.step);
   if (!validator_) save_network(experiment_.best(), engine_.averaged(), progress_.step);
   save_run_state(experiment_.state(), engine_, progress_);
