@@ -145,7 +145,8 @@ TEST_F(RanksTrain, RanksOfASmallBatchLearnAsOneOfTheirWholeBatch) {
     more.insert(more.end(), long_run.begin(), long_run.end());
     const ChildResult result = train(ranks, more);
     ASSERT_EQ(result.exit_status, 0) << result.err;
-    if (ranks > 1) EXPECT_THAT(result.err, HasSubstr("ranks: " + std::to_string(ranks) + "; global batch 8"));
+    if (ranks == 1) return;
+    EXPECT_THAT(result.err, HasSubstr("ranks: " + std::to_string(ranks) + "; global batch 8"));
   };
   run(1, "8", "one");
   run(2, "4", "two");

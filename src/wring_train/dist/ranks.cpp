@@ -27,8 +27,9 @@ class JoinedRanks : public Ranks {
               std::function<void(const Error&)> give_up)
       : Ranks(place), host_(options, board) {
     host_.watch().on_ignored_loss(std::move(give_up));
-    if (device.is_cpu()) return;
     try {
+      require_one_kind(device);
+      if (device.is_cpu()) return;
       std::vector<std::byte> id;
       if (leads()) id = new_nccl_id();
       host_.broadcast(id);
@@ -53,6 +54,16 @@ class JoinedRanks : public Ranks {
   void finish() override { host_.finish(); }
 
  private:
+  // One rank on the CPU would hold the GPUs of all others up.
+  void require_one_kind(at::Device device) {
+    const double on_gpu = device.is_cpu() ? 0 : 1;
+    if (highest(on_gpu) == on_gpu) return;
+    throw Error(ErrorCode::no_gpu,
+                {name() + " finds no GPU, and others do", name() + " 找不到 GPU，而其他进程有"},
+                {"start as many ranks on a machine as it has GPUs, or all with --device cpu",
+                 "每台机器启动的进程数应等于其 GPU 数，或全部使用 --device cpu"});
+  }
+
   HostGroup host_;
   std::unique_ptr<Nccl> nccl_;
 };

@@ -44,6 +44,8 @@ class GraphEngine : public StepEngine {
       perceptual_ = std::make_unique<PerceptualLoss>(config.perceptual_weights_file, device, config.channels_last);
       note_(perceptual_->note());
     }
+    // NCCL connects at the first call, which should not be the captured one.
+    if (!ranks_.alone()) ranks_.mean(state_->vectors().gradients_and_loss);
     stream_.synchronize();
   }
 
