@@ -70,7 +70,8 @@ std::vector<std::string> listened_on(pid_t pid) {
     while (std::getline(lines, line)) {
       std::istringstream fields(line);
       const std::vector<std::string> field{std::istream_iterator<std::string>(fields), {}};
-      if (field.size() > 9 && field[3] == "0A" && own.contains(field[9])) addresses.push_back(field[1].substr(0, field[1].find(':')));
+      if (field.size() > 9 && field[3] == "0A" && own.contains(field[9]))
+        addresses.push_back(field[1].substr(0, field[1].find(':')));
     }
   }
   return addresses;
@@ -119,9 +120,7 @@ class RanksTrain : public testing::Test {
     }
     return found;
   }
-  std::size_t steps_done() const {
-    return programs_.exists("experiments/run/metrics.jsonl") ? metrics_lines() : 0;
-  }
+  std::size_t steps_done() const { return programs_.exists("experiments/run/metrics.jsonl") ? metrics_lines() : 0; }
   std::size_t metrics_lines() const {
     const std::string text = programs_.read("experiments/run/metrics.jsonl");
     return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
@@ -291,9 +290,11 @@ class Torchrun : public RanksTrain {
     torchrun_ = python != nullptr ? fs::path(python).parent_path() / "torchrun" : fs::path();
     if (!fs::exists(torchrun_)) GTEST_SKIP() << "There is no torchrun beside WRING_TEST_PYTHON.";
   }
-  std::vector<std::string> command(const std::vector<std::string>& options, const std::vector<std::string>& more) const {
-    std::vector<std::string> line{torchrun_.string(), "--no-python", "--nproc-per-node", "2", "--master-port",
-                                  std::to_string(30000 + ::getpid() % 10000)};
+  std::vector<std::string> command(const std::vector<std::string>& options,
+                                   const std::vector<std::string>& more) const {
+    std::vector<std::string> line{torchrun_.string(), "--no-python",
+                                  "--nproc-per-node", "2",
+                                  "--master-port",    std::to_string(30000 + ::getpid() % 10000)};
     line.insert(line.end(), options.begin(), options.end());
     line.push_back(Programs::binary("wring"));
     const auto train = words(1, more);

@@ -6,8 +6,8 @@
 
 #include <ATen/detail/CUDAHooksInterface.h>
 
-#include "gpu_test.h"
 #include "fixtures/temporary_folder.h"
+#include "gpu_test.h"
 #include "wring/base/child_process.h"
 #include "wring/base/files.h"
 #include "wring_train/data/dead_leaves.h"
@@ -97,8 +97,9 @@ TEST_F(TwoGpus, KeepTheSameBitsInTheFusedStepInEveryPrecision) {
     for (const char* accumulation : {"1", "2"}) {
       const std::string name = std::string(type) + accumulation;
       const ChildResult result =
-          train(name, 2, {"batch_size=8", "total_iters=1000", "log_freq=100", std::string("amp_dtype=") + type,
-                          std::string("gradient_accumulation_steps=") + accumulation, "ema_decay=0.99"});
+          train(name, 2,
+                {"batch_size=8", "total_iters=1000", "log_freq=100", std::string("amp_dtype=") + type,
+                 std::string("gradient_accumulation_steps=") + accumulation, "ema_decay=0.99"});
       EXPECT_EQ(result.exit_status, 0) << result.err;
       EXPECT_THAT(result.err, HasSubstr("step engine: graph, fused"));
       EXPECT_LT(losses(name).back(), losses(name).front());
@@ -116,7 +117,8 @@ TEST_F(TwoGpus, OfTheFusedStepLearnAsTheEagerEngineOfTwoGpus) {
 }
 
 TEST_F(TwoGpus, MoreRanksThanGpusAreRefusedWithTheCure) {
-  const ChildResult result = train("many", at::detail::getCUDAHooks().deviceCount() + 1, {"batch_size=8", "total_iters=2"});
+  const ChildResult result =
+      train("many", at::detail::getCUDAHooks().deviceCount() + 1, {"batch_size=8", "total_iters=2"});
   EXPECT_NE(result.exit_status, 0);
   EXPECT_THAT(result.err, HasSubstr("as many ranks on a machine as it has GPUs"));
 }

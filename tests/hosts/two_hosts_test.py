@@ -93,7 +93,7 @@ class TwoHosts(unittest.TestCase):
 
     def start(self, host, rank, *more):
         env = {**os.environ, "RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1",
-               "MASTER_ADDR": "10.77.0.1", "MASTER_PORT": "29500", "WRING_RANK_TIMEOUT": "5", "LC_ALL": "C.UTF-8",
+               "MASTER_ADDR": "10.77.0.1", "MASTER_PORT": "29500", "WRING_RANK_TIMEOUT": "5", "LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1",
                "WRING_CACHE_DIR": str(self.root / host / "cache")}
         command = ["ip", "netns", "exec", host, WRING, "train", "run.yaml", "--device", "cpu", *more]
         process = subprocess.Popen(command, cwd=self.root / host, env=env, text=True, stderr=subprocess.PIPE)

@@ -13,8 +13,8 @@ namespace wring {
 std::vector<std::byte> new_nccl_id();
 
 // A NCCL communicator of all ranks, used directly and not through c10d's ProcessGroupNCCL: the all-reduce is captured
-// in CUDA graphs, where that one's watchdog thread would ask for events of a capture that is under way. It ends with the process:
-// destroying it would wait for every graph that holds it, and, where a rank was lost, for that one.
+// in CUDA graphs, where that one's watchdog thread would ask for events of a capture that is under way. It ends with
+// the process: destroying it would wait for every graph that holds it, and, where a rank was lost, for that one.
 class Nccl {
  public:
   // Collective. Throws Error{failed} with NCCL's words and the cure. Without CUDA in the build: Error{no_gpu}.

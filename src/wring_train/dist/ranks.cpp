@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include <ATen/ATen.h>
 #include <fmt/format.h>
+
+#include <ATen/ATen.h>
 
 #include "wring_train/dist/host/host_group.h"
 #include "wring_train/dist/nccl.h"
@@ -58,8 +59,7 @@ class JoinedRanks : public Ranks {
   void require_one_kind(at::Device device) {
     const double on_gpu = device.is_cpu() ? 0 : 1;
     if (highest(on_gpu) == on_gpu) return;
-    throw Error(ErrorCode::no_gpu,
-                {name() + " finds no GPU, and others do", name() + " 找不到 GPU，而其他进程有"},
+    throw Error(ErrorCode::no_gpu, {name() + " finds no GPU, and others do", name() + " 找不到 GPU，而其他进程有"},
                 {"start as many ranks on a machine as it has GPUs, or all with --device cpu",
                  "每台机器启动的进程数应等于其 GPU 数，或全部使用 --device cpu"});
   }

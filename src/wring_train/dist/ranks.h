@@ -80,7 +80,6 @@ Ranks& lone_rank();
 // `give_up` is called, by another thread, when a rank was lost while this one's main thread waits for its device and
 // will never come out: it must end the process.
 // WRING_RANK_TIMEOUT: seconds without a sign of life, or behind the others, after which a rank is lost (default 15).
-std::unique_ptr<Ranks> join_ranks(const RankPlace& place, at::Device device,
-                                  std::function<void(const Error&)> give_up);
+std::unique_ptr<Ranks> join_ranks(const RankPlace& place, at::Device device, std::function<void(const Error&)> give_up);
 
 }  // namespace wring

@@ -32,8 +32,7 @@ struct Rendezvous::State {
   c10::intrusive_ptr<c10d::Store> store;
 };
 
-Rendezvous::Rendezvous(const RankPlace& place, std::chrono::milliseconds patience)
-    : state_(std::make_unique<State>()) {
+Rendezvous::Rendezvous(const RankPlace& place, std::chrono::milliseconds patience) : state_(std::make_unique<State>()) {
   state_->place = place;
   c10d::TCPStoreOptions options;
   options.port = place.port;

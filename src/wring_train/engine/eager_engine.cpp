@@ -116,7 +116,8 @@ void EagerEngine::step(std::span<const Batch> micro_batches, double lr) {
   const at::Tensor loss_before = loss_sum_;
   bool fits = true;
   try {
-    if (over_limit_for_tests(micro_batches.front().size, [this] { return optimizer_.steps_done(); }, ranks_.rank())) {
+    if (over_limit_for_tests(
+            micro_batches.front().size, [this] { return optimizer_.steps_done(); }, ranks_.rank())) {
       fits = false;
     } else {
       add_gradients(micro_batches);

@@ -66,7 +66,6 @@ inline TailPath tail_path(const TrainConfig& config) {
 // batches that do not fit, not to capture) all decide. `ranks` outlives the engine.
 // `note` receives one line for each choice that the user should know of (precision, engine, perceptual weights).
 std::unique_ptr<StepEngine> make_step_engine(const TrainConfig& config, Edsr model, at::Device device,
-                                             const std::function<void(const Text&)>& note,
-                                             Ranks& ranks = lone_rank());
+                                             const std::function<void(const Text&)>& note, Ranks& ranks = lone_rank());
 
 }  // namespace wring

@@ -3,9 +3,10 @@
 #include <cstring>
 #include <type_traits>
 
-#include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <ATen/ATen.h>
 
 #include "wring/base/error.h"
 
@@ -81,14 +82,15 @@ void check_equal_state(Ranks& ranks, const StepEngine& engine) {
     if (all[rank] != all[0]) differing.push_back(rank);
   }
   if (differing.empty()) return;
-  throw Error(ErrorCode::failed,
-              {fmt::format("the parameters are no longer the same on all ranks: rank {} differ from rank 0",
-                           fmt::join(differing, ", ")),
-               fmt::format("各进程的参数不再一致：rank {} 与 rank 0 不同", fmt::join(differing, ", "))},
-              {"a GPU or its memory computes wrongly (see nvidia-smi -q -d ECC), or the machines have different GPUs or "
-               "versions of wring; the last checkpoint is from before",
-               "可能是某块 GPU 或其显存出错（见 nvidia-smi -q -d ECC），或各机器的 GPU、wring 版本不同；"
-               "最近的检查点是在此之前保存的"});
+  throw Error(
+      ErrorCode::failed,
+      {fmt::format("the parameters are no longer the same on all ranks: rank {} differ from rank 0",
+                   fmt::join(differing, ", ")),
+       fmt::format("各进程的参数不再一致：rank {} 与 rank 0 不同", fmt::join(differing, ", "))},
+      {"a GPU or its memory computes wrongly (see nvidia-smi -q -d ECC), or the machines have different GPUs or "
+       "versions of wring; the last checkpoint is from before",
+       "可能是某块 GPU 或其显存出错（见 nvidia-smi -q -d ECC），或各机器的 GPU、wring 版本不同；"
+       "最近的检查点是在此之前保存的"});
 }
 
 }  // namespace wring

@@ -9,8 +9,8 @@
 // device. --data: where the measured steps' images are: host (batch after batch copied from page-locked memory) or
 // resident (all images on the device, and samples drawn, flipped and rotated there). --kernel-times: the kernels of one
 // step, as a table in FILE; measured after everything else, because recording them slows the steps down.
-// Under a launcher (torchrun --no-python) the ranks take the batches in turn: rank r of W has batch (i · W + r) mod M in
-// step i. Rank 0 writes R, whose samples_per_s are those of all ranks, once all are found to hold equal parameters.
+// Under a launcher (torchrun --no-python) the ranks take the batches in turn: rank r of W has batch (i · W + r) mod M
+// in step i. Rank 0 writes R, whose samples_per_s are those of all ranks, once all are found to hold equal parameters.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>

@@ -7,9 +7,9 @@
 
 namespace wring {
 
-// Whether to stop after a step, the same answer on every rank: a signal reaches the ranks at different steps, and a rank
-// that stopped by itself would leave the others waiting. They ask each other about four times a second, however long a
-// step is.
+// Whether to stop after a step, the same answer on every rank: a signal reaches the ranks at different steps, and a
+// rank that stopped by itself would leave the others waiting. They ask each other about four times a second, however
+// long a step is.
 class StopVote {
  public:
   StopVote(const StopSignal& stop, Ranks& ranks) : stop_(stop), ranks_(ranks) {}

@@ -17,8 +17,8 @@
 #include "wring_train/run/matmul_rate.h"
 #include "wring_train/run/shared_state.h"
 #include "wring_train/run/startup_clock.h"
-#include "wring_train/run/training_ranks.h"
 #include "wring_train/run/trainer.h"
+#include "wring_train/run/training_ranks.h"
 #include "wring_train/run/utilisation.h"
 
 namespace wring {
@@ -155,9 +155,10 @@ void say_ranks(Messages& messages, const TrainConfig& config, const Ranks& ranks
   const std::int64_t own = config.batch_size * config.gradient_accumulation_steps;
   const double factor = std::sqrt(static_cast<double>(ranks.size()));  // the rule for Adam and its kin
   messages.note(
-      {fmt::format("ranks: {}; global batch {} (batch_size is per rank). A lr found on one rank is by rule of thumb {:.2f} "
-                   "times as large for this batch: lr {:.3g} would become {:.3g}; it is used as it is",
-                   ranks.size(), own * ranks.size(), factor, config.lr, config.lr * factor),
+      {fmt::format(
+           "ranks: {}; global batch {} (batch_size is per rank). A lr found on one rank is by rule of thumb {:.2f} "
+           "times as large for this batch: lr {:.3g} would become {:.3g}; it is used as it is",
+           ranks.size(), own * ranks.size(), factor, config.lr, config.lr * factor),
        fmt::format("进程数：{}；全局批量 {}（batch_size 为每进程）。按经验，单进程下调好的 lr 应乘以 {:.2f}："
                    "{:.3g} → {:.3g}；此处按原值使用",
                    ranks.size(), own * ranks.size(), factor, config.lr, config.lr * factor)});
@@ -189,9 +190,9 @@ int train(const TrainOptions& options, const TrainConfig& config, at::Device dev
   ImagesInParallel images_in_parallel(config, data_options);
   const auto engine_began = std::chrono::steady_clock::now();
   const EdsrShape shape{config.base_channels, config.num_blocks, config.scale_factor};
-  const std::unique_ptr<StepEngine> engine =
-      make_step_engine(config, Edsr(shape, static_cast<std::uint64_t>(config.seed)), device,
-                       [&messages](const Text& text) { messages.note(text); }, ranks);
+  const std::unique_ptr<StepEngine> engine = make_step_engine(
+      config, Edsr(shape, static_cast<std::uint64_t>(config.seed)), device,
+      [&messages](const Text& text) { messages.note(text); }, ranks);
   Progress progress;
   if (resuming && ranks.leads()) progress = load_run_state(state, *engine);
   share_state(ranks, *engine, progress);
@@ -212,16 +213,16 @@ int train(const TrainOptions& options, const TrainConfig& config, at::Device dev
   if (data.on_device) engine->use_images(data.on_device, data.loader->sampler());
 
   std::filesystem::path archived_to;
-  const Experiment experiment = ranks.leads()
-                                    ? open_experiment(options.experiments, name, resuming, archived_to)
-                                    : Experiment{options.experiments / name};
+  const Experiment experiment = ranks.leads() ? open_experiment(options.experiments, name, resuming, archived_to)
+                                              : Experiment{options.experiments / name};
   RunLog log = ranks.leads() ? RunLog(experiment, progress.step, config.total_iters, options.common) : RunLog();
   if (!archived_to.empty()) {
     log.line({"the earlier run of this name is kept as " + archived_to.string(),
               "同名的旧实验已保留为 " + archived_to.string()});
   }
   messages.attach(log);
-  if (ranks.leads()) write_file_atomically(experiment.config(), to_yaml(config));  // the trainer writes it again when batches do not fit
+  if (ranks.leads())
+    write_file_atomically(experiment.config(), to_yaml(config));  // the trainer writes it again when batches do not fit
 
   const GpuWatch watch(device.is_cpu() ? nullptr : telemetry_of(device.index()));
   const ArithmeticFacts arithmetic = facts_of(config, device);
@@ -245,9 +246,8 @@ int train_command(const TrainOptions& options) {
   const StopSignal stop;
   const TrainConfig config = load_config(options);
   const auto [device, ranks] = start_ranks(options.device, options.common);
-  return run_in_ranks(*ranks, [&, &device = device, &ranks = ranks] {
-    return train(options, config, device, *ranks, startup, stop);
-  });
+  return run_in_ranks(
+      *ranks, [&, &device = device, &ranks = ranks] { return train(options, config, device, *ranks, startup, stop); });
 }
 
 }  // namespace wring

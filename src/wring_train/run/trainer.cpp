@@ -165,7 +165,8 @@ void Trainer::write_metrics() {
   last_loss_ = report.loss;
   const double elapsed = now_s() - clock_s_;
   const double samples_per_s = static_cast<double>(samples_) / elapsed;
-  const RankTimes rank_times = compare_ranks(ranks_, {wait_s_ / elapsed, static_cast<double>(peak_memory_mib(device_))});
+  const RankTimes rank_times =
+      compare_ranks(ranks_, {wait_s_ / elapsed, static_cast<double>(peak_memory_mib(device_))});
   std::vector<std::pair<std::string, double>> values{
       {"loss", report.loss},
       {"lr", learning_rate(config_, progress_.step - 1)},

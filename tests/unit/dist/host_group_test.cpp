@@ -153,7 +153,8 @@ TEST_F(HostGroupTest, ARankThatStaysBehindIsNamed) {
       group.sum(values);
     });
     for (const std::string& error : errors) {
-      EXPECT_THAT(error, testing::AllOf(HasSubstr("rank " + std::to_string(lost)), HasSubstr("hangs: it has been in step 2")));
+      EXPECT_THAT(error,
+                  testing::AllOf(HasSubstr("rank " + std::to_string(lost)), HasSubstr("hangs: it has been in step 2")));
     }
   }
 }

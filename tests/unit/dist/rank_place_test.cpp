@@ -33,9 +33,14 @@ TEST(RankPlace, AProcessThatNobodyLaunchedIsAlone) {
 }
 
 TEST(RankPlace, TorchrunsVariablesAreUnderstood) {
-  const RankPlace place = place_in({{"RANK", "5"}, {"WORLD_SIZE", "8"}, {"LOCAL_RANK", "1"}, {"LOCAL_WORLD_SIZE", "4"},
-                                    {"MASTER_ADDR", "gpu01"}, {"MASTER_PORT", "29511"},
-                                    {"TORCHELASTIC_USE_AGENT_STORE", "True"}, {"TORCHELASTIC_RESTART_COUNT", "2"}});
+  const RankPlace place = place_in({{"RANK", "5"},
+                                    {"WORLD_SIZE", "8"},
+                                    {"LOCAL_RANK", "1"},
+                                    {"LOCAL_WORLD_SIZE", "4"},
+                                    {"MASTER_ADDR", "gpu01"},
+                                    {"MASTER_PORT", "29511"},
+                                    {"TORCHELASTIC_USE_AGENT_STORE", "True"},
+                                    {"TORCHELASTIC_RESTART_COUNT", "2"}});
   EXPECT_EQ(place.rank, 5);
   EXPECT_EQ(place.size, 8);
   EXPECT_EQ(place.local_rank, 1);

@@ -114,11 +114,12 @@ void HostGroup::join_rank_zero(const GroupOptions& options, const Noticeboard& b
   std::uint16_t port = 0;
   notice >> address >> port >> token;
   const auto unreachable = [&] {
-    return Error(ErrorCode::failed,
-                 {fmt::format("rank {} on {} does not reach rank 0 at {} port {}", rank_, host_name(), address, port),
-                  fmt::format("{} 上的 rank {} 无法连接 rank 0：{} 端口 {}", host_name(), rank_, address, port)},
-                 {"MASTER_ADDR must be an address of rank 0's machine that all machines reach, without a firewall between",
-                  "MASTER_ADDR 应为所有机器都能访问的 rank 0 机器地址，中间不应有防火墙"});
+    return Error(
+        ErrorCode::failed,
+        {fmt::format("rank {} on {} does not reach rank 0 at {} port {}", rank_, host_name(), address, port),
+         fmt::format("{} 上的 rank {} 无法连接 rank 0：{} 端口 {}", host_name(), rank_, address, port)},
+        {"MASTER_ADDR must be an address of rank 0's machine that all machines reach, without a firewall between",
+         "MASTER_ADDR 应为所有机器都能访问的 rank 0 机器地址，中间不应有防火墙"});
   };
   for (const bool watch : {false, true}) {
     std::optional<Connection> one = connect_to(address, port, deadline);

@@ -21,7 +21,7 @@ struct Noticeboard {
 struct GroupOptions {
   int rank = 0;
   int size = 1;
-  std::string address;                       // that rank 0 is to listen on
+  std::string address;                        // that rank 0 is to listen on
   std::chrono::milliseconds arrival{300000};  // for all ranks to come
   WatchTimes times;
 };

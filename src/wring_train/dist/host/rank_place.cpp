@@ -104,7 +104,8 @@ RankPlace from_srun(const Variables& variables) {
   if (const auto tasks = variables.text("SLURM_STEP_TASKS_PER_NODE")) {
     std::from_chars(tasks->data(), tasks->data() + tasks->size(), place.local_size);
   }
-  place.port = static_cast<std::uint16_t>(kFirstSlurmPort + variables.number("SLURM_JOB_ID", 0, INT32_MAX, 0) % kSlurmPorts);
+  place.port =
+      static_cast<std::uint16_t>(kFirstSlurmPort + variables.number("SLURM_JOB_ID", 0, INT32_MAX, 0) % kSlurmPorts);
   if (machines) place.address = first_machine(*machines);
   read_meeting_point(place, variables);
   return place;
@@ -140,11 +141,12 @@ std::string own_gpu(const char* visible, const RankPlace& place) {
   }
   if (gpus.size() == 1) return list;
   if (static_cast<std::size_t>(place.local_rank) < gpus.size()) return gpus[static_cast<std::size_t>(place.local_rank)];
-  throw Error(ErrorCode::usage,
-              {fmt::format("rank {} of this machine has no GPU: CUDA_VISIBLE_DEVICES is \"{}\"", place.local_rank, list),
-               fmt::format("本机第 {} 个进程没有 GPU：CUDA_VISIBLE_DEVICES 为 \"{}\"", place.local_rank, list)},
-              {"start as many ranks on a machine as it has GPUs, or name more of them",
-               "每台机器启动的进程数应等于其 GPU 数，或在变量中列出更多 GPU"});
+  throw Error(
+      ErrorCode::usage,
+      {fmt::format("rank {} of this machine has no GPU: CUDA_VISIBLE_DEVICES is \"{}\"", place.local_rank, list),
+       fmt::format("本机第 {} 个进程没有 GPU：CUDA_VISIBLE_DEVICES 为 \"{}\"", place.local_rank, list)},
+      {"start as many ranks on a machine as it has GPUs, or name more of them",
+       "每台机器启动的进程数应等于其 GPU 数，或在变量中列出更多 GPU"});
 }
 
 }  // namespace wring

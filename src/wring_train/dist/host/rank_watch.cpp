@@ -15,7 +15,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 std::string one_line(std::string text) {
-  std::ranges::replace_if(text, [](char c) { return c == '\n' || c == '\t' || c == '\r'; }, ' ');
+  std::ranges::replace_if(
+      text, [](char c) { return c == '\n' || c == '\t' || c == '\r'; }, ' ');
   return text;
 }
 
@@ -132,8 +133,9 @@ void RankWatch::look_at_times() {
     if (peer.gone || now - peer.heard < times_.silence) continue;
     peer.gone = true;
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(times_.silence).count();
-    lose(peer.rank, {fmt::format("has not answered for {} s: it is stopped, or its machine or the network failed", seconds),
-                     fmt::format("已 {} 秒没有响应：被暂停，或其机器、网络出现故障", seconds)});
+    lose(peer.rank,
+         {fmt::format("has not answered for {} s: it is stopped, or its machine or the network failed", seconds),
+          fmt::format("已 {} 秒没有响应：被暂停，或其机器、网络出现故障", seconds)});
   }
   if (rank_ == 0) look_for_stalls(now);
 }
@@ -153,8 +155,9 @@ void RankWatch::look_for_stalls(Deadline now) {
                 fmt::format("停滞：在第 {} 步停留了 {} 秒，其他进程在等待", progress + 1, seconds)});
   };
   judge(0, own, own_moved_, slow_);
+  // Of one that is silent nothing is known: that is judged by its silence.
   for (const Peer& peer : peers_) {
-    if (!peer.gone) judge(peer.rank, peer.progress, peer.moved, peer.slow);
+    if (!peer.gone && now - peer.heard < 3 * times_.beat) judge(peer.rank, peer.progress, peer.moved, peer.slow);
   }
 }
 
@@ -227,7 +230,8 @@ Error RankWatch::wait_for_loss() {
   changed_.notify_all();
   changed_.wait_for(lock, times_.silence + times_.grace, [&] { return loss_.has_value(); });
   if (loss_) return *loss_;
-  return {ErrorCode::failed, {"the connection between the ranks broke", "进程之间的连接中断"},
+  return {ErrorCode::failed,
+          {"the connection between the ranks broke", "进程之间的连接中断"},
           {"check the network between the machines; go on with --resume", "请检查机器之间的网络；可用 --resume 继续"}};
 }
 

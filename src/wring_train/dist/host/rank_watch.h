@@ -17,11 +17,11 @@
 namespace wring {
 
 struct WatchTimes {
-  std::chrono::milliseconds beat{1000};      // between signs of life
-  std::chrono::milliseconds silence{15000};  // without one a rank is lost
-  std::chrono::milliseconds stall{20000};    // behind the others without a step a rank is lost,
+  std::chrono::milliseconds beat{1000};        // between signs of life
+  std::chrono::milliseconds silence{15000};    // without one a rank is lost
+  std::chrono::milliseconds stall{20000};      // behind the others without a step a rank is lost,
   std::chrono::milliseconds patience{600000};  // or this long where it said that something slow comes
-  std::chrono::milliseconds grace{3000};     // for the main thread to come out of what it waits in
+  std::chrono::milliseconds grace{3000};       // for the main thread to come out of what it waits in
 };
 
 // Notices within seconds when a rank dies, hangs or gives up, and tells every rank which one and why. A thread of each
