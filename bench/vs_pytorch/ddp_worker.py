@@ -31,8 +31,10 @@ class DdpTrainer(Trainer):
         super().__init__(settings, weights, device)
         if ranks > 1:
             ids = [torch.cuda.current_device()] if device == "cuda" else None
-            # One bucket where the network is small, gradients as views of it: the fewest messages and copies.
-            self.net = DistributedDataParallel(self.net, device_ids=ids, gradient_as_bucket_view=True, static_graph=True)
+            # The fewest messages and copies; the only buffer is a constant.
+            self.net = DistributedDataParallel(
+                self.net, device_ids=ids, gradient_as_bucket_view=True, broadcast_buffers=False
+            )
         self.loss_of = torch.compile(self.plain_loss)
 
 

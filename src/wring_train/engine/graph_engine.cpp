@@ -174,8 +174,8 @@ class GraphEngine : public StepEngine {
     enum Outcome { captured, out_of_memory, impossible };
     Outcome outcome = captured;
     std::string why = "another rank cannot capture it";
+    std::unique_ptr<CapturedStep> step;
     try {
-      auto& step = captured_[batches];
       step = new_step(batches);
       step->source().before(micro_batches, steps_);
       step->capture();
@@ -186,8 +186,12 @@ class GraphEngine : public StepEngine {
       why = error.what_without_backtrace();
     }
     const auto worst = static_cast<Outcome>(ranks_.highest(outcome));
-    if (worst == captured) return;
-    captured_.erase(batches);
+    if (worst == captured) {
+      captured_[batches] = std::move(step);
+      return;
+    }
+    stream_.synchronize();
+    step.reset();
     TORCH_CHECK_WITH(OutOfMemoryError, worst != out_of_memory, "the step does not fit");
     TORCH_CHECK(false, why);
   }
