@@ -133,7 +133,7 @@ std::string first_machine(const std::string& list) {
 std::string own_gpu(const char* visible, const RankPlace& place) {
   if (visible == nullptr) return std::to_string(place.local_rank);
   std::vector<std::string> gpus;
-  const std::string list = visible;
+  std::string list = visible;
   for (std::size_t begin = 0; begin <= list.size();) {
     const std::size_t end = std::min(list.find(',', begin), list.size());
     gpus.push_back(list.substr(begin, end - begin));
