@@ -2,6 +2,8 @@
 #include <cmath>
 
 #include <ATen/DeviceAccelerator.h>
+#include <c10/core/StreamGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include "../integration/random_batch.h"
 #include "gpu_test.h"
@@ -40,6 +42,17 @@ class GraphEngineTest : public GpuTest {
     config.compile_model = graph;
     return make_step_engine(config, Edsr({config.base_channels, config.num_blocks, config.scale_factor}, 3),
                             at::Device(at::kCUDA, 0), [](const Text&) {});
+  }
+
+  // Work for some hundred milliseconds on every stream that the engine may get.
+  static void keep_the_streams_busy() {
+    const at::Tensor factor = at::ones({8192, 8192}, at::TensorOptions(at::kCUDA));
+    at::accelerator::synchronizeDevice(0);
+    const c10::impl::VirtualGuardImpl streams(at::kCUDA);
+    for (int i = 0; i < 32; ++i) {  // so many are in c10's pool
+      const c10::StreamGuard guard(streams.getStreamFromGlobalPool(at::Device(at::kCUDA, 0)));
+      at::mm(factor, factor);
+    }
   }
 
   static std::vector<Batch> batches(const TrainConfig& config, int count) {
@@ -113,6 +126,17 @@ TEST_F(GraphEngineTest, Bf16FusedFollowsTheEagerEnginesLossCurveWithEveryOptimiz
     EXPECT_LT(largest_relative_difference(graph_losses, train(*eager, data, 60)), 1e-2) << optimizer << " " << loss;
     EXPECT_LT(graph_losses.back(), graph_losses.front());
   }
+}
+
+// Another process on the card has the same effect.
+TEST_F(GraphEngineTest, ABusyCardDoesNotReorderTheEnginesFirstWrites) {
+  TrainConfig config = small_config();
+  config.use_mixed_precision = true;
+  keep_the_streams_busy();
+  const auto graph = engine(config, true);
+  const std::vector<Batch> data = batches(config, 1);
+  graph->step(data, 1e-4);
+  EXPECT_GT(graph->report().gradient_norm, 0);
 }
 
 TEST_F(GraphEngineTest, AccumulationGivesTheStepOfTheJoinedBatch) {
