@@ -308,6 +308,12 @@ std::vector<Key> data_keys() {
        {"Their low-resolution versions; empty takes data_dir/train/LR where it exists, else MATLAB's bicubic "
         "makes them",
         "对应的低分辨率图像；留空则为 data_dir/train/LR，不存在时用 MATLAB 双三次插值生成"}},
+      {"train_meta_info",
+       &C::train_meta_info,
+       "path",
+       {"A text file that names the training images to use, one a line, relative to the folder of high-resolution ones "
+        "(BasicSR's meta_info); empty takes all",
+        "文本文件，每行列出一张要使用的训练图像，路径相对于高分辨率图像目录（BasicSR 的 meta_info）；留空则使用全部"}},
       {"val_hr_dir",
        &C::val_hr_dir,
        "path",

@@ -62,6 +62,7 @@ struct TrainConfig {
   std::string data_dir = "data";
   std::string train_hr_dir;
   std::string train_lr_dir;
+  std::string train_meta_info;
   std::string val_hr_dir;
   std::string val_lr_dir;
   std::int64_t dataset_enlarge_ratio = 1;

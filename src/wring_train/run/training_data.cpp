@@ -153,8 +153,10 @@ TrainingImages open_training_images(const TrainConfig& config, const TrainingDat
   const bool on_gpu = !options.device.is_cpu();
   TrainingImages images;
   const fs::path hr = folder_of(config.train_hr_dir, config, "train", "HR");
+  std::optional<fs::path> listed;
+  if (!config.train_meta_info.empty()) listed = config.train_meta_info;
   images.train = scan_images(hr, lr_folder_of(config.train_lr_dir, config.train_hr_dir, config, "train"), scale,
-                             static_cast<int>(config.patch_size));
+                             static_cast<int>(config.patch_size), listed);
   report_skipped(images.train, options);
   images.validation = find_validation(config, options);
   const std::size_t count = images.train.pairs.size();
