@@ -75,14 +75,14 @@ void EagerEngine::release_finished_uploads() {
   while (!uploads_.empty() && uploads_.front().done.query()) uploads_.pop_front();
 }
 
-at::Tensor EagerEngine::loss_of(const Batch& batch, double lr) {
+at::Tensor EagerEngine::loss_of(const Batch& batch) {
   auto [hr, lr] = load(batch);
   if (!config_.channels_last) hr = hr.contiguous();
   const AutocastScope autocast(device_.type(), low_precision_);
   const at::Tensor sr = model_.forward(config_.channels_last ? lr : lr.contiguous(), tail_path_);
   at::Tensor loss = pixel_loss(config_.loss, sr, hr);
   if (perceptual_) loss = loss + (*perceptual_)(sr, hr) * config_.perceptual_weight;
-  return poisoned_for_tests(batch.step, lr) ? loss * std::numeric_limits<float>::quiet_NaN() : loss;
+  return loss;
 }
 
 // Returns the step's loss.
@@ -90,7 +90,8 @@ at::Tensor EagerEngine::add_gradients(std::span<const Batch> micro_batches, doub
   at::Tensor sum = at::zeros({}, at::TensorOptions(device_).dtype(at::kFloat));
   const double share = 1.0 / static_cast<double>(micro_batches.size());
   for (const Batch& batch : micro_batches) {
-    at::Tensor loss = loss_of(batch, lr);
+    at::Tensor loss = loss_of(batch);
+    if (poisoned_for_tests(batch.step, lr)) loss = loss * std::numeric_limits<float>::quiet_NaN();
     if (micro_batches.size() > 1) loss = loss * share;
     (scaler_ ? scaler_->scale(loss) : loss).backward();
     sum = sum + loss.detach();

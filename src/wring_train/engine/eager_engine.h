@@ -34,7 +34,7 @@ class EagerEngine : public StepEngine {
  private:
   SampledBatch load(const Batch& batch);
   at::Tensor upload(const std::shared_ptr<std::uint8_t>& bytes, std::int64_t batch, std::int64_t side);
-  at::Tensor loss_of(const Batch& batch, double lr);
+  at::Tensor loss_of(const Batch& batch);
   at::Tensor add_gradients(std::span<const Batch> micro_batches, double lr);
   void average();
   void release_finished_uploads();
