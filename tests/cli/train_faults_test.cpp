@@ -134,7 +134,9 @@ TEST_F(TrainFaults, AFullDiskIsSaidAndTheRunGoesOnUntilThereIsRoom) {
   EXPECT_THAT(result.err, HasSubstr("; saved. Continue with:"));
   int expected = 0;  // no line was lost, and none is there twice
   for (const auto& line : metrics()) {
-    if (line.contains("loss")) EXPECT_EQ(line["step"], expected += 2);
+    if (!line.contains("loss")) continue;
+    expected += 2;
+    EXPECT_EQ(line["step"], expected);
   }
   EXPECT_GT(expected, 0);
 }
@@ -175,7 +177,10 @@ TEST_F(TrainFaults, AStepWithoutAFiniteLossIsSkippedAndCounted) {
     EXPECT_EQ(line["loss"].is_null(), line["step"] == 3) << line;
     EXPECT_GT(line["grad_norm"], 0);
     EXPECT_LT(line["clip_factor"], 1);
-    if (line["step"] <= 4) EXPECT_NEAR(line["lr"], 0.001 * line["step"].get<double>() / 4, 1e-12);
+    const double step = line["step"];
+    if (step <= 4) {
+      EXPECT_NEAR(line["lr"], 0.001 * step / 4, 1e-12);
+    }
   }
   EXPECT_THAT(skipped, ElementsAre(0, 0, 1, 1, 1, 1));
 }

@@ -36,6 +36,7 @@ class TrainTest : public testing::Test {
     for (int i = 0; i < 4; ++i) draw("data/train/HR/" + std::to_string(i) + ".png", 48, 40, i);
     for (int i = 0; i < 2; ++i) draw("data/val/HR/" + std::to_string(i) + ".png", 40, 36, 10 + i);
     programs_.folder().write("tiny.yaml", tiny_config);
+    programs_.set("OMP_NUM_THREADS", "1");  // a network of this size gains nothing by more, and tests run side by side
   }
   void draw(const std::string& name, int width, int height, int seed) const {
     const std::filesystem::path file = programs_.folder().path() / name;
