@@ -156,9 +156,9 @@ TEST_F(TrainFaults, ADiskThatStaysFullEndsInAnErrorThatNamesWhatIsMissing) {
 
 TEST_F(TrainFaults, ACheckpointsFolderThatTakesNothingForAWhileIsUsedAgainAfterwards) {
   const ChildResult result = during_a_run(
-      "cd experiments/run; mv checkpoints aside; touch checkpoints; cd ../..\n"
+      "kill -STOP $p; cd experiments/run; mv checkpoints aside; touch checkpoints; cd ../..; kill -CONT $p\n"
       "until_said 'checkpoints.*tried again at the next checkpoint'\n"
-      "cd experiments/run; rm checkpoints; mv aside checkpoints; cd ../..\n"
+      "kill -STOP $p; cd experiments/run; rm checkpoints; mv aside checkpoints; cd ../..; kill -CONT $p\n"
       "until_more_lines; kill -TERM $p");
   EXPECT_EQ(result.exit_status, 130) << result.err;
   EXPECT_THAT(result.err, HasSubstr("; saved. Continue with:"));

@@ -61,10 +61,11 @@ class TrainTest : public testing::Test {
     const std::string command = before + "\nmkfifo messages; cat messages > said & reader=$!\n" +
                                 Programs::binary("wring") +
                                 " train tiny.yaml --device cpu --set total_iters=1000000 2> messages & p=$!\n"
-                                "until_said() { while ! grep -q \"$1\" said; do sleep 0.05; done; }\n"
+                                "running() { grep -qv ') Z ' /proc/$p/stat 2> /dev/null; }\n"
+                                "until_said() { while running && ! grep -q \"$1\" said; do sleep 0.05; done; }\n"
                                 "lines() { wc -l < experiments/run/metrics.jsonl; }\n"
-                                "until_more_lines() { n=$(lines); while [ $(lines) -le $n ]; do sleep 0.05; done; }\n"
-                                "while [ ! -s experiments/run/metrics.jsonl ]; do sleep 0.05; done\n" +
+                                "until_more_lines() { n=$(lines); while running && [ $(lines) -le $n ]; do sleep 0.05; done; }\n"
+                                "while running && [ ! -s experiments/run/metrics.jsonl ]; do sleep 0.05; done\n" +
                                 script + "\nwait $p; status=$?; wait $reader; cat said >&2; exit $status";
     return programs_.run("sh", {"-c", command});
   }

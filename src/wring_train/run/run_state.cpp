@@ -88,6 +88,7 @@ Progress load_run_state(const fs::path& path, StepEngine& engine) {
 std::optional<Progress> load_newest_state(const fs::path& checkpoints, StepEngine& engine,
                                           const std::function<void(const Text&)>& warn) {
   std::vector<fs::path> damaged;
+  Text reasons;
   for (const fs::path& file : state_files(checkpoints)) {
     std::optional<LoadedTensors> state;
     try {
@@ -96,6 +97,7 @@ std::optional<Progress> load_newest_state(const fs::path& checkpoints, StepEngin
       warn({fmt::format("the checkpoint is damaged and not used: {}", error.message().en),
             fmt::format("检查点已损坏，不予使用：{}", error.message().zh)});
       damaged.push_back(file);
+      reasons = {reasons.en + "; " + error.message().en, reasons.zh + "；" + error.message().zh};
       continue;
     }
     const Progress progress = restore(*state, file, engine);
@@ -107,8 +109,8 @@ std::optional<Progress> load_newest_state(const fs::path& checkpoints, StepEngin
   }
   if (damaged.empty()) return std::nullopt;
   throw Error(ErrorCode::failed,
-              {fmt::format("no checkpoint in {} is whole", checkpoints.string()),
-               fmt::format("{} 中没有完好的检查点", checkpoints.string())},
+              {fmt::format("no checkpoint in {} is whole{}", checkpoints.string(), reasons.en),
+               fmt::format("{} 中没有完好的检查点{}", checkpoints.string(), reasons.zh)},
               {"start anew without --resume: this run is then kept under another name",
                "去掉 --resume 重新开始：本次训练的文件会以另一名称保留"});
 }
