@@ -109,6 +109,12 @@ TEST_F(TrainFaults, UnderNohupAClosedTerminalIsIgnored) {
   EXPECT_EQ(result.exit_status, 130) << result.err;
 }
 
+TEST_F(TrainFaults, AReaderOfTheMessagesThatEndsDoesNotEndTheRun) {
+  programs_.run("sh", {"-c", Programs::binary("wring") + " train tiny.yaml --device cpu 2>&1 | head -n 1"});
+  EXPECT_THAT(saved_steps(), ElementsAre(6, 4));
+  EXPECT_THAT(programs_.read("experiments/run/train.log"), HasSubstr("done: 6 steps"));
+}
+
 TEST_F(TrainFaults, ASignalBeforeTheFirstStepEndsTheRunAndTouchesNothing) {
   // The run reads its config from a pipe: it is known to listen for signals then.
   for (const std::string signal : {"INT", "TERM", "HUP"}) {

@@ -1,5 +1,6 @@
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <future>
 #include <mutex>
 
@@ -186,6 +187,7 @@ class ImagesInParallel {
 int train_command(const TrainOptions& options) {
   StartupClock startup;
   const StopSignal stop;
+  std::signal(SIGPIPE, SIG_IGN);  // the end of a `tee` that shows the messages is no reason to end the training
   const TrainConfig config = load_config(options);
   const at::Device device = choose_device(options.device);
   const std::string name = experiment_name(config, options.config);

@@ -128,7 +128,11 @@ TrainConfig Trainer::config_in_use() const {
 
 // Writes the config down as it runs now, and has the device draw the samples of micro-batches, where it draws them.
 void Trainer::cut_batches() {
-  write_file_atomically(experiment_.config(), to_yaml(config_in_use()));
+  try {
+    write_file_atomically(experiment_.config(), to_yaml(config_in_use()));
+  } catch (const Error& error) {  // a record for the user: no reason to end the run
+    log_.warn(error.message());
+  }
   if (!data_.on_device) return;
   SamplerSettings settings = data_.loader->sampler();
   settings.parts = static_cast<std::int32_t>(progress_.parts);
