@@ -54,7 +54,8 @@ TEST_F(TrainFaults, WithoutAWholeCheckpointResumingFailsAndTouchesNothing) {
   for (const int step : saved_steps()) damage(checkpoint("state_" + std::to_string(step) + ".safetensors"));
   const ChildResult resumed = train({"--resume"});
   EXPECT_EQ(resumed.exit_status, 1);
-  EXPECT_THAT(resumed.err, AllOf(HasSubstr("state_4.safetensors"), HasSubstr("no checkpoint in"), HasSubstr("is whole")));
+  EXPECT_THAT(resumed.err,
+              AllOf(HasSubstr("state_4.safetensors"), HasSubstr("no checkpoint in"), HasSubstr("is whole")));
   EXPECT_THAT(saved_steps(), ElementsAre(6, 4));
 }
 
@@ -118,10 +119,10 @@ TEST_F(TrainFaults, AReaderOfTheMessagesThatEndsDoesNotEndTheRun) {
 TEST_F(TrainFaults, ASignalBeforeTheFirstStepEndsTheRunAndTouchesNothing) {
   // The run reads its config from a pipe: it is known to listen for signals then.
   for (const std::string signal : {"INT", "TERM", "HUP"}) {
-    const ChildResult result = programs_.run(
-        "sh", {"-c", "rm -f pipe; mkfifo pipe; " + Programs::binary("wring-train") +
-                         " train pipe --device cpu & p=$!; exec 3> pipe; kill -" + signal +
-                         " $p; cat tiny.yaml >&3; exec 3>&-; wait $p"});
+    const ChildResult result =
+        programs_.run("sh", {"-c", "rm -f pipe; mkfifo pipe; " + Programs::binary("wring-train") +
+                                       " train pipe --device cpu & p=$!; exec 3> pipe; kill -" + signal +
+                                       " $p; cat tiny.yaml >&3; exec 3>&-; wait $p"});
     EXPECT_EQ(result.exit_status, 130) << signal << ": " << result.err;
     EXPECT_THAT(result.err, HasSubstr("stopped before the first step")) << signal;
     EXPECT_FALSE(programs_.exists("experiments")) << signal;
@@ -212,7 +213,8 @@ TEST_F(UnstableTraining, GoesBackToTheLastGoodCheckpointAtHalfTheLearningRate) {
   ASSERT_NE(mark, lines.end());
   EXPECT_EQ((*mark)["rolled_back_from"], 13);
   EXPECT_EQ((*mark)["step"], 2);
-  const auto last = std::ranges::find_if(lines.rbegin(), lines.rend(), [](const auto& line) { return line.contains("lr"); });
+  const auto last =
+      std::ranges::find_if(lines.rbegin(), lines.rend(), [](const auto& line) { return line.contains("lr"); });
   EXPECT_EQ((*last)["step"], 20);
   EXPECT_EQ((*last)["lr"], 0.0005);
   EXPECT_EQ((*last)["skipped_steps"], 10);
@@ -242,8 +244,8 @@ TEST_F(UnstableTraining, ASecondTimeStopsWithAdviceAndKeepsTheCheckpoint) {
 }
 
 TEST_F(TrainFaults, EarlyStoppingEndsARunThatGainsNothing) {
-  const ChildResult result = train(
-      {"--set", "total_iters=60", "early_stopping_patience=2", "early_stopping_min_delta=100", "val_freq=3"});
+  const ChildResult result =
+      train({"--set", "total_iters=60", "early_stopping_patience=2", "early_stopping_min_delta=100", "val_freq=3"});
   EXPECT_EQ(result.exit_status, 0) << result.err;
   EXPECT_THAT(result.err, AllOf(HasSubstr("stopped early: no gain in 2 validations"), HasSubstr("done: 9 steps")));
 }

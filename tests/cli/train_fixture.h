@@ -54,19 +54,19 @@ class TrainTest : public testing::Test {
     for (std::string line; std::getline(text, line);) lines.push_back(nlohmann::json::parse(line));
     return lines;
   }
-  // Starts a long run, does `script` (with its process in $p and its messages in ./said) once it has measured something,
-  // and waits for its end. The exit status is the run's.
+  // Starts a long run, does `script` (with its process in $p and its messages in ./said) once it has measured
+  // something, and waits for its end. The exit status is the run's.
   ChildResult during_a_run(const std::string& script, const std::string& before = "") const {
     // Through a pipe: the messages of a run that may write no file get out, too.
-    const std::string command = before + "\nmkfifo messages; cat messages > said & reader=$!\n" +
-                                Programs::binary("wring") +
-                                " train tiny.yaml --device cpu --set total_iters=1000000 2> messages & p=$!\n"
-                                "running() { grep -qv ') Z ' /proc/$p/stat 2> /dev/null; }\n"
-                                "until_said() { while running && ! grep -q \"$1\" said; do sleep 0.05; done; }\n"
-                                "lines() { wc -l < experiments/run/metrics.jsonl; }\n"
-                                "until_more_lines() { n=$(lines); while running && [ $(lines) -le $n ]; do sleep 0.05; done; }\n"
-                                "while running && [ ! -s experiments/run/metrics.jsonl ]; do sleep 0.05; done\n" +
-                                script + "\nwait $p; status=$?; wait $reader; cat said >&2; exit $status";
+    const std::string command =
+        before + "\nmkfifo messages; cat messages > said & reader=$!\n" + Programs::binary("wring") +
+        " train tiny.yaml --device cpu --set total_iters=1000000 2> messages & p=$!\n"
+        "running() { grep -qv ') Z ' /proc/$p/stat 2> /dev/null; }\n"
+        "until_said() { while running && ! grep -q \"$1\" said; do sleep 0.05; done; }\n"
+        "lines() { wc -l < experiments/run/metrics.jsonl; }\n"
+        "until_more_lines() { n=$(lines); while running && [ $(lines) -le $n ]; do sleep 0.05; done; }\n"
+        "while running && [ ! -s experiments/run/metrics.jsonl ]; do sleep 0.05; done\n" +
+        script + "\nwait $p; status=$?; wait $reader; cat said >&2; exit $status";
     return programs_.run("sh", {"-c", command});
   }
   ChildResult interrupted_by(const std::string& signal) const { return during_a_run("kill -" + signal + " $p"); }

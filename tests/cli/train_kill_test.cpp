@@ -21,8 +21,8 @@ class TrainKill : public TrainTest {
   bool killed_after(double seconds) const {
     std::string command = Programs::binary("wring") + " train tiny.yaml --device cpu";
     for (const std::string& argument : arguments("run")) command += " " + argument;
-    const ChildResult result = programs_.run(
-        "sh", {"-c", command + " & p=$!; sleep " + std::to_string(seconds) + "; kill -KILL $p; wait $p"});
+    const ChildResult result =
+        programs_.run("sh", {"-c", command + " & p=$!; sleep " + std::to_string(seconds) + "; kill -KILL $p; wait $p"});
     EXPECT_TRUE(result.exit_status == 137 || result.exit_status == 0) << result.err;
     return result.exit_status == 137;
   }

@@ -21,8 +21,8 @@ struct StepReport {
   double loss = 0;           // mean of those that were not skipped; NaN where all were
   double gradient_norm = 0;  // of the last one that was not skipped, before clipping
   std::int64_t steps = 0;
-  std::int64_t skipped = 0;           // of these: loss or gradient was not finite
-  std::int64_t unstable_in_row = 0;   // as StepEngine's
+  std::int64_t skipped = 0;          // of these: loss or gradient was not finite
+  std::int64_t unstable_in_row = 0;  // as StepEngine's
   std::optional<double> loss_scale;  // with fp16
 };
 

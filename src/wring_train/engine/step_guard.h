@@ -11,14 +11,14 @@ namespace wring {
 // Keeps a step whose loss or gradient is not finite away from the weights, and counts. Verdict and counters live on the
 // device, so that no step waits for the host. The graph engine's twin is kernels/finish_step.cu.
 //
-// With a loss scaler, a gradient that overflows while the loss is finite and the scale above 1 is the scaler looking for
-// its scale: the step is skipped, but it does not count as unstable.
+// With a loss scaler, a gradient that overflows while the loss is finite and the scale above 1 is the scaler looking
+// for its scale: the step is skipped, but it does not count as unstable.
 class StepGuard {
  public:
   explicit StepGuard(at::Device device);
 
-  // Decides about a step from its loss and the norm of its gradients, unscaled (both (), fp32). A scaler, where there is
-  // one, is told.
+  // Decides about a step from its loss and the norm of its gradients, unscaled (both (), fp32). A scaler, where there
+  // is one, is told.
   void judge(const at::Tensor& loss, const at::Tensor& gradient_norm, LossScaler* scaler);
 
   // (), fp32: 1 where the step just judged must change nothing, else 0.

@@ -18,8 +18,8 @@ struct LoadedTensors {
   std::map<std::string, at::Tensor> tensors;  // on the CPU, owning their memory
   std::map<std::string, std::string> metadata;
 };
-// Throws Error{failed} naming the file and what is wrong with it. Seal::crc32: also where a byte has changed since it was
-// written.
+// Throws Error{failed} naming the file and what is wrong with it. Seal::crc32: also where a byte has changed since it
+// was written.
 LoadedTensors load_tensors(const std::filesystem::path& path, Seal seal = Seal::none);
 
 // An EDSR whose shape is read off the tensors' names and sizes. Accepts BasicSR's names, with a prefix

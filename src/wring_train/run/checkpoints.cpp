@@ -44,10 +44,11 @@ void Checkpoints::agree_with(const StepEngine& engine, Progress& progress) {
   last_step_ = step_of_network(experiment_.last());
   if (progress.step > 0 && last_step_ != progress.step) write_last(engine, progress);
   if (progress.best_step > 0 && step_of_network(experiment_.best()).value_or(0) < progress.best_step) {
-    log_.warn({fmt::format("{}: the best network (step {}) is not there any more; the next validation's is the best so far",
-                           experiment_.best().string(), progress.best_step),
-               fmt::format("{}：最佳网络（第 {} 步）已不存在，下次验证的网络视为目前最佳", experiment_.best().string(),
-                           progress.best_step)});
+    log_.warn(
+        {fmt::format("{}: the best network (step {}) is not there any more; the next validation's is the best so far",
+                     experiment_.best().string(), progress.best_step),
+         fmt::format("{}：最佳网络（第 {} 步）已不存在，下次验证的网络视为目前最佳", experiment_.best().string(),
+                     progress.best_step)});
     progress.best_psnr = Progress().best_psnr;
     progress.best_step = 0;
   }
@@ -108,26 +109,23 @@ bool Checkpoints::write(const fs::path& file, std::int64_t step, const std::func
 
 void Checkpoints::write_state(const StepEngine& engine, const Progress& progress) {
   const fs::path folder = experiment_.checkpoints();
-  const bool written = write(state_file(folder, 0), progress.step, [&] {
-    save_run_state(state_file(folder, progress.step), engine, progress);
-  });
+  const bool written = write(state_file(folder, 0), progress.step,
+                             [&] { save_run_state(state_file(folder, progress.step), engine, progress); });
   if (!written) return;
   saved_step_ = progress.step;
   remove_older_states(folder, keep_);
 }
 
 void Checkpoints::write_last(const StepEngine& engine, const Progress& progress) {
-  const bool written = write(experiment_.last(), progress.step, [&] {
-    save_network(experiment_.last(), engine.averaged(), progress.step);
-  });
+  const bool written = write(experiment_.last(), progress.step,
+                             [&] { save_network(experiment_.last(), engine.averaged(), progress.step); });
   if (written) last_step_ = progress.step;
 }
 
 void Checkpoints::write_best() {
   if (!best_) return;
-  const bool written = write(experiment_.best(), best_->step, [&] {
-    save_network(experiment_.best(), best_->network, best_->step);
-  });
+  const bool written =
+      write(experiment_.best(), best_->step, [&] { save_network(experiment_.best(), best_->network, best_->step); });
   if (written) best_.reset();
 }
 

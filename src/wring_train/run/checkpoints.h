@@ -53,8 +53,8 @@ class Checkpoints {
   std::int64_t keep_;
   RunLog& log_;
   std::optional<std::int64_t> saved_step_;
-  std::optional<std::int64_t> last_step_;  // whose network last.safetensors holds
-  std::optional<Waiting> best_;            // could not be written yet
+  std::optional<std::int64_t> last_step_;           // whose network last.safetensors holds
+  std::optional<Waiting> best_;                     // could not be written yet
   std::map<std::filesystem::path, Text> failures_;  // by kind of file: why the last try failed
 };
 

@@ -119,8 +119,9 @@ int evaluate_command(const EvaluateOptions& options) {
   const ImageSet images = scan_images(options.folder, options.lr_folder, method.scale(), 11 + 2 * method.scale());
   std::vector<SkippedImage> unreadable;
   const auto name_unreadable = [&](const SkippedImage& image) {
-    write_message(fmt::format("{}\n", Text(fmt::format("error: {}", image.reason), fmt::format("错误：{}", image.reason))
-                                          .in(options.common.language)));
+    write_message(
+        fmt::format("{}\n", Text(fmt::format("error: {}", image.reason), fmt::format("错误：{}", image.reason))
+                                .in(options.common.language)));
     unreadable.push_back(image);
   };
   for (const SkippedImage& skipped : images.skipped) {
@@ -158,10 +159,11 @@ int evaluate_command(const EvaluateOptions& options) {
   }
   if (!unreadable.empty()) {
     const std::size_t all = unreadable.size() + scores.size();
-    throw Error(ErrorCode::failed,
-                {fmt::format("{} of {} images could not be read: the mean is that of the others", unreadable.size(), all),
-                 fmt::format("{} 张图像中有 {} 张无法读取：平均值只含其余图像", all, unreadable.size())},
-                {"they are named above; replace or remove them", "详见上文；请替换或移除它们"});
+    throw Error(
+        ErrorCode::failed,
+        {fmt::format("{} of {} images could not be read: the mean is that of the others", unreadable.size(), all),
+         fmt::format("{} 张图像中有 {} 张无法读取：平均值只含其余图像", all, unreadable.size())},
+        {"they are named above; replace or remove them", "详见上文；请替换或移除它们"});
   }
   return 0;
 }

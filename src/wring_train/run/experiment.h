@@ -11,7 +11,7 @@ namespace wring {
 //   NAME/train.log  NAME/metrics.jsonl  NAME/events.out.tfevents.*
 //   NAME/checkpoints/best.safetensors     the network with the best validation PSNR
 //   NAME/checkpoints/last.safetensors     the newest network
-//   NAME/checkpoints/state_STEP.safetensors  everything that --resume needs (see state_files.h), of the newest checkpoints
+//   NAME/checkpoints/state_STEP.safetensors   everything that --resume needs, one file a checkpoint (state_files.h)
 struct Experiment {
   std::filesystem::path folder;
 

@@ -52,10 +52,11 @@ void check_loader_memory(const TrainConfig& config, std::int64_t available_bytes
   const double available = gib(static_cast<double>(available_bytes));
   throw Error(
       ErrorCode::failed,
-      {fmt::format("{} workers × {} batches ahead × {} patches of {} pixels are {:.1f} GiB of host memory; {:.1f} GiB are "
-                   "available, of which the queues may take {:.1f}",
-                   config.num_workers, config.prefetch_factor, config.batch_size, config.patch_size, needed, available,
-                   available * kHostShare),
+      {fmt::format(
+           "{} workers × {} batches ahead × {} patches of {} pixels are {:.1f} GiB of host memory; {:.1f} GiB are "
+           "available, of which the queues may take {:.1f}",
+           config.num_workers, config.prefetch_factor, config.batch_size, config.patch_size, needed, available,
+           available * kHostShare),
        fmt::format("{} 个工作线程 × 预取 {} 批 × {} 个 {} 像素的图块需要 {:.1f} GiB 内存；可用 {:.1f} GiB，"
                    "其中队列最多占用 {:.1f} GiB",
                    config.num_workers, config.prefetch_factor, config.batch_size, config.patch_size, needed, available,

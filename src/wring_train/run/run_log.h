@@ -33,7 +33,8 @@ class RunLog {
   void metrics(std::int64_t step, const std::vector<std::pair<std::string, double>>& values);
   void finish();
 
-  // What still waits to be written, in words, after one more try: "metrics.jsonl (12 lines): …: No space left on device".
+  // What still waits to be written, in words, after one more try: "metrics.jsonl (12 lines): …: No space left on
+  // device".
   std::vector<Text> unwritten();
 
  private:

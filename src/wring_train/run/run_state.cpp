@@ -27,8 +27,7 @@ std::string network_name(const EdsrShape& shape) {
 LoadedTensors read_state(const fs::path& path) {
   const auto metadata = SafetensorsFile(path).metadata();
   const auto format = metadata.find("format");
-  const bool sealed =
-      metadata.contains(kSealKey) || format == metadata.end() || format->second != kFormatWithoutSeal;
+  const bool sealed = metadata.contains(kSealKey) || format == metadata.end() || format->second != kFormatWithoutSeal;
   return load_tensors(path, sealed ? Seal::crc32 : Seal::none);
 }
 

@@ -10,8 +10,9 @@
 
 namespace wring {
 
-// Where a run stands, beside the engine's tensors. Nothing else is needed to go on exactly: what a batch contains follows
-// from the seed and its number, the learning rate from the step, and no step draws from a generator that has a state.
+// Where a run stands, beside the engine's tensors. Nothing else is needed to go on exactly: what a batch contains
+// follows from the seed and its number, the learning rate from the step, and no step draws from a generator that has a
+// state.
 struct Progress {
   std::int64_t step = 0;                                        // optimiser steps done
   double best_psnr = -std::numeric_limits<double>::infinity();  // dB, on the validation set

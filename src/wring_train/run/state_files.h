@@ -5,8 +5,8 @@
 
 namespace wring {
 
-// The states of a run in its checkpoints folder, one file a checkpoint: state_STEP.safetensors. Each is whole by itself,
-// so that a run never goes on from the parts of two checkpoints.
+// The states of a run in its checkpoints folder, one file a checkpoint: state_STEP.safetensors. Each is whole by
+// itself, so that a run never goes on from the parts of two checkpoints.
 std::filesystem::path state_file(const std::filesystem::path& checkpoints, std::int64_t step);
 
 // Those that there are, the newest first; then the one of version 0.1, state.safetensors, if there is one.

@@ -57,9 +57,10 @@ void refuse_missing(const std::vector<Text>& missing, const Checkpoints& checkpo
             fmt::format("训练在第 {} 步结束，但以下内容未能写入磁盘", progress.step)};
   for (const Text& reason : missing) what = {what.en + "; " + reason.en, what.zh + "；" + reason.zh};
   const std::int64_t saved = checkpoints.saved_step().value_or(0);
-  throw Error(ErrorCode::failed, what,
-              {fmt::format("the newest checkpoint is of step {}: free some space, then {}", saved, resume_command(options)),
-               fmt::format("最新的检查点是第 {} 步：请腾出空间，然后运行 {}", saved, resume_command(options))});
+  throw Error(
+      ErrorCode::failed, what,
+      {fmt::format("the newest checkpoint is of step {}: free some space, then {}", saved, resume_command(options)),
+       fmt::format("最新的检查点是第 {} 步：请腾出空间，然后运行 {}", saved, resume_command(options))});
 }
 
 void say_end(RunLog& log, RunEnd end, const Progress& progress, const Checkpoints& checkpoints,
@@ -71,7 +72,8 @@ void say_end(RunLog& log, RunEnd end, const Progress& progress, const Checkpoint
                         fmt::format("已在第 {} 步停止并保存。继续训练:", progress.step))
                  : Text(fmt::format("stopped at step {}, in unstable steps; saved as of step {}. Continue with:",
                                     progress.step, saved),
-                        fmt::format("已在第 {} 步停止（当时训练不稳定），保存的是第 {} 步。继续训练:", progress.step, saved)));
+                        fmt::format("已在第 {} 步停止（当时训练不稳定），保存的是第 {} 步。继续训练:", progress.step,
+                                    saved)));
     log.line("  " + resume_command(options));
     return;
   }
@@ -254,8 +256,7 @@ int train_command(const TrainOptions& options) {
 
   const GpuWatch watch(device.is_cpu() ? nullptr : telemetry_of(device.index()));
   const ArithmeticFacts arithmetic = facts_of(config, device);
-  Trainer trainer(config, device, *engine, std::move(data), experiment, progress, log, checkpoints, watch,
-                  arithmetic);
+  Trainer trainer(config, device, *engine, std::move(data), experiment, progress, log, checkpoints, watch, arithmetic);
   const double before_training_s = startup.since_start_s();
   trainer.on_first_step([&] {
     startup.add({"step", "训练步"}, startup.since_start_s() - before_training_s);

@@ -178,11 +178,12 @@ void Trainer::take_in(const StepReport& report) {
   const std::int64_t skips = progress_.skipped_steps - reported_skips_;
   reported_skips_ = progress_.skipped_steps;
   const std::string scale = report.loss_scale ? fmt::format("; loss scale {:g}", *report.loss_scale) : "";
-  log_.warn({fmt::format("{} of the steps up to {} were skipped: their loss or gradient was not finite, and the weights "
-                         "are as before them ({} since the run began){}",
-                         skips, progress_.step, progress_.skipped_steps, scale),
-             fmt::format("截至第 {} 步跳过了 {} 步：损失或梯度不是有限数，权重保持不变（本次训练共 {} 步）{}",
-                         progress_.step, skips, progress_.skipped_steps, scale)});
+  log_.warn(
+      {fmt::format("{} of the steps up to {} were skipped: their loss or gradient was not finite, and the weights "
+                   "are as before them ({} since the run began){}",
+                   skips, progress_.step, progress_.skipped_steps, scale),
+       fmt::format("截至第 {} 步跳过了 {} 步：损失或梯度不是有限数，权重保持不变（本次训练共 {} 步）{}", progress_.step,
+                   skips, progress_.skipped_steps, scale)});
 }
 
 // The weights led into this, and the same samples at the same rate would again: back to where they were good, slower.
@@ -192,9 +193,10 @@ void Trainer::roll_back() {
     const double lr = config_.lr * progress_.lr_factor;
     throw Error(
         ErrorCode::failed,
-        {fmt::format("training is unstable: loss or gradient was not finite in {} steps in a row up to step {}, also at "
-                     "half the learning rate",
-                     engine_.unstable_in_row(), progress_.step),
+        {fmt::format(
+             "training is unstable: loss or gradient was not finite in {} steps in a row up to step {}, also at "
+             "half the learning rate",
+             engine_.unstable_in_row(), progress_.step),
          fmt::format("训练不稳定：截至第 {} 步，损失或梯度连续 {} 步不是有限数，学习率减半后仍然如此", progress_.step,
                      engine_.unstable_in_row())},
         {fmt::format("the checkpoint before is kept. Start anew with a lower lr (it was {:g}), grad_clip: 1.0 or "
@@ -218,11 +220,12 @@ void Trainer::roll_back() {
   progress_.rollbacks = good->rollbacks + 1;
   progress_.lr_factor = good->lr_factor * kRollbackSlowdown;
   data_.loader->seek(progress_.step * config_.gradient_accumulation_steps);
-  log_.warn({fmt::format("loss or gradient was not finite in {} steps in a row up to step {}: back to the checkpoint of "
-                         "step {}, and on at half the learning rate",
-                         kUnstableSteps, from, progress_.step),
-             fmt::format("截至第 {} 步，损失或梯度连续 {} 步不是有限数：退回第 {} 步的检查点，以一半的学习率继续", from,
-                         kUnstableSteps, progress_.step)});
+  log_.warn(
+      {fmt::format("loss or gradient was not finite in {} steps in a row up to step {}: back to the checkpoint of "
+                   "step {}, and on at half the learning rate",
+                   kUnstableSteps, from, progress_.step),
+       fmt::format("截至第 {} 步，损失或梯度连续 {} 步不是有限数：退回第 {} 步的检查点，以一半的学习率继续", from,
+                   kUnstableSteps, progress_.step)});
   log_.metrics(progress_.step, {{"rolled_back_from", static_cast<double>(from)},
                                 {"lr_factor", progress_.lr_factor},
                                 {"skipped_steps", static_cast<double>(progress_.skipped_steps)}});
@@ -232,8 +235,8 @@ void Trainer::roll_back() {
 void Trainer::write_metrics() {
   const StepReport report = engine_.report();
   take_in(report);
-  const double loss = window_good_ > 0 ? window_loss_ / static_cast<double>(window_good_)
-                                       : std::numeric_limits<double>::quiet_NaN();
+  const double loss =
+      window_good_ > 0 ? window_loss_ / static_cast<double>(window_good_) : std::numeric_limits<double>::quiet_NaN();
   last_loss_ = loss;
   const double elapsed = now_s() - clock_s_;
   const double samples_per_s = static_cast<double>(samples_) / elapsed;

@@ -32,9 +32,9 @@ class Trainer {
 
   // Runs until total_iters, an early stop or a stop signal; saves before it returns.
   // A step that does not fit into the device's memory is done in smaller micro-batches from then on, on the same
-  // samples. Steps whose loss or gradient is not finite are skipped; ten in a row lead back to the newest checkpoint, at
-  // half the learning rate. Throws Error{failed} when that happens a second time, DeviceMemoryError when a single sample
-  // does not fit.
+  // samples. Steps whose loss or gradient is not finite are skipped; ten in a row lead back to the newest checkpoint,
+  // at half the learning rate. Throws Error{failed} when that happens a second time, DeviceMemoryError when a single
+  // sample does not fit.
   RunEnd run(const StopSignal& stop);
 
   const Progress& progress() const { return progress_; }
