@@ -320,7 +320,8 @@ TEST_F(GraphEngineTest, AStepWithoutAFiniteLossChangesNothingInAnyPrecisionAndEn
         EXPECT_EQ(report.loss_scale.has_value(), std::string(precision) == "fp16");
         const LoadedTensors after = saved(*trained);
         for (const auto& [name, before] : broken.tensors) {
-          if (!name.starts_with("scaler.")) EXPECT_TRUE(at::equal(after.tensors.at(name), before)) << name;
+          if (name.starts_with("scaler.")) continue;
+          EXPECT_TRUE(at::equal(after.tensors.at(name), before)) << name;
         }
         trained->load_state(good, "memory");
         EXPECT_EQ(trained->unstable_in_row(), 0);
