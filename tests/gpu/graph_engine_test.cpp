@@ -1,5 +1,6 @@
 // The graph engine against the eager one, from the same seed on the same batches.
 #include <cmath>
+#include <limits>
 
 #include <ATen/DeviceAccelerator.h>
 #include <c10/core/StreamGuard.h>
@@ -312,6 +313,45 @@ TEST_F(GraphEngineTest, AnFp16StepThatOverflowsIsSkippedAndHalvesTheScale) {
   for (const auto& [name, before] : state.tensors) {
     if (name.starts_with("model.") || name.starts_with("exp_avg")) {
       EXPECT_TRUE(at::equal(after.tensors.at(name), before)) << name;
+    }
+  }
+}
+
+// Weights out of which no finite loss comes: conv_last's bias is infinite.
+TEST_F(GraphEngineTest, AStepWithoutAFiniteLossChangesNothingInAnyPrecisionAndEngine) {
+  for (const bool graph : {true, false}) {
+    for (const char* precision : {"fp32", "bf16", "fp16"}) {
+      for (const char* optimizer : {"adamw", "adan"}) {
+        SCOPED_TRACE(std::string(precision) + " " + optimizer + (graph ? " graph" : " eager"));
+        TrainConfig config = small_config();
+        config.use_mixed_precision = std::string(precision) != "fp32";
+        config.amp_dtype = std::string(precision) == "fp16" ? "fp16" : "bf16";
+        config.optimizer = optimizer;
+        const auto data = batches(config, 2);
+        const auto trained = engine(config, graph);
+        train(*trained, data, 3);
+        const LoadedTensors good = saved(*trained);
+        LoadedTensors broken = saved(*trained);
+        broken.tensors.at("model.conv_last.bias").fill_(std::numeric_limits<float>::infinity());
+        trained->load_state(broken, "memory");
+        for (int i = 0; i < 12; ++i) trained->step(std::span(&data[0], 1), 1e-4);
+        const StepReport report = trained->report();
+        EXPECT_EQ(report.steps, 12);
+        EXPECT_EQ(report.skipped, 12);
+        EXPECT_EQ(report.unstable_in_row, 12);
+        EXPECT_EQ(trained->unstable_in_row(), 12);
+        EXPECT_TRUE(std::isnan(report.loss));
+        EXPECT_EQ(report.loss_scale.has_value(), std::string(precision) == "fp16");
+        const LoadedTensors after = saved(*trained);
+        for (const auto& [name, before] : broken.tensors) {
+          if (name.starts_with("scaler.")) continue;
+          EXPECT_TRUE(at::equal(after.tensors.at(name), before)) << name;
+        }
+        trained->load_state(good, "memory");
+        EXPECT_EQ(trained->unstable_in_row(), 0);
+        EXPECT_TRUE(std::isfinite(train(*trained, data, 2).back()));
+        EXPECT_EQ(trained->report().unstable_in_row, 0);
+      }
     }
   }
 }

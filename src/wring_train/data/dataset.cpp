@@ -181,7 +181,7 @@ ImageSet with_lr(ImageSet hr, const fs::path& hr_folder, const LrFolder& lr_imag
   set.skipped = std::move(hr.skipped);
   for (std::size_t i = 0; i < paths.size(); ++i) {
     if (!headers[i].size) {
-      set.skipped.push_back({hr.pairs[i].hr, headers[i].reason});
+      set.skipped.push_back({hr.pairs[i].hr, headers[i].reason, false});
       continue;
     }
     check_fit(hr.pairs[i].hr, hr.sizes[i], paths[i], *headers[i].size, scale);
@@ -217,7 +217,7 @@ ImageSet scan_images(const fs::path& hr_folder, const std::optional<fs::path>& l
     const fs::path& hr = images[i];
     const std::optional<ImageSize>& size = headers[i].size;
     if (!size) {
-      set.skipped.push_back({hr, headers[i].reason});
+      set.skipped.push_back({hr, headers[i].reason, false});
     } else if (size->width < smallest || size->height < smallest) {
       set.skipped.push_back(
           {hr, fmt::format("{} x {} is smaller than {} pixels on a side", size->width, size->height, smallest)});

@@ -18,6 +18,7 @@ struct ImagePair {
 struct SkippedImage {
   std::filesystem::path path;
   std::string reason;
+  bool readable = true;  // whether it is intact, but not what is asked for, such as too small
 };
 
 // The images of a folder (and its sub-folders) that can be used, sorted by path, and those that cannot.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <map>
 
 #include <fmt/format.h>
@@ -95,13 +96,23 @@ class GraphEngine : public StepEngine {
     const kernels::StepOutputs& outputs = *state_->outputs();
     StepReport report;
     report.steps = steps_ - reported_steps_;
-    if (report.steps > 0) {
-      report.loss = (outputs.loss_sum - reported_loss_) / static_cast<double>(report.steps);
-      report.gradient_norm = outputs.gradient_norm;
-    }
+    report.skipped = outputs.skipped - reported_skipped_;
+    report.unstable_in_row = outputs.unstable_in_row;
+    report.gradient_norm = outputs.gradient_norm;
+    if (low_precision_ == at::kHalf) report.loss_scale = outputs.loss_scale;
+    const std::int64_t good = report.steps - report.skipped;
+    if (good > 0) report.loss = (outputs.loss_sum - reported_loss_) / static_cast<double>(good);
+    if (good == 0 && report.steps > 0) report.loss = std::numeric_limits<double>::quiet_NaN();
     reported_loss_ = outputs.loss_sum;
+    reported_skipped_ = outputs.skipped;
     reported_steps_ = steps_;
     return report;
+  }
+
+  std::int64_t unstable_in_row() const override {
+    if (fallback_) return fallback_->unstable_in_row();
+    // The device may be writing it: what is read is this step's number or an earlier one's.
+    return static_cast<const volatile kernels::StepOutputs*>(state_->outputs())->unstable_in_row;
   }
 
   std::int64_t replayed_memory_bytes() const override {
@@ -234,6 +245,7 @@ class GraphEngine : public StepEngine {
   mutable bool read_by_others_ = false;
   std::int64_t steps_ = 0;
   std::int64_t reported_steps_ = 0;
+  std::int64_t reported_skipped_ = 0;
   double reported_loss_ = 0;
 };
 

@@ -152,6 +152,8 @@ void GraphState::load(const LoadedTensors& loaded, const std::filesystem::path& 
     state.growth = saved_state.find("scaler.growth_tracker").item<std::int32_t>();
   }
   state.updates = saved_state.find("optimizer.step").item<std::int64_t>();
+  state.unstable_in_row = 0;  // what was before these weights says nothing any more
+  outputs()->unstable_in_row = 0;
   write_step_state(state);
   renew_low();
 }
