@@ -25,15 +25,15 @@ tidy() {
 # header, which only the compiler that made it can read, so the same header is included as text. Every check reads it
 # again, so these sources get the few that have found something in them. The analyzer gives a function up after 30,000
 # states instead of 225,000: the few functions that need more took most of the time, and had nothing to find.
-mapfile -t free < <(listed 'src/wring/*.cpp' 'src/wring_train/data/*.cpp' 'apps/*.cpp' 'tools/*.cpp')
-mapfile -t torch < <(listed 'src/wring_train/*.cpp' | grep -v '^src/wring_train/data/')
+mapfile -t free < <(listed 'src/wring/*.cpp' 'src/wring_train/data/*.cpp' 'src/wring_train/dist/host/*.cpp' 'apps/*.cpp' 'tools/*.cpp')
+mapfile -t torch < <(listed 'src/wring_train/*.cpp' | grep -vE '^src/wring_train/(data|dist/host)/')
 # The graph engine's parts need CUDA's headers, of the toolkit and of the wheels beside torch.
 cuda=""
 for folder in "$TORCH_DIR"/../nvidia/*/include /usr/local/cuda/include; do
   [ ! -d "$folder" ] || cuda+=" -isystem $folder"
 done
 [ -e "$TORCH_DIR/lib/libtorch_cuda.so" ] && [ -d /usr/local/cuda/include/crt ] ||
-  mapfile -t torch < <(printf '%s\n' "${torch[@]}" | grep -v '/engine/graph_.*\.cpp$')
+  mapfile -t torch < <(printf '%s\n' "${torch[@]}" | grep -vE '/(engine/graph|dist/nccl)_.*\.cpp$')
 flags="-std=c++20 -Isrc -DWRING_VERSION=\"lint\""
 flags+=" -Xclang -analyzer-config -Xclang max-nodes=30000"
 tidy "${free[@]}" -- $flags

@@ -13,6 +13,7 @@
 #include "wring/base/child_process.h"
 #include "wring/base/files.h"
 #include "wring/cli/doctor.h"
+#include "wring/cli/launch_ranks.h"
 #include "wring/cli/train_options.h"
 #include "wring/config/reader.h"
 
@@ -101,6 +102,9 @@ int exec_train(const std::string& command, const Arguments& arguments) {
 
   const fs::path program = find_wring_train();
   require_libraries(program);
+  if (const auto* train = std::get_if<TrainOptions>(&request); train != nullptr && train->nproc) {
+    return launch_ranks(program, {line.begin() + 1, line.end()}, *train->nproc);
+  }
   std::fflush(nullptr);
   ::execv(program.c_str(), argv.data());
   throw Error(ErrorCode::failed,

@@ -14,7 +14,8 @@ std::filesystem::path find_wring_train();
 void require_libraries(const std::filesystem::path& program);
 
 // `wring train|evaluate|upscale …`: checks everything that needs no LibTorch, then replaces this process by
-// wring-train. Returns only an exit code for help and wrong usage; throws Error.
+// wring-train, or with --nproc starts and supervises several. Returns only an exit code for help and wrong usage;
+// throws Error.
 int exec_train(const std::string& command, const Arguments& arguments);
 
 }  // namespace wring

@@ -35,10 +35,13 @@ void require_image_folder(const fs::path& folder) {
 TrainRequest parse_train(const Arguments& arguments, const CommonOptions& common) {
   TrainOptions options;
   options.common = common;
-  CommandParser parser("wring train", "CONFIG [--resume] [--set key=value …] [--device auto|cpu|cuda]",
+  CommandParser parser("wring train", "CONFIG [--resume] [--nproc N] [--set key=value …] [--device auto|cpu|cuda]",
                        {"Trains the network that a configuration describes.", "按配置训练网络。"}, options.common);
   parser.argument("CONFIG", options.config, {"the training configuration (YAML)", "训练配置（YAML）"});
   parser.flag("--resume", options.resume, {"go on from the last checkpoint", "从最近的检查点继续"});
+  parser.option("--nproc", "N", options.nproc,
+                {"train on N GPUs of this machine, batch_size samples on each (docs/scaling.md: several machines)",
+                 "用本机的 N 块 GPU 训练，每块 batch_size 个样本（多机见 docs/scaling.md）"});
   parser.repeated("--set", "KEY=VALUE", options.set,
                   {"use this value instead of the config's; several can follow", "用此值代替配置中的值，可给出多个"});
   std::string device = "auto";
@@ -71,6 +74,12 @@ TrainRequest parse_train(const Arguments& arguments, const CommonOptions& common
   if (const auto done = parser.parse(separate_assignments(arguments))) return *done;
 
   options.device = parse_device(device);
+  if (options.nproc && (*options.nproc < 1 || *options.nproc > 1024)) {
+    throw Error(ErrorCode::usage,
+                {fmt::format("--nproc: {} is not a number of GPUs", *options.nproc),
+                 fmt::format("--nproc：{} 不是 GPU 数", *options.nproc)},
+                {"use the number of this machine's GPUs, or fewer", "请使用不超过本机 GPU 数的整数"});
+  }
   require_config(options.config);
   for (const std::string& assignment : options.set) require_pair(assignment);
   for (const DataFolder& folder : folders) {

@@ -27,6 +27,7 @@ struct TrainOptions {
   std::vector<std::string> set;  // "key=value"
   Device device = Device::automatic;
   std::filesystem::path experiments = "experiments";  // the folder that holds NAME/
+  std::optional<int> nproc;                           // start and supervise so many ranks (cli/launch_ranks.h)
 };
 
 struct EvaluateOptions {

@@ -222,6 +222,8 @@ std::shared_ptr<const DecodedSet> DecodedCache::build(const ImageSet& images, co
     } else {
       fs::remove(partial_of(file), ignored);
     }
+    // Closing would not do: the mapping keeps the file open, and with it the lock, as long as the set is used.
+    ::flock(lock.get(), LOCK_UN);
   });
   return set;
 }

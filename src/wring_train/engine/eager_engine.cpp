@@ -10,6 +10,7 @@
 #include "wring_train/engine/batch_tensor.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/device_memory_error.h"
+#include "wring_train/engine/memory_limit_for_tests.h"
 #include "wring_train/engine/poison_for_tests.h"
 #include "wring_train/engine/precision.h"
 #include "wring_train/engine/saved_state.h"
@@ -33,10 +34,11 @@ Edsr detached_copy(const Edsr& model) {
 }  // namespace
 
 EagerEngine::EagerEngine(const TrainConfig& config, Edsr model, at::Device device,
-                         std::optional<at::ScalarType> low_precision)
+                         std::optional<at::ScalarType> low_precision, Ranks& ranks)
     : config_(config),
       device_(device),
       low_precision_(low_precision),
+      ranks_(ranks),
       tail_path_(tail_path(config)),
       model_(on_device(std::move(model), device, config.channels_last)),
       average_(detached_copy(model_)),
@@ -99,16 +101,44 @@ at::Tensor EagerEngine::add_gradients(std::span<const Batch> micro_batches, doub
   return sum;
 }
 
+// Makes the gradients and the loss their means over the ranks: one message, once a step whatever the number of
+// micro-batches. From here on every rank computes the same, clipping and skipped steps included. Returns the loss.
+at::Tensor EagerEngine::mean_over_ranks(const at::Tensor& loss) {
+  const c10::NoGradGuard no_grad;
+  std::vector<at::Tensor> values;
+  for (const at::Tensor& parameter : model_.tensors()) values.push_back(parameter.grad());
+  values.push_back(loss);
+  const at::Tensor flat = at::flatten_dense_tensors(values);
+  ranks_.mean(flat);
+  std::vector<at::Tensor> means = at::unflatten_dense_tensors(flat, values);
+  at::Tensor mean_loss = means.back();
+  means.pop_back();
+  values.pop_back();
+  at::_foreach_copy_(values, means);
+  return mean_loss;
+}
+
 void EagerEngine::step(std::span<const Batch> micro_batches, double lr) {
   release_finished_uploads();
   at::Tensor loss;
+  bool fits = true;
   try {
-    loss = add_gradients(micro_batches, lr);
+    if (over_limit_for_tests(
+            micro_batches.front().size, [this] { return optimizer_.steps_done(); }, ranks_.rank())) {
+      fits = false;
+    } else {
+      loss = add_gradients(micro_batches, lr);
+    }
   } catch (const c10::OutOfMemoryError&) {
+    fits = false;
+  }
+  // Where it does not fit on one rank, all cut their batches.
+  if (ranks_.any(!fits)) {
     for (const at::Tensor& parameter : model_.tensors()) parameter.mutable_grad().reset();
     if (!device_.is_cpu()) at::accelerator::emptyCache();
     throw step_out_of_memory(config_, micro_batches.front().size, device_);
   }
+  if (!ranks_.alone()) loss = mean_over_ranks(loss);
   if (scaler_) scaler_->unscale(model_.tensors());
   guard_.judge(loss, clip_gradients(model_.tensors(), config_.grad_clip), scaler_ ? &*scaler_ : nullptr);
   optimizer_.step(lr, guard_.skip());

@@ -4,6 +4,7 @@
 
 #include <c10/core/Event.h>
 
+#include "wring_train/dist/ranks.h"
 #include "wring_train/engine/device_sampler.h"
 #include "wring_train/engine/loss_scaler.h"
 #include "wring_train/engine/optimizer.h"
@@ -17,7 +18,8 @@ namespace wring {
 class EagerEngine : public StepEngine {
  public:
   // `model` has fp32 parameters; they are moved to the device. `low_precision`: autocast's type, if any.
-  EagerEngine(const TrainConfig& config, Edsr model, at::Device device, std::optional<at::ScalarType> low_precision);
+  EagerEngine(const TrainConfig& config, Edsr model, at::Device device, std::optional<at::ScalarType> low_precision,
+              Ranks& ranks = lone_rank());
 
   std::string name() const override { return "eager"; }
   void step(std::span<const Batch> micro_batches, double lr) override;
@@ -36,6 +38,7 @@ class EagerEngine : public StepEngine {
   at::Tensor upload(const std::shared_ptr<std::uint8_t>& bytes, std::int64_t batch, std::int64_t side);
   at::Tensor loss_of(const Batch& batch);
   at::Tensor add_gradients(std::span<const Batch> micro_batches, double lr);
+  at::Tensor mean_over_ranks(const at::Tensor& loss);
   void average();
   void release_finished_uploads();
 
@@ -48,6 +51,7 @@ class EagerEngine : public StepEngine {
   TrainConfig config_;
   at::Device device_;
   std::optional<at::ScalarType> low_precision_;
+  Ranks& ranks_;
   TailPath tail_path_;
   Edsr model_;
   Edsr average_;

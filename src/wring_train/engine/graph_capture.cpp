@@ -45,9 +45,14 @@ constexpr auto kAggregate = static_cast<std::size_t>(at::CachingAllocator::StatT
 }  // namespace
 
 CapturedStep::CapturedStep(const TrainConfig& config, GraphState& state, const GraphBatches& batches,
-                           std::unique_ptr<GraphSource> source, std::unique_ptr<GraphWork> work)
-    : config_(config), state_(state), batches_(batches), source_(std::move(source)), work_(std::move(work)) {
-  tables_.resize(static_cast<std::size_t>(batches.micro_batches));
+                           std::unique_ptr<GraphSource> source, std::unique_ptr<GraphWork> work, Ranks& ranks)
+    : config_(config),
+      state_(state),
+      batches_(batches),
+      source_(std::move(source)),
+      work_(std::move(work)),
+      ranks_(ranks) {
+  tables_.resize(static_cast<std::size_t>(batches.micro_batches) + 1);
   host_tables_.resize(tables_.size());
 }
 
@@ -84,8 +89,9 @@ void CapturedStep::capture() {
   graph_.capture_end();
   const auto stats = memory_stats(device).allocated_bytes[kAggregate];
   replayed_bytes_ = stats.peak - std::min(held, stats.current);
-  for (std::size_t m = 0; m < tables_.size(); ++m) tables_[m].copy_(host_tables_[m]);
-  captured_ = true;
+  for (std::size_t m = 0; m < tables_.size(); ++m) {
+    if (tables_[m].defined()) tables_[m].copy_(host_tables_[m]);
+  }
 }
 
 // Enqueues the whole step.
@@ -104,41 +110,62 @@ void CapturedStep::record(bool capturing) {
 
 // Sums the micro-batch's gradients up; after the last one everything that the update needs is decided.
 void CapturedStep::collect(int micro_batch, const MicroBatchResult& result, bool capturing) {
-  const kernels::GradientSources sources = place_tables(micro_batch, result, capturing);
-  const FlatVectors& vectors = state_.vectors();
-  auto* gradients = vectors.gradients.mutable_data_ptr<float>();
-  if (!norm_partials_.defined()) {
-    norm_partials_ = at::zeros({sources.chunk_count}, vectors.parameters.options());
-    loss_partials_ = at::zeros({batches_.micro_batches, result.loss_partials.numel()}, vectors.parameters.options());
-  }
+  const kernels::GradientSources sources =
+      place_tables(static_cast<std::size_t>(micro_batch), result.sources, capturing);
+  auto* gradients = state_.vectors().gradients.mutable_data_ptr<float>();
   at::Tensor losses = result.loss_partials;
   if (batches_.micro_batches > 1) {
+    if (!loss_partials_.defined()) {
+      loss_partials_ = at::zeros({batches_.micro_batches, losses.numel()}, state_.vectors().parameters.options());
+    }
     loss_partials_[micro_batch].copy_(losses);
     losses = loss_partials_;
   }
-  if (micro_batch + 1 < batches_.micro_batches) {
-    kernels::collect_gradients(sources, gradients, micro_batch > 0, stream());
-    return;
-  }
+  const bool accumulate = micro_batch > 0;
+  const bool last = micro_batch + 1 == batches_.micro_batches;
+  if (last && ranks_.alone()) return finish(sources, accumulate, losses);
+  kernels::collect_gradients(sources, gradients, accumulate, stream());
+  if (last) reduce_and_finish(losses, capturing);
+}
+
+// One message for all gradients and the loss, once a step whatever the number of micro-batches. What every rank then
+// computes from it is the same: norm, clipping, skipped steps.
+void CapturedStep::reduce_and_finish(const at::Tensor& losses, bool capturing) {
+  const FlatVectors& vectors = state_.vectors();
+  at::Tensor loss = vectors.gradients_and_loss.narrow(0, vectors.layout.size, 1);
+  at::sum_out(loss, losses.view({1, -1}), at::IntArrayRef{1});
+  // The trial run is taken back, and other ranks may not get as far.
+  if (capturing) ranks_.mean(vectors.gradients_and_loss);
+  kernels::GradientSource whole;
+  whole.data = vectors.gradients.const_data_ptr();
+  whole.count = static_cast<std::int32_t>(vectors.layout.size);
+  finish(place_tables(tables_.size() - 1, {whole}, capturing), /*accumulate=*/false, loss);
+}
+
+void CapturedStep::finish(const kernels::GradientSources& sources, bool accumulate, const at::Tensor& losses) {
+  const FlatVectors& vectors = state_.vectors();
+  if (!norm_partials_.defined()) norm_partials_ = at::zeros({sources.chunk_count}, vectors.parameters.options());
   const bool scaled = config_.use_mixed_precision && config_.amp_dtype == "fp16";
-  kernels::finish_gradients(sources, gradients, micro_batch > 0, norm_partials_.mutable_data_ptr<float>(),
-                            losses.const_data_ptr<float>(), static_cast<int>(losses.numel()),
-                            finish_settings(config_, scaled), state_.step_state(), state_.outputs(), stream());
+  kernels::finish_gradients(sources, vectors.gradients.mutable_data_ptr<float>(), accumulate,
+                            norm_partials_.mutable_data_ptr<float>(), losses.const_data_ptr<float>(),
+                            static_cast<int>(losses.numel()), finish_settings(config_, scaled), state_.step_state(),
+                            state_.outputs(), stream());
 }
 
 // The list of gradients in device memory. While capturing it is only written down; capture() sends it afterwards.
-kernels::GradientSources CapturedStep::place_tables(int micro_batch, const MicroBatchResult& result, bool capturing) {
+kernels::GradientSources CapturedStep::place_tables(std::size_t index,
+                                                    const std::vector<kernels::GradientSource>& sources,
+                                                    bool capturing) {
   std::vector<kernels::GradientChunk> chunks;
-  for (std::size_t s = 0; s < result.sources.size(); ++s) {
-    const kernels::GradientSource& source = result.sources[s];
+  for (std::size_t s = 0; s < sources.size(); ++s) {
+    const kernels::GradientSource& source = sources[s];
     const std::int32_t size = kernels::chunk_size(source.slabs);
     for (int first = 0; first < source.count; first += size) chunks.push_back({static_cast<std::int32_t>(s), first});
   }
-  const std::size_t source_bytes = sizeof(kernels::GradientSource) * result.sources.size();
+  const std::size_t source_bytes = sizeof(kernels::GradientSource) * sources.size();
   const std::size_t chunk_bytes = sizeof(kernels::GradientChunk) * chunks.size();
-  const auto index = static_cast<std::size_t>(micro_batch);
   at::Tensor host = at::empty({static_cast<std::int64_t>(source_bytes + chunk_bytes)}, at::kByte);
-  std::memcpy(host.mutable_data_ptr(), result.sources.data(), source_bytes);
+  std::memcpy(host.mutable_data_ptr(), sources.data(), source_bytes);
   std::memcpy(host.mutable_data_ptr<std::uint8_t>() + source_bytes, chunks.data(), chunk_bytes);
   if (!tables_[index].defined()) {
     tables_[index] = at::empty(host.sizes(), state_.vectors().parameters.options().dtype(at::kByte));

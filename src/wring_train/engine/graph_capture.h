@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/cuda/CUDAGraph.h>
 
+#include "wring_train/dist/ranks.h"
 #include "wring_train/engine/graph_source.h"
 #include "wring_train/engine/graph_state.h"
 #include "wring_train/engine/graph_work.h"
@@ -16,12 +17,12 @@ namespace wring {
 class CapturedStep {
  public:
   CapturedStep(const TrainConfig& config, GraphState& state, const GraphBatches& batches,
-               std::unique_ptr<GraphSource> source, std::unique_ptr<GraphWork> work);
+               std::unique_ptr<GraphSource> source, std::unique_ptr<GraphWork> work, Ranks& ranks);
 
   GraphSource& source() { return *source_; }
-  bool captured() const { return captured_; }
   // Runs the step once as it is, so that libraries choose their algorithms, takes it back, and captures it. Throws
-  // c10::Error where it cannot be captured, c10::OutOfMemoryError where there is no room.
+  // c10::Error where it cannot be captured, c10::OutOfMemoryError where there is no room. Nothing in it waits for other
+  // ranks: each may fail by itself.
   void capture();
   void replay() { graph_.replay(); }
 
@@ -31,19 +32,23 @@ class CapturedStep {
  private:
   void record(bool capturing);
   void collect(int micro_batch, const MicroBatchResult& result, bool capturing);
-  kernels::GradientSources place_tables(int micro_batch, const MicroBatchResult& result, bool capturing);
+  void finish(const kernels::GradientSources& sources, bool accumulate, const at::Tensor& losses);
+  void reduce_and_finish(const at::Tensor& losses, bool capturing);
+  kernels::GradientSources place_tables(std::size_t table, const std::vector<kernels::GradientSource>& sources,
+                                        bool capturing);
 
   const TrainConfig& config_;
   GraphState& state_;
   GraphBatches batches_;
   std::unique_ptr<GraphSource> source_;
   std::unique_ptr<GraphWork> work_;
-  std::vector<at::Tensor> tables_;  // each micro-batch's sources and chunks, on the device
+  Ranks& ranks_;
+  // Each micro-batch's sources and chunks, on the device; the last ones are of the flat gradients themselves.
+  std::vector<at::Tensor> tables_;
   std::vector<at::Tensor> host_tables_;
   at::Tensor norm_partials_, loss_partials_;
   at::cuda::CUDAGraph graph_;
   std::int64_t replayed_bytes_ = 0;
-  bool captured_ = false;
 };
 
 }  // namespace wring

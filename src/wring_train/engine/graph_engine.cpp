@@ -30,11 +30,12 @@ constexpr std::int64_t kEvents = kernels::kStepRing / kStepsPerEvent;
 class GraphEngine : public StepEngine {
  public:
   GraphEngine(const TrainConfig& config, Edsr model, at::Device device, std::optional<at::ScalarType> low_precision,
-              std::function<void(const Text&)> note)
+              std::function<void(const Text&)> note, Ranks& ranks)
       : config_(config),
         device_(device),
         low_precision_(low_precision),
         note_(std::move(note)),
+        ranks_(ranks),
         obstacle_(fused_step_obstacle(config, low_precision)),
         stream_(c10::cuda::getStreamFromPool(false, device.index())) {
     const c10::cuda::CUDAStreamGuard guard(stream_);
@@ -44,6 +45,8 @@ class GraphEngine : public StepEngine {
       perceptual_ = std::make_unique<PerceptualLoss>(config.perceptual_weights_file, device, config.channels_last);
       note_(perceptual_->note());
     }
+    // NCCL connects at the first call, which should not be the captured one.
+    if (!ranks_.alone()) ranks_.mean(state_->vectors().gradients_and_loss);
     stream_.synchronize();
   }
 
@@ -75,7 +78,7 @@ class GraphEngine : public StepEngine {
     const c10::cuda::CUDAStreamGuard guard(stream_);
     wait_for_readers();
     try {
-      replay(captured(batches), micro_batches, lr);
+      replay(batches, micro_batches, lr);
       ++steps_;
     } catch (const c10::OutOfMemoryError&) {
       stream_.synchronize();
@@ -83,8 +86,7 @@ class GraphEngine : public StepEngine {
       at::accelerator::emptyCache();
       throw step_out_of_memory(config_, batches.size, device_);
     } catch (const c10::Error& error) {
-      const auto& failed = captured_[batches];
-      if (failed && failed->captured()) throw;  // it ran before, so capturing is not what failed
+      if (captured_.contains(batches)) throw;  // it ran before, so capturing is not what failed
       fall_back(batches, error.what_without_backtrace());
       fallback_->step(micro_batches, lr);
     }
@@ -170,25 +172,54 @@ class GraphEngine : public StepEngine {
     return batches;
   }
 
-  CapturedStep& captured(const GraphBatches& batches) {
-    auto& step = captured_[batches];
-    if (!step) {
-      auto source = make_graph_source(batches, *state_, images_.get(), sampler_);
-      const auto type = low_precision_ == at::kHalf ? kernels::LowType::fp16 : kernels::LowType::bf16;
-      auto work =
-          fused() ? make_fused_work(config_, state_->vectors(), type, batches.size, batches.lr_patch)
-                  : make_autograd_work(config_, state_->model(), state_->vectors(), low_precision_, perceptual_.get());
-      step = std::make_unique<CapturedStep>(config_, *state_, batches, std::move(source), std::move(work));
-    }
-    return *step;
+  std::unique_ptr<CapturedStep> new_step(const GraphBatches& batches) {
+    auto source = make_graph_source(batches, *state_, images_.get(), sampler_);
+    const auto type = low_precision_ == at::kHalf ? kernels::LowType::fp16 : kernels::LowType::bf16;
+    auto work =
+        fused() ? make_fused_work(config_, state_->vectors(), type, batches.size, batches.lr_patch)
+                : make_autograd_work(config_, state_->model(), state_->vectors(), low_precision_, perceptual_.get());
+    return std::make_unique<CapturedStep>(config_, *state_, batches, std::move(source), std::move(work), ranks_);
   }
 
-  void replay(CapturedStep& step, std::span<const Batch> micro_batches, double lr) {
+  // Every rank captures at the same step, and goes on with the outcome of the one where it went worst: a rank that
+  // replayed alone would wait for the others' gradients for ever.
+  void capture(const GraphBatches& batches, std::span<const Batch> micro_batches) {
+    enum Outcome { captured, out_of_memory, impossible };
+    Outcome outcome = captured;
+    std::string why = "another rank cannot capture it";
+    std::unique_ptr<CapturedStep> step;
+    try {
+      step = new_step(batches);
+      step->source().before(micro_batches, steps_);
+      step->capture();
+    } catch (const c10::OutOfMemoryError&) {
+      outcome = out_of_memory;
+    } catch (const c10::Error& error) {
+      outcome = impossible;
+      why = error.what_without_backtrace();
+    }
+    const auto worst = static_cast<Outcome>(ranks_.highest(outcome));
+    if (worst == captured) {
+      captured_[batches] = std::move(step);
+      return;
+    }
+    stream_.synchronize();
+    step.reset();
+    TORCH_CHECK_WITH(OutOfMemoryError, worst != out_of_memory, "the step does not fit");
+    TORCH_CHECK(false, why);
+  }
+
+  void replay(const GraphBatches& batches, std::span<const Batch> micro_batches, double lr) {
     write_inputs(micro_batches, lr);
-    step.source().before(micro_batches, steps_);
-    if (!step.captured()) step.capture();
-    step.replay();
-    step.source().after(steps_);
+    auto found = captured_.find(batches);
+    if (found != captured_.end()) {
+      found->second->source().before(micro_batches, steps_);
+    } else {
+      capture(batches, micro_batches);
+      found = captured_.find(batches);
+    }
+    found->second->replay();
+    found->second->source().after(steps_);
   }
 
   void write_inputs(std::span<const Batch> micro_batches, double lr) {
@@ -210,7 +241,7 @@ class GraphEngine : public StepEngine {
     stream_.synchronize();
     const LoadedTensors now = on_host(state_->save());
     captured_.clear();
-    fallback_ = std::make_unique<EagerEngine>(config_, state_->model(), device_, low_precision_);
+    fallback_ = std::make_unique<EagerEngine>(config_, state_->model(), device_, low_precision_, ranks_);
     fallback_->load_state(now, "the state before this step");
     if (images_) fallback_->use_images(images_, sampler_);
   }
@@ -232,6 +263,7 @@ class GraphEngine : public StepEngine {
   at::Device device_;
   std::optional<at::ScalarType> low_precision_;
   std::function<void(const Text&)> note_;
+  Ranks& ranks_;
   std::string obstacle_;  // why the fused step does not apply, or empty
   c10::cuda::CUDAStream stream_;
   std::unique_ptr<GraphState> state_;
@@ -253,13 +285,13 @@ class GraphEngine : public StepEngine {
 
 std::unique_ptr<StepEngine> make_graph_engine(const TrainConfig& config, Edsr model, at::Device device,
                                               std::optional<at::ScalarType> low_precision,
-                                              const std::function<void(const Text&)>& note) {
+                                              const std::function<void(const Text&)>& note, Ranks& ranks) {
   const std::string obstacle = fused_step_obstacle(config, low_precision);
   if (!obstacle.empty()) {
     note({"compile_model: the step is captured as LibTorch computes it, without the fused kernels: " + obstacle,
           "compile_model：训练步按 LibTorch 的算子捕获，不使用融合核：" + obstacle});
   }
-  return std::make_unique<GraphEngine>(config, std::move(model), device, low_precision, note);
+  return std::make_unique<GraphEngine>(config, std::move(model), device, low_precision, note, ranks);
 }
 
 void release_workspaces() {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "wring_train/dist/ranks.h"
 #include "wring_train/engine/step_engine.h"
 
 namespace wring {
@@ -14,7 +15,7 @@ namespace wring {
 // fp16, or none for fp32. In a build without CUDA: Error{no_gpu}.
 std::unique_ptr<StepEngine> make_graph_engine(const TrainConfig& config, Edsr model, at::Device device,
                                               std::optional<at::ScalarType> low_precision,
-                                              const std::function<void(const Text&)>& note);
+                                              const std::function<void(const Text&)>& note, Ranks& ranks = lone_rank());
 
 // Gives back the scratch memory that cuBLAS keeps for each stream that an engine used, 32 MiB a stream on Hopper.
 // Graphs hold its addresses: no engine may be alive. Nothing in a build without CUDA.

@@ -52,7 +52,8 @@ void GraphState::allocate(const TrainConfig& config, at::Device device, FlatOrde
   vectors_.layout = flat_layout(model_.shape(), order, config.channels_last);
   const auto vector = [&] { return at::zeros({vectors_.layout.size}, fp32); };
   vectors_.parameters = vector();
-  vectors_.gradients = vector();
+  vectors_.gradients_and_loss = at::zeros({vectors_.layout.size + 1}, fp32);
+  vectors_.gradients = vectors_.gradients_and_loss.narrow(0, 0, vectors_.layout.size);
   vectors_.exp_avg = vector();
   vectors_.exp_avg_sq = vector();
   if (config.optimizer == "adan") {

@@ -18,6 +18,7 @@ struct FlatVectors {
   FlatLayout layout;
   at::Tensor parameters;
   at::Tensor gradients;
+  at::Tensor gradients_and_loss;  // the gradients and, behind them, the step's loss: what ranks reduce
   at::Tensor exp_avg;
   at::Tensor exp_avg_sq;
   at::Tensor exp_avg_diff;        // Adan

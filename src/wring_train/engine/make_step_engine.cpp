@@ -9,7 +9,7 @@
 namespace wring {
 
 std::unique_ptr<StepEngine> make_step_engine(const TrainConfig& config, Edsr model, at::Device device,
-                                             const std::function<void(const Text&)>& note) {
+                                             const std::function<void(const Text&)>& note, Ranks& ranks) {
   std::optional<at::ScalarType> low_precision;
   if (config.use_mixed_precision) {
     std::string why_not;
@@ -21,7 +21,7 @@ std::unique_ptr<StepEngine> make_step_engine(const TrainConfig& config, Edsr mod
     }
   }
   if (config.compile_model && device.is_cuda() && kernels::available()) {
-    auto engine = make_graph_engine(config, std::move(model), device, low_precision, note);
+    auto engine = make_graph_engine(config, std::move(model), device, low_precision, note, ranks);
     note({"step engine: " + engine->name() + " (compile_model: true)",
           "训练步引擎：" + engine->name() + "（compile_model: true）"});
     return engine;
@@ -29,7 +29,7 @@ std::unique_ptr<StepEngine> make_step_engine(const TrainConfig& config, Edsr mod
   if (config.compile_model) {
     note({"step engine: eager (compile_model needs a GPU)", "训练步引擎：eager（compile_model 需要 GPU）"});
   }
-  auto engine = std::make_unique<EagerEngine>(config, std::move(model), device, low_precision);
+  auto engine = std::make_unique<EagerEngine>(config, std::move(model), device, low_precision, ranks);
   if (engine->perceptual() != nullptr) note(engine->perceptual()->note());
   return engine;
 }

@@ -10,6 +10,7 @@
 #include "wring/base/text.h"
 #include "wring/config/train_config.h"
 #include "wring_train/data/loader.h"
+#include "wring_train/dist/ranks.h"
 #include "wring_train/engine/device_images.h"
 #include "wring_train/nn/checkpoint.h"
 #include "wring_train/nn/edsr.h"
@@ -70,8 +71,10 @@ inline TailPath tail_path(const TrainConfig& config) {
   return config.fold_tail == "off" ? TailPath::plain : TailPath::folded;
 }
 
+// With several `ranks` every step reduces the gradients and the loss over them, and what a rank alone decides (to cut
+// batches that do not fit, not to capture) all decide. `ranks` outlives the engine.
 // `note` receives one line for each choice that the user should know of (precision, engine, perceptual weights).
 std::unique_ptr<StepEngine> make_step_engine(const TrainConfig& config, Edsr model, at::Device device,
-                                             const std::function<void(const Text&)>& note);
+                                             const std::function<void(const Text&)>& note, Ranks& ranks = lone_rank());
 
 }  // namespace wring

@@ -9,7 +9,9 @@
 #include <c10/util/Exception.h>
 
 #include "wring/base/error.h"
+#include "wring/base/files.h"
 #include "wring/cli/common_options.h"
+#include "wring/cli/launch_ranks.h"
 #include "wring/cli/train_options.h"
 #include "wring_train/run/commands.h"
 
@@ -21,7 +23,9 @@ int dispatch(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "trial") == 0) return trial_command(argc - 1, argv + 1);
   if (argc > 1 && std::strcmp(argv[1], "about") == 0) return about_command();
   const auto parsed = parse_train_program(argc, argv);
-  if (const auto* train = std::get_if<TrainOptions>(&parsed)) return train_command(*train);
+  if (const auto* train = std::get_if<TrainOptions>(&parsed)) {
+    return train->nproc ? launch_ranks(this_program(), {argv + 1, argv + argc}, *train->nproc) : train_command(*train);
+  }
   if (const auto* evaluate = std::get_if<EvaluateOptions>(&parsed)) return evaluate_command(*evaluate);
   if (const auto* upscale = std::get_if<UpscaleOptions>(&parsed)) return upscale_command(*upscale);
   return std::get<int>(parsed);

@@ -90,15 +90,19 @@ RunLog::RunLog(const Experiment& experiment, std::int64_t first_step, std::int64
                const CommonOptions& options)
     : state_(std::make_unique<State>(experiment, first_step, total_steps, options)) {}
 
+RunLog::RunLog() = default;
+
 RunLog::~RunLog() = default;
 
 void RunLog::line(const Text& text) {
+  if (!state_) return;
   const std::scoped_lock lock(state_->mutex);
   state_->show(text.in(state_->language), false);
   state_->write_text(text.in(state_->language));
 }
 
 void RunLog::warn(const Text& text) {
+  if (!state_) return;
   const std::scoped_lock lock(state_->mutex);
   const std::string message = state_->warning(text);
   state_->show(message, true);
@@ -106,10 +110,12 @@ void RunLog::warn(const Text& text) {
 }
 
 void RunLog::progress(std::int64_t step, const std::vector<std::string>& fields) {
+  if (!state_) return;
   if (state_->terminal) state_->bar.update(step, fields);
 }
 
 void RunLog::progress_line(std::int64_t step, const std::vector<std::string>& fields) {
+  if (!state_) return;
   const std::scoped_lock lock(state_->mutex);
   state_->write_text(fmt::format("step {}  {}", step, fmt::join(fields, "  ")));
   if (state_->terminal) return;
@@ -118,6 +124,7 @@ void RunLog::progress_line(std::int64_t step, const std::vector<std::string>& fi
 }
 
 void RunLog::metrics(std::int64_t step, const std::vector<std::pair<std::string, double>>& values) {
+  if (!state_) return;
   nlohmann::ordered_json record;
   record["step"] = step;
   for (const auto& [name, value] : values) record[name] = value;
@@ -138,6 +145,7 @@ void RunLog::metrics(std::int64_t step, const std::vector<std::pair<std::string,
 }
 
 std::vector<Text> RunLog::unwritten() {
+  if (!state_) return {};
   const std::scoped_lock lock(state_->mutex);
   std::vector<Text> missing;
   for (Backlog* backlog : {&state_->unwritten_metrics, &state_->unwritten_events, &state_->unwritten_text}) {
@@ -153,6 +161,7 @@ std::vector<Text> RunLog::unwritten() {
 
 // Where there is no terminal the last progress line has been written already.
 void RunLog::finish() {
+  if (!state_) return;
   if (state_->terminal) state_->bar.finish();
 }
 

@@ -19,6 +19,8 @@ class RunLog {
  public:
   // `first_step`: metrics beyond it, left by the run that is being resumed, are cut away.
   RunLog(const Experiment& experiment, std::int64_t first_step, std::int64_t total_steps, const CommonOptions& options);
+  // Says and writes nothing: for the ranks that leave it to rank 0.
+  RunLog();
   ~RunLog();
 
   void line(const Text& text);

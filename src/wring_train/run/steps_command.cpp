@@ -9,6 +9,8 @@
 // device. --data: where the measured steps' images are: host (batch after batch copied from page-locked memory) or
 // resident (all images on the device, and samples drawn, flipped and rotated there). --kernel-times: the kernels of one
 // step, as a table in FILE; measured after everything else, because recording them slows the steps down.
+// Under a launcher (torchrun --no-python) the ranks take the batches in turn: rank r of W has batch (i · W + r) mod M
+// in step i. Rank 0 writes R, whose samples_per_s are those of all ranks, once all are found to hold equal parameters.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -29,8 +31,10 @@
 #include "wring_train/run/commands.h"
 #include "wring_train/run/kernel_times.h"
 #include "wring_train/run/resident_batches.h"
+#include "wring_train/run/shared_state.h"
 #include "wring_train/run/step_timing.h"
 #include "wring_train/run/training_data.h"
+#include "wring_train/run/training_ranks.h"
 
 namespace wring {
 namespace {
@@ -112,24 +116,16 @@ void copy_weights(Edsr& model, const std::string& path) {
   for (NamedTensor& parameter : model.parameters()) parameter.tensor.copy_(weights.tensors.at(parameter.name));
 }
 
-}  // namespace
-
-int steps_command(int argc, char** argv) {
-  const StepsOptions options = parse(argc, argv);
-  TrainConfig config = read_config(options.config, UnknownKeys::reject).values;
-  for (const std::string& assignment : options.set) set_value(config, assignment);
-  const at::Device device = choose_device(options.device == "cpu"    ? Device::cpu
-                                          : options.device == "cuda" ? Device::cuda
-                                                                     : Device::automatic);
+int measure(const StepsOptions& options, const TrainConfig& config, at::Device device, Ranks& ranks) {
   Edsr model({config.base_channels, config.num_blocks, config.scale_factor}, 0);
   copy_weights(model, options.weights);
   std::vector<Batch> batches = read_batches(options.batches, !device.is_cpu());
-  const auto engine =
-      make_step_engine(config, std::move(model), device, [](const Text& note) { fmt::print(stderr, "{}\n", note.en); });
+  const auto engine = make_step_engine(
+      config, std::move(model), device, [](const Text& note) { fmt::print(stderr, "{}\n", note.en); }, ranks);
   std::int64_t step = 0;
   const auto run = [&](int steps) {
     for (int i = 0; i < steps; ++i) {
-      Batch batch = batches[static_cast<std::size_t>(step) % batches.size()];
+      Batch batch = batches[static_cast<std::size_t>(step * ranks.size() + ranks.rank()) % batches.size()];
       batch.step = step;
       engine->step(std::span(&batch, 1), learning_rate(config, step));
       ++step;
@@ -146,13 +142,18 @@ int steps_command(int argc, char** argv) {
   }
   if (options.data == "resident") {
     SamplerSettings settings;
-    engine->use_images(resident_images(batches, device, config, settings), settings);
+    const auto images = resident_images(batches, device, config, settings);
+    settings.rank = ranks.rank();
+    settings.world_size = ranks.size();
+    settings.epoch_samples *= static_cast<std::uint64_t>(ranks.size());
+    engine->use_images(images, settings);
     for (Batch& batch : batches) batch.hr = batch.lr = nullptr;
   }
   run(options.warmup);
   synchronize(device);
   reset_peak_memory(device);
-  const double about_ms = timed(kFewestSteps);
+  // Every rank must do as many steps as rank 0.
+  const double about_ms = ranks.gather({timed(kFewestSteps)}).front().front();
   const int group = steps_between_looks(about_ms, kFewestSteps);
 
   std::vector<double> step_ms;
@@ -160,15 +161,18 @@ int steps_command(int argc, char** argv) {
   for (int i = 0; i < groups; ++i) step_ms.push_back(timed(group));
   const StepTimes times = step_times(step_ms, std::int64_t{groups} * group);
 
+  check_equal_state(ranks, *engine);
+  if (!ranks.leads()) return 0;
   nlohmann::ordered_json record;
   record["engine"] = engine->name();
-  record["samples_per_s"] = 1000.0 * batches.front().size / times.median;
+  record["samples_per_s"] = 1000.0 * batches.front().size * ranks.size() / times.median;
   record["step_ms"] = {{"median", times.median}, {"mad", times.mad}, {"n", step_ms.size()}};
   record["peak_memory_mib"] = peak_memory_mib(device) + (engine->replayed_memory_bytes() >> 20);
   record["first_step_s"] = first_step_s;
+  record["ranks"] = ranks.size();
   record["loss"] = losses;
   write_file_atomically(options.out, record.dump(2) + "\n");
-  if (!options.kernel_times.empty()) {
+  if (!options.kernel_times.empty() && ranks.alone()) {
     const KernelTimes kernels = record_kernel_times(kProfiledSteps, [&] {
       run(kProfiledSteps);
       synchronize(device);
@@ -176,6 +180,20 @@ int steps_command(int argc, char** argv) {
     write_file_atomically(options.kernel_times, kernel_table(kernels));
   }
   return 0;
+}
+
+}  // namespace
+
+int steps_command(int argc, char** argv) {
+  const StepsOptions options = parse(argc, argv);
+  TrainConfig config = read_config(options.config, UnknownKeys::reject).values;
+  for (const std::string& assignment : options.set) set_value(config, assignment);
+  const Device wanted = options.device == "cpu"    ? Device::cpu
+                        : options.device == "cuda" ? Device::cuda
+                                                   : Device::automatic;
+  const auto [device, ranks] = start_ranks(wanted, {});
+  return run_in_ranks(*ranks,
+                      [&, device = device, &ranks = ranks] { return measure(options, config, device, *ranks); });
 }
 
 }  // namespace wring

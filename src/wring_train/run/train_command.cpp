@@ -1,6 +1,8 @@
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <csignal>
+#include <cstdlib>
 #include <future>
 #include <mutex>
 
@@ -16,9 +18,11 @@
 #include "wring_train/run/gpu_watch.h"
 #include "wring_train/run/loader_memory.h"
 #include "wring_train/run/matmul_rate.h"
+#include "wring_train/run/shared_state.h"
 #include "wring_train/run/startup_clock.h"
 #include "wring_train/run/state_files.h"
 #include "wring_train/run/trainer.h"
+#include "wring_train/run/training_ranks.h"
 #include "wring_train/run/utilisation.h"
 
 namespace wring {
@@ -42,6 +46,8 @@ std::string quoted(const std::string& word) {
 // The command line that continues this run, for the user to paste.
 std::string resume_command(const TrainOptions& options) {
   std::string command = "wring train " + quoted(options.config.string()) + " --resume";
+  // Its launcher's --nproc, which the ranks themselves do not get.
+  if (std::getenv("WRING_LAUNCHER_PID") != nullptr) command += fmt::format(" --nproc {}", std::getenv("WORLD_SIZE"));
   for (const std::string& assignment : options.set) command += " --set " + quoted(assignment);
   if (options.device == Device::cpu) command += " --device cpu";
   if (options.device == Device::cuda) command += " --device cuda";
@@ -186,15 +192,31 @@ class ImagesInParallel {
   std::future<TrainingImages> images_;
 };
 
-int train_command(const TrainOptions& options) {
-  StartupClock startup;
-  const StopSignal stop;
-  std::signal(SIGPIPE, SIG_IGN);  // the end of a `tee` that shows the messages is no reason to end the training
-  const TrainConfig config = load_config(options);
-  const at::Device device = choose_device(options.device);
+namespace {
+
+// What several ranks change for the user, who wrote a batch size for one GPU.
+void say_ranks(Messages& messages, const TrainConfig& config, const Ranks& ranks) {
+  if (ranks.alone()) return;
+  const std::int64_t own = config.batch_size * config.gradient_accumulation_steps;
+  const double factor = std::sqrt(static_cast<double>(ranks.size()));  // the rule for Adam and its kin
+  messages.note(
+      {fmt::format(
+           "ranks: {}; global batch {} (batch_size is per rank). A lr found on one rank is by rule of thumb {:.2f} "
+           "times as large for this batch: lr {:.3g} would become {:.3g}; it is used as it is",
+           ranks.size(), own * ranks.size(), factor, config.lr, config.lr * factor),
+       fmt::format("进程数：{}；全局批量 {}（batch_size 为每进程）。按经验，单进程下调好的 lr 应乘以 {:.2f}："
+                   "{:.3g} → {:.3g}；此处按原值使用",
+                   ranks.size(), own * ranks.size(), factor, config.lr, config.lr * factor)});
+}
+
+int train(const TrainOptions& options, const TrainConfig& config, at::Device device, Ranks& ranks,
+          StartupClock& startup, const StopSignal& stop) {
   const std::string name = experiment_name(config, options.config);
   const std::filesystem::path earlier = Experiment{options.experiments / name}.checkpoints();
-  const bool resuming = options.resume && !state_files(earlier).empty();
+  // Rank 0 looks for all: the others may not see its disk.
+  // A launcher that starts the ranks again after a fault (torchrun --max-restarts) wants them to go on.
+  const bool wanted = options.resume || ranks.place().attempt > 0;
+  const bool resuming = ranks.any(ranks.leads() && wanted && !state_files(earlier).empty());
 
   // Everything that can be wrong with the config or the data comes to light before a folder is touched: a failed start
   // must not move an earlier run out of its place.
@@ -204,28 +226,32 @@ int train_command(const TrainOptions& options) {
   }
   TrainingDataOptions data_options;
   data_options.device = device;
+  data_options.place = ranks.place();
   data_options.common = options.common;
+  data_options.common.quiet = options.common.quiet || !ranks.leads();
   data_options.cancelled = [&stop] { return stop.requested(); };
   data_options.note = [&messages](const Text& text) { messages.note(text); };
   data_options.warn = [&messages](const Text& text) { messages.warn(text); };
   ImagesInParallel images_in_parallel(config, data_options);
   const auto engine_began = std::chrono::steady_clock::now();
   const EdsrShape shape{config.base_channels, config.num_blocks, config.scale_factor};
-  const std::unique_ptr<StepEngine> engine =
-      make_step_engine(config, Edsr(shape, static_cast<std::uint64_t>(config.seed)), device,
-                       [&messages](const Text& text) { messages.note(text); });
+  const std::unique_ptr<StepEngine> engine = make_step_engine(
+      config, Edsr(shape, static_cast<std::uint64_t>(config.seed)), device,
+      [&messages](const Text& text) { messages.note(text); }, ranks);
   Progress progress;
+  if (resuming && ranks.leads()) progress = *load_newest_state(earlier, *engine, data_options.warn);
+  share_state(ranks, *engine, progress);
   if (resuming) {
-    progress = *load_newest_state(earlier, *engine, data_options.warn);
     messages.note({fmt::format("resuming at step {}", progress.step), fmt::format("从第 {} 步继续", progress.step)});
   }
   messages.note({fmt::format("device: {}; engine: {}; network: EDSR {}×{}, ×{}", describe(device), engine->name(),
                              config.base_channels, config.num_blocks, config.scale_factor),
                  fmt::format("设备：{}；引擎：{}；网络：EDSR {}×{}，×{}", describe(device), engine->name(),
                              config.base_channels, config.num_blocks, config.scale_factor)});
+  say_ranks(messages, config, ranks);
   const std::chrono::duration<double> engine_s = std::chrono::steady_clock::now() - engine_began;
   TrainingImages images = images_in_parallel.take();
-  if (stop.requested()) stopped_before_the_start();
+  if (ranks.any(stop.requested())) stopped_before_the_start();
   if (!images.on_device) check_loader_memory(config, available_host_bytes());
   startup.add({"data", "数据"}, images.seconds);
   startup.add({"engine", "引擎"}, engine_s.count());
@@ -234,21 +260,26 @@ int train_command(const TrainOptions& options) {
   if (data.on_device) engine->use_images(data.on_device, data.loader->sampler());
 
   std::filesystem::path archived_to;
-  const Experiment experiment = open_experiment(options.experiments, name, resuming, archived_to);
-  RunLog log(experiment, progress.step, config.total_iters, options.common);
+  const Experiment experiment = ranks.leads() ? open_experiment(options.experiments, name, resuming, archived_to)
+                                              : Experiment{options.experiments / name};
+  RunLog log = ranks.leads() ? RunLog(experiment, progress.step, config.total_iters, options.common) : RunLog();
   if (!archived_to.empty()) {
     log.line({"the earlier run of this name is kept as " + archived_to.string(),
               "同名的旧实验已保留为 " + archived_to.string()});
   }
   messages.attach(log);
-  write_file_atomically(experiment.config(), to_yaml(config));  // the trainer writes it again when batches do not fit
+  // The trainer writes it again when batches do not fit.
+  if (ranks.leads()) write_file_atomically(experiment.config(), to_yaml(config));
 
   Checkpoints checkpoints(experiment, config.keep_checkpoints, log);
-  if (resuming) {
-    checkpoints.agree_with(*engine, progress);
-  } else {
-    checkpoints.begin(*engine, progress);
+  if (ranks.leads()) {
+    if (resuming) {
+      checkpoints.agree_with(*engine, progress);
+    } else {
+      checkpoints.begin(*engine, progress);
+    }
   }
+  share_state(ranks, *engine, progress);  // once more: the best network may be gone
   if (progress.step >= config.total_iters) {
     say_nothing_to_do(log, progress, config);
     return 0;
@@ -256,7 +287,8 @@ int train_command(const TrainOptions& options) {
 
   const GpuWatch watch(device.is_cpu() ? nullptr : telemetry_of(device.index()));
   const ArithmeticFacts arithmetic = facts_of(config, device);
-  Trainer trainer(config, device, *engine, std::move(data), experiment, progress, log, checkpoints, watch, arithmetic);
+  Trainer trainer(config, device, *engine, std::move(data), experiment, progress, log, checkpoints, watch, arithmetic,
+                  ranks);
   const double before_training_s = startup.since_start_s();
   trainer.on_first_step([&] {
     startup.add({"step", "训练步"}, startup.since_start_s() - before_training_s);
@@ -264,12 +296,25 @@ int train_command(const TrainOptions& options) {
     return startup.since_start_s();
   });
   const RunEnd end = trainer.run(stop);
-  say_use(log, watch, arithmetic, trainer.samples_per_s(), device);
+  if (!ranks.leads()) return end == RunEnd::interrupted ? static_cast<int>(ErrorCode::interrupted) : 0;
+  say_use(log, watch, arithmetic, trainer.samples_per_s() / ranks.size(), device);
   std::vector<Text> missing = checkpoints.missing(*engine, trainer.progress());
   for (Text& records : log.unwritten()) missing.push_back(std::move(records));
   refuse_missing(missing, checkpoints, trainer.progress(), options);
   say_end(log, end, trainer.progress(), checkpoints, experiment, options);
   return end == RunEnd::interrupted ? static_cast<int>(ErrorCode::interrupted) : 0;
+}
+
+}  // namespace
+
+int train_command(const TrainOptions& options) {
+  StartupClock startup;
+  const StopSignal stop;
+  std::signal(SIGPIPE, SIG_IGN);  // the end of a `tee` that shows the messages is no reason to end the training
+  const TrainConfig config = load_config(options);
+  const auto [device, ranks] = start_ranks(options.device, options.common);
+  return run_in_ranks(
+      *ranks, [&, &device = device, &ranks = ranks] { return train(options, config, device, *ranks, startup, stop); });
 }
 
 }  // namespace wring

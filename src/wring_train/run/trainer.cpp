@@ -14,7 +14,9 @@
 #include "wring/config/reader.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/schedule.h"
-#include "wring_train/run/memory_limit_for_tests.h"
+#include "wring_train/run/rank_times.h"
+#include "wring_train/run/shared_state.h"
+#include "wring_train/run/step_vote.h"
 
 namespace wring {
 namespace {
@@ -42,7 +44,7 @@ double clip_factor(double grad_clip, double norm) {
 
 Trainer::Trainer(const TrainConfig& config, at::Device device, StepEngine& engine, TrainingData data,
                  Experiment experiment, Progress progress, RunLog& log, Checkpoints& checkpoints, const GpuWatch& watch,
-                 ArithmeticFacts arithmetic)
+                 ArithmeticFacts arithmetic, Ranks& ranks)
     : config_(config),
       device_(device),
       engine_(engine),
@@ -53,6 +55,7 @@ Trainer::Trainer(const TrainConfig& config, at::Device device, StepEngine& engin
       checkpoints_(checkpoints),
       watch_(watch),
       arithmetic_(std::move(arithmetic)),
+      ranks_(ranks),
       validation_tile_(kValidationTile),
       reported_skips_(progress.skipped_steps) {
   if (data_.validation) validator_.emplace(std::move(*data_.validation), static_cast<int>(config_.scale_factor));
@@ -63,13 +66,15 @@ RunEnd Trainer::run(const StopSignal& stop) {
   if (progress_.parts > 1) cut_batches();
   clock_s_ = now_s();
   RunEnd end = RunEnd::finished;
+  StepVote votes(stop, ranks_);
   while (progress_.step < config_.total_iters) {
-    if (stop.requested()) {
+    if (ranks_.alone() && stop.requested()) {
       end = RunEnd::interrupted;
       break;
     }
     train_one_step();
-    if (engine_.unstable_in_row() >= kUnstableSteps) {
+    const StepVote::Outcome vote = votes.after(progress_.step, engine_.unstable_in_row() >= kUnstableSteps);
+    if (vote.unstable) {
       roll_back();
       continue;
     }
@@ -80,9 +85,13 @@ RunEnd Trainer::run(const StopSignal& stop) {
       end = RunEnd::early_stop;
       break;
     }
+    if (vote.stop && !last) {
+      end = RunEnd::interrupted;
+      break;
+    }
     if (progress_.step % config_.checkpoint_freq == 0 && !last) save();
   }
-  if (checkpoints_.saved_step() != progress_.step) save();
+  if (ranks_.any(ranks_.leads() && checkpoints_.saved_step() != progress_.step)) save();
   log_.finish();
   return end;
 }
@@ -92,7 +101,7 @@ void Trainer::train_one_step() {
   std::vector<Batch> batches;
   for (std::int64_t i = 0; i < config_.gradient_accumulation_steps; ++i) {
     batches.push_back(data_.loader->next());
-    samples_ += batches.back().size;
+    samples_ += std::int64_t{batches.back().size} * ranks_.size();
   }
   wait_s_ += now_s() - before;
   for (bool done = false; !done;) {
@@ -101,9 +110,6 @@ void Trainer::train_one_step() {
       for (Batch& part : split(batch, static_cast<int>(progress_.parts))) micro_batches.push_back(std::move(part));
     }
     try {
-      if (over_limit_for_tests(micro_batches.front().size, progress_.step)) {
-        throw step_out_of_memory(config_, micro_batches.front().size, device_);
-      }
       engine_.step(micro_batches, step_learning_rate(progress_.step));
       done = true;
     } catch (const DeviceMemoryError& error) {
@@ -111,9 +117,12 @@ void Trainer::train_one_step() {
     }
   }
   ++progress_.step;
+  ranks_.advance();
   if (first_step_done_) {
     synchronize(device_);
     startup_s_ = std::exchange(first_step_done_, nullptr)();
+    ranks_.wait_for_all();
+    ranks_.expect_slow(false);
   }
   log_.progress(progress_.step, fields());
 }
@@ -129,7 +138,7 @@ TrainConfig Trainer::config_in_use() const {
 // Writes the config down as it runs now, and has the device draw the samples of micro-batches, where it draws them.
 void Trainer::cut_batches() {
   try {
-    write_file_atomically(experiment_.config(), to_yaml(config_in_use()));
+    if (ranks_.leads()) write_file_atomically(experiment_.config(), to_yaml(config_in_use()));
   } catch (const Error& error) {  // a record for the user: no reason to end the run
     log_.warn(error.message());
   }
@@ -207,14 +216,19 @@ void Trainer::roll_back() {
                      lr)});
   }
   const std::int64_t from = progress_.step;
-  const std::optional<Progress> good =
-      load_newest_state(experiment_.checkpoints(), engine_, [this](const Text& text) { log_.warn(text); });
-  if (!good) {
+  const SlowPart slow(ranks_);
+  std::optional<Progress> good;
+  if (ranks_.leads()) {
+    good = load_newest_state(experiment_.checkpoints(), engine_, [this](const Text& text) { log_.warn(text); });
+  }
+  if (ranks_.any(ranks_.leads() && !good)) {
     throw Error(ErrorCode::failed,
                 {fmt::format("training is unstable at step {}, and there is no checkpoint to go back to", from),
                  fmt::format("训练在第 {} 步不稳定，且没有可退回的检查点", from)},
                 {"start anew with a lower lr", "请降低 lr 后重新开始"});
   }
+  if (!good) good.emplace();
+  share_state(ranks_, engine_, *good);
   progress_.step = good->step;
   progress_.validations_without_gain = good->validations_without_gain;
   progress_.rollbacks = good->rollbacks + 1;
@@ -240,22 +254,25 @@ void Trainer::write_metrics() {
   last_loss_ = loss;
   const double elapsed = now_s() - clock_s_;
   const double samples_per_s = static_cast<double>(samples_) / elapsed;
+  const RankTimes rank_times =
+      compare_ranks(ranks_, {wait_s_ / elapsed, static_cast<double>(peak_memory_mib(device_))});
   std::vector<std::pair<std::string, double>> values{
       {"loss", loss},
       {"lr", step_learning_rate(progress_.step - 1)},
       {"grad_norm", report.gradient_norm},
       {"skipped_steps", static_cast<double>(progress_.skipped_steps)},
       {"samples_per_s", samples_per_s},
-      {"data_wait_share", wait_s_ / elapsed},
+      {"data_wait_share", rank_times.data_wait_share},
       {"epoch", static_cast<double>(progress_.step * config_.gradient_accumulation_steps) /
                     static_cast<double>(data_.loader->steps_per_epoch())},
-      {"peak_memory_mib", static_cast<double>(peak_memory_mib(device_))},
+      {"peak_memory_mib", rank_times.peak_memory_mib},
       {"tflops", arithmetic_.flops_per_sample * samples_per_s / 1e12}};
   if (config_.grad_clip > 0) values.emplace_back("clip_factor", clip_factor(config_.grad_clip, report.gradient_norm));
   if (report.loss_scale) values.emplace_back("loss_scale", *report.loss_scale);
   if (progress_.parts > 1) {
     values.emplace_back("micro_batch", static_cast<double>(config_.batch_size / progress_.parts));
   }
+  for (const auto& value : rank_times.metrics()) values.push_back(value);
   if (startup_s_) values.emplace_back("startup_s", *std::exchange(startup_s_, std::nullopt));
   if (const auto mfu = mfu_percent(arithmetic_, samples_per_s)) values.emplace_back("mfu_percent", *mfu);
   for (const auto& value : watch_.latest_metrics()) values.push_back(value);
@@ -275,7 +292,7 @@ Score Trainer::validation_score() {
   while (true) {
     try {
       return (*validator_)(
-          Upscaler(engine_.averaged(), device_, config_.channels_last, validation_tile_, tail_path(config_)));
+          Upscaler(engine_.averaged(), device_, config_.channels_last, validation_tile_, tail_path(config_)), ranks_);
     } catch (const c10::OutOfMemoryError&) {
       if (validation_tile_ == kSmallestValidationTile) throw;
     }
@@ -290,6 +307,7 @@ Score Trainer::validation_score() {
 }
 
 void Trainer::validate() {
+  const SlowPart slow(ranks_);
   const double began = now_s();
   const Score mean = validation_score();
   last_psnr_ = mean.psnr_y;
@@ -298,7 +316,7 @@ void Trainer::validate() {
   if (mean.psnr_y > progress_.best_psnr) {
     progress_.best_psnr = mean.psnr_y;
     progress_.best_step = progress_.step;
-    checkpoints_.save_best(engine_.averaged(), progress_.step);
+    if (ranks_.leads()) checkpoints_.save_best(engine_.averaged(), progress_.step);
   }
   log_.metrics(progress_.step, {{"val_psnr_y", mean.psnr_y}, {"val_ssim_y", mean.ssim_y}});
   log_.line(Text(
@@ -314,7 +332,9 @@ void Trainer::save() {
   const StepReport report = engine_.report();
   take_in(report);
   if (report.unstable_in_row > 0 && progress_.step < config_.total_iters) return;
-  checkpoints_.save(engine_, progress_, !validator_);
+  const SlowPart slow(ranks_);
+  check_equal_state(ranks_, engine_);
+  if (ranks_.leads()) checkpoints_.save(engine_, progress_, !validator_);
 }
 
 }  // namespace wring

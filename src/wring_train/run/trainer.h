@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "wring_train/dist/ranks.h"
 #include "wring_train/engine/device_memory_error.h"
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/run/checkpoints.h"
@@ -20,11 +21,13 @@ namespace wring {
 
 enum class RunEnd { finished, early_stop, interrupted };
 
-// The training loop: batches → steps → logs, validation and checkpoints at their frequencies.
+// The training loop: batches → steps → logs, validation and checkpoints at their frequencies. With several ranks every
+// one runs it; rank 0 writes the files.
 class Trainer {
  public:
   Trainer(const TrainConfig& config, at::Device device, StepEngine& engine, TrainingData data, Experiment experiment,
-          Progress progress, RunLog& log, Checkpoints& checkpoints, const GpuWatch& watch, ArithmeticFacts arithmetic);
+          Progress progress, RunLog& log, Checkpoints& checkpoints, const GpuWatch& watch, ArithmeticFacts arithmetic,
+          Ranks& ranks = lone_rank());
 
   // Called once, when the device has finished the first step; gives the seconds since the process began, which the
   // first record of the metrics tells as startup_s.
@@ -66,6 +69,7 @@ class Trainer {
   Checkpoints& checkpoints_;
   const GpuWatch& watch_;
   ArithmeticFacts arithmetic_;
+  Ranks& ranks_;
   std::optional<Validator> validator_;
   int validation_tile_;  // LR pixels
   std::function<double()> first_step_done_;

@@ -22,11 +22,13 @@ double now_s() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-TierChoice choose_tier(const TrainConfig& config, const ImageSet& images, at::Device device) {
+TierChoice choose_tier(const TrainConfig& config, const ImageSet& images, const TrainingDataOptions& options) {
+  const at::Device device = options.device;
   TierFacts facts;
   facts.wanted = config.data_cache;
   facts.needed_bytes = static_cast<std::int64_t>(layout_of(images, static_cast<int>(config.scale_factor)).bytes);
-  facts.host_bytes = available_host_bytes();
+  // What is decoded is mapped from the cache on disk and shared; what the GPU reads is page-locked once for each rank.
+  facts.host_bytes = available_host_bytes() / options.place.local_size;
   facts.gpu_can_cut = kernels::available();
   if (!device.is_cpu() && config.data_cache != "none") {
     facts.gpu_free_bytes = static_cast<std::int64_t>(at::accelerator::getMemoryInfo(device.index()).first);
@@ -152,7 +154,7 @@ TrainingImages open_training_images(const TrainConfig& config, const TrainingDat
   options.note({fmt::format("data: {} training images in {}, {} for validation", count, hr.string(), validation),
                 fmt::format("数据：{} 中有 {} 张训练图像，验证图像 {} 张", hr.string(), count, validation)});
 
-  const TierChoice choice = choose_tier(config, images.train, options.device);
+  const TierChoice choice = choose_tier(config, images.train, options);
   images.tier = choice.tier;
   if (images.tier != DataTier::none) decode(images, scale, options);
   if (images.tier != DataTier::none && on_gpu && kernels::available()) put_on_device(images, config, options);
@@ -180,6 +182,8 @@ TrainingData start_loading(TrainingImages images, const TrainConfig& config, con
   loader.enlarge_ratio = static_cast<int>(config.dataset_enlarge_ratio);
   loader.seed = static_cast<std::uint64_t>(config.seed);
   loader.first_step = first_step;
+  loader.rank = options.place.rank;
+  loader.world_size = options.place.size;
   loader.decoded = images.decoded;
   loader.cache_decoded = false;
   loader.without_bytes = images.on_device != nullptr;

@@ -12,12 +12,14 @@
 #include "wring_train/data/data_tier.h"
 #include "wring_train/data/decoded_cache.h"
 #include "wring_train/data/loader.h"
+#include "wring_train/dist/host/rank_place.h"
 #include "wring_train/engine/device_images.h"
 
 namespace wring {
 
 struct TrainingDataOptions {
   at::Device device = at::kCPU;
+  RankPlace place;                  // this process's share of every batch
   CommonOptions common;             // for the progress bar of the decoding
   std::function<bool()> cancelled;  // asked while images are decoded
   std::function<void(const Text&)> note;

@@ -15,13 +15,13 @@
 #include "wring/config/reader.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/graph_engine.h"
+#include "wring_train/engine/memory_limit_for_tests.h"
 #include "wring_train/engine/schedule.h"
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/run/allocator_memory.h"
 #include "wring_train/run/guarded_trial.h"
 #include "wring_train/run/kernel_times.h"
 #include "wring_train/run/measured_steps.h"
-#include "wring_train/run/memory_limit_for_tests.h"
 #include "wring_train/run/resident_batches.h"
 #include "wring_train/run/step_timing.h"
 #include "wring_train/run/validator.h"
@@ -90,7 +90,7 @@ TrialResult TrialWorker::measured(const TrialRequest& request, const std::functi
   const TrialMeasure& measure = request.measure;
   const TrainConfig config = with(request);
   phase("load");
-  if (over_limit_for_tests(config.batch_size, 0)) {
+  if (over_limit_for_tests(config.batch_size, [] { return 0; })) {
     return failed_trial(TrialOutcome::oom,
                         fmt::format("batch_size {} is above WRING_TEST_OOM_ABOVE_BATCH", config.batch_size));
   }

@@ -1,5 +1,7 @@
 #include "wring_train/run/validator.h"
 
+#include <optional>
+
 namespace wring {
 namespace {
 
@@ -14,16 +16,25 @@ Validator::Validator(ImageSet images, int scale) : images_(std::move(images)), s
   keep_ = pixels <= kKeepPixels;
 }
 
-Score Validator::operator()(const Upscaler& upscale) {
+Score Validator::operator()(const Upscaler& upscale, Ranks& ranks) {
+  const auto first = static_cast<std::size_t>(ranks.rank());
+  const auto stride = static_cast<std::size_t>(ranks.size());
+  std::vector<double> own;  // PSNR and SSIM of every stride-th image
+  for (std::size_t i = first; i < images_.pairs.size(); i += stride) {
+    const std::size_t place = own.size() / 2;
+    std::optional<EvaluationPair> loaded;
+    if (!keep_ || place == kept_.size()) loaded = load_evaluation_pair(images_.pairs[i], scale_);
+    if (keep_ && loaded) kept_.push_back(std::move(*loaded));
+    const EvaluationPair& pair = keep_ ? kept_[place] : *loaded;
+    const Score one = score(pair, upscale(pair.lr), scale_);
+    own.push_back(one.psnr_y);
+    own.push_back(one.ssim_y);
+  }
+  const auto all = ranks.gather(own);
   std::vector<Score> scores;
   for (std::size_t i = 0; i < images_.pairs.size(); ++i) {
-    if (keep_ && i < kept_.size()) {
-      scores.push_back(score(kept_[i], upscale(kept_[i].lr), scale_));
-      continue;
-    }
-    EvaluationPair pair = load_evaluation_pair(images_.pairs[i], scale_);
-    scores.push_back(score(pair, upscale(pair.lr), scale_));
-    if (keep_) kept_.push_back(std::move(pair));
+    const std::vector<double>& from = all[i % stride];
+    scores.push_back({"", from.at(i / stride * 2), from.at(i / stride * 2 + 1)});
   }
   return mean_score(scores);
 }

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "wring_train/data/dataset.h"
+#include "wring_train/dist/ranks.h"
 #include "wring_train/run/evaluation.h"
 #include "wring_train/run/upscaler.h"
 
@@ -13,8 +14,9 @@ class Validator {
  public:
   Validator(ImageSet images, int scale);
 
-  // The mean over all images.
-  Score operator()(const Upscaler& upscale);
+  // The mean over all images; each rank scores its share of them, and every rank gets the same mean, to the bit that
+  // one process alone would get.
+  Score operator()(const Upscaler& upscale, Ranks& ranks = lone_rank());
 
   std::size_t image_count() const { return images_.pairs.size(); }
 

@@ -1,0 +1,220 @@
+#include "wring/cli/launch_ranks.h"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <set>
+#include <thread>
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "wring/base/error.h"
+#include "wring/base/line_splitter.h"
+#include "wring/base/message.h"
+#include "wring/base/spawn.h"
+#include "wring/cli/signal_wait.h"
+
+namespace wring {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+// The ranks tell each other within seconds and end by themselves; what is left then hangs.
+constexpr auto kGrace = 10s;
+constexpr auto kLook = 100ms;
+
+std::uint16_t free_port() {
+  const Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  if (!socket || ::bind(socket.get(), generic, size) != 0 || ::getsockname(socket.get(), generic, &size) != 0) {
+    throw Error(ErrorCode::failed, {"no free port on the loopback address", "本机回环地址没有空闲端口"});
+  }
+  return ntohs(address.sin_port);
+}
+
+ChildOptions rank_environment(int rank, int count, std::uint16_t port) {
+  ChildOptions options;
+  const auto set = [&](const char* name, const std::string& value) { options.environment.emplace_back(name, value); };
+  set("RANK", std::to_string(rank));
+  set("WORLD_SIZE", std::to_string(count));
+  set("LOCAL_RANK", std::to_string(rank));
+  set("LOCAL_WORLD_SIZE", std::to_string(count));
+  set("MASTER_ADDR", "127.0.0.1");
+  set("MASTER_PORT", std::to_string(port));
+  set("WRING_LAUNCHER_PID", std::to_string(::getpid()));
+  if (std::getenv("OMP_NUM_THREADS") == nullptr) {
+    const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    set("OMP_NUM_THREADS", std::to_string(std::max(1, cores / count)));
+  }
+  return options;
+}
+
+struct RankProcess {
+  pid_t pid = -1;
+  Descriptor output;  // of rank 0: none, it has ours
+  LineSplitter lines;
+  std::optional<int> status;  // as waitpid gives it
+};
+
+class Supervisor {
+ public:
+  Supervisor(const std::vector<std::string>& command, int count) : signals_({SIGINT, SIGTERM, SIGHUP}) {
+    const std::uint16_t port = free_port();
+    ranks_.resize(static_cast<std::size_t>(count));
+    try {
+      for (int rank = 0; rank < count; ++rank) start(command, rank, port);
+    } catch (...) {
+      kill_all();
+      throw;
+    }
+  }
+  ~Supervisor() { kill_all(); }
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  int run() {
+    while (running() > 0) {
+      pass_signals_on();
+      show_output();
+      look_for_ends();
+      if (deadline_ && Clock::now() > *deadline_) kill_all();
+    }
+    show_output();
+    return result();
+  }
+
+ private:
+  void start(const std::vector<std::string>& command, int rank, std::uint16_t port) {
+    RankProcess& one = ranks_[static_cast<std::size_t>(rank)];
+    ChildStreams streams{-1, STDOUT_FILENO, STDERR_FILENO};
+    Pipe pipe;
+    if (rank > 0) {
+      pipe = make_pipe(command);
+      set_nonblocking(pipe.read);
+      streams.out = streams.err = pipe.write.get();
+    }
+    one.pid = spawn_group(command, rank_environment(rank, static_cast<int>(ranks_.size()), port), streams);
+    one.output = std::move(pipe.read);
+  }
+
+  std::ptrdiff_t running() const {
+    return std::ranges::count_if(ranks_, [](const RankProcess& one) { return !one.status; });
+  }
+
+  void send_all(int signal) const {
+    for (const RankProcess& one : ranks_) {
+      if (one.pid > 0 && !one.status) ::kill(-one.pid, signal);
+    }
+  }
+  void kill_all() {
+    send_all(SIGKILL);
+    for (RankProcess& one : ranks_) {
+      int status = 0;
+      if (one.pid > 0 && !one.status && ::waitpid(one.pid, &status, 0) == one.pid) one.status = status;
+    }
+  }
+
+  // The ranks are in groups of their own, so that Ctrl-C reaches them once, from here.
+  void pass_signals_on() {
+    if (const auto seen = signals_.wait(Clock::now() + kLook)) {
+      send_all(interrupted_ ? SIGKILL : seen->signal);
+      interrupted_ = true;
+    }
+  }
+
+  void look_for_ends() {
+    const bool none_failed = first_ == nullptr;
+    for (RankProcess& one : ranks_) {
+      int status = 0;
+      if (one.status || ::waitpid(one.pid, &status, WNOHANG) != one.pid) continue;
+      one.status = status;
+      if (status == 0) continue;
+      // Of several that ended since the last look, one that was killed is the cause.
+      const bool killed = none_failed && WIFSIGNALED(status) && first_ != nullptr && !WIFSIGNALED(*first_->status);
+      if (first_ == nullptr || killed) first_ = &one;
+      if (!deadline_) deadline_ = Clock::now() + kGrace;
+    }
+  }
+
+  void show_output() {
+    for (std::size_t rank = 1; rank < ranks_.size(); ++rank) {
+      RankProcess& one = ranks_[rank];
+      char buffer[4096];
+      while (one.output) {
+        const ssize_t got = ::read(one.output.get(), buffer, sizeof(buffer));
+        if (got <= 0) break;
+        one.lines.add({buffer, static_cast<std::size_t>(got)}, [&](std::string_view line) { show(rank, line); });
+      }
+    }
+  }
+  void show(std::size_t rank, std::string_view line) {
+    if (!line.empty() && shown_.emplace(line).second) write_message(fmt::format("[rank {}] {}\n", rank, line));
+  }
+
+  int result() const {
+    if (first_ == nullptr) return 0;
+    const int status = *first_->status;
+    const auto rank = first_ - ranks_.data();
+    if (interrupted_) return static_cast<int>(ErrorCode::interrupted);
+    if (WIFSIGNALED(status)) {
+      const int signal = WTERMSIG(status);
+      throw Error(ErrorCode::failed,
+                  {fmt::format("rank {} was ended by signal {} ({}), and the other ranks with it", rank, signal,
+                               ::strsignal(signal)),
+                   fmt::format("rank {} 被信号 {}（{}）终止，其他进程随之结束", rank, signal, ::strsignal(signal))},
+                  {"`dmesg | tail` shows whether memory ran out; the last checkpoint is whole: go on with --resume",
+                   "可用 `dmesg | tail` 查看是否内存耗尽；最近的检查点完好：可用 --resume 继续"});
+    }
+    return WEXITSTATUS(status);
+  }
+
+  SignalWait signals_;
+  std::vector<RankProcess> ranks_;
+  std::set<std::string, std::less<>> shown_;
+  const RankProcess* first_ = nullptr;  // that failed
+  bool interrupted_ = false;
+  std::optional<Clock::time_point> deadline_;
+};
+
+}  // namespace
+
+Arguments without_nproc(const Arguments& arguments) {
+  Arguments kept;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == "--nproc") {
+      ++i;
+    } else if (!arguments[i].starts_with("--nproc=")) {
+      kept.push_back(arguments[i]);
+    }
+  }
+  return kept;
+}
+
+int launch_ranks(const std::filesystem::path& program, const Arguments& arguments, int count) {
+  for (const char* name : {"RANK", "WORLD_SIZE"}) {
+    if (std::getenv(name) == nullptr) continue;
+    throw Error(ErrorCode::usage,
+                {fmt::format("--nproc starts the ranks, and {} is set: a launcher has started this one", name),
+                 fmt::format("--nproc 会启动各进程，但 {} 已设置：本进程已由启动器启动", name)},
+                {"leave --nproc out under torchrun, srun and the like, or unset RANK and WORLD_SIZE",
+                 "在 torchrun、srun 等之下请去掉 --nproc，或取消设置 RANK 和 WORLD_SIZE"});
+  }
+  std::vector<std::string> command = {program.string()};
+  for (const std::string& word : without_nproc(arguments)) command.push_back(word);
+  return Supervisor(command, count).run();
+}
+
+}  // namespace wring

@@ -1,0 +1,152 @@
+#include "wring_train/dist/host/rank_place.h"
+
+#include <charconv>
+#include <optional>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "wring/base/error.h"
+
+namespace wring {
+namespace {
+
+// Slurm gives no port: jobs that share a machine should not meet each other.
+constexpr int kFirstSlurmPort = 20000;
+constexpr int kSlurmPorts = 10000;
+
+class Variables {
+ public:
+  explicit Variables(const VariableLookup& lookup) : lookup_(lookup) {}
+
+  bool has(const char* name) const { return text(name).has_value(); }
+  std::optional<std::string> text(const char* name) const {
+    const char* value = lookup_(name);
+    return value != nullptr && *value != '\0' ? std::optional<std::string>(value) : std::nullopt;
+  }
+
+  int number(const char* name, int least, int most) const {
+    const std::optional<std::string> value = text(name);
+    if (!value) {
+      throw Error(ErrorCode::usage, {fmt::format("{} is not set", name), fmt::format("未设置 {}", name)},
+                  {"the launcher sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT together: use torchrun, srun, or "
+                   "wring train CONFIG --nproc N",
+                   "启动器应同时设置 RANK、WORLD_SIZE、MASTER_ADDR 和 MASTER_PORT：请使用 torchrun、srun 或 "
+                   "wring train CONFIG --nproc N"});
+    }
+    int result = 0;
+    const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), result);
+    if (error != std::errc() || end != value->data() + value->size() || result < least || result > most) {
+      throw Error(ErrorCode::usage,
+                  {fmt::format("{} is \"{}\"", name, *value), fmt::format("{} 的值为 \"{}\"", name, *value)},
+                  {fmt::format("it must be a number from {} to {}", least, most),
+                   fmt::format("应为 {} 到 {} 的整数", least, most)});
+    }
+    return result;
+  }
+  int number(const char* name, int least, int most, int otherwise) const {
+    return has(name) ? number(name, least, most) : otherwise;
+  }
+
+ private:
+  const VariableLookup& lookup_;
+};
+
+constexpr int kMost = 1 << 20;
+
+void read_ranks(RankPlace& place, const Variables& variables, const char* rank, const char* size,
+                const char* local_rank) {
+  place.size = variables.number(size, 1, kMost);
+  place.rank = variables.number(rank, 0, place.size - 1);
+  place.local_rank = variables.number(local_rank, 0, place.size - 1, place.rank);
+}
+
+void read_meeting_point(RankPlace& place, const Variables& variables) {
+  if (const auto address = variables.text("MASTER_ADDR")) place.address = *address;
+  place.port = static_cast<std::uint16_t>(variables.number("MASTER_PORT", 1, 65535, place.port));
+}
+
+RankPlace from_torchrun(const Variables& variables) {
+  RankPlace place;
+  read_ranks(place, variables, "RANK", "WORLD_SIZE", "LOCAL_RANK");
+  place.local_size = variables.number("LOCAL_WORLD_SIZE", 1, kMost, place.size);
+  if (place.size > 1) {
+    variables.number("MASTER_PORT", 1, 65535);
+    if (!variables.has("MASTER_ADDR")) variables.number("MASTER_ADDR", 0, 0);
+  }
+  read_meeting_point(place, variables);
+  place.store_runs = variables.text("TORCHELASTIC_USE_AGENT_STORE") == "True";
+  place.attempt = variables.number("TORCHELASTIC_RESTART_COUNT", 0, kMost, 0);
+  return place;
+}
+
+RankPlace from_mpirun(const Variables& variables) {
+  RankPlace place;
+  read_ranks(place, variables, "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK");
+  place.local_size = variables.number("OMPI_COMM_WORLD_LOCAL_SIZE", 1, kMost, place.size);
+  if (place.local_size < place.size && !variables.has("MASTER_ADDR")) {
+    throw Error(ErrorCode::usage,
+                {"MASTER_ADDR is not set: the ranks on several machines do not know where to meet",
+                 "未设置 MASTER_ADDR：多台机器上的进程不知道在何处会合"},
+                {"mpirun -x MASTER_ADDR=FIRST_MACHINE -x MASTER_PORT=29500 … wring train CONFIG",
+                 "mpirun -x MASTER_ADDR=第一台机器 -x MASTER_PORT=29500 … wring train CONFIG"});
+  }
+  read_meeting_point(place, variables);
+  return place;
+}
+
+RankPlace from_srun(const Variables& variables) {
+  RankPlace place;
+  const char* size = variables.has("SLURM_STEP_NUM_TASKS") ? "SLURM_STEP_NUM_TASKS" : "SLURM_NTASKS";
+  read_ranks(place, variables, "SLURM_PROCID", size, "SLURM_LOCALID");
+  const auto machines = variables.text("SLURM_STEP_NODELIST");
+  // "4" or "4(x2),3": tasks of each machine. The one that asks is not told which it is, so the first number serves.
+  if (const auto tasks = variables.text("SLURM_STEP_TASKS_PER_NODE")) {
+    std::from_chars(tasks->data(), tasks->data() + tasks->size(), place.local_size);
+  }
+  place.port =
+      static_cast<std::uint16_t>(kFirstSlurmPort + variables.number("SLURM_JOB_ID", 0, INT32_MAX, 0) % kSlurmPorts);
+  if (machines) place.address = first_machine(*machines);
+  read_meeting_point(place, variables);
+  return place;
+}
+
+}  // namespace
+
+RankPlace rank_place(const VariableLookup& lookup) {
+  const Variables variables(lookup);
+  if (variables.has("RANK") || variables.has("WORLD_SIZE")) return from_torchrun(variables);
+  if (variables.has("OMPI_COMM_WORLD_RANK")) return from_mpirun(variables);
+  // A batch script has SLURM_PROCID too, but is one process: only srun starts steps.
+  if (variables.has("SLURM_PROCID") && variables.has("SLURM_STEP_NODELIST")) return from_srun(variables);
+  return {};
+}
+
+std::string first_machine(const std::string& list) {
+  const std::size_t end = list.find_first_of("[,");
+  std::string name = list.substr(0, end);
+  if (end == std::string::npos || list[end] == ',') return name;
+  const std::size_t number = end + 1;
+  return name + list.substr(number, list.find_first_of("-,]", number) - number);
+}
+
+std::string own_gpu(const char* visible, const RankPlace& place) {
+  if (visible == nullptr) return std::to_string(place.local_rank);
+  std::vector<std::string> gpus;
+  const std::string list = visible;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    gpus.push_back(list.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  if (gpus.size() == 1) return list;
+  if (static_cast<std::size_t>(place.local_rank) < gpus.size()) return gpus[static_cast<std::size_t>(place.local_rank)];
+  throw Error(
+      ErrorCode::usage,
+      {fmt::format("rank {} of this machine has no GPU: CUDA_VISIBLE_DEVICES is \"{}\"", place.local_rank, list),
+       fmt::format("本机第 {} 个进程没有 GPU：CUDA_VISIBLE_DEVICES 为 \"{}\"", place.local_rank, list)},
+      {"start as many ranks on a machine as it has GPUs, or name more of them",
+       "每台机器启动的进程数应等于其 GPU 数，或在变量中列出更多 GPU"});
+}
+
+}  // namespace wring

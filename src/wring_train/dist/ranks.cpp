@@ -1,0 +1,113 @@
+#include "wring_train/dist/ranks.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include <ATen/ATen.h>
+
+#include "wring_train/dist/host/host_group.h"
+#include "wring_train/dist/nccl.h"
+#include "wring_train/dist/rendezvous.h"
+
+namespace wring {
+namespace {
+
+class NoRanks : public Ranks {
+ public:
+  NoRanks() : Ranks(RankPlace{}) {}
+  void mean(const at::Tensor&) override {}
+  std::vector<std::vector<double>> gather(const std::vector<double>& values) override { return {values}; }
+  void broadcast(std::vector<std::byte>&) override {}
+};
+
+class JoinedRanks : public Ranks {
+ public:
+  JoinedRanks(const RankPlace& place, const GroupOptions& options, const Noticeboard& board, at::Device device,
+              std::function<void(const Error&)> give_up)
+      : Ranks(place), host_(options, board) {
+    host_.watch().on_ignored_loss(std::move(give_up));
+    try {
+      require_one_kind(device);
+      if (device.is_cpu()) return;
+      std::vector<std::byte> id;
+      if (leads()) id = new_nccl_id();
+      host_.broadcast(id);
+      nccl_ = std::make_unique<Nccl>(id, place, device);
+    } catch (const Error& error) {
+      host_.watch().fail(error.message());
+      throw;
+    }
+  }
+
+  void mean(const at::Tensor& values) override {
+    if (nccl_) return nccl_->mean(values);
+    host_.sum({values.mutable_data_ptr<float>(), static_cast<std::size_t>(values.numel())});
+    values.div_(size());
+  }
+  std::vector<std::vector<double>> gather(const std::vector<double>& values) override { return host_.gather(values); }
+  void broadcast(std::vector<std::byte>& bytes) override { host_.broadcast(bytes); }
+
+  void advance() override { host_.watch().advance(); }
+  void expect_slow(bool slow) override { host_.watch().expect_slow(slow); }
+  void fail(const Text& why) override { host_.watch().fail(why); }
+  void finish() override { host_.finish(); }
+
+ private:
+  // One rank on the CPU would hold the GPUs of all others up.
+  void require_one_kind(at::Device device) {
+    const double on_gpu = device.is_cpu() ? 0 : 1;
+    if (highest(on_gpu) == on_gpu) return;
+    throw Error(ErrorCode::no_gpu, {name() + " finds no GPU, and others do", name() + " 找不到 GPU，而其他进程有"},
+                {"start as many ranks on a machine as it has GPUs, or all with --device cpu",
+                 "每台机器启动的进程数应等于其 GPU 数，或全部使用 --device cpu"});
+  }
+
+  HostGroup host_;
+  std::unique_ptr<Nccl> nccl_;
+};
+
+WatchTimes watch_times() {
+  WatchTimes times;
+  if (const char* text = std::getenv("WRING_RANK_TIMEOUT")) {
+    const double seconds = std::strtod(text, nullptr);
+    if (seconds < 1) {
+      throw Error(ErrorCode::usage, fmt::format("WRING_RANK_TIMEOUT is \"{}\"", text), "give seconds, 1 or more");
+    }
+    times.silence = std::chrono::milliseconds(static_cast<std::int64_t>(1000 * seconds));
+    times.stall = times.silence;
+    times.beat = std::min(times.beat, times.silence / 4);
+  }
+  return times;
+}
+
+}  // namespace
+
+double Ranks::highest(double value) {
+  for (const auto& one : gather({value})) value = std::max(value, one.at(0));
+  return value;
+}
+
+std::string Ranks::name() const {
+  return fmt::format("rank {} of {} on {}", rank(), size(), host_name());
+}
+
+Ranks& lone_rank() {
+  static NoRanks alone;
+  return alone;
+}
+
+std::unique_ptr<Ranks> join_ranks(const RankPlace& place, at::Device device,
+                                  std::function<void(const Error&)> give_up) {
+  if (place.size == 1) return std::make_unique<NoRanks>();
+  GroupOptions options;
+  options.rank = place.rank;
+  options.size = place.size;
+  options.address = place.address;
+  options.times = watch_times();
+  const Rendezvous rendezvous(place, options.arrival);
+  return std::make_unique<JoinedRanks>(place, options, rendezvous.board(), device, std::move(give_up));
+}
+
+}  // namespace wring

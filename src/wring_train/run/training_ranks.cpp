@@ -1,0 +1,64 @@
+#include "wring_train/run/training_ranks.h"
+
+#include <csignal>
+#include <cstdlib>
+
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <c10/util/Exception.h>
+
+#include "wring/base/error.h"
+#include "wring/cli/common_options.h"
+#include "wring_train/engine/device.h"
+
+namespace wring {
+namespace {
+
+// A launcher that is killed takes its ranks with it.
+void end_with_launcher() {
+  const char* launcher = std::getenv("WRING_LAUNCHER_PID");
+  if (launcher == nullptr) return;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != std::atoi(launcher)) std::_Exit(static_cast<int>(ErrorCode::failed));
+}
+
+// The driver reads the variable once, at the first call to it: nothing may have asked for devices before.
+void take_own_gpu(const RankPlace& place) {
+  ::setenv("CUDA_VISIBLE_DEVICES", own_gpu(std::getenv("CUDA_VISIBLE_DEVICES"), place).c_str(), 1);
+}
+
+}  // namespace
+
+TrainingRanks start_ranks(Device wanted, const CommonOptions& common) {
+  end_with_launcher();
+  const RankPlace place = rank_place([](const char* name) { return std::getenv(name); });
+  TrainingRanks started;
+  if (place.size > 1 && wanted != Device::cpu) take_own_gpu(place);
+  started.device = choose_device(wanted);
+  started.ranks = join_ranks(place, started.device, [common](const Error& loss) {
+    print_error(loss, common);
+    // The main thread waits in the driver, and destructors would wait with it. Files are written whole or not at all.
+    std::_Exit(static_cast<int>(ErrorCode::failed));
+  });
+  return started;
+}
+
+int run_in_ranks(Ranks& ranks, const std::function<int()>& work) {
+  try {
+    const int code = work();
+    ranks.finish();
+    return code;
+  } catch (const Error& error) {
+    ranks.fail(error.message());
+    throw;
+  } catch (const c10::Error& error) {
+    ranks.fail(error.what_without_backtrace());
+    throw;
+  } catch (const std::exception& error) {
+    ranks.fail(error.what());
+    throw;
+  }
+}
+
+}  // namespace wring

@@ -1,0 +1,327 @@
+// wring train on several ranks, as a user starts them: what they learn together, and how they end together.
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <set>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fixtures/programs.h"
+#include "fixtures/running_program.h"
+#include "wring_train/data/dead_leaves.h"
+#include "wring_train/data/image.h"
+
+namespace wring {
+namespace {
+
+using namespace testing_support;
+using testing::AllOf;
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+const char* const kTinyConfig =
+    "base_channels: 8\n"
+    "num_blocks: 1\n"
+    "scale_factor: 2\n"
+    "batch_size: 4\n"
+    "patch_size: 24\n"
+    "num_workers: 1\n"
+    "dataset_enlarge_ratio: 10\n"
+    "use_mixed_precision: false\n"
+    "total_iters: 6\n"
+    "val_freq: 3\n"
+    "checkpoint_freq: 2\n"
+    "log_freq: 1\n"
+    "lr: 0.001\n"
+    "grad_clip: 1.0\n"
+    "data_dir: data\n"
+    "experiment_name: run\n";
+
+// The processes that a process has started.
+std::vector<pid_t> children_of(pid_t pid) {
+  const std::string id = std::to_string(pid);
+  std::istringstream text(read_file("/proc/" + id + "/task/" + id + "/children"));
+  return {std::istream_iterator<pid_t>(text), {}};
+}
+
+std::string environment_of(pid_t pid) {
+  return read_file("/proc/" + std::to_string(pid) + "/environ");
+}
+
+// The local addresses, as /proc/net/tcp writes them, that a process listens on.
+std::vector<std::string> listened_on(pid_t pid) {
+  const fs::path process = "/proc/" + std::to_string(pid);
+  std::set<std::string> own;
+  for (const auto& entry : fs::directory_iterator(process / "fd")) {
+    std::error_code gone;
+    const std::string target = fs::read_symlink(entry.path(), gone).string();
+    if (target.starts_with("socket:[")) own.insert(target.substr(8, target.size() - 9));
+  }
+  std::vector<std::string> addresses;
+  for (const char* table : {"net/tcp", "net/tcp6"}) {
+    std::istringstream lines(read_file(process / table));
+    std::string line;
+    std::getline(lines, line);
+    while (std::getline(lines, line)) {
+      std::istringstream fields(line);
+      const std::vector<std::string> field{std::istream_iterator<std::string>(fields), {}};
+      if (field.size() > 9 && field[3] == "0A" && own.contains(field[9]))
+        addresses.push_back(field[1].substr(0, field[1].find(':')));
+    }
+  }
+  return addresses;
+}
+
+class RanksTrain : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (int i = 0; i < 4; ++i) draw("data/train/HR/" + std::to_string(i) + ".png", 48, 40, i);
+    for (int i = 0; i < 3; ++i) draw("data/val/HR/" + std::to_string(i) + ".png", 40, 36, 10 + i);
+    programs_.folder().write("tiny.yaml", kTinyConfig);
+    programs_.set("OMP_NUM_THREADS", "1");
+    programs_.set("WRING_RANK_TIMEOUT", "5");
+  }
+  void draw(const std::string& name, int width, int height, int seed) const {
+    const fs::path file = programs_.folder().path() / name;
+    fs::create_directories(file.parent_path());
+    write_png(file, dead_leaves(width, height, static_cast<std::uint64_t>(seed)));
+  }
+
+  static std::vector<std::string> words(int ranks, const std::vector<std::string>& more) {
+    std::vector<std::string> words{"train", "tiny.yaml", "--device", "cpu"};
+    if (ranks > 1) words.insert(words.end(), {"--nproc", std::to_string(ranks)});
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+  ChildResult train(int ranks, const std::vector<std::string>& more = {}) const {
+    return programs_.wring(words(ranks, more));
+  }
+  RunningProgram start(int ranks, const std::vector<std::string>& more) const {
+    std::vector<std::string> command = words(ranks, more);
+    command.insert(command.begin(), Programs::binary("wring"));
+    return RunningProgram(programs_, command);
+  }
+
+  std::vector<nlohmann::json> metrics(const std::string& name = "run") const {
+    std::vector<nlohmann::json> lines;
+    std::istringstream text(programs_.read("experiments/" + name + "/metrics.jsonl"));
+    for (std::string line; std::getline(text, line);) lines.push_back(nlohmann::json::parse(line));
+    return lines;
+  }
+  std::vector<double> values(const std::string& name, const std::string& key) const {
+    std::vector<double> found;
+    for (const auto& line : metrics(name)) {
+      if (line.contains(key)) found.push_back(line[key]);
+    }
+    return found;
+  }
+  std::size_t steps_done() const { return programs_.exists("experiments/run/metrics.jsonl") ? metrics_lines() : 0; }
+  std::size_t metrics_lines() const {
+    const std::string text = programs_.read("experiments/run/metrics.jsonl");
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  }
+  static double largest_difference(const std::vector<double>& a, const std::vector<double>& b) {
+    EXPECT_EQ(a.size(), b.size());
+    double largest = 0;
+    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+      largest = std::max(largest, std::abs(a[i] - b[i]) / std::abs(b[i]));
+    }
+    return largest;
+  }
+
+  Programs programs_;
+};
+
+TEST_F(RanksTrain, RanksOfASmallBatchLearnAsOneOfTheirWholeBatch) {
+  const std::vector<std::string> long_run{"total_iters=100", "val_freq=50", "checkpoint_freq=1000"};
+  const auto run = [&](int ranks, const std::string& batch, const std::string& name) {
+    std::vector<std::string> more{"--set", "batch_size=" + batch, "experiment_name=" + name};
+    more.insert(more.end(), long_run.begin(), long_run.end());
+    const ChildResult result = train(ranks, more);
+    ASSERT_EQ(result.exit_status, 0) << result.err;
+    if (ranks == 1) return;
+    EXPECT_THAT(result.err, HasSubstr("ranks: " + std::to_string(ranks) + "; global batch 8"));
+  };
+  run(1, "8", "one");
+  run(2, "4", "two");
+  run(4, "2", "four");
+  ASSERT_EQ(values("one", "loss").size(), 100U);
+  for (const char* name : {"two", "four"}) {
+    EXPECT_LT(largest_difference(values(name, "loss"), values("one", "loss")), 1e-4) << name;
+    EXPECT_LT(largest_difference(values(name, "grad_norm"), values("one", "grad_norm")), 1e-2) << name;
+    // Three images over two and over four ranks: each scored once.
+    EXPECT_LT(largest_difference(values(name, "val_psnr_y"), values("one", "val_psnr_y")), 1e-3) << name;
+    EXPECT_EQ(values(name, "epoch"), values("one", "epoch"));
+  }
+  EXPECT_EQ(values("four", "ranks").front(), 4);
+}
+
+TEST_F(RanksTrain, AccumulationReducesOnceAndLearnsTheSame) {
+  ASSERT_EQ(train(1, {"--set", "batch_size=8", "experiment_name=one"}).exit_status, 0);
+  const ChildResult result =
+      train(2, {"--set", "batch_size=2", "gradient_accumulation_steps=2", "experiment_name=two"});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  // The samples of a step are others, in another grouping; their number and the size of the loss are not.
+  EXPECT_EQ(values("two", "loss").size(), 6U);
+  EXPECT_NEAR(values("two", "loss").front(), values("one", "loss").front(), 0.2 * values("one", "loss").front());
+}
+
+TEST_F(RanksTrain, OnlyRankZeroSpeaksAndWrites) {
+  const ChildResult result = train(3);
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_THAT(result.err, testing::Not(HasSubstr("[rank ")));
+  EXPECT_THAT(result.err, HasSubstr("done: 6 steps"));
+  EXPECT_EQ(values("run", "loss").size(), 6U);
+}
+
+TEST_F(RanksTrain, AWrongDataFolderIsToldOnceAndEndsAll) {
+  const ChildResult result = train(3, {"--set", "data_dir=nowhere"});
+  EXPECT_EQ(result.exit_status, 1) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("nowhere"));
+  EXPECT_FALSE(programs_.exists("experiments/run"));
+}
+
+TEST_F(RanksTrain, AKilledRankEndsAllAndTheRunIsResumedWithAnotherNumberOfRanks) {
+  std::mt19937 random(std::random_device{}());
+  for (int round = 0; round < 4; ++round) {
+    const int ranks = round % 2 == 0 ? 3 : 2;
+    const int victim = static_cast<int>(random() % static_cast<unsigned>(ranks));
+    const std::size_t from = steps_done();
+    RunningProgram run = start(ranks, {"--resume", "--set", "total_iters=1000000", "val_freq=1000000"});
+    // Any moment after its first steps: within a step, a checkpoint, a message.
+    ASSERT_TRUE(RunningProgram::wait_until([&] { return steps_done() > from + 3 + random() % 20; })) << run.err();
+    const std::vector<pid_t> processes = children_of(run.pid());
+    ASSERT_EQ(processes.size(), static_cast<std::size_t>(ranks));
+    ::kill(processes[static_cast<std::size_t>(victim)], SIGKILL);
+    EXPECT_EQ(run.wait(), 1) << run.err();
+    EXPECT_THAT(run.err(), HasSubstr("rank " + std::to_string(victim) + " was ended by signal 9")) << run.err();
+  }
+  const ChildResult resumed = train(1, {"--resume", "--set", "total_iters=1"});  // which is long done
+  EXPECT_EQ(resumed.exit_status, 0) << resumed.err;
+  EXPECT_THAT(resumed.err, HasSubstr("resuming at step"));
+}
+
+TEST_F(RanksTrain, TheOthersNameARankThatDiedWithoutALauncherToSeeIt) {
+  programs_.set("WORLD_SIZE", "2");
+  programs_.set("MASTER_ADDR", "127.0.0.1");
+  programs_.set("MASTER_PORT", std::to_string(20000 + ::getpid() % 10000));
+  std::vector<std::string> command = words(1, {"--set", "total_iters=1000000", "val_freq=1000000"});
+  command.insert(command.begin(), Programs::binary("wring"));
+  programs_.set("RANK", "0");
+  RunningProgram first(programs_, command);
+  Programs other;
+  for (const auto& [name, value] : programs_.options().environment) {
+    if (value) other.set(name, *value);
+  }
+  other.set("RANK", "1");
+  command.insert(command.end(), {"data_dir=" + (programs_.folder().path() / "data").string()});
+  other.folder().write("tiny.yaml", kTinyConfig);
+  RunningProgram second(other, command);
+  ASSERT_TRUE(RunningProgram::wait_until([&] { return steps_done() > 3; })) << first.err() << second.err();
+  second.send(SIGKILL);
+  EXPECT_EQ(first.wait(), 1);
+  EXPECT_THAT(first.err(), AllOf(HasSubstr("rank 1 on "), HasSubstr("ended without a word"), HasSubstr("--resume")));
+}
+
+TEST_F(RanksTrain, AStoppedRankIsNamedAndEndsAll) {
+  RunningProgram run = start(3, {"--set", "total_iters=1000000", "val_freq=1000000"});
+  ASSERT_TRUE(RunningProgram::wait_until([&] { return steps_done() > 3; })) << run.err();
+  ::kill(children_of(run.pid()).at(2), SIGSTOP);
+  EXPECT_EQ(run.wait(), 1) << run.err();
+  EXPECT_THAT(run.err(), HasSubstr("has not answered for 5 s")) << run.err();
+}
+
+TEST_F(RanksTrain, WhatOneRankCannotFitAllCutAndTheResultIsTheSame) {
+  ASSERT_EQ(train(2, {"--set", "experiment_name=whole"}).exit_status, 0);
+  programs_.set("WRING_TEST_OOM_ABOVE_BATCH", "2@3/1");
+  const ChildResult result = train(2);
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("step 4 goes on with batch_size 2 and gradient_accumulation_steps 2"));
+  EXPECT_LT(largest_difference(values("run", "loss"), values("whole", "loss")), 1e-4);
+}
+
+TEST_F(RanksTrain, ARankWithoutAnyRoomEndsAllWithItsReason) {
+  programs_.set("WRING_TEST_OOM_ABOVE_BATCH", "0@2/1");
+  const ChildResult result = train(2);
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr("needs more than"));
+}
+
+TEST_F(RanksTrain, CtrlCStopsAllAfterOneStepAndSaves) {
+  RunningProgram run = start(2, {"--set", "total_iters=1000000", "val_freq=1000000"});
+  ASSERT_TRUE(RunningProgram::wait_until([&] { return steps_done() > 3; })) << run.err();
+  run.send(SIGINT);
+  EXPECT_EQ(run.wait(), 130) << run.err();
+  EXPECT_THAT(run.err(), HasSubstr("--resume"));
+  EXPECT_TRUE(programs_.exists("experiments/run/checkpoints/state.safetensors"));
+}
+
+TEST_F(RanksTrain, TheUsersVariablesReachEveryRankAndOnlyTheLoopbackIsListenedOn) {
+  programs_.set("NCCL_NVLS_ENABLE", "0");
+  programs_.set("NCCL_SOCKET_IFNAME", "lo");
+  RunningProgram run = start(2, {"--set", "total_iters=1000000", "val_freq=1000000"});
+  ASSERT_TRUE(RunningProgram::wait_until([&] { return steps_done() > 3; })) << run.err();
+  const std::vector<pid_t> processes = children_of(run.pid());
+  ASSERT_EQ(processes.size(), 2U);
+  for (const pid_t process : processes) {
+    EXPECT_THAT(environment_of(process), AllOf(HasSubstr("NCCL_NVLS_ENABLE=0"), HasSubstr("NCCL_SOCKET_IFNAME=lo")));
+    EXPECT_THAT(listened_on(process), testing::Each("0100007F"));
+  }
+}
+
+TEST_F(RanksTrain, NprocUnderALauncherIsRefused) {
+  programs_.set("RANK", "0");
+  programs_.set("WORLD_SIZE", "2");
+  const ChildResult result = train(2);
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_THAT(result.err, HasSubstr("leave --nproc out under torchrun"));
+}
+
+class Torchrun : public RanksTrain {
+ protected:
+  void SetUp() override {
+    RanksTrain::SetUp();
+    const char* python = std::getenv("WRING_TEST_PYTHON");
+    torchrun_ = python != nullptr ? fs::path(python).parent_path() / "torchrun" : fs::path();
+    if (!fs::exists(torchrun_)) GTEST_SKIP() << "There is no torchrun beside WRING_TEST_PYTHON.";
+  }
+  std::vector<std::string> command(const std::vector<std::string>& options,
+                                   const std::vector<std::string>& more) const {
+    std::vector<std::string> line{torchrun_.string(), "--no-python",
+                                  "--nproc-per-node", "2",
+                                  "--master-port",    std::to_string(30000 + ::getpid() % 10000)};
+    line.insert(line.end(), options.begin(), options.end());
+    line.push_back(Programs::binary("wring"));
+    const auto train = words(1, more);
+    line.insert(line.end(), train.begin(), train.end());
+    return line;
+  }
+
+  fs::path torchrun_;
+};
+
+TEST_F(Torchrun, ItsRanksLearnAsThoseOfNproc) {
+  ASSERT_EQ(train(2, {"--set", "experiment_name=nproc"}).exit_status, 0);
+  const std::vector<std::string> line = command({}, {});
+  const ChildResult result = programs_.run(line[0], {line.begin() + 1, line.end()});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_EQ(values("run", "loss"), values("nproc", "loss"));
+  EXPECT_EQ(programs_.read("experiments/run/checkpoints/last.safetensors"),
+            programs_.read("experiments/nproc/checkpoints/last.safetensors"));
+}
+
+TEST_F(Torchrun, ARestartedJobGoesOnFromItsCheckpoint) {
+  RunningProgram run(programs_, command({"--max-restarts", "1"}, {"--set", "total_iters=1000000", "val_freq=1000000"}));
+  ASSERT_TRUE(RunningProgram::wait_until([&] { return steps_done() > 5; })) << run.err();
+  ::kill(children_of(run.pid()).back(), SIGKILL);
+  EXPECT_TRUE(RunningProgram::wait_until([&] { return run.err().find("resuming at step") != std::string::npos; }))
+      << run.err();
+}
+
+}  // namespace
+}  // namespace wring
