@@ -34,7 +34,7 @@ for folder in "$TORCH_DIR"/../nvidia/*/include /usr/local/cuda/include; do
 done
 [ -e "$TORCH_DIR/lib/libtorch_cuda.so" ] && [ -d /usr/local/cuda/include/crt ] ||
   mapfile -t torch < <(printf '%s\n' "${torch[@]}" | grep -vE '/(engine/graph|dist/nccl)_.*\.cpp$')
-flags="-std=c++20 -Isrc -DFMT_HEADER_ONLY -DWRING_VERSION=\"lint\""
+flags="-std=c++20 -Isrc -DWRING_VERSION=\"lint\""
 flags+=" -Xclang -analyzer-config -Xclang max-nodes=30000"
 tidy "${free[@]}" -- $flags
 checks="-*,readability-identifier-naming,bugprone-use-after-move,bugprone-argument-comment,modernize-use-override"

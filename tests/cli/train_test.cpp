@@ -4,10 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "fixtures/programs.h"
+#include "train_fixture.h"
 #include "wring_train/data/bicubic.h"
-#include "wring_train/data/dead_leaves.h"
-#include "wring_train/data/image.h"
 
 namespace wring {
 namespace {
@@ -17,55 +15,7 @@ using testing::HasSubstr;
 using testing::Not;
 namespace fs = std::filesystem;
 
-const char* const kTinyConfig =
-    "base_channels: 8\n"
-    "num_blocks: 1\n"
-    "scale_factor: 2\n"
-    "batch_size: 2\n"
-    "patch_size: 32\n"
-    "num_workers: 1\n"
-    "total_iters: 6\n"
-    "val_freq: 3\n"
-    "checkpoint_freq: 2\n"
-    "log_freq: 2\n"
-    "lr: 0.001\n"
-    "data_dir: data\n"
-    "experiment_name: run\n";
-
-class Train : public testing::Test {
- protected:
-  void SetUp() override {
-    for (int i = 0; i < 4; ++i) draw("data/train/HR/" + std::to_string(i) + ".png", 48, 40, i);
-    for (int i = 0; i < 2; ++i) draw("data/val/HR/" + std::to_string(i) + ".png", 40, 36, 10 + i);
-    programs_.folder().write("tiny.yaml", kTinyConfig);
-  }
-  void draw(const std::string& name, int width, int height, int seed) const {
-    const fs::path file = programs_.folder().path() / name;
-    fs::create_directories(file.parent_path());
-    write_png(file, dead_leaves(width, height, static_cast<std::uint64_t>(seed)));
-  }
-  ChildResult train(std::vector<std::string> more = {}) const {
-    std::vector<std::string> arguments{"train", "tiny.yaml", "--device", "cpu"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return programs_.wring(arguments);
-  }
-  std::vector<nlohmann::json> metrics() const {
-    std::vector<nlohmann::json> lines;
-    std::istringstream text(programs_.read("experiments/run/metrics.jsonl"));
-    for (std::string line; std::getline(text, line);) lines.push_back(nlohmann::json::parse(line));
-    return lines;
-  }
-  // Starts a long run, sends the signal once it has measured something, and waits for its end.
-  ChildResult interrupted_by(const std::string& signal) const {
-    return programs_.run("sh", {"-c", Programs::binary("wring") +
-                                          " train tiny.yaml --device cpu --set total_iters=1000000 & p=$!; "
-                                          "while [ ! -s experiments/run/metrics.jsonl ]; do sleep 0.05; done; "
-                                          "kill -" +
-                                          signal + " $p; wait $p"});
-  }
-
-  Programs programs_;
-};
+class Train : public TrainTest {};
 
 TEST_F(Train, ASecondStartTakesTheImagesFromTheCacheAndTrainsTheSame) {
   const auto run = [&](const std::string& tier, const std::string& name) {
@@ -111,7 +61,7 @@ TEST_F(Train, ARunLeavesNetworksMetricsAndTheConfigThatWasUsed) {
   const ChildResult result = train();
   ASSERT_EQ(result.exit_status, 0) << result.err;
   EXPECT_THAT(result.err, HasSubstr("next: wring upscale experiments/run/checkpoints/best.safetensors"));
-  for (const char* file : {"best.safetensors", "last.safetensors", "state.safetensors"}) {
+  for (const char* file : {"best.safetensors", "last.safetensors", "state_6.safetensors"}) {
     EXPECT_TRUE(programs_.exists(std::string("experiments/run/checkpoints/") + file)) << file;
   }
   EXPECT_THAT(programs_.read("experiments/run/config.yaml"), HasSubstr("base_channels: 8\n"));
@@ -189,12 +139,12 @@ TEST_F(Train, CtrlCSavesAndPrintsTheCommandThatResumes) {
   const ChildResult result = interrupted_by("INT");
   EXPECT_EQ(result.exit_status, 130) << result.err;
   EXPECT_THAT(result.err, HasSubstr("wring train tiny.yaml --resume --set total_iters=1000000 --device cpu"));
-  EXPECT_TRUE(programs_.exists("experiments/run/checkpoints/state.safetensors"));
+  EXPECT_THAT(saved_steps(), Not(testing::IsEmpty()));
 }
 
 TEST_F(Train, SigtermSavesToo) {
   EXPECT_EQ(interrupted_by("TERM").exit_status, 130);
-  EXPECT_TRUE(programs_.exists("experiments/run/checkpoints/state.safetensors"));
+  EXPECT_THAT(saved_steps(), Not(testing::IsEmpty()));
 }
 
 TEST_F(Train, ASecondRunOfTheSameNameKeepsTheFirst) {
@@ -259,7 +209,9 @@ TEST_F(Train, ANameThatLeavesTheExperimentsFolderIsRefused) {
 
 TEST_F(Train, WithoutAStateResumeKeepsWhatIsThereUnderAnotherName) {
   ASSERT_EQ(train().exit_status, 0);
-  fs::remove(programs_.folder().path() / "experiments/run/checkpoints/state.safetensors");
+  for (const int step : saved_steps()) {
+    fs::remove(programs_.folder().path() / checkpoint("state_" + std::to_string(step) + ".safetensors"));
+  }
   const ChildResult result = train({"--resume"});
   EXPECT_EQ(result.exit_status, 0) << result.err;
   EXPECT_THAT(result.err, HasSubstr("experiments/run_archived_"));
@@ -339,7 +291,7 @@ TEST_F(Apply, ResumingWithAnotherNetworkIsRefused) {
   for (const std::string other : {"base_channels=16", "scale_factor=1"}) {
     const ChildResult result = train({"--resume", "--set", other, "total_iters=8"});
     EXPECT_EQ(result.exit_status, 1) << other;
-    EXPECT_THAT(result.err, HasSubstr("state.safetensors"));
+    EXPECT_THAT(result.err, HasSubstr("state_6.safetensors"));
   }
 }
 

@@ -1,7 +1,10 @@
 // The graph engine against the eager one, from the same seed on the same batches.
 #include <cmath>
+#include <limits>
 
 #include <ATen/DeviceAccelerator.h>
+#include <c10/core/StreamGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include "../integration/random_batch.h"
 #include "gpu_test.h"
@@ -40,6 +43,17 @@ class GraphEngineTest : public GpuTest {
     config.compile_model = graph;
     return make_step_engine(config, Edsr({config.base_channels, config.num_blocks, config.scale_factor}, 3),
                             at::Device(at::kCUDA, 0), [](const Text&) {});
+  }
+
+  // Work for some hundred milliseconds on every stream that the engine may get.
+  static void keep_the_streams_busy() {
+    const at::Tensor factor = at::ones({8192, 8192}, at::TensorOptions(at::kCUDA));
+    at::accelerator::synchronizeDevice(0);
+    const c10::impl::VirtualGuardImpl streams(at::kCUDA);
+    for (int i = 0; i < 32; ++i) {  // so many are in c10's pool
+      const c10::StreamGuard guard(streams.getStreamFromGlobalPool(at::Device(at::kCUDA, 0)));
+      at::mm(factor, factor);
+    }
   }
 
   static std::vector<Batch> batches(const TrainConfig& config, int count) {
@@ -113,6 +127,17 @@ TEST_F(GraphEngineTest, Bf16FusedFollowsTheEagerEnginesLossCurveWithEveryOptimiz
     EXPECT_LT(largest_relative_difference(graph_losses, train(*eager, data, 60)), 1e-2) << optimizer << " " << loss;
     EXPECT_LT(graph_losses.back(), graph_losses.front());
   }
+}
+
+// Another process on the card has the same effect.
+TEST_F(GraphEngineTest, ABusyCardDoesNotReorderTheEnginesFirstWrites) {
+  TrainConfig config = small_config();
+  config.use_mixed_precision = true;
+  keep_the_streams_busy();
+  const auto graph = engine(config, true);
+  const std::vector<Batch> data = batches(config, 1);
+  graph->step(data, 1e-4);
+  EXPECT_GT(graph->report().gradient_norm, 0);
 }
 
 TEST_F(GraphEngineTest, AccumulationGivesTheStepOfTheJoinedBatch) {
@@ -288,6 +313,45 @@ TEST_F(GraphEngineTest, AnFp16StepThatOverflowsIsSkippedAndHalvesTheScale) {
   for (const auto& [name, before] : state.tensors) {
     if (name.starts_with("model.") || name.starts_with("exp_avg")) {
       EXPECT_TRUE(at::equal(after.tensors.at(name), before)) << name;
+    }
+  }
+}
+
+// Weights out of which no finite loss comes: conv_last's bias is infinite.
+TEST_F(GraphEngineTest, AStepWithoutAFiniteLossChangesNothingInAnyPrecisionAndEngine) {
+  for (const bool graph : {true, false}) {
+    for (const char* precision : {"fp32", "bf16", "fp16"}) {
+      for (const char* optimizer : {"adamw", "adan"}) {
+        SCOPED_TRACE(std::string(precision) + " " + optimizer + (graph ? " graph" : " eager"));
+        TrainConfig config = small_config();
+        config.use_mixed_precision = std::string(precision) != "fp32";
+        config.amp_dtype = std::string(precision) == "fp16" ? "fp16" : "bf16";
+        config.optimizer = optimizer;
+        const auto data = batches(config, 2);
+        const auto trained = engine(config, graph);
+        train(*trained, data, 3);
+        const LoadedTensors good = saved(*trained);
+        LoadedTensors broken = saved(*trained);
+        broken.tensors.at("model.conv_last.bias").fill_(std::numeric_limits<float>::infinity());
+        trained->load_state(broken, "memory");
+        for (int i = 0; i < 12; ++i) trained->step(std::span(&data[0], 1), 1e-4);
+        const StepReport report = trained->report();
+        EXPECT_EQ(report.steps, 12);
+        EXPECT_EQ(report.skipped, 12);
+        EXPECT_EQ(report.unstable_in_row, 12);
+        EXPECT_EQ(trained->unstable_in_row(), 12);
+        EXPECT_TRUE(std::isnan(report.loss));
+        EXPECT_EQ(report.loss_scale.has_value(), std::string(precision) == "fp16");
+        const LoadedTensors after = saved(*trained);
+        for (const auto& [name, before] : broken.tensors) {
+          if (name.starts_with("scaler.")) continue;
+          EXPECT_TRUE(at::equal(after.tensors.at(name), before)) << name;
+        }
+        trained->load_state(good, "memory");
+        EXPECT_EQ(trained->unstable_in_row(), 0);
+        EXPECT_TRUE(std::isfinite(train(*trained, data, 2).back()));
+        EXPECT_EQ(trained->report().unstable_in_row, 0);
+      }
     }
   }
 }

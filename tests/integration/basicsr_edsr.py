@@ -5,6 +5,8 @@ basicsr_edsr.py read FOLDER     For every FOLDER/X.weights.safetensors: checks s
 basicsr_edsr.py write FOLDER CHANNELS BLOCKS SEED SCALE…
                                 Writes freshly initialised networks, FOLDER/xSCALE.weights.safetensors, and "lr" and
                                 "sr" into FOLDER/xSCALE.io.safetensors.
+basicsr_edsr.py pth FOLDER      Saves a network as BasicSR does, FOLDER/net.pth, with params_ema beside other params, and
+                                with a res_scale of 0.5 FOLDER/half.pth; "lr" and "sr" of both into FOLDER/NAME.io.safetensors.
 Exit code 77: a package is missing.
 """
 
@@ -23,13 +25,14 @@ except ImportError as error:
 
 
 class Block(nn.Module):
-    def __init__(self, channels):
+    def __init__(self, channels, res_scale=1.0):
         super().__init__()
+        self.res_scale = res_scale
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x):
-        return x + self.conv2(torch.relu(self.conv1(x)))
+        return x + self.res_scale * self.conv2(torch.relu(self.conv1(x)))
 
 
 class Edsr(nn.Module):
@@ -83,5 +86,17 @@ def write(folder, channels, blocks, seed, *scales):
         answer(net, torch.rand(2, 3, 7, 9), folder / f"x{scale}.io.safetensors")
 
 
+def pth(folder):
+    for name, res_scale in (("net", 1.0), ("half", 0.5)):
+        net = Edsr(8, 2, 4)
+        for block in net.body:
+            block.res_scale = res_scale
+        others = {key: torch.zeros_like(value) for key, value in net.state_dict().items()}
+        prefixed = {f"module.{key}": value for key, value in net.state_dict().items()}
+        torch.save({"params": others, "params_ema": prefixed}, folder / f"{name}.pth")
+        answer(net, torch.rand(1, 3, 9, 7), folder / f"{name}.io.safetensors")
+    torch.save({"params": {"features.0.weight": torch.zeros(1)}}, folder / "other.pth")
+
+
 if __name__ == "__main__":
-    {"read": read, "write": write}[sys.argv[1]](Path(sys.argv[2]), *map(int, sys.argv[3:]))
+    {"read": read, "write": write, "pth": pth}[sys.argv[1]](Path(sys.argv[2]), *map(int, sys.argv[3:]))

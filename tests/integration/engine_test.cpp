@@ -1,6 +1,8 @@
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <limits>
+#include <map>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,6 +15,7 @@
 #include "wring_train/engine/loss_scaler.h"
 #include "wring_train/engine/optimizer.h"
 #include "wring_train/engine/step_engine.h"
+#include "wring_train/engine/step_guard.h"
 #include "wring_train/run/run_state.h"
 
 namespace wring {
@@ -252,6 +255,68 @@ TEST(EagerEngine, AStateOfAnotherNetworkIsRefused) {
     EXPECT_THAT(error.what(), testing::HasSubstr(file.string()));
   }
   std::filesystem::remove(file);
+}
+
+// The state's tensors, as they are now.
+std::map<std::string, at::Tensor> saved(const StepEngine& engine) {
+  std::map<std::string, at::Tensor> tensors;
+  for (const NamedTensor& named : engine.state()) tensors[named.name] = named.tensor.clone();
+  return tensors;
+}
+
+TEST(EagerEngine, AStepWithoutAFiniteLossChangesNothingAndIsCounted) {
+  for (const char* optimizer : {"adamw", "adam", "adan"}) {
+    TrainConfig config = tiny_config();
+    config.optimizer = optimizer;
+    config.grad_clip = 1.0;
+    const auto engine = make_engine(config);
+    Batch batch = random_batch(2, 8, 2, 1);
+    for (batch.step = 0; batch.step < 2; ++batch.step) step(*engine, batch);
+    const double norm = engine->report().gradient_norm;
+    const auto before = saved(*engine);
+    ::setenv("WRING_TEST_NAN_LOSS", "2-3", 1);
+    for (; batch.step < 4; ++batch.step) step(*engine, batch);
+    EXPECT_EQ(engine->unstable_in_row(), 2);
+    const auto after = saved(*engine);
+    for (const auto& [name, tensor] : before) EXPECT_TRUE(at::equal(tensor, after.at(name))) << optimizer << name;
+    step(*engine, batch);
+    ::unsetenv("WRING_TEST_NAN_LOSS");
+    const StepReport report = engine->report();
+    EXPECT_EQ(report.steps, 3);
+    EXPECT_EQ(report.skipped, 2);
+    EXPECT_EQ(report.unstable_in_row, 0);
+    EXPECT_TRUE(std::isfinite(report.loss));
+    EXPECT_NE(report.gradient_norm, norm);
+    EXPECT_FALSE(at::equal(before.at("model.conv_last.bias"), saved(*engine).at("model.conv_last.bias")));
+  }
+}
+
+TEST(EagerEngine, WhereAllStepsWereSkippedThereIsNoLoss) {
+  const auto engine = make_engine(tiny_config());
+  ::setenv("WRING_TEST_NAN_LOSS", "0-9", 1);
+  step(*engine, random_batch(2, 8, 2, 1));
+  ::unsetenv("WRING_TEST_NAN_LOSS");
+  EXPECT_TRUE(std::isnan(engine->report().loss));
+  EXPECT_EQ(engine->report().unstable_in_row, 1);
+}
+
+TEST(StepGuard, AnOverflowAboveTheScaleOfOneIsTheSearchForTheScaleAndNotUnstable) {
+  StepGuard guard(at::Device(at::kCPU));
+  LossScaler scaler(at::Device(at::kCPU));
+  const at::Tensor infinite = at::full({}, std::numeric_limits<float>::infinity());
+  const at::Tensor fine = at::ones({});
+  guard.judge(fine, infinite, &scaler);
+  EXPECT_EQ(scaler.found_inf().item<float>(), 1.0F);
+  EXPECT_EQ(guard.unstable_in_row(), 0);
+  guard.judge(infinite, fine, &scaler);
+  EXPECT_EQ(guard.unstable_in_row(), 1);
+  scaler.scale_tensor().fill_(1.0);
+  guard.judge(fine, infinite, &scaler);
+  EXPECT_EQ(guard.unstable_in_row(), 2);
+  guard.judge(fine, fine, &scaler);
+  EXPECT_EQ(scaler.found_inf().item<float>(), 0.0F);
+  EXPECT_EQ(guard.unstable_in_row(), 0);
+  EXPECT_EQ(guard.report().skipped, 3);
 }
 
 TEST(EagerEngine, PerceptualLossIsAddedAndItsRandomWeightsAreAnnounced) {

@@ -2,9 +2,11 @@
 #include <cstdlib>
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <sys/wait.h>
 
 #include "nn_test.h"
+#include "wring/base/files.h"
 #include "wring_train/nn/checkpoint.h"
 
 namespace wring {
@@ -77,6 +79,47 @@ TEST_F(PythonInterop, WeLoadPyTorchsCheckpointsComputeTheSameAndInitialiseTheSam
     for (std::size_t i = 0; i < net.parameters().size(); ++i) {
       EXPECT_LT(largest_difference(ours.tensors()[i], net.tensors()[i]), 1e-7) << net.parameters()[i].name;
     }
+  }
+}
+
+class ImportPth : public PythonInterop {
+ protected:
+  // tools/import_pth.py; its output, and whether it succeeded.
+  std::pair<bool, std::string> imported(const std::string& name, const std::string& options = "") const {
+    const std::string command =
+        fmt::format("'{}' '{}' '{}' '{}' {} >'{}' 2>&1", python(), WRING_SOURCE_DIR "/tools/import_pth.py",
+                    (folder_ / (name + ".pth")).string(), (folder_ / (name + ".safetensors")).string(), options,
+                    (folder_ / "said").string());
+    const int status = std::system(command.c_str());
+    return {status == 0, read_file(folder_ / "said")};
+  }
+  double difference(const std::string& name) const {
+    const auto answers = load_tensors(folder_ / (name + ".io.safetensors")).tensors;
+    return largest_difference(load_edsr(folder_ / (name + ".safetensors")).forward(answers.at("lr")), answers.at("sr"));
+  }
+};
+
+TEST_F(ImportPth, TakesBasicSrsMovingAveragesAndItsResidualScale) {
+  script("pth");
+  if (IsSkipped() || HasFatalFailure()) return;
+  const auto [done, said] = imported("net");
+  ASSERT_TRUE(done) << said;
+  EXPECT_THAT(said, testing::HasSubstr("8 channels and 2 blocks, from params_ema"));
+  EXPECT_LT(difference("net"), 1e-4);
+  ASSERT_TRUE(imported("half", "--res-scale 0.5").first);
+  EXPECT_LT(difference("half"), 1e-4);
+}
+
+TEST_F(ImportPth, SaysWhatIsWrongWithAFileAndWritesNothing) {
+  script("pth");
+  if (IsSkipped() || HasFatalFailure()) return;
+  write_file_atomically(folder_ / "damaged.pth", "PK not quite");
+  for (const auto& [name, expected] : {std::pair{"other", "not BasicSR's EDSR"}, std::pair{"damaged", "cannot be read"},
+                                       std::pair{"missing", "does not exist"}}) {
+    const auto [done, said] = imported(name);
+    EXPECT_FALSE(done);
+    EXPECT_THAT(said, testing::HasSubstr(expected));
+    EXPECT_FALSE(fs::exists(folder_ / (std::string(name) + ".safetensors")));
   }
 }
 

@@ -32,6 +32,14 @@ void flush_to_disk(const fs::path& path) {
   if (result != 0 && error != EINVAL) fail("cannot write", path, error);  // EINVAL: not a file that syncs
 }
 
+// So that the new name outlives a loss of power. Some file systems cannot, which is no reason to fail.
+void flush_folder(const fs::path& folder) {
+  const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
 // The file that a link points to, so that the link stays. Renaming over a device or a folder would destroy it.
 fs::path write_target(const fs::path& name) {
   std::error_code error;
@@ -73,6 +81,7 @@ void write_file_atomically(const fs::path& name, const std::function<void(std::o
     std::error_code error;
     fs::rename(temporary, path, error);
     if (error) fail("cannot write", path, error.value());
+    flush_folder(path.parent_path());
   } catch (...) {
     std::error_code ignored;
     fs::remove(temporary, ignored);

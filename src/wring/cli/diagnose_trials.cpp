@@ -1,9 +1,14 @@
 #include "wring/cli/diagnose_trials.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace wring {
 namespace {
+
+// Twice a batch of one or two is still nothing.
+constexpr std::int64_t kFewSamples = 16;
 
 std::optional<TrialResult> if_it_ran(TrialResult result) {
   if (result.outcome != TrialOutcome::ok) return std::nullopt;
@@ -59,11 +64,17 @@ DiagnosisInput measure_for_diagnosis(TuningSession& session, TuningProgress& pro
   auto& other_kind = compiled ? input.eager : input.graph;
   own_kind = input.resident;
   other_kind = if_it_ran(measure(session, progress, TrialData::resident, {{"compile_model", other}}));
+  if (!session.values().use_mixed_precision) {
+    input.mixed = if_it_ran(measure(session, progress, TrialData::resident, {{"use_mixed_precision", "true"}}));
+  }
   const std::int64_t twice = 2 * session.start_batch();
-  if (input.real.dataset_samples && twice > *input.real.dataset_samples) return input;
-  input.larger =
-      if_it_ran(measure(session, progress, TrialData::resident, {{session.batch_key(), fmt::format("{}", twice)}}));
-  if (input.larger) input.larger_batch = twice;
+  for (const std::int64_t larger : {std::max(kFewSamples, twice), twice}) {
+    if (input.larger || (input.real.dataset_samples && larger > *input.real.dataset_samples)) continue;
+    input.larger =
+        if_it_ran(measure(session, progress, TrialData::resident, {{session.batch_key(), fmt::format("{}", larger)}}));
+    if (input.larger) input.larger_batch = larger;
+    if (larger == twice) break;
+  }
   return input;
 }
 

@@ -54,6 +54,7 @@ struct TrainConfig {
   // Validation, checkpoints, logs
   std::int64_t val_freq = 1000;
   std::int64_t checkpoint_freq = 1000;
+  std::int64_t keep_checkpoints = 2;
   std::int64_t log_freq = 100;
   std::int64_t early_stopping_patience = 0;
   double early_stopping_min_delta = 0.0;
@@ -62,6 +63,7 @@ struct TrainConfig {
   std::string data_dir = "data";
   std::string train_hr_dir;
   std::string train_lr_dir;
+  std::string train_meta_info;
   std::string val_hr_dir;
   std::string val_lr_dir;
   std::int64_t dataset_enlarge_ratio = 1;

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "wring/base/error.h"
@@ -30,10 +31,20 @@ AppendFile::~AppendFile() {
 }
 
 void AppendFile::append(std::string_view record) {
+  off_t begun = 0;  // how much of the record is in the file
   while (!record.empty()) {
     const ssize_t written = ::write(descriptor_, record.data(), record.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail(path_, errno);
+    if (written < 0) {
+      const int error = errno;
+      struct stat info {};
+      // A full disk takes the part that fits: it is taken back, so that the record can be appended whole later.
+      if (begun > 0 && ::fstat(descriptor_, &info) == 0 && ::ftruncate(descriptor_, info.st_size - begun) != 0) {
+        fail(path_, errno);
+      }
+      fail(path_, error);
+    }
+    begun += written;
     record.remove_prefix(static_cast<std::size_t>(written));
   }
 }

@@ -14,7 +14,8 @@ class AppendFile {
   AppendFile(const AppendFile&) = delete;
   AppendFile& operator=(const AppendFile&) = delete;
 
-  // Throws Error{failed} naming the file and the system's reason.
+  // Throws Error{failed} naming the file and the system's reason; nothing of the record is left in the file then, and
+  // it may be appended again.
   void append(std::string_view record);
 
   const std::filesystem::path& path() const { return path_; }

@@ -18,6 +18,7 @@ constexpr std::int64_t kLargestFirstProbe = 64;
 constexpr std::int64_t kProbeStepDown = 4;
 // The share of the time that is left which one jump may take.
 constexpr double kJumpBudget = 0.3;
+constexpr double kAsUsual = 1.25;
 constexpr int kMostJumps = 8;
 constexpr int kMostFailedJumps = 4;
 constexpr int kMostCloserSizes = 6;
@@ -109,10 +110,13 @@ class BatchSearch {
     }
   }
 
-  // A jump leaves time for what follows: for the sizes between, and for the soak.
+  // A jump leaves time for what follows: for the sizes between, and for the soak. Where starting a program is what a
+  // trial costs, a jump costs no more than any smaller step.
   bool worth_its_time(const BatchPicture& now, std::int64_t size) const {
     if (!session_.affordable(now, size, TrialRole::jump)) return false;
-    return session_.cost_s(now, size, TrialRole::jump) <= kJumpBudget * session_.left_s();
+    const double cost = session_.cost_s(now, size, TrialRole::jump);
+    const double usual = session_.cost_s(now, now.largest_usable()->batch, TrialRole::jump);
+    return cost <= kJumpBudget * session_.left_s() || cost <= kAsUsual * usual;
   }
 
   void close_in() {

@@ -113,7 +113,8 @@ double step_ms(const SizePicture& size) {
 SizeGrid grid_of(const BatchSearchOptions& options) {
   const auto refuse = [](Text what, Text cure) { throw Error(ErrorCode::usage, std::move(what), std::move(cure)); };
   if (!(options.epsilon > 0 && options.epsilon < 0.5)) {
-    refuse({"epsilon must lie between 0 and 0.5", "epsilon 必须介于 0 与 0.5 之间"}, {"0.025 is usual", "通常取 0.025"});
+    refuse({"epsilon must lie between 0 and 0.5", "epsilon 必须介于 0 与 0.5 之间"},
+           {"0.025 is usual", "通常取 0.025"});
   }
   if (!(options.budget_s > 0)) {
     refuse({"the time budget must be positive", "时间预算必须为正"}, {"30 s is usual", "通常为 30 秒"});

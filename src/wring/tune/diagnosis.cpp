@@ -13,6 +13,8 @@
 //
 // larger_gain: doubling a batch that fills the card gains less than ε; three times that is no noise.
 //
+// mixed_gain: where 16 bits gain less, they are not worth a change of the numbers.
+//
 // low_util, low_sm: the profiler's line for a card that is not used (50 %).
 //
 // dram_bound, tensor_busy, sm_busy, full_util: as the monitor's verdicts have them: from 60 % of the bandwidth on the
@@ -31,7 +33,7 @@
 namespace wring {
 namespace {
 
-const std::array<BottleneckRow, 7> kRows = {{
+const std::array<BottleneckRow, 8> kRows = {{
     {Bottleneck::data_bound,
      "data_bound",
      {"data-bound: the GPU waits for the loader", "受数据限制：GPU 在等待数据加载"}},
@@ -47,6 +49,10 @@ const std::array<BottleneckRow, 7> kRows = {{
      "too_small",
      {"too small to fill the GPU: a larger batch costs almost nothing",
       "任务太小，填不满 GPU：更大的 batch 几乎不花时间"}},
+    {Bottleneck::precision_bound,
+     "precision_bound",
+     {"precision-bound: 32-bit arithmetic, while the 16-bit matrix units stand idle",
+      "受精度限制：使用 32 位运算，16 位矩阵单元闲置"}},
     {Bottleneck::memory_bandwidth_bound,
      "memory_bandwidth_bound",
      {"memory-bandwidth-bound: the GPU waits for its own memory", "受显存带宽限制：GPU 在等待自己的显存"}},
@@ -75,6 +81,7 @@ std::vector<Diagnosis> DiagnosisRules::all() {
   transfer_bound();
   launch_bound();
   too_small();
+  precision_bound();
   throttled();
   memory_bandwidth_bound();
   compute_bound();

@@ -17,6 +17,7 @@ enum class Bottleneck {
   transfer_bound,          // both are fast enough alone: copies and waits in between
   launch_bound,            // the host launches kernels more slowly than the card runs them
   too_small,               // the card is not filled
+  precision_bound,         // 32-bit arithmetic, while the 16-bit matrix units stand idle
   memory_bandwidth_bound,  // waits for its own memory
   throttled,               // clocks held down by heat or power
   compute_bound,           // good: the card computes
@@ -31,6 +32,7 @@ struct DiagnosisInput {
   std::optional<TrialResult> eager;     // resident, with compile_model: false
   std::optional<TrialResult> graph;     // resident, with compile_model: true
   std::optional<TrialResult> larger;    // resident, with `larger_batch`
+  std::optional<TrialResult> mixed;     // resident, with use_mixed_precision: true
   std::optional<std::int64_t> larger_batch;
   std::optional<double> kernel_busy_percent;  // of the resident step in which any kernel ran
   std::optional<double> throttled_percent;    // of the time, by heat or power
@@ -67,6 +69,7 @@ inline constexpr double gap = 10;
 inline constexpr double graph_gain = 10;
 inline constexpr double kernels_idle = 90;
 inline constexpr double larger_gain = 10;
+inline constexpr double mixed_gain = 15;
 inline constexpr double low_util = 50;
 inline constexpr double low_sm = 50;
 inline constexpr double dram_bound = 60;

@@ -44,6 +44,24 @@ void DiagnosisRules::too_small() {
                   100 - limit::memory_full)};
 }
 
+void DiagnosisRules::precision_bound() {
+  if (in_.config.use_mixed_precision || !ran(in_.mixed) || !ran(in_.resident)) return;
+  const double gain = percent(in_.mixed->samples_per_s / in_.resident->samples_per_s - 1);
+  if (gain < limit::mixed_gain) return;
+  Diagnosis& found =
+      add(Bottleneck::precision_bound, percent(1 - 1 / (1 + gain / 100)), confidence_of(gain, limit::mixed_gain, 60),
+          {fmt::format("in 32 bits the step makes {} samples/s, in 16 {} ({} % more)",
+                       rate_figure(in_.resident->samples_per_s), rate_figure(in_.mixed->samples_per_s),
+                       percent_figure(gain / 100)),
+           fmt::format("32 位下每步 {} samples/s，16 位下 {}（快 {}%）", rate_figure(in_.resident->samples_per_s),
+                       rate_figure(in_.mixed->samples_per_s), percent_figure(gain / 100))},
+          {fmt::format("16-bit arithmetic gains {:.0f} % or more on a resident batch", limit::mixed_gain),
+           fmt::format("数据常驻时 16 位运算提速 {:.0f}% 以上", limit::mixed_gain)},
+          {"compute in 16 bits and keep the weights in 32: use_mixed_precision=true",
+           "用 16 位计算、32 位保存权重：use_mixed_precision=true"});
+  add_precision(found, true);
+}
+
 void DiagnosisRules::throttled() {
   if (!in_.throttled_percent) return;
   const bool heat = in_.throttled_by_heat.value_or(false);

@@ -46,6 +46,7 @@ class DiagnosisRules {
   void transfer_bound();
   void launch_bound();
   void too_small();
+  void precision_bound();
   void throttled();
   const TrialUtilisation& load() const { return ran(in_.resident) ? in_.resident->utilisation : in_.real.utilisation; }
   void memory_bandwidth_bound();

@@ -23,7 +23,7 @@ constexpr std::string_view kFormat = "wring trial";
 constexpr int kVersion = 1;
 
 // Keys of the config that no step's time or memory depends on.
-constexpr std::array<std::string_view, 19> kIdleKeys = {"lr",
+constexpr std::array<std::string_view, 20> kIdleKeys = {"lr",
                                                         "weight_decay",
                                                         "scheduler",
                                                         "eta_min",
@@ -35,6 +35,7 @@ constexpr std::array<std::string_view, 19> kIdleKeys = {"lr",
                                                         "val_freq",
                                                         "log_freq",
                                                         "checkpoint_freq",
+                                                        "keep_checkpoints",
                                                         "perceptual_weight",
                                                         "early_stopping_patience",
                                                         "early_stopping_min_delta",

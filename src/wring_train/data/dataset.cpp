@@ -5,12 +5,14 @@
 #include <cctype>
 #include <map>
 #include <set>
+#include <sstream>
 #include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "wring/base/error.h"
+#include "wring/base/files.h"
 #include "wring_train/data/parallel.h"
 
 namespace wring {
@@ -68,6 +70,45 @@ std::vector<fs::path> images_below(const fs::path& folder) {
                 "put HR photographs (.png, .jpg, .jpeg or .webp) there, or correct data_dir");
   }
   return images;
+}
+
+// "name.png (480,480,3)" → "name.png". A name may have blanks and brackets of its own.
+std::string listed_name(std::string line) {
+  const auto cut_blanks = [&] { line.erase(line.find_last_not_of(" \t\r") + 1); };
+  cut_blanks();
+  const std::size_t bracket = line.rfind(" (");
+  if (line.ends_with(')') && bracket != std::string::npos &&
+      line.find_first_not_of("0123456789, ", bracket + 2) == line.size() - 1) {
+    line.erase(bracket);
+    cut_blanks();
+  }
+  return line;
+}
+
+std::vector<fs::path> images_listed(const fs::path& folder, const fs::path& list) {
+  std::istringstream lines(read_file(list));
+  std::set<fs::path> images;  // each once, by path, like a folder's
+  std::string line;
+  for (int number = 1; std::getline(lines, line); ++number) {
+    const std::string name = listed_name(line);
+    if (name.empty() || name.starts_with('#')) continue;
+    const fs::path image = folder / name;
+    std::error_code ignored;
+    if (!fs::is_regular_file(image, ignored)) {
+      throw Error(ErrorCode::failed,
+                  {fmt::format("{}:{}: there is no image {}", list.string(), number, image.string()),
+                   fmt::format("{}:{}: 没有图像 {}", list.string(), number, image.string())},
+                  {"the names are relative to train_hr_dir; correct the line or leave it out",
+                   "文件名相对于 train_hr_dir；请更正或删除该行"});
+    }
+    images.insert(image);
+  }
+  if (images.empty()) {
+    throw Error(ErrorCode::failed,
+                {fmt::format("{} names no image", list.string()), fmt::format("{} 未列出任何图像", list.string())},
+                {"one a line is needed, relative to train_hr_dir", "每行一张，路径相对于 train_hr_dir"});
+  }
+  return {images.begin(), images.end()};
 }
 
 // The path below `folder`, without its extension: what an HR image and its LR version have in common.
@@ -140,7 +181,7 @@ ImageSet with_lr(ImageSet hr, const fs::path& hr_folder, const LrFolder& lr_imag
   set.skipped = std::move(hr.skipped);
   for (std::size_t i = 0; i < paths.size(); ++i) {
     if (!headers[i].size) {
-      set.skipped.push_back({hr.pairs[i].hr, headers[i].reason});
+      set.skipped.push_back({hr.pairs[i].hr, headers[i].reason, false});
       continue;
     }
     check_fit(hr.pairs[i].hr, hr.sizes[i], paths[i], *headers[i].size, scale);
@@ -164,8 +205,9 @@ ImageSet with_lr(ImageSet hr, const fs::path& hr_folder, const LrFolder& lr_imag
 
 }  // namespace
 
-ImageSet scan_images(const fs::path& hr_folder, const std::optional<fs::path>& lr_folder, int scale, int min_size) {
-  const std::vector<fs::path> images = images_below(hr_folder);
+ImageSet scan_images(const fs::path& hr_folder, const std::optional<fs::path>& lr_folder, int scale, int min_size,
+                     const std::optional<fs::path>& meta_info) {
+  const std::vector<fs::path> images = meta_info ? images_listed(hr_folder, *meta_info) : images_below(hr_folder);
   const std::vector<Header> headers = read_headers(images);
   std::optional<LrFolder> lr_images;
   if (lr_folder) lr_images.emplace(*lr_folder, scale);
@@ -175,7 +217,7 @@ ImageSet scan_images(const fs::path& hr_folder, const std::optional<fs::path>& l
     const fs::path& hr = images[i];
     const std::optional<ImageSize>& size = headers[i].size;
     if (!size) {
-      set.skipped.push_back({hr, headers[i].reason});
+      set.skipped.push_back({hr, headers[i].reason, false});
     } else if (size->width < smallest || size->height < smallest) {
       set.skipped.push_back(
           {hr, fmt::format("{} x {} is smaller than {} pixels on a side", size->width, size->height, smallest)});

@@ -51,6 +51,7 @@ struct Loader::State {
   std::vector<std::jthread> threads;
 
   Batch next();
+  void seek(std::int64_t step);
   void start_workers();
   void end_workers();
   void work();
@@ -75,6 +76,14 @@ Batch Loader::State::next() {
   lock.unlock();
   room.notify_one();
   return batch;
+}
+
+void Loader::State::seek(std::int64_t step) {
+  end_workers();
+  stop = false;
+  made.clear();
+  next_step = unclaimed = step;
+  end = step;  // next() starts workers
 }
 
 void Loader::State::start_workers() {
@@ -143,6 +152,9 @@ Loader::~Loader() = default;
 
 Batch Loader::next() {
   return state_->next();
+}
+void Loader::seek(std::int64_t step) {
+  state_->seek(step);
 }
 SamplerSettings Loader::sampler() const {
   return state_->maker.sampler();

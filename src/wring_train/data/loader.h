@@ -73,6 +73,9 @@ class Loader {
   // throws is thrown here, in its batch's turn. For one thread at a time.
   Batch next();
 
+  // Goes on with batch `step`, as a loader made with that first_step does: when training goes back to a checkpoint.
+  void seek(std::int64_t step);
+
   // What decides the samples, for a device that cuts them.
   SamplerSettings sampler() const;
   std::int64_t steps_per_epoch() const;

@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <libdeflate.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -114,6 +115,16 @@ void check_layout(const fs::path& path, std::vector<Placed> placed, std::uint64_
   if (position != data_bytes) {
     fail(path, fmt::format("{} bytes after the last tensor belong to nothing", data_bytes - position));
   }
+}
+
+// As it stands in a header before the sum is known, and while it is taken. The header has its quotes unescaped only
+// around a key, so no name of a tensor can look like it.
+constexpr std::string_view kOpenSeal = "\"wring_crc32\":\"00000000\"";
+constexpr std::size_t kSealDigits = 8;
+constexpr std::size_t kSealDigitsAt = kOpenSeal.size() - kSealDigits - 1;
+
+std::uint32_t crc32(std::uint32_t crc, const void* data, std::size_t size) {
+  return libdeflate_crc32(crc, data, size);
 }
 
 const Json& member(const Json& object, const char* key) {
@@ -226,6 +237,23 @@ const fs::path& SafetensorsFile::path() const {
   return mapping_->path;
 }
 
+void SafetensorsFile::check_seal() const {
+  const auto sealed = mapping_->metadata.find(kSealKey);
+  if (sealed == mapping_->metadata.end()) fail(path(), "it carries no checksum");
+  const char* file = reinterpret_cast<const char*>(mapping_->base);
+  std::string start(file, kLengthBytes + mapping_->header_bytes());
+  const std::size_t at = start.find(kOpenSeal.substr(0, kSealDigitsAt));
+  if (at == std::string::npos) fail(path(), "its checksum is not where it was written");
+  const std::string written = start.substr(at + kSealDigitsAt, kSealDigits);
+  start.replace(at + kSealDigitsAt, kSealDigits, kSealDigits, '0');
+  const std::uint32_t sum =
+      crc32(crc32(0, start.data(), start.size()), file + start.size(), mapping_->size - start.size());
+  const std::string found = fmt::format("{:08x}", sum);
+  if (found != written) {
+    fail(path(), fmt::format("its checksum is {}, but {} was written: it has changed since", found, written));
+  }
+}
+
 namespace {
 
 [[noreturn]] void refuse_write(const fs::path& path, const std::string& what) {
@@ -280,14 +308,23 @@ std::string header_of(const fs::path& path, std::span<const Entry* const> entrie
 }  // namespace
 
 void write_safetensors(const fs::path& path, const std::map<std::string, TensorView>& tensors,
-                       const std::map<std::string, std::string>& metadata) {
+                       const std::map<std::string, std::string>& metadata, Seal seal) {
   const std::vector<const Entry*> entries = layout(path, tensors);
-  const std::string header = header_of(path, entries, metadata);
+  std::map<std::string, std::string> described = metadata;
+  if (seal == Seal::crc32) described[kSealKey] = std::string(kSealDigits, '0');
+  std::string start = header_of(path, entries, described);
+  std::string length;
+  for (std::size_t i = 0; i < kLengthBytes; ++i) {
+    length.push_back(static_cast<char>((static_cast<std::uint64_t>(start.size()) >> (8 * i)) & 0xff));
+  }
+  start.insert(0, length);
+  if (seal == Seal::crc32) {
+    std::uint32_t sum = crc32(0, start.data(), start.size());
+    for (const Entry* entry : entries) sum = crc32(sum, entry->second.data.data(), entry->second.data.size());
+    start.replace(start.find(kOpenSeal) + kSealDigitsAt, kSealDigits, fmt::format("{:08x}", sum));
+  }
   write_file_atomically(path, [&](std::ostream& out) {
-    for (std::size_t i = 0; i < kLengthBytes; ++i) {
-      out.put(static_cast<char>((static_cast<std::uint64_t>(header.size()) >> (8 * i)) & 0xff));
-    }
-    out << header;
+    out << start;
     for (const Entry* entry : entries) {
       const auto& data = entry->second.data;
       out.write(reinterpret_cast<const char*>(data.data()), static_cast<std::streamsize>(data.size()));

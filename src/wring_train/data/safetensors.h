@@ -33,15 +33,23 @@ class SafetensorsFile {
   const std::map<std::string, std::string>& metadata() const;
   const std::filesystem::path& path() const;
 
+  // Throws Error{failed} naming the file when it was written without a seal, or when a byte of it has changed since.
+  void check_seal() const;
+
  private:
   struct Mapping;
   std::unique_ptr<Mapping> mapping_;
 };
 
+// A sealed file carries the CRC-32 of itself in its metadata, under this key, for files that must not be used when they
+// are damaged. The sum is taken with eight zeros in its place.
+inline constexpr const char* kSealKey = "wring_crc32";
+enum class Seal { none, crc32 };
+
 // Whole or not at all. Wider elements come first, so that every tensor is aligned to its element; otherwise
 // the order of the map. Throws Error{failed}: the file cannot be written, a name is not UTF-8, a view's bytes
 // do not fit its dtype and shape.
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, TensorView>& tensors,
-                       const std::map<std::string, std::string>& metadata);
+                       const std::map<std::string, std::string>& metadata, Seal seal = Seal::none);
 
 }  // namespace wring

@@ -1,5 +1,7 @@
 #include "wring_train/engine/eager_engine.h"
 
+#include <limits>
+
 #include <ATen/ATen.h>
 #include <ATen/DeviceAccelerator.h>
 #include <c10/core/GradMode.h>
@@ -9,6 +11,7 @@
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/device_memory_error.h"
 #include "wring_train/engine/memory_limit_for_tests.h"
+#include "wring_train/engine/poison_for_tests.h"
 #include "wring_train/engine/precision.h"
 #include "wring_train/engine/saved_state.h"
 
@@ -40,8 +43,7 @@ EagerEngine::EagerEngine(const TrainConfig& config, Edsr model, at::Device devic
       model_(on_device(std::move(model), device, config.channels_last)),
       average_(detached_copy(model_)),
       optimizer_(config, model_.tensors()),
-      loss_sum_(at::zeros({}, at::TensorOptions(device).dtype(at::kFloat))),
-      gradient_norm_(loss_sum_) {
+      guard_(device) {
   if (low_precision == at::kHalf) scaler_.emplace(device);
   if (config.use_perceptual) {
     perceptual_ = std::make_unique<PerceptualLoss>(config.perceptual_weights_file, device, config.channels_last);
@@ -85,42 +87,47 @@ at::Tensor EagerEngine::loss_of(const Batch& batch) {
   return loss;
 }
 
-void EagerEngine::add_gradients(std::span<const Batch> micro_batches) {
+// Returns the step's loss.
+at::Tensor EagerEngine::add_gradients(std::span<const Batch> micro_batches, double lr) {
+  at::Tensor sum = at::zeros({}, at::TensorOptions(device_).dtype(at::kFloat));
   const double share = 1.0 / static_cast<double>(micro_batches.size());
   for (const Batch& batch : micro_batches) {
     at::Tensor loss = loss_of(batch);
+    if (poisoned_for_tests(batch.step, lr)) loss = loss * std::numeric_limits<float>::quiet_NaN();
     if (micro_batches.size() > 1) loss = loss * share;
     (scaler_ ? scaler_->scale(loss) : loss).backward();
-    loss_sum_ = loss_sum_ + loss.detach();
+    sum = sum + loss.detach();
   }
+  return sum;
 }
 
-// One message for all parameters and the loss, once a step whatever the number of micro-batches: from here on every
-// rank computes the same, clipping and skipped steps included.
-void EagerEngine::reduce_over_ranks(const at::Tensor& loss_before) {
+// Makes the gradients and the loss their means over the ranks: one message, once a step whatever the number of
+// micro-batches. From here on every rank computes the same, clipping and skipped steps included. Returns the loss.
+at::Tensor EagerEngine::mean_over_ranks(const at::Tensor& loss) {
   const c10::NoGradGuard no_grad;
   std::vector<at::Tensor> values;
   for (const at::Tensor& parameter : model_.tensors()) values.push_back(parameter.grad());
-  values.push_back(loss_sum_ - loss_before);
+  values.push_back(loss);
   const at::Tensor flat = at::flatten_dense_tensors(values);
   ranks_.mean(flat);
   std::vector<at::Tensor> means = at::unflatten_dense_tensors(flat, values);
-  loss_sum_ = loss_before + means.back();
+  at::Tensor mean_loss = means.back();
   means.pop_back();
   values.pop_back();
   at::_foreach_copy_(values, means);
+  return mean_loss;
 }
 
 void EagerEngine::step(std::span<const Batch> micro_batches, double lr) {
   release_finished_uploads();
-  const at::Tensor loss_before = loss_sum_;
+  at::Tensor loss;
   bool fits = true;
   try {
     if (over_limit_for_tests(
             micro_batches.front().size, [this] { return optimizer_.steps_done(); }, ranks_.rank())) {
       fits = false;
     } else {
-      add_gradients(micro_batches);
+      loss = add_gradients(micro_batches, lr);
     }
   } catch (const c10::OutOfMemoryError&) {
     fits = false;
@@ -128,35 +135,28 @@ void EagerEngine::step(std::span<const Batch> micro_batches, double lr) {
   // Where it does not fit on one rank, all cut their batches.
   if (ranks_.any(!fits)) {
     for (const at::Tensor& parameter : model_.tensors()) parameter.mutable_grad().reset();
-    loss_sum_ = loss_before;
     if (!device_.is_cpu()) at::accelerator::emptyCache();
     throw step_out_of_memory(config_, micro_batches.front().size, device_);
   }
-  if (!ranks_.alone()) reduce_over_ranks(loss_before);
+  if (!ranks_.alone()) loss = mean_over_ranks(loss);
   if (scaler_) scaler_->unscale(model_.tensors());
-  gradient_norm_ = clip_gradients(model_.tensors(), config_.grad_clip);
-  if (scaler_) {
-    optimizer_.step(lr, scaler_->found_inf());
-    scaler_->update();
-  } else {
-    optimizer_.step(lr);
-  }
-  if (config_.ema_decay > 0) {
-    const c10::NoGradGuard no_grad;
-    at::_foreach_lerp_(average_.tensors(), model_.tensors(), 1.0 - config_.ema_decay);
-  }
-  ++steps_since_report_;
+  guard_.judge(loss, clip_gradients(model_.tensors(), config_.grad_clip), scaler_ ? &*scaler_ : nullptr);
+  optimizer_.step(lr, guard_.skip());
+  if (scaler_) scaler_->update();
+  if (config_.ema_decay > 0) average();
+}
+
+// The moving average follows the weights by 1 − decay, after a skipped step by nothing.
+void EagerEngine::average() {
+  const c10::NoGradGuard no_grad;
+  std::vector<at::Tensor> differences = at::_foreach_sub(model_.tensors(), average_.tensors());
+  at::_foreach_mul_(differences, (1.0 - guard_.skip()) * (1.0 - config_.ema_decay));
+  at::_foreach_add_(average_.tensors(), differences);
 }
 
 StepReport EagerEngine::report() {
-  StepReport report;
-  report.steps = steps_since_report_;
-  if (steps_since_report_ > 0) {
-    report.loss = loss_sum_.item<float>() / static_cast<double>(steps_since_report_);
-    report.gradient_norm = gradient_norm_.item<float>();
-  }
-  loss_sum_ = at::zeros_like(loss_sum_);
-  steps_since_report_ = 0;
+  StepReport report = guard_.report();
+  if (scaler_) report.loss_scale = scaler_->scale_tensor().item<float>();
   return report;
 }
 
@@ -202,6 +202,7 @@ void EagerEngine::load_state(const LoadedTensors& state, const std::filesystem::
     saved.restore(scaler_->growth_tracker(), "scaler.growth_tracker");
   }
   optimizer_.set_steps_done(saved.find("optimizer.step").item<std::int64_t>());
+  guard_.forget();
 }
 
 }  // namespace wring

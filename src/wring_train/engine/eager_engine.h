@@ -9,6 +9,7 @@
 #include "wring_train/engine/loss_scaler.h"
 #include "wring_train/engine/optimizer.h"
 #include "wring_train/engine/step_engine.h"
+#include "wring_train/engine/step_guard.h"
 #include "wring_train/nn/loss.h"
 
 namespace wring {
@@ -24,6 +25,7 @@ class EagerEngine : public StepEngine {
   void step(std::span<const Batch> micro_batches, double lr) override;
   void use_images(std::shared_ptr<const DeviceImages> images, const kernels::SamplerSettings& settings) override;
   StepReport report() override;
+  std::int64_t unstable_in_row() const override { return guard_.unstable_in_row(); }
   const Edsr& model() const override { return model_; }
   const Edsr& averaged() const override { return config_.ema_decay > 0 ? average_ : model_; }
   std::vector<NamedTensor> state() const override;
@@ -35,8 +37,9 @@ class EagerEngine : public StepEngine {
   SampledBatch load(const Batch& batch);
   at::Tensor upload(const std::shared_ptr<std::uint8_t>& bytes, std::int64_t batch, std::int64_t side);
   at::Tensor loss_of(const Batch& batch);
-  void add_gradients(std::span<const Batch> micro_batches);
-  void reduce_over_ranks(const at::Tensor& loss_before);
+  at::Tensor add_gradients(std::span<const Batch> micro_batches, double lr);
+  at::Tensor mean_over_ranks(const at::Tensor& loss);
+  void average();
   void release_finished_uploads();
 
   // Host memory that a copy to the device may still be reading.
@@ -57,9 +60,7 @@ class EagerEngine : public StepEngine {
   std::unique_ptr<PerceptualLoss> perceptual_;
   std::deque<Upload> uploads_;
   std::optional<DeviceSampler> sampler_;
-  at::Tensor loss_sum_;
-  at::Tensor gradient_norm_;
-  std::int64_t steps_since_report_ = 0;
+  StepGuard guard_;
 };
 
 }  // namespace wring

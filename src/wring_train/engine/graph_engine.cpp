@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <map>
 
 #include <fmt/format.h>
@@ -70,10 +71,12 @@ class GraphEngine : public StepEngine {
   }
 
   void step(std::span<const Batch> micro_batches, double lr) override {
+    const GraphBatches batches = describe(micro_batches);
+    // A smaller micro-batch may be captured where a larger one was not.
+    if (fallback_ && batches.size < failed_size_) return_to_graphs();
     if (fallback_) return fallback_->step(micro_batches, lr);
     const c10::cuda::CUDAStreamGuard guard(stream_);
     wait_for_readers();
-    const GraphBatches batches = describe(micro_batches);
     try {
       replay(batches, micro_batches, lr);
       ++steps_;
@@ -84,7 +87,7 @@ class GraphEngine : public StepEngine {
       throw step_out_of_memory(config_, batches.size, device_);
     } catch (const c10::Error& error) {
       if (captured_.contains(batches)) throw;  // it ran before, so capturing is not what failed
-      fall_back(error.what_without_backtrace());
+      fall_back(batches, error.what_without_backtrace());
       fallback_->step(micro_batches, lr);
     }
   }
@@ -95,13 +98,23 @@ class GraphEngine : public StepEngine {
     const kernels::StepOutputs& outputs = *state_->outputs();
     StepReport report;
     report.steps = steps_ - reported_steps_;
-    if (report.steps > 0) {
-      report.loss = (outputs.loss_sum - reported_loss_) / static_cast<double>(report.steps);
-      report.gradient_norm = outputs.gradient_norm;
-    }
+    report.skipped = outputs.skipped - reported_skipped_;
+    report.unstable_in_row = outputs.unstable_in_row;
+    report.gradient_norm = outputs.gradient_norm;
+    if (low_precision_ == at::kHalf) report.loss_scale = outputs.loss_scale;
+    const std::int64_t good = report.steps - report.skipped;
+    if (good > 0) report.loss = (outputs.loss_sum - reported_loss_) / static_cast<double>(good);
+    if (good == 0 && report.steps > 0) report.loss = std::numeric_limits<double>::quiet_NaN();
     reported_loss_ = outputs.loss_sum;
+    reported_skipped_ = outputs.skipped;
     reported_steps_ = steps_;
     return report;
+  }
+
+  std::int64_t unstable_in_row() const override {
+    if (fallback_) return fallback_->unstable_in_row();
+    // The device may be writing it: what is read is this step's number or an earlier one's.
+    return static_cast<const volatile kernels::StepOutputs*>(state_->outputs())->unstable_in_row;
   }
 
   std::int64_t replayed_memory_bytes() const override {
@@ -219,18 +232,31 @@ class GraphEngine : public StepEngine {
   }
 
   // From here on the eager engine goes on, from the state before this step.
-  void fall_back(const std::string& reason) {
+  void fall_back(const GraphBatches& batches, const std::string& reason) {
+    failed_size_ = batches.size;
     const std::string first_line = reason.substr(0, reason.find('\n'));
     note_({fmt::format("the training step cannot be captured as a CUDA graph ({}); it goes on in the eager engine",
                        first_line),
            fmt::format("训练步无法捕获为 CUDA graph（{}），改用 eager 引擎", first_line)});
     stream_.synchronize();
-    LoadedTensors now;
-    for (NamedTensor& saved : state_->save()) now.tensors[saved.name] = saved.tensor.to(at::kCPU);
+    const LoadedTensors now = on_host(state_->save());
     captured_.clear();
     fallback_ = std::make_unique<EagerEngine>(config_, state_->model(), device_, low_precision_, ranks_);
     fallback_->load_state(now, "the state before this step");
     if (images_) fallback_->use_images(images_, sampler_);
+  }
+
+  void return_to_graphs() {
+    const LoadedTensors now = on_host(fallback_->state());
+    fallback_.reset();
+    state_->load(now, "the state before this step");
+    at::cuda::device_synchronize();
+  }
+
+  static LoadedTensors on_host(const std::vector<NamedTensor>& state) {
+    LoadedTensors copies;
+    for (const NamedTensor& saved : state) copies.tensors[saved.name] = saved.tensor.to(at::kCPU, false, /*copy=*/true);
+    return copies;
   }
 
   TrainConfig config_;
@@ -247,9 +273,11 @@ class GraphEngine : public StepEngine {
   std::map<GraphBatches, std::unique_ptr<CapturedStep>> captured_;
   std::array<at::cuda::CUDAEvent, kEvents> events_;
   std::unique_ptr<EagerEngine> fallback_;
+  int failed_size_ = 0;  // of the micro-batch that could not be captured
   mutable bool read_by_others_ = false;
   std::int64_t steps_ = 0;
   std::int64_t reported_steps_ = 0;
+  std::int64_t reported_skipped_ = 0;
   double reported_loss_ = 0;
 };
 

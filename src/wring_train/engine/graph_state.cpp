@@ -3,6 +3,7 @@
 #include <new>
 
 #include <ATen/ATen.h>
+#include <ATen/cuda/CUDAContext.h>
 #include <c10/core/GradMode.h>
 #include <c10/cuda/CUDAException.h>
 
@@ -21,6 +22,12 @@ std::shared_ptr<std::uint8_t> pinned(std::size_t bytes) {
     throw Error(ErrorCode::failed, "the system lets this program page-lock no memory", "see `ulimit -l`");
   }
   return memory;
+}
+
+void copy_now(kernels::StepState* to, const kernels::StepState* from, cudaMemcpyKind direction) {
+  const at::cuda::CUDAStream stream = at::cuda::getCurrentCUDAStream();
+  C10_CUDA_CHECK(cudaMemcpyAsync(to, from, sizeof(kernels::StepState), direction, stream));
+  stream.synchronize();
 }
 
 }  // namespace
@@ -146,6 +153,8 @@ void GraphState::load(const LoadedTensors& loaded, const std::filesystem::path& 
     state.growth = saved_state.find("scaler.growth_tracker").item<std::int32_t>();
   }
   state.updates = saved_state.find("optimizer.step").item<std::int64_t>();
+  state.unstable_in_row = 0;  // what was before these weights says nothing any more
+  outputs()->unstable_in_row = 0;
   write_step_state(state);
   renew_low();
 }
@@ -168,13 +177,15 @@ void GraphState::renew_low() {
   if (vectors_.low.defined()) vectors_.low.copy_(vectors_.parameters);
 }
 
+// On the current stream: a plain cudaMemcpy uses the legacy stream, which waits for none of LibTorch's, and could come
+// before the zeros that the memory is first filled with.
 kernels::StepState GraphState::read_step_state() const {
   kernels::StepState state;
-  C10_CUDA_CHECK(cudaMemcpy(&state, step_state(), sizeof(state), cudaMemcpyDeviceToHost));
+  copy_now(&state, step_state(), cudaMemcpyDeviceToHost);
   return state;
 }
 void GraphState::write_step_state(const kernels::StepState& state) {
-  C10_CUDA_CHECK(cudaMemcpy(step_state(), &state, sizeof(state), cudaMemcpyHostToDevice));
+  copy_now(step_state(), &state, cudaMemcpyHostToDevice);
 }
 
 }  // namespace wring

@@ -31,6 +31,10 @@ void LossScaler::unscale(const std::vector<at::Tensor>& parameters) {
   at::_amp_foreach_non_finite_check_and_unscale_(gradients, found_inf_, scale_.reciprocal());
 }
 
+void LossScaler::set_found_inf(const at::Tensor& found_inf) {
+  found_inf_.copy_(found_inf);
+}
+
 void LossScaler::update() {
   at::_amp_update_scale_(scale_, growth_, found_inf_, kGrowth, kBackoff, kGrowthInterval);
 }

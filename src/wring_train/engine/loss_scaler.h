@@ -17,8 +17,10 @@ class LossScaler {
   // Divides the parameters' gradients by the scale and sets found_inf() to 1 if any of them is not finite, else 0.
   void unscale(const std::vector<at::Tensor>& parameters);
 
-  // Adapts the scale to what unscale() found.
+  // Adapts the scale to found_inf().
   void update();
+  // In place of what unscale() found, where more is known.
+  void set_found_inf(const at::Tensor& found_inf);
 
   const at::Tensor& found_inf() const { return found_inf_; }    // (), fp32
   const at::Tensor& scale_tensor() const { return scale_; }     // (), fp32; for saving and restoring in place

@@ -15,6 +15,10 @@ std::unique_ptr<StepEngine> make_step_engine(const TrainConfig& config, Edsr mod
     std::string why_not;
     low_precision = mixed_precision_type(config.amp_dtype, device, why_not);
     if (!why_not.empty()) note(why_not);
+    if (low_precision == at::kBFloat16 && config.amp_dtype == "fp16") {
+      note({"amp_dtype: bf16 in place of fp16, which is for GPUs and would be slower on the CPU",
+            "amp_dtype：改用 bf16。fp16 仅适用于 GPU，在 CPU 上会更慢"});
+    }
   }
   if (config.compile_model && device.is_cuda() && kernels::available()) {
     auto engine = make_graph_engine(config, std::move(model), device, low_precision, note, ranks);

@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -18,9 +19,12 @@ namespace wring {
 
 // Of the optimiser steps since the last report.
 struct StepReport {
-  double loss = 0;           // mean
-  double gradient_norm = 0;  // of the last step, before clipping
+  double loss = 0;           // mean of those that were not skipped; NaN where all were
+  double gradient_norm = 0;  // of the last one that was not skipped, before clipping
   std::int64_t steps = 0;
+  std::int64_t skipped = 0;          // of these: loss or gradient was not finite
+  std::int64_t unstable_in_row = 0;  // as StepEngine's
+  std::optional<double> loss_scale;  // with fp16
 };
 
 // Runs training steps: forward, loss, backward, clipping, optimiser, EMA. `eager` is the reference for numbers; other
@@ -34,6 +38,7 @@ class StepEngine {
   // reused by the caller once the call returns their last reference. Does not wait for the device.
   // Throws DeviceMemoryError when they do not fit into the device's memory; the state is then what it was before the
   // step, which may be tried again with smaller micro-batches.
+  // Where the loss or the gradient is not finite the step changes nothing, neither weights nor optimiser nor average.
   // A batch without bytes (hr is null) is drawn on the device from the images of use_images(), by its step.
   virtual void step(std::span<const Batch> micro_batches, double lr) = 0;
 
@@ -42,6 +47,10 @@ class StepEngine {
 
   // Waits for the device.
   virtual StepReport report() = 0;
+
+  // How many steps up to the last one were skipped since the last good one, as far as the host knows without waiting.
+  // Those whose gradients overflowed in fp16 while its loss scale was being found do not count.
+  virtual std::int64_t unstable_in_row() const = 0;
 
   // The network being trained, and the one to validate and to save: the EMA, or the network itself without one.
   virtual const Edsr& model() const = 0;

@@ -88,18 +88,27 @@ __device__ void decide(const FinishSettings& settings, double squares, double lo
                        StepOutputs* outputs) {
   const auto norm = static_cast<float>(sqrt(squares));
   const float unscale = settings.scaled ? 1.0F / state.loss_scale : 1.0F;
-  state.gradient_norm = norm;
-  state.found_inf = settings.scaled && !isfinite(norm) ? 1.0F : 0.0F;
+  const bool good = isfinite(norm) && isfinite(loss);
+  state.found_inf = good ? 0.0F : 1.0F;
   // As torch.nn.utils.clip_grad_norm_: 1e-6 keeps a zero norm finite.
   const float clip = settings.clip > 0 ? fminf(static_cast<float>(settings.clip) / (norm + 1e-6F), 1.0F) : 1.0F;
   state.gradient_factor = unscale * clip;
-  if (state.found_inf == 0.0F) ++state.updates;
+  if (good) {
+    ++state.updates;
+    state.gradient_norm = norm;
+    state.loss_sum += loss;
+    state.unstable_in_row = 0;
+  } else {
+    ++state.skipped;
+    // A gradient that overflows at a scale above 1 is the search for the scale.
+    if (!isfinite(loss) || !settings.scaled || state.loss_scale <= 1.0F) ++state.unstable_in_row;
+  }
   const auto t = static_cast<double>(state.updates);
   state.correction1 = static_cast<float>(1.0 - pow(settings.beta1, t));
   state.correction2 = static_cast<float>(1.0 - pow(settings.beta2, t));
   state.correction3 = static_cast<float>(1.0 - pow(settings.beta3, t));
   if (settings.scaled) {
-    if (state.found_inf != 0.0F) {
+    if (!good) {
       state.loss_scale *= kBackoff;
       state.growth = 0;
     } else if (++state.growth == kGrowthInterval) {
@@ -107,11 +116,13 @@ __device__ void decide(const FinishSettings& settings, double squares, double lo
       state.growth = 0;
     }
   }
-  state.loss_sum += loss;
   ++state.step;
   outputs->loss_sum = state.loss_sum;
-  outputs->gradient_norm = norm;
+  outputs->gradient_norm = state.gradient_norm;
+  outputs->loss_scale = state.loss_scale;
   outputs->steps = state.step;
+  outputs->skipped = state.skipped;
+  outputs->unstable_in_row = state.unstable_in_row;
 }
 
 __global__ void finish(GradientSources sources, float* gradients, bool accumulate, float* norm_partials,

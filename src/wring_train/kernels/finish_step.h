@@ -40,7 +40,7 @@ struct FinishSettings {
   double beta1 = 0.9;  // of the bias corrections
   double beta2 = 0.999;
   double beta3 = 0;     // Adan's third
-  bool scaled = false;  // fp16: a gradient that is not finite skips the update, and the loss scale adapts
+  bool scaled = false;  // fp16: the loss scale adapts
 };
 
 // gradients[…] = (accumulate ? gradients[…] : 0) + the sources.
@@ -48,7 +48,8 @@ void collect_gradients(const GradientSources& sources, float* gradients, bool ac
 
 // The same for the last micro-batch, after which it decides what the update does: the norm of all gradients (one fixed
 // order of summation, so that runs repeat), clipping, loss scale, bias corrections, and the loss, the sum of
-// `loss_partials`. `norm_partials`: chunk_count elements. `outputs` is page-locked host memory.
+// `loss_partials`. A loss or gradient that is not finite skips the update, as engine/step_guard.h has it.
+// `norm_partials`: chunk_count elements. `outputs` is page-locked host memory.
 void finish_gradients(const GradientSources& sources, float* gradients, bool accumulate, float* norm_partials,
                       const float* loss_partials, int loss_partial_count, const FinishSettings& settings,
                       StepState* state, StepOutputs* outputs, void* stream);

@@ -46,41 +46,38 @@ template <typename T>
 __global__ void __launch_bounds__(kThreads)
     update(UpdateVectors v, std::int64_t count, UpdateSettings s, const StepState* state) {
   const std::int64_t i = (static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x) * 4;
-  if (i >= count) return;
-  const bool skip = state->found_inf != 0.0F;
+  if (i >= count || state->found_inf != 0.0F) return;
   const float factor = state->gradient_factor;
   const Rates rates{static_cast<float>(state->lr), state->correction1, state->correction2, state->correction3,
                     state->updates <= 1};
   const auto get = [i](const float* from) { return from != nullptr ? load<Four>(from + i) : Four{}; };
   Four p = get(v.parameters);
-  if (!skip) {
-    const Four g = get(v.gradients);
-    Four m = get(v.exp_avg);
-    Four n = get(v.exp_avg_sq);
-    Four d = get(v.exp_avg_diff);
-    Four q = get(v.previous_gradients);
-    for (int k = 0; k < 4; ++k) {
-      Element e{p.at[k], g.at[k] * factor, m.at[k], n.at[k], d.at[k], q.at[k]};
-      if (s.rule == UpdateRule::adan) {
-        adan(e, s, rates);
-      } else {
-        adam(e, s, rates, s.rule == UpdateRule::adamw);
-      }
-      p.at[k] = e.parameter;
-      m.at[k] = e.exp_avg;
-      n.at[k] = e.exp_avg_sq;
-      d.at[k] = e.exp_avg_diff;
-      q.at[k] = e.previous;
+  const Four g = get(v.gradients);
+  Four m = get(v.exp_avg);
+  Four n = get(v.exp_avg_sq);
+  Four d = get(v.exp_avg_diff);
+  Four q = get(v.previous_gradients);
+  for (int k = 0; k < 4; ++k) {
+    Element e{p.at[k], g.at[k] * factor, m.at[k], n.at[k], d.at[k], q.at[k]};
+    if (s.rule == UpdateRule::adan) {
+      adan(e, s, rates);
+    } else {
+      adam(e, s, rates, s.rule == UpdateRule::adamw);
     }
-    const auto put = [i](float* to, const Four& four) {
-      if (to != nullptr) *reinterpret_cast<Four*>(to + i) = four;
-    };
-    put(v.parameters, p);
-    put(v.exp_avg, m);
-    put(v.exp_avg_sq, n);
-    put(v.exp_avg_diff, d);
-    put(v.previous_gradients, q);
+    p.at[k] = e.parameter;
+    m.at[k] = e.exp_avg;
+    n.at[k] = e.exp_avg_sq;
+    d.at[k] = e.exp_avg_diff;
+    q.at[k] = e.previous;
   }
+  const auto put = [i](float* to, const Four& four) {
+    if (to != nullptr) *reinterpret_cast<Four*>(to + i) = four;
+  };
+  put(v.parameters, p);
+  put(v.exp_avg, m);
+  put(v.exp_avg_sq, n);
+  put(v.exp_avg_diff, d);
+  put(v.previous_gradients, q);
   if (v.averages != nullptr) {
     Four a = get(v.averages);
     for (int k = 0; k < 4; ++k) a.at[k] += (1 - s.ema) * (p.at[k] - a.at[k]);

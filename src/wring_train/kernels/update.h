@@ -35,7 +35,7 @@ struct UpdateVectors {
 
 // One pass over all parameters: gradients times state.gradient_factor, then the rule (Adam: Kingma, Ba 2015; AdamW:
 // Loshchilov, Hutter 2019; Adan: Xie et al. 2022, arXiv 2208.06677), the averages (EMA) and the 16-bit copy. Where
-// state.found_inf is set, only the average and the copy are renewed, from the unchanged parameters.
+// state.found_inf is set, nothing changes.
 void update_parameters(const UpdateVectors& vectors, std::int64_t count, const UpdateSettings& settings,
                        const StepState* state, void* stream);
 

@@ -9,7 +9,6 @@
 #include <fmt/ranges.h>  // fmt::join
 
 #include "wring/base/error.h"
-#include "wring_train/data/safetensors.h"
 
 namespace wring {
 namespace {
@@ -126,7 +125,7 @@ void check_tensors(const std::filesystem::path& path, const TensorMap& tensors,
 }  // namespace
 
 void save_tensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
-                  const std::map<std::string, std::string>& metadata) {
+                  const std::map<std::string, std::string>& metadata, Seal seal) {
   std::vector<at::Tensor> copies;  // keeps the memory that the views point to
   std::map<std::string, TensorView> views;
   for (const auto& named : tensors) {
@@ -139,11 +138,12 @@ void save_tensors(const std::filesystem::path& path, std::span<const NamedTensor
       throw Error(ErrorCode::failed, fmt::format("{}: two tensors are named \"{}\".", path.string(), named.name));
     }
   }
-  write_safetensors(path, views, metadata);
+  write_safetensors(path, views, metadata, seal);
 }
 
-LoadedTensors load_tensors(const std::filesystem::path& path) {
+LoadedTensors load_tensors(const std::filesystem::path& path, Seal seal) {
   const SafetensorsFile file(path);
+  if (seal == Seal::crc32) file.check_seal();
   LoadedTensors loaded{.tensors = {}, .metadata = file.metadata()};
   for (const auto& [name, view] : file.tensors()) {
     loaded.tensors.emplace(name, tensor_of(view, name, path));

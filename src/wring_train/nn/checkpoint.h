@@ -5,19 +5,22 @@
 #include <string>
 #include <vector>
 
+#include "wring_train/data/safetensors.h"
 #include "wring_train/nn/edsr.h"
 
 namespace wring {
 
 // Contiguous row-major copies on the CPU are written, whole or not at all.
 void save_tensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
-                  const std::map<std::string, std::string>& metadata);
+                  const std::map<std::string, std::string>& metadata, Seal seal = Seal::none);
 
 struct LoadedTensors {
   std::map<std::string, at::Tensor> tensors;  // on the CPU, owning their memory
   std::map<std::string, std::string> metadata;
 };
-LoadedTensors load_tensors(const std::filesystem::path& path);
+// Throws Error{failed} naming the file and what is wrong with it. Seal::crc32: also where a byte has changed since it
+// was written.
+LoadedTensors load_tensors(const std::filesystem::path& path, Seal seal = Seal::none);
 
 // An EDSR whose shape is read off the tensors' names and sizes. Accepts BasicSR's names, with a prefix
 // "module." too. Throws Error{failed} naming the file and the first tensor that is missing, superfluous or of

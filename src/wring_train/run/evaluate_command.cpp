@@ -51,7 +51,8 @@ nlohmann::json number(double value) {
   return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
 }
 
-void print_json(const Method& method, const EvaluateOptions& options, const std::vector<Score>& scores) {
+void print_json(const Method& method, const EvaluateOptions& options, const std::vector<Score>& scores,
+                const std::vector<SkippedImage>& unreadable) {
   nlohmann::ordered_json record;
   record["method"] = method.name();
   if (options.checkpoint) record["checkpoint"] = options.checkpoint->string();
@@ -60,6 +61,9 @@ void print_json(const Method& method, const EvaluateOptions& options, const std:
   record["images"] = nlohmann::ordered_json::array();
   for (const Score& one : scores) {
     record["images"].push_back({{"name", one.name}, {"psnr_y", number(one.psnr_y)}, {"ssim_y", number(one.ssim_y)}});
+  }
+  for (const SkippedImage& one : unreadable) {
+    record["unreadable"].push_back({{"file", one.path.string()}, {"reason", one.reason}});
   }
   const Score mean = mean_score(scores);
   record["mean"] = {{"psnr_y", number(mean.psnr_y)}, {"ssim_y", number(mean.ssim_y)}};
@@ -113,22 +117,53 @@ int evaluate_command(const EvaluateOptions& options) {
   refuse_to_overwrite(options);
   const Method method(options);
   const ImageSet images = scan_images(options.folder, options.lr_folder, method.scale(), 11 + 2 * method.scale());
+  std::vector<SkippedImage> unreadable;
+  const auto name_unreadable = [&](const SkippedImage& image) {
+    write_message(
+        fmt::format("{}\n", Text(fmt::format("error: {}", image.reason), fmt::format("错误：{}", image.reason))
+                                .in(options.common.language)));
+    unreadable.push_back(image);
+  };
   for (const SkippedImage& skipped : images.skipped) {
-    write_message(fmt::format("skipped {}: {}\n", skipped.path.string(), skipped.reason));
+    if (skipped.readable) {
+      write_message(fmt::format("skipped {}: {}\n", skipped.path.string(), skipped.reason));
+    } else {
+      name_unreadable(skipped);
+    }
   }
   if (options.save_folder) make_folder(*options.save_folder);
   std::vector<Score> scores;
   for (const ImagePair& files : images.pairs) {
-    const EvaluationPair pair = load_evaluation_pair(files, method.scale());
+    EvaluationPair pair;
+    try {
+      pair = load_evaluation_pair(files, method.scale());
+    } catch (const Error& error) {
+      name_unreadable({files.hr, error.what(), false});
+      continue;
+    }
     const Image sr = method(pair.lr);
     scores.push_back(score(pair, sr, method.scale()));
     if (options.save_folder) write_png(*options.save_folder / (pair.name + ".png"), sr);
     if (options.compare && scores.size() == 1) write_png(*options.compare, comparison(pair, sr, method));
   }
+  if (scores.empty()) {
+    throw Error(ErrorCode::failed,
+                {"none of the images in " + options.folder.string() + " can be read; they are named above",
+                 options.folder.string() + " 中没有可读取的图像，详见上文"},
+                {"replace them, or give another folder", "请替换这些图像，或指定另一个文件夹"});
+  }
   if (options.json) {
-    print_json(method, options, scores);
+    print_json(method, options, scores, unreadable);
   } else {
     print_table(method, scores);
+  }
+  if (!unreadable.empty()) {
+    const std::size_t all = unreadable.size() + scores.size();
+    throw Error(
+        ErrorCode::failed,
+        {fmt::format("{} of {} images could not be read: the mean is that of the others", unreadable.size(), all),
+         fmt::format("{} 张图像中有 {} 张无法读取：平均值只含其余图像", all, unreadable.size())},
+        {"they are named above; replace or remove them", "详见上文；请替换或移除它们"});
   }
   return 0;
 }

@@ -11,14 +11,13 @@ namespace wring {
 //   NAME/train.log  NAME/metrics.jsonl  NAME/events.out.tfevents.*
 //   NAME/checkpoints/best.safetensors     the network with the best validation PSNR
 //   NAME/checkpoints/last.safetensors     the newest network
-//   NAME/checkpoints/state.safetensors    everything that --resume needs
+//   NAME/checkpoints/state_STEP.safetensors   everything that --resume needs, one file a checkpoint (state_files.h)
 struct Experiment {
   std::filesystem::path folder;
 
   std::filesystem::path checkpoints() const { return folder / "checkpoints"; }
   std::filesystem::path best() const { return checkpoints() / "best.safetensors"; }
   std::filesystem::path last() const { return checkpoints() / "last.safetensors"; }
-  std::filesystem::path state() const { return checkpoints() / "state.safetensors"; }
   std::filesystem::path config() const { return folder / "config.yaml"; }
   std::filesystem::path metrics() const { return folder / "metrics.jsonl"; }
   std::filesystem::path log() const { return folder / "train.log"; }

@@ -1,6 +1,7 @@
 #include "wring_train/run/run_log.h"
 
 #include <chrono>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -9,11 +10,13 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include "wring/base/error.h"
 #include "wring/base/message.h"
 #include "wring/report/append_file.h"
 #include "wring/report/metrics_log.h"
 #include "wring/report/progress_bar.h"
 #include "wring/report/tensorboard.h"
+#include "wring_train/run/backlog.h"
 
 namespace wring {
 namespace {
@@ -30,6 +33,10 @@ ProgressOptions bar_options(std::int64_t first_step, const CommonOptions& option
 std::string stamped(std::string_view text) {
   const auto now = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
   return fmt::format("{:%Y-%m-%d %H:%M:%S}Z {}\n", now, text);
+}
+
+double unix_time_s() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 // A run that starts anew has no metrics yet; one that is resumed drops those beyond its step.
@@ -56,6 +63,27 @@ struct RunLog::State {
   MetricsLog metrics;
   TensorBoardWriter tensorboard;
   ProgressBar bar;
+  std::mutex mutex;  // of the text: warn() comes from any thread
+  Backlog unwritten_text, unwritten_metrics, unwritten_events;
+  bool text_failed = false;
+
+  void show(const std::string& message, bool even_if_quiet) {
+    if (!quiet) {
+      bar.line(message);
+    } else if (even_if_quiet) {
+      write_message(fmt::format("{}\n", message));
+    }
+  }
+  std::string warning(const Text& text) const {
+    return (language == Language::zh ? "警告：" : "warning: ") + text.in(language);
+  }
+  // Into train.log. Its lines are on the terminal anyway, so that a failure is said once until it is over.
+  void write_text(const std::string& line) {
+    unwritten_text.add([this, stamp = stamped(line)] { log.append(stamp); });
+    const std::optional<Error> error = unwritten_text.flush();
+    if (error && !text_failed) show(warning(error->message()), true);
+    text_failed = error.has_value();
+  }
 };
 
 RunLog::RunLog(const Experiment& experiment, std::int64_t first_step, std::int64_t total_steps,
@@ -68,20 +96,17 @@ RunLog::~RunLog() = default;
 
 void RunLog::line(const Text& text) {
   if (!state_) return;
-  state_->log.append(stamped(text.in(state_->language)));
-  if (!state_->quiet) state_->bar.line(text.in(state_->language));
+  const std::scoped_lock lock(state_->mutex);
+  state_->show(text.in(state_->language), false);
+  state_->write_text(text.in(state_->language));
 }
 
 void RunLog::warn(const Text& text) {
   if (!state_) return;
-  const char* label = state_->language == Language::zh ? "警告：" : "warning: ";
-  const std::string message = label + text.in(state_->language);
-  state_->log.append(stamped(message));
-  if (state_->quiet) {
-    write_message(fmt::format("{}\n", message));
-  } else {
-    state_->bar.line(message);
-  }
+  const std::scoped_lock lock(state_->mutex);
+  const std::string message = state_->warning(text);
+  state_->show(message, true);
+  state_->write_text(message);
 }
 
 void RunLog::progress(std::int64_t step, const std::vector<std::string>& fields) {
@@ -91,7 +116,8 @@ void RunLog::progress(std::int64_t step, const std::vector<std::string>& fields)
 
 void RunLog::progress_line(std::int64_t step, const std::vector<std::string>& fields) {
   if (!state_) return;
-  state_->log.append(stamped(fmt::format("step {}  {}", step, fmt::join(fields, "  "))));
+  const std::scoped_lock lock(state_->mutex);
+  state_->write_text(fmt::format("step {}  {}", step, fmt::join(fields, "  ")));
   if (state_->terminal) return;
   state_->bar.update(step, fields);
   state_->bar.show();
@@ -101,13 +127,36 @@ void RunLog::metrics(std::int64_t step, const std::vector<std::pair<std::string,
   if (!state_) return;
   nlohmann::ordered_json record;
   record["step"] = step;
-  std::vector<Scalar> scalars;
-  for (const auto& [name, value] : values) {
-    record[name] = value;
-    scalars.push_back({name, value});
+  for (const auto& [name, value] : values) record[name] = value;
+  State& s = *state_;
+  s.unwritten_metrics.add([&s, record] { s.metrics.write(record); });
+  s.unwritten_events.add([&s, step, at = unix_time_s(), values] {
+    std::vector<Scalar> scalars;
+    for (const auto& [name, value] : values) scalars.push_back({name, value});
+    s.tensorboard.write(step, at, scalars);
+  });
+  for (Backlog* backlog : {&s.unwritten_metrics, &s.unwritten_events}) {
+    const std::optional<Error> error = backlog->flush();
+    if (!error) continue;
+    warn({fmt::format("{}; training goes on, {} records wait in memory for the next try", error->message().en,
+                      backlog->unwritten()),
+          fmt::format("{}；训练继续，{} 条记录暂存内存，下次再试", error->message().zh, backlog->unwritten())});
   }
-  state_->metrics.write(record);
-  state_->tensorboard.write(step, scalars);
+}
+
+std::vector<Text> RunLog::unwritten() {
+  if (!state_) return {};
+  const std::scoped_lock lock(state_->mutex);
+  std::vector<Text> missing;
+  for (Backlog* backlog : {&state_->unwritten_metrics, &state_->unwritten_events, &state_->unwritten_text}) {
+    const std::optional<Error> error = backlog->flush();
+    const std::size_t count = backlog->unwritten();
+    if (count == 0) continue;
+    const Text reason = error ? error->message() : Text("lost while the disk was full", "磁盘写满期间丢失");
+    missing.push_back(
+        {fmt::format("{} records ({})", count, reason.en), fmt::format("{} 条记录（{}）", count, reason.zh)});
+  }
+  return missing;
 }
 
 // Where there is no terminal the last progress line has been written already.

@@ -12,6 +12,7 @@
 
 namespace wring {
 
+// Writing fails in the constructor alone: a run that has begun goes on without its log.
 // What a run tells: lines and the progress bar on the terminal, the same lines with times in train.log, numbers in
 // metrics.jsonl and in TensorBoard's event file. Not for use from several threads, but for warn().
 class RunLog {
@@ -30,8 +31,13 @@ class RunLog {
   // One plain line where there is no terminal; into train.log always.
   void progress_line(std::int64_t step, const std::vector<std::string>& fields);
 
+  // What cannot be written (a full disk) is said, kept in memory and tried again with the next one.
   void metrics(std::int64_t step, const std::vector<std::pair<std::string, double>>& values);
   void finish();
+
+  // What still waits to be written, in words, after one more try: "metrics.jsonl (12 lines): …: No space left on
+  // device".
+  std::vector<Text> unwritten();
 
  private:
   struct State;

@@ -2,41 +2,46 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <system_error>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "wring/base/error.h"
+#include "wring_train/data/safetensors.h"
 #include "wring_train/nn/checkpoint.h"
+#include "wring_train/run/state_files.h"
 
 namespace wring {
+namespace fs = std::filesystem;
 namespace {
+
+constexpr const char* kFormat = "wring-state-2";
+constexpr const char* kFormatWithoutSeal = "wring-state-1";
 
 std::string network_name(const EdsrShape& shape) {
   return fmt::format("EDSR {}x{} x{}", shape.channels, shape.blocks, shape.scale);
 }
 
-}  // namespace
-
-void save_run_state(const std::filesystem::path& path, const StepEngine& engine, const Progress& progress) {
-  save_tensors(path, engine.state(),
-               {{"format", "wring-state-1"},
-                {"network", network_name(engine.model().shape())},
-                {"step", std::to_string(progress.step)},
-                {"best_psnr", fmt::format("{}", progress.best_psnr)},
-                {"best_step", std::to_string(progress.best_step)},
-                {"validations_without_gain", std::to_string(progress.validations_without_gain)},
-                {"parts", std::to_string(progress.parts)}});
+// Whole, or Error. States of version 0.1 have no checksum.
+LoadedTensors read_state(const fs::path& path) {
+  const auto metadata = SafetensorsFile(path).metadata();
+  const auto format = metadata.find("format");
+  const bool sealed = metadata.contains(kSealKey) || format == metadata.end() || format->second != kFormatWithoutSeal;
+  return load_tensors(path, sealed ? Seal::crc32 : Seal::none);
 }
 
-Progress load_run_state(const std::filesystem::path& path, StepEngine& engine) {
-  const LoadedTensors state = load_tensors(path);
-  const auto entry = [&](const std::string& key) {
+Progress restore(const LoadedTensors& state, const fs::path& path, StepEngine& engine) {
+  const auto optional_entry = [&](const std::string& key, const std::string& otherwise) {
     const auto found = state.metadata.find(key);
-    if (found == state.metadata.end()) {
+    return found == state.metadata.end() ? otherwise : found->second;
+  };
+  const auto entry = [&](const std::string& key) {
+    if (!state.metadata.contains(key)) {
       throw Error(ErrorCode::failed, path.string() + ": not a training state (its metadata has no " + key + ")",
                   "start the run anew, without --resume");
     }
-    return found->second;
+    return state.metadata.at(key);
   };
   const std::string wanted = network_name(engine.model().shape());
   if (entry("network") != wanted) {
@@ -50,11 +55,63 @@ Progress load_run_state(const std::filesystem::path& path, StepEngine& engine) {
   progress.best_psnr = std::strtod(entry("best_psnr").c_str(), nullptr);
   progress.best_step = std::atoll(entry("best_step").c_str());
   progress.validations_without_gain = std::atoll(entry("validations_without_gain").c_str());
-  if (const auto parts = state.metadata.find("parts"); parts != state.metadata.end()) {
-    progress.parts = std::max<std::int64_t>(1, std::atoll(parts->second.c_str()));
-  }
+  progress.parts = std::max<std::int64_t>(1, std::atoll(optional_entry("parts", "1").c_str()));
+  progress.skipped_steps = std::atoll(optional_entry("skipped_steps", "0").c_str());
+  progress.rollbacks = std::atoll(optional_entry("rollbacks", "0").c_str());
+  progress.lr_factor = std::strtod(optional_entry("lr_factor", "1").c_str(), nullptr);
   engine.load_state(state, path);
   return progress;
+}
+
+}  // namespace
+
+void save_run_state(const fs::path& path, const StepEngine& engine, const Progress& progress) {
+  save_tensors(path, engine.state(),
+               {{"format", kFormat},
+                {"network", network_name(engine.model().shape())},
+                {"step", std::to_string(progress.step)},
+                {"best_psnr", fmt::format("{}", progress.best_psnr)},
+                {"best_step", std::to_string(progress.best_step)},
+                {"validations_without_gain", std::to_string(progress.validations_without_gain)},
+                {"parts", std::to_string(progress.parts)},
+                {"skipped_steps", std::to_string(progress.skipped_steps)},
+                {"rollbacks", std::to_string(progress.rollbacks)},
+                {"lr_factor", fmt::format("{}", progress.lr_factor)}},
+               Seal::crc32);
+}
+
+Progress load_run_state(const fs::path& path, StepEngine& engine) {
+  return restore(read_state(path), path, engine);
+}
+
+std::optional<Progress> load_newest_state(const fs::path& checkpoints, StepEngine& engine,
+                                          const std::function<void(const Text&)>& warn) {
+  std::vector<fs::path> damaged;
+  Text reasons;
+  for (const fs::path& file : state_files(checkpoints)) {
+    std::optional<LoadedTensors> state;
+    try {
+      state = read_state(file);
+    } catch (const Error& error) {
+      warn({fmt::format("the checkpoint is damaged and not used: {}", error.message().en),
+            fmt::format("检查点已损坏，不予使用：{}", error.message().zh)});
+      damaged.push_back(file);
+      reasons = {reasons.en + "; " + error.message().en, reasons.zh + "；" + error.message().zh};
+      continue;
+    }
+    const Progress progress = restore(*state, file, engine);
+    for (const fs::path& one : damaged) {
+      std::error_code ignored;  // it is tried again the next time, then
+      fs::rename(one, one.string() + ".damaged", ignored);
+    }
+    return progress;
+  }
+  if (damaged.empty()) return std::nullopt;
+  throw Error(ErrorCode::failed,
+              {fmt::format("no checkpoint in {} is whole{}", checkpoints.string(), reasons.en),
+               fmt::format("{} 中没有完好的检查点{}", checkpoints.string(), reasons.zh)},
+              {"start anew without --resume: this run is then kept under another name",
+               "去掉 --resume 重新开始：本次训练的文件会以另一名称保留"});
 }
 
 void save_network(const std::filesystem::path& path, const Edsr& network, std::int64_t step) {
@@ -63,6 +120,16 @@ void save_network(const std::filesystem::path& path, const Edsr& network, std::i
                 {"architecture", "EDSR"},
                 {"scale", std::to_string(network.shape().scale)},
                 {"step", std::to_string(step)}});
+}
+
+std::optional<std::int64_t> step_of_network(const fs::path& path) {
+  try {
+    const SafetensorsFile file(path);
+    const auto step = file.metadata().find("step");
+    if (step != file.metadata().end()) return std::atoll(step->second.c_str());
+  } catch (const Error&) {
+  }
+  return std::nullopt;
 }
 
 }  // namespace wring

@@ -1,28 +1,45 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <limits>
+#include <optional>
 
+#include "wring/base/text.h"
 #include "wring_train/engine/step_engine.h"
 
 namespace wring {
 
-// Where a run stands, beside the engine's tensors.
+// Where a run stands, beside the engine's tensors. Nothing else is needed to go on exactly: what a batch contains
+// follows from the seed and its number, the learning rate from the step, and no step draws from a generator that has a
+// state.
 struct Progress {
   std::int64_t step = 0;                                        // optimiser steps done
   double best_psnr = -std::numeric_limits<double>::infinity();  // dB, on the validation set
   std::int64_t best_step = 0;
   std::int64_t validations_without_gain = 0;
   std::int64_t parts = 1;  // micro-batches that a batch is cut into, since a whole one did not fit into the memory
+  std::int64_t skipped_steps = 0;  // of the whole run: loss or gradient was not finite
+  std::int64_t rollbacks = 0;      // to an earlier checkpoint, since training had become unstable
+  double lr_factor = 1;            // of the schedule's learning rate, halved by a rollback
 };
 
-// Writes engine and progress to one safetensors file, whole or not at all.
+// Writes engine and progress to one safetensors file, whole or not at all, with a checksum.
 void save_run_state(const std::filesystem::path& path, const StepEngine& engine, const Progress& progress);
 
 // Throws Error{failed} naming the file when it is damaged or belongs to another network.
 Progress load_run_state(const std::filesystem::path& path, StepEngine& engine);
 
+// Loads the newest whole state of a checkpoints folder; nothing where there is none at all. A damaged one is named to
+// `warn`, with what is wrong, put aside as NAME.damaged, and the one before it is taken. Throws Error{failed} where all
+// are damaged, and where a whole one belongs to another network or optimiser.
+std::optional<Progress> load_newest_state(const std::filesystem::path& checkpoints, StepEngine& engine,
+                                          const std::function<void(const Text&)>& warn);
+
 // Writes the network to use (the average where there is one); the metadata say what it is.
 void save_network(const std::filesystem::path& path, const Edsr& network, std::int64_t step);
+
+// The step whose network that file holds; nothing where it cannot be read.
+std::optional<std::int64_t> step_of_network(const std::filesystem::path& path);
 
 }  // namespace wring

@@ -2,6 +2,8 @@
 
 #include <csignal>
 
+#include "wring/cli/signal_wait.h"
+
 namespace wring {
 namespace {
 
@@ -17,15 +19,17 @@ extern "C" void on_stop(int signal) {
 
 }  // namespace
 
-StopSignal::StopSignal() {
+StopSignal::StopSignal() : hangup_(!is_ignored(SIGHUP)) {
   stop_requested = 0;
   std::signal(SIGINT, on_stop);
   std::signal(SIGTERM, on_stop);
+  if (hangup_) std::signal(SIGHUP, on_stop);
 }
 
 StopSignal::~StopSignal() {
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGTERM, SIG_DFL);
+  if (hangup_) std::signal(SIGHUP, SIG_DFL);
 }
 
 bool StopSignal::requested() const {

@@ -2,8 +2,9 @@
 
 namespace wring {
 
-// Turns SIGINT and SIGTERM into a request that the training loop answers after the step it is in. A second SIGINT
-// ends the process at once, as users expect of an impatient Ctrl-C.
+// Turns SIGINT, SIGTERM and SIGHUP (a closed terminal) into a request that the training loop answers after the step it
+// is in. A second SIGINT ends the process at once, as users expect of an impatient Ctrl-C. A SIGHUP that nohup had the
+// program ignore stays ignored.
 class StopSignal {
  public:
   StopSignal();
@@ -12,6 +13,9 @@ class StopSignal {
   StopSignal& operator=(const StopSignal&) = delete;
 
   bool requested() const;
+
+ private:
+  bool hangup_;  // whether SIGHUP is ours
 };
 
 }  // namespace wring

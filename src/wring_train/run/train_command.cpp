@@ -1,6 +1,7 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <cstdlib>
 #include <future>
 #include <mutex>
@@ -12,11 +13,14 @@
 #include "wring/config/reader.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/kernels/device_identity.h"
+#include "wring_train/run/checkpoints.h"
 #include "wring_train/run/commands.h"
 #include "wring_train/run/gpu_watch.h"
+#include "wring_train/run/loader_memory.h"
 #include "wring_train/run/matmul_rate.h"
 #include "wring_train/run/shared_state.h"
 #include "wring_train/run/startup_clock.h"
+#include "wring_train/run/state_files.h"
 #include "wring_train/run/trainer.h"
 #include "wring_train/run/training_ranks.h"
 #include "wring_train/run/utilisation.h"
@@ -51,11 +55,31 @@ std::string resume_command(const TrainOptions& options) {
   return command;
 }
 
-void say_end(RunLog& log, RunEnd end, const Progress& progress, const Experiment& experiment,
-             const TrainOptions& options) {
+// What the user still lacks on disk. Throws Error{failed}.
+void refuse_missing(const std::vector<Text>& missing, const Checkpoints& checkpoints, const Progress& progress,
+                    const TrainOptions& options) {
+  if (missing.empty()) return;
+  Text what{fmt::format("training has ended at step {}, but not all of it is on disk", progress.step),
+            fmt::format("训练在第 {} 步结束，但以下内容未能写入磁盘", progress.step)};
+  for (const Text& reason : missing) what = {what.en + "; " + reason.en, what.zh + "；" + reason.zh};
+  const std::int64_t saved = checkpoints.saved_step().value_or(0);
+  throw Error(
+      ErrorCode::failed, what,
+      {fmt::format("the newest checkpoint is of step {}: free some space, then {}", saved, resume_command(options)),
+       fmt::format("最新的检查点是第 {} 步：请腾出空间，然后运行 {}", saved, resume_command(options))});
+}
+
+void say_end(RunLog& log, RunEnd end, const Progress& progress, const Checkpoints& checkpoints,
+             const Experiment& experiment, const TrainOptions& options) {
   if (end == RunEnd::interrupted) {
-    log.line(Text(fmt::format("stopped at step {}; saved. Continue with:", progress.step),
-                  fmt::format("已在第 {} 步停止并保存。继续训练:", progress.step)));
+    const std::int64_t saved = checkpoints.saved_step().value_or(0);
+    log.line(saved == progress.step
+                 ? Text(fmt::format("stopped at step {}; saved. Continue with:", progress.step),
+                        fmt::format("已在第 {} 步停止并保存。继续训练:", progress.step))
+                 : Text(fmt::format("stopped at step {}, in unstable steps; saved as of step {}. Continue with:",
+                                    progress.step, saved),
+                        fmt::format("已在第 {} 步停止（当时训练不稳定），保存的是第 {} 步。继续训练:", progress.step,
+                                    saved)));
     log.line("  " + resume_command(options));
     return;
   }
@@ -63,11 +87,25 @@ void say_end(RunLog& log, RunEnd end, const Progress& progress, const Experiment
     log.line(Text(fmt::format("stopped early: no gain in {} validations", progress.validations_without_gain),
                   fmt::format("提前停止: 连续 {} 次验证没有提升", progress.validations_without_gain)));
   }
-  const std::string best = experiment.best().string();
+  // Without a validation there is no best network yet.
+  const std::string best = (checkpoints.has_best() ? experiment.best() : experiment.last()).string();
   log.line(Text(fmt::format("done: {} steps. Network: {}", progress.step, best),
                 fmt::format("完成: {} 步。网络: {}", progress.step, best)));
   log.line(Text(fmt::format("next: wring upscale {} PHOTO", quoted(best)),
                 fmt::format("下一步: wring upscale {} 图片", quoted(best))));
+}
+
+// A finished run that is resumed, or total_iters set below where it stands.
+void say_nothing_to_do(RunLog& log, const Progress& progress, const TrainConfig& config) {
+  log.line({fmt::format("nothing to do: {} steps are done, and total_iters is {}. To go on, raise total_iters",
+                        progress.step, config.total_iters),
+            fmt::format("无事可做：已完成 {} 步，而 total_iters 为 {}。如需继续，请增大 total_iters", progress.step,
+                        config.total_iters)});
+}
+
+[[noreturn]] void stopped_before_the_start() {
+  throw Error(ErrorCode::interrupted, {"stopped before the first step; no file of a run was changed",
+                                       "在第一步之前停止，没有改动任何训练文件"});
 }
 
 ArithmeticFacts facts_of(const TrainConfig& config, at::Device device) {
@@ -140,7 +178,14 @@ class ImagesInParallel {
         })) {}
   ~ImagesInParallel() { given_up_ = true; }
 
-  TrainingImages take() { return images_.get(); }
+  TrainingImages take() {
+    try {
+      return images_.get();
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::interrupted) stopped_before_the_start();
+      throw;
+    }
+  }
 
  private:
   std::atomic<bool> given_up_{false};  // when the engine could not be made
@@ -167,11 +212,11 @@ void say_ranks(Messages& messages, const TrainConfig& config, const Ranks& ranks
 int train(const TrainOptions& options, const TrainConfig& config, at::Device device, Ranks& ranks,
           StartupClock& startup, const StopSignal& stop) {
   const std::string name = experiment_name(config, options.config);
-  const std::filesystem::path state = Experiment{options.experiments / name}.state();
+  const std::filesystem::path earlier = Experiment{options.experiments / name}.checkpoints();
   // Rank 0 looks for all: the others may not see its disk.
   // A launcher that starts the ranks again after a fault (torchrun --max-restarts) wants them to go on.
   const bool wanted = options.resume || ranks.place().attempt > 0;
-  const bool resuming = ranks.any(ranks.leads() && wanted && std::filesystem::exists(state));
+  const bool resuming = ranks.any(ranks.leads() && wanted && !state_files(earlier).empty());
 
   // Everything that can be wrong with the config or the data comes to light before a folder is touched: a failed start
   // must not move an earlier run out of its place.
@@ -194,7 +239,7 @@ int train(const TrainOptions& options, const TrainConfig& config, at::Device dev
       config, Edsr(shape, static_cast<std::uint64_t>(config.seed)), device,
       [&messages](const Text& text) { messages.note(text); }, ranks);
   Progress progress;
-  if (resuming && ranks.leads()) progress = load_run_state(state, *engine);
+  if (resuming && ranks.leads()) progress = *load_newest_state(earlier, *engine, data_options.warn);
   share_state(ranks, *engine, progress);
   if (resuming) {
     messages.note({fmt::format("resuming at step {}", progress.step), fmt::format("从第 {} 步继续", progress.step)});
@@ -206,6 +251,8 @@ int train(const TrainOptions& options, const TrainConfig& config, at::Device dev
   say_ranks(messages, config, ranks);
   const std::chrono::duration<double> engine_s = std::chrono::steady_clock::now() - engine_began;
   TrainingImages images = images_in_parallel.take();
+  if (ranks.any(stop.requested())) stopped_before_the_start();
+  if (!images.on_device) check_loader_memory(config, available_host_bytes());
   startup.add({"data", "数据"}, images.seconds);
   startup.add({"engine", "引擎"}, engine_s.count());
   TrainingData data =
@@ -221,12 +268,27 @@ int train(const TrainOptions& options, const TrainConfig& config, at::Device dev
               "同名的旧实验已保留为 " + archived_to.string()});
   }
   messages.attach(log);
-  if (ranks.leads())
-    write_file_atomically(experiment.config(), to_yaml(config));  // the trainer writes it again when batches do not fit
+  // The trainer writes it again when batches do not fit.
+  if (ranks.leads()) write_file_atomically(experiment.config(), to_yaml(config));
+
+  Checkpoints checkpoints(experiment, config.keep_checkpoints, log);
+  if (ranks.leads()) {
+    if (resuming) {
+      checkpoints.agree_with(*engine, progress);
+    } else {
+      checkpoints.begin(*engine, progress);
+    }
+  }
+  share_state(ranks, *engine, progress);  // once more: the best network may be gone
+  if (progress.step >= config.total_iters) {
+    say_nothing_to_do(log, progress, config);
+    return 0;
+  }
 
   const GpuWatch watch(device.is_cpu() ? nullptr : telemetry_of(device.index()));
   const ArithmeticFacts arithmetic = facts_of(config, device);
-  Trainer trainer(config, device, *engine, std::move(data), experiment, progress, log, watch, arithmetic, ranks);
+  Trainer trainer(config, device, *engine, std::move(data), experiment, progress, log, checkpoints, watch, arithmetic,
+                  ranks);
   const double before_training_s = startup.since_start_s();
   trainer.on_first_step([&] {
     startup.add({"step", "训练步"}, startup.since_start_s() - before_training_s);
@@ -234,8 +296,12 @@ int train(const TrainOptions& options, const TrainConfig& config, at::Device dev
     return startup.since_start_s();
   });
   const RunEnd end = trainer.run(stop);
-  if (ranks.leads()) say_use(log, watch, arithmetic, trainer.samples_per_s() / ranks.size(), device);
-  say_end(log, end, trainer.progress(), experiment, options);
+  if (!ranks.leads()) return end == RunEnd::interrupted ? static_cast<int>(ErrorCode::interrupted) : 0;
+  say_use(log, watch, arithmetic, trainer.samples_per_s() / ranks.size(), device);
+  std::vector<Text> missing = checkpoints.missing(*engine, trainer.progress());
+  for (Text& records : log.unwritten()) missing.push_back(std::move(records));
+  refuse_missing(missing, checkpoints, trainer.progress(), options);
+  say_end(log, end, trainer.progress(), checkpoints, experiment, options);
   return end == RunEnd::interrupted ? static_cast<int>(ErrorCode::interrupted) : 0;
 }
 
@@ -244,6 +310,7 @@ int train(const TrainOptions& options, const TrainConfig& config, at::Device dev
 int train_command(const TrainOptions& options) {
   StartupClock startup;
   const StopSignal stop;
+  std::signal(SIGPIPE, SIG_IGN);  // the end of a `tee` that shows the messages is no reason to end the training
   const TrainConfig config = load_config(options);
   const auto [device, ranks] = start_ranks(options.device, options.common);
   return run_in_ranks(

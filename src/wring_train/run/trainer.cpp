@@ -1,7 +1,8 @@
 #include "wring_train/run/trainer.h"
 
+#include <algorithm>
 #include <chrono>
-#include <cmath>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -15,7 +16,7 @@
 #include "wring_train/engine/schedule.h"
 #include "wring_train/run/rank_times.h"
 #include "wring_train/run/shared_state.h"
-#include "wring_train/run/stop_vote.h"
+#include "wring_train/run/step_vote.h"
 
 namespace wring {
 namespace {
@@ -28,10 +29,21 @@ double now_s() {
 constexpr int kValidationTile = 256;
 constexpr int kSmallestValidationTile = 32;
 
+// One or two steps may go wrong by chance; the weights do not change by a skipped step, so that ten in a row will go on
+// for ever.
+constexpr std::int64_t kUnstableSteps = 10;
+constexpr std::int64_t kRollbacks = 1;
+constexpr double kRollbackSlowdown = 0.5;
+
+// By how much clipping shortens a gradient, as the engines do it.
+double clip_factor(double grad_clip, double norm) {
+  return std::min(grad_clip / (norm + 1e-6), 1.0);
+}
+
 }  // namespace
 
 Trainer::Trainer(const TrainConfig& config, at::Device device, StepEngine& engine, TrainingData data,
-                 Experiment experiment, Progress progress, RunLog& log, const GpuWatch& watch,
+                 Experiment experiment, Progress progress, RunLog& log, Checkpoints& checkpoints, const GpuWatch& watch,
                  ArithmeticFacts arithmetic, Ranks& ranks)
     : config_(config),
       device_(device),
@@ -40,10 +52,12 @@ Trainer::Trainer(const TrainConfig& config, at::Device device, StepEngine& engin
       experiment_(std::move(experiment)),
       progress_(progress),
       log_(log),
+      checkpoints_(checkpoints),
       watch_(watch),
       arithmetic_(std::move(arithmetic)),
       ranks_(ranks),
-      validation_tile_(kValidationTile) {
+      validation_tile_(kValidationTile),
+      reported_skips_(progress.skipped_steps) {
   if (data_.validation) validator_.emplace(std::move(*data_.validation), static_cast<int>(config_.scale_factor));
 }
 
@@ -52,10 +66,18 @@ RunEnd Trainer::run(const StopSignal& stop) {
   if (progress_.parts > 1) cut_batches();
   clock_s_ = now_s();
   RunEnd end = RunEnd::finished;
-  std::int64_t saved_at = progress_.step;
-  StopVote vote(stop, ranks_);
+  StepVote votes(stop, ranks_);
   while (progress_.step < config_.total_iters) {
+    if (ranks_.alone() && stop.requested()) {
+      end = RunEnd::interrupted;
+      break;
+    }
     train_one_step();
+    const StepVote::Outcome vote = votes.after(progress_.step, engine_.unstable_in_row() >= kUnstableSteps);
+    if (vote.unstable) {
+      roll_back();
+      continue;
+    }
     const bool last = progress_.step == config_.total_iters;
     if (progress_.step % config_.log_freq == 0 || last) write_metrics();
     if (validator_ && (progress_.step % config_.val_freq == 0 || last)) validate();
@@ -63,16 +85,13 @@ RunEnd Trainer::run(const StopSignal& stop) {
       end = RunEnd::early_stop;
       break;
     }
-    if (!last && vote.stop_after(progress_.step)) {
+    if (vote.stop && !last) {
       end = RunEnd::interrupted;
       break;
     }
-    if (progress_.step % config_.checkpoint_freq == 0 && !last) {
-      save();
-      saved_at = progress_.step;
-    }
+    if (progress_.step % config_.checkpoint_freq == 0 && !last) save();
   }
-  if (saved_at != progress_.step || ranks_.any(ranks_.leads() && !std::filesystem::exists(experiment_.last()))) save();
+  if (ranks_.any(ranks_.leads() && checkpoints_.saved_step() != progress_.step)) save();
   log_.finish();
   return end;
 }
@@ -91,7 +110,7 @@ void Trainer::train_one_step() {
       for (Batch& part : split(batch, static_cast<int>(progress_.parts))) micro_batches.push_back(std::move(part));
     }
     try {
-      engine_.step(micro_batches, learning_rate(config_, progress_.step));
+      engine_.step(micro_batches, step_learning_rate(progress_.step));
       done = true;
     } catch (const DeviceMemoryError& error) {
       step_down(error);
@@ -118,7 +137,11 @@ TrainConfig Trainer::config_in_use() const {
 
 // Writes the config down as it runs now, and has the device draw the samples of micro-batches, where it draws them.
 void Trainer::cut_batches() {
-  if (ranks_.leads()) write_file_atomically(experiment_.config(), to_yaml(config_in_use()));
+  try {
+    if (ranks_.leads()) write_file_atomically(experiment_.config(), to_yaml(config_in_use()));
+  } catch (const Error& error) {  // a record for the user: no reason to end the run
+    log_.warn(error.message());
+  }
   if (!data_.on_device) return;
   SamplerSettings settings = data_.loader->sampler();
   settings.parts = static_cast<std::int32_t>(progress_.parts);
@@ -151,32 +174,101 @@ std::vector<std::string> Trainer::fields() const {
   return fields;
 }
 
-void Trainer::check_finite(double loss) const {
-  if (std::isfinite(loss)) return;
-  throw Error(ErrorCode::failed,
-              fmt::format("the loss is {} at step {}: training has become unstable", loss, progress_.step),
-              fmt::format("lower lr (now {}), set grad_clip: 1.0 or warmup_iters: 500; the checkpoint before is kept",
-                          config_.lr));
+double Trainer::step_learning_rate(std::int64_t step) const {
+  return learning_rate(config_, step) * progress_.lr_factor;
+}
+
+void Trainer::take_in(const StepReport& report) {
+  const std::int64_t good = report.steps - report.skipped;
+  if (good > 0) window_loss_ += report.loss * static_cast<double>(good);
+  window_good_ += good;
+  progress_.skipped_steps += report.skipped;
+  if (progress_.skipped_steps == reported_skips_) return;
+  const std::int64_t skips = progress_.skipped_steps - reported_skips_;
+  reported_skips_ = progress_.skipped_steps;
+  const std::string scale = report.loss_scale ? fmt::format("; loss scale {:g}", *report.loss_scale) : "";
+  log_.warn(
+      {fmt::format("{} of the steps up to {} were skipped: their loss or gradient was not finite, and the weights "
+                   "are as before them ({} since the run began){}",
+                   skips, progress_.step, progress_.skipped_steps, scale),
+       fmt::format("截至第 {} 步跳过了 {} 步：损失或梯度不是有限数，权重保持不变（本次训练共 {} 步）{}", progress_.step,
+                   skips, progress_.skipped_steps, scale)});
+}
+
+// The weights led into this, and the same samples at the same rate would again: back to where they were good, slower.
+void Trainer::roll_back() {
+  take_in(engine_.report());
+  if (progress_.rollbacks >= kRollbacks) {
+    const double lr = config_.lr * progress_.lr_factor;
+    throw Error(
+        ErrorCode::failed,
+        {fmt::format(
+             "training is unstable: loss or gradient was not finite in {} steps in a row up to step {}, also at "
+             "half the learning rate",
+             engine_.unstable_in_row(), progress_.step),
+         fmt::format("训练不稳定：截至第 {} 步，损失或梯度连续 {} 步不是有限数，学习率减半后仍然如此", progress_.step,
+                     engine_.unstable_in_row())},
+        {fmt::format("the checkpoint before is kept. Start anew with a lower lr (it was {:g}), grad_clip: 1.0 or "
+                     "warmup_iters: 500; with amp_dtype fp16 take bf16; look for damaged or all-black images",
+                     lr),
+         fmt::format("之前的检查点已保留。请降低 lr（当前 {:g}），设置 grad_clip: 1.0 或 warmup_iters: 500；"
+                     "若 amp_dtype 为 fp16 则改用 bf16；并检查图像是否损坏或全黑",
+                     lr)});
+  }
+  const std::int64_t from = progress_.step;
+  const SlowPart slow(ranks_);
+  std::optional<Progress> good;
+  if (ranks_.leads()) {
+    good = load_newest_state(experiment_.checkpoints(), engine_, [this](const Text& text) { log_.warn(text); });
+  }
+  if (ranks_.any(ranks_.leads() && !good)) {
+    throw Error(ErrorCode::failed,
+                {fmt::format("training is unstable at step {}, and there is no checkpoint to go back to", from),
+                 fmt::format("训练在第 {} 步不稳定，且没有可退回的检查点", from)},
+                {"start anew with a lower lr", "请降低 lr 后重新开始"});
+  }
+  if (!good) good.emplace();
+  share_state(ranks_, engine_, *good);
+  progress_.step = good->step;
+  progress_.validations_without_gain = good->validations_without_gain;
+  progress_.rollbacks = good->rollbacks + 1;
+  progress_.lr_factor = good->lr_factor * kRollbackSlowdown;
+  data_.loader->seek(progress_.step * config_.gradient_accumulation_steps);
+  log_.warn(
+      {fmt::format("loss or gradient was not finite in {} steps in a row up to step {}: back to the checkpoint of "
+                   "step {}, and on at half the learning rate",
+                   kUnstableSteps, from, progress_.step),
+       fmt::format("截至第 {} 步，损失或梯度连续 {} 步不是有限数：退回第 {} 步的检查点，以一半的学习率继续", from,
+                   kUnstableSteps, progress_.step)});
+  log_.metrics(progress_.step, {{"rolled_back_from", static_cast<double>(from)},
+                                {"lr_factor", progress_.lr_factor},
+                                {"skipped_steps", static_cast<double>(progress_.skipped_steps)}});
+  save();
 }
 
 void Trainer::write_metrics() {
   const StepReport report = engine_.report();
-  check_finite(report.loss);
-  last_loss_ = report.loss;
+  take_in(report);
+  const double loss =
+      window_good_ > 0 ? window_loss_ / static_cast<double>(window_good_) : std::numeric_limits<double>::quiet_NaN();
+  last_loss_ = loss;
   const double elapsed = now_s() - clock_s_;
   const double samples_per_s = static_cast<double>(samples_) / elapsed;
   const RankTimes rank_times =
       compare_ranks(ranks_, {wait_s_ / elapsed, static_cast<double>(peak_memory_mib(device_))});
   std::vector<std::pair<std::string, double>> values{
-      {"loss", report.loss},
-      {"lr", learning_rate(config_, progress_.step - 1)},
+      {"loss", loss},
+      {"lr", step_learning_rate(progress_.step - 1)},
       {"grad_norm", report.gradient_norm},
+      {"skipped_steps", static_cast<double>(progress_.skipped_steps)},
       {"samples_per_s", samples_per_s},
       {"data_wait_share", rank_times.data_wait_share},
       {"epoch", static_cast<double>(progress_.step * config_.gradient_accumulation_steps) /
                     static_cast<double>(data_.loader->steps_per_epoch())},
       {"peak_memory_mib", rank_times.peak_memory_mib},
       {"tflops", arithmetic_.flops_per_sample * samples_per_s / 1e12}};
+  if (config_.grad_clip > 0) values.emplace_back("clip_factor", clip_factor(config_.grad_clip, report.gradient_norm));
+  if (report.loss_scale) values.emplace_back("loss_scale", *report.loss_scale);
   if (progress_.parts > 1) {
     values.emplace_back("micro_batch", static_cast<double>(config_.batch_size / progress_.parts));
   }
@@ -188,6 +280,8 @@ void Trainer::write_metrics() {
   log_.progress_line(progress_.step, fields());
   training_s_ += elapsed;
   trained_samples_ += samples_;
+  window_loss_ = 0;
+  window_good_ = 0;
   wait_s_ = 0;
   samples_ = 0;
   clock_s_ = now_s();
@@ -222,7 +316,7 @@ void Trainer::validate() {
   if (mean.psnr_y > progress_.best_psnr) {
     progress_.best_psnr = mean.psnr_y;
     progress_.best_step = progress_.step;
-    if (ranks_.leads()) save_network(experiment_.best(), engine_.averaged(), progress_.step);
+    if (ranks_.leads()) checkpoints_.save_best(engine_.averaged(), progress_.step);
   }
   log_.metrics(progress_.step, {{"val_psnr_y", mean.psnr_y}, {"val_ssim_y", mean.ssim_y}});
   log_.line(Text(
@@ -233,16 +327,14 @@ void Trainer::validate() {
   clock_s_ += now_s() - began;  // validation is not training time
 }
 
+// Nothing while steps are being skipped: the checkpoint to go back to must be from before.
 void Trainer::save() {
-  // A network full of NaN must never replace a good one.
   const StepReport report = engine_.report();
-  if (report.steps > 0) check_finite(report.loss);
+  take_in(report);
+  if (report.unstable_in_row > 0 && progress_.step < config_.total_iters) return;
   const SlowPart slow(ranks_);
   check_equal_state(ranks_, engine_);
-  if (!ranks_.leads()) return;
-  save_network(experiment_.last(), engine_.averaged(), progress_.step);
-  if (!validator_) save_network(experiment_.best(), engine_.averaged(), progress_.step);
-  save_run_state(experiment_.state(), engine_, progress_);
+  if (ranks_.leads()) checkpoints_.save(engine_, progress_, !validator_);
 }
 
 }  // namespace wring

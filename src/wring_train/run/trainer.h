@@ -7,6 +7,7 @@
 #include "wring_train/dist/ranks.h"
 #include "wring_train/engine/device_memory_error.h"
 #include "wring_train/engine/step_engine.h"
+#include "wring_train/run/checkpoints.h"
 #include "wring_train/run/experiment.h"
 #include "wring_train/run/gpu_watch.h"
 #include "wring_train/run/run_log.h"
@@ -25,7 +26,7 @@ enum class RunEnd { finished, early_stop, interrupted };
 class Trainer {
  public:
   Trainer(const TrainConfig& config, at::Device device, StepEngine& engine, TrainingData data, Experiment experiment,
-          Progress progress, RunLog& log, const GpuWatch& watch, ArithmeticFacts arithmetic,
+          Progress progress, RunLog& log, Checkpoints& checkpoints, const GpuWatch& watch, ArithmeticFacts arithmetic,
           Ranks& ranks = lone_rank());
 
   // Called once, when the device has finished the first step; gives the seconds since the process began, which the
@@ -34,8 +35,9 @@ class Trainer {
 
   // Runs until total_iters, an early stop or a stop signal; saves before it returns.
   // A step that does not fit into the device's memory is done in smaller micro-batches from then on, on the same
-  // samples. Throws Error{failed} when the loss is no longer finite, DeviceMemoryError when a single sample does not
-  // fit.
+  // samples. Steps whose loss or gradient is not finite are skipped; ten in a row lead back to the newest checkpoint,
+  // at half the learning rate. Throws Error{failed} when that happens a second time, DeviceMemoryError when a single
+  // sample does not fit.
   RunEnd run(const StopSignal& stop);
 
   const Progress& progress() const { return progress_; }
@@ -49,7 +51,9 @@ class Trainer {
   void cut_batches();
   void step_down(const DeviceMemoryError& error);
   std::vector<std::string> fields() const;
-  void check_finite(double loss) const;
+  double step_learning_rate(std::int64_t step) const;
+  void take_in(const StepReport& report);
+  void roll_back();
   void write_metrics();
   Score validation_score();
   void validate();
@@ -62,6 +66,7 @@ class Trainer {
   Experiment experiment_;
   Progress progress_;
   RunLog& log_;
+  Checkpoints& checkpoints_;
   const GpuWatch& watch_;
   ArithmeticFacts arithmetic_;
   Ranks& ranks_;
@@ -74,6 +79,9 @@ class Trainer {
   std::int64_t samples_ = 0;         // since that line
   double training_s_ = 0;            // of the run, up to that line
   std::int64_t trained_samples_ = 0;
+  std::int64_t reported_skips_;  // of progress_.skipped_steps, said to the user
+  double window_loss_ = 0;       // sum over the good steps since the last metrics line
+  std::int64_t window_good_ = 0;
   std::optional<double> last_loss_;
   std::optional<double> last_psnr_;
 };

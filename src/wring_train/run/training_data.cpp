@@ -2,10 +2,8 @@
 
 #include <chrono>
 #include <cstdio>
-#include <fstream>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <ATen/ATen.h>
 #include <ATen/DeviceAccelerator.h>
@@ -14,6 +12,7 @@
 #include "wring/base/error.h"
 #include "wring/report/progress_bar.h"
 #include "wring_train/kernels/available.h"
+#include "wring_train/run/loader_memory.h"
 
 namespace wring {
 namespace fs = std::filesystem;
@@ -21,17 +20,6 @@ namespace {
 
 double now_s() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-// What the kernel says can be had without swapping.
-std::int64_t available_host_bytes() {
-  std::ifstream meminfo("/proc/meminfo");
-  std::string key;
-  std::int64_t kib = 0;
-  for (std::string unit; meminfo >> key >> kib; std::getline(meminfo, unit)) {
-    if (key == "MemAvailable:") return kib * 1024;
-  }
-  return std::int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE) / 2;
 }
 
 TierChoice choose_tier(const TrainConfig& config, const ImageSet& images, const TrainingDataOptions& options) {
@@ -155,8 +143,10 @@ TrainingImages open_training_images(const TrainConfig& config, const TrainingDat
   const bool on_gpu = !options.device.is_cpu();
   TrainingImages images;
   const fs::path hr = folder_of(config.train_hr_dir, config, "train", "HR");
+  std::optional<fs::path> listed;
+  if (!config.train_meta_info.empty()) listed = config.train_meta_info;
   images.train = scan_images(hr, lr_folder_of(config.train_lr_dir, config.train_hr_dir, config, "train"), scale,
-                             static_cast<int>(config.patch_size));
+                             static_cast<int>(config.patch_size), listed);
   report_skipped(images.train, options);
   images.validation = find_validation(config, options);
   const std::size_t count = images.train.pairs.size();

@@ -173,6 +173,32 @@ TEST_F(ScanImages, ACorruptLrLeavesThePairOut) {
   EXPECT_THAT(set.skipped[0].reason, HasSubstr("LR/b.png"));
 }
 
+TEST_F(ScanImages, AMetaInfoFileNamesTheImagesToUse) {
+  put("a.png");
+  put("b (1).png");
+  put("deep/c.png");
+  put("d.png");
+  write_file_atomically(folder_ / "meta.txt",
+                        "# BasicSR's form\ndeep/c.png (24,32,3)\r\n\nb (1).png\na.png (24, 32, 1)\na.png\n");
+  const ImageSet set = scan_images(folder_, std::nullopt, 4, 1, folder_ / "meta.txt");
+  EXPECT_THAT(found(set), ElementsAre("a.png", "b (1).png", "deep/c.png"));
+}
+
+TEST_F(ScanImages, AMetaInfoFileThatNamesNoFileIsAnErrorWithTheLine) {
+  put("a.png");
+  const auto message = [&](const std::string& text) {
+    write_file_atomically(folder_ / "meta.txt", text);
+    try {
+      scan_images(folder_, std::nullopt, 4, 1, folder_ / "meta.txt");
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  EXPECT_THAT(message("a.png (24,32,1)\nmissing.png\n"), AllOf(HasSubstr("meta.txt:2"), HasSubstr("missing.png")));
+  EXPECT_THAT(message("# nothing\n"), HasSubstr("names no image"));
+}
+
 TEST_F(ScanImages, EmptyMissingAndUselessFoldersAreErrorsWithACure) {
   fs::create_directories(folder_ / "empty");
   EXPECT_THAT(error_of("missing").what(), HasSubstr("does not exist"));

@@ -262,6 +262,21 @@ TEST_F(LoaderTest, ResumingContinuesTheSameBatches) {
   }
 }
 
+TEST_F(LoaderTest, ALoaderThatIsSentBackGivesTheSameBatchesAgain) {
+  for (const int workers : {0, 2}) {
+    LoaderOptions with = options();
+    with.num_workers = workers;
+    Loader loader(images_, with);
+    take(loader, 2);
+    const std::vector<Bytes> expected = take(loader, 4);
+    for (const int ahead : {0, 3}) {
+      take(loader, ahead);
+      loader.seek(2);
+      EXPECT_EQ(take(loader, 4), expected) << workers << " workers, " << ahead << " batches ahead";
+    }
+  }
+}
+
 TEST_F(LoaderTest, ProcessesShareAnEpochBetweenThem) {
   std::vector<int> shown(kImages);
   std::set<Bytes> patches;

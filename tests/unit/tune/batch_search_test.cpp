@@ -61,6 +61,18 @@ TEST(BatchSearch, ChoosesTheKneeAndNotTheLargestThatFits) {
   }
 }
 
+TEST(BatchSearch, LooksFarAheadWhereStartingAProgramIsWhatATrialCosts) {
+  SimulatedCard card;
+  card.trial_s = 13;  // a script that imports, reads and warms up anew each time
+  SimulatedGpu gpu(card);
+  BatchSearchOptions options;
+  options.budget_s = 90;
+  options.start_batch = 4;
+  const BatchSearchResult result = search(gpu, options);
+  ASSERT_TRUE(result.batch) << result.reason.en;
+  EXPECT_GE(*result.batch, 32);
+}
+
 TEST(BatchSearch, RunsTheConfigsOwnBatchSoThatThereIsSomethingToCompareWith) {
   SimulatedCard card;
   card.sample_ms = 0.5;

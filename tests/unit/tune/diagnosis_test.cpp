@@ -170,6 +170,21 @@ TEST(Diagnosis, ProposesTheMatrixUnitsToAStepInFp32) {
   EXPECT_THAT(found.front().next_step.en, HasSubstr("matrix units are idle"));
 }
 
+TEST(Diagnosis, NamesThe32BitArithmeticWhere16BitsWereMeasuredToBeFaster) {
+  DiagnosisInput input = well_tuned();
+  input.config.use_mixed_precision = false;
+  input.resident->utilisation = {99, 70, 30, 30};
+  input.mixed = rate_of(10100);
+  const auto found = diagnose(input);
+  ASSERT_FALSE(found.empty());
+  EXPECT_EQ(found.front().cause, Bottleneck::precision_bound);
+  EXPECT_EQ(value_in(found.front(), "use_mixed_precision"), "true");
+  EXPECT_THAT(found.front().numbers.en, HasSubstr("100 % more"));
+
+  input.mixed = rate_of(5400);
+  EXPECT_EQ(find(diagnose(input), Bottleneck::precision_bound), nullptr);
+}
+
 TEST(Diagnosis, NamesTheMemoryBandwidth) {
   DiagnosisInput input = well_tuned();
   input.config.channels_last = false;
@@ -230,7 +245,7 @@ TEST(Diagnosis, EveryVerdictSaysWhyInBothLanguagesAndFixesOnlyWhatTheConfigHas) 
 
 TEST(Diagnosis, HasARowForEveryCause) {
   const auto rows = bottleneck_rows();
-  ASSERT_EQ(rows.size(), 7U);
+  ASSERT_EQ(rows.size(), 8U);
   for (std::size_t i = 0; i < rows.size(); ++i) EXPECT_EQ(static_cast<std::size_t>(rows[i].cause), i);
 }
 
