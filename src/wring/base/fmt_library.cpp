@@ -1,5 +1,7 @@
 // The compiled half of {fmt}, once, instead of in every file: header-only fmt costs each of them seconds. Debian and
 // Ubuntu ship it as a shared library only, whose version differs between releases.
+#include <locale>
+
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE
@@ -7,6 +9,7 @@ namespace detail {
 
 template auto dragonbox::to_decimal(float) noexcept -> dragonbox::decimal_fp<float>;
 template auto dragonbox::to_decimal(double) noexcept -> dragonbox::decimal_fp<double>;
+template std::locale locale_ref::get<std::locale>() const;
 template auto thousands_sep_impl<char>(locale_ref) -> thousands_sep_result<char>;
 template auto decimal_point_impl<char>(locale_ref) -> char;
 template void buffer<char>::append(const char*, const char*);

@@ -42,8 +42,9 @@ void share_state(Ranks& ranks, StepEngine& engine, Progress& progress) {
   std::vector<std::byte> bytes;
   if (ranks.leads()) {
     const auto add = [&](const void* data, std::size_t size) {
-      const auto* begin = static_cast<const std::byte*>(data);
-      bytes.insert(bytes.end(), begin, begin + size);
+      const std::size_t before = bytes.size();
+      bytes.resize(before + size);
+      std::memcpy(bytes.data() + before, data, size);
     };
     add(&progress, sizeof(progress));
     for (const NamedTensor& named : state) {
