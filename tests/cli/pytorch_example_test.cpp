@@ -34,7 +34,7 @@ TEST(PyTorchExample, IsTunedWithoutBeingChanged) {
 
   const ChildResult result =
       programs.wring({"benchmark", "config.yaml", "--command", python() + " train.py --config {config}", "--rate-regex",
-                      "([0-9.]+) samples/s", "--trial-seconds", "1s", "--budget", "5m", "--knobs", "none", "--set",
+                      "([0-9.]+) samples/s", "--trial-seconds", "1s", "--budget", "60s", "--knobs", "none", "--set",
                       "base_channels=4", "num_blocks=1", "patch_size=32", "log_seconds=0.1"});
   ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
   const json record = json::parse(programs.read("config_optimized.json"));

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <regex>
 #include <set>
 #include <sstream>
 
@@ -258,7 +259,10 @@ TEST_F(RanksTrain, CtrlCStopsAllAfterOneStepAndSaves) {
   run.send(SIGINT);
   EXPECT_EQ(run.wait(), 130) << run.err();
   EXPECT_THAT(run.err(), HasSubstr("--resume"));
-  EXPECT_TRUE(programs_.exists("experiments/run/checkpoints/state.safetensors"));
+  std::smatch step;
+  const std::string said = run.err();
+  ASSERT_TRUE(std::regex_search(said, step, std::regex("stopped at step ([0-9]+); saved"))) << said;
+  EXPECT_TRUE(programs_.exists("experiments/run/checkpoints/state_" + step[1].str() + ".safetensors"));
 }
 
 TEST_F(RanksTrain, TheUsersVariablesReachEveryRankAndOnlyTheLoopbackIsListenedOn) {
