@@ -33,9 +33,9 @@ struct ImageSet {
 // its sub-folder X<scale> where there is one), reads every header, and leaves out what is corrupt or smaller
 // than `min_size` HR pixels on a side, with the reason. Throws Error{failed}: a folder that does not exist,
 // no image in it, no usable image left (with the first reasons), an HR without its LR, sizes that do not fit
-// (HR must be LR × scale, after crop_to_multiple). With `meta_info` only the images that this text file names are taken:
-// one a line, relative to `hr_folder`, in BasicSR's form, where "(height,width,channels)" may follow. A line that names
-// no file is an error with its number.
+// (HR must be LR × scale, after crop_to_multiple). With `meta_info` only the images that this text file names are
+// taken: one a line, relative to `hr_folder`, in BasicSR's form, where "(height,width,channels)" may follow. A line
+// that names no file is an error with its number.
 ImageSet scan_images(const std::filesystem::path& hr_folder, const std::optional<std::filesystem::path>& lr_folder,
                      int scale, int min_size, const std::optional<std::filesystem::path>& meta_info = std::nullopt);
 
