@@ -325,6 +325,8 @@ TEST_F(Torchrun, ARestartedJobGoesOnFromItsCheckpoint) {
   ::kill(children_of(run.pid()).back(), SIGKILL);
   EXPECT_TRUE(RunningProgram::wait_until([&] { return run.err().find("resuming at step") != std::string::npos; }))
       << run.err();
+  run.send(SIGTERM);  // which torchrun passes on: its ranks would train on for ever without it
+  run.wait();
 }
 
 }  // namespace
