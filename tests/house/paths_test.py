@@ -39,11 +39,20 @@ class Paths(unittest.TestCase):
         self.assertEqual(found, [])
 
     def test_home_folders_are_recognised(self):
-        for line in (b'open("/home/ann/x")', b"cd /root/x", b"/Users/ann", b"C:\\Users\\ann", b"=/home/ann"):
+        # Put together here, so that this file names none either.
+        for before, folders, after in (
+            (b'open("', (b"", b"home", b"ann"), b'/x")'),
+            (b"cd ", (b"", b"root"), b"/x"),
+            (b"", (b"", b"Users", b"ann"), b""),
+            (b"=", (b"", b"home", b"ann"), b""),
+        ):
+            line = before + b"/".join(folders) + after
             self.assertEqual(len(home_paths("x", line)), 1, line)
+        windows = b"\\".join((b"C:", b"Users", b"ann"))
+        self.assertEqual(len(home_paths("x", windows)), 1, windows)
 
     def test_other_paths_are_left_alone(self):
-        for line in (b"https://host/home/", b"~/data", b"$HOME/data", b"/usr/local", b"src/root/x"):
+        for line in (b"https://host/" + b"home/", b"~/data", b"$HOME/data", b"/usr/local", b"src/" + b"root/x"):
             self.assertEqual(home_paths("x", line), [], line)
 
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/system_memory.h"
 #include "wring/base/shell_words.h"
 #include "wring/cli/benchmark_record.h"
 #include "wring/cli/paths.h"
@@ -109,7 +110,7 @@ class BenchmarkRun {
     search.validates = !options_.tuning.command;
     const TrainConfig& values = session_.values();
     search.host_batch_limit = host_memory_limit({values.num_workers, values.prefetch_factor, session_.sample_bytes()},
-                                                session_.host_available_bytes());
+                                                available_memory_bytes());
     BatchSearchResult found = search_batch(session_.runner(), search, progress_.control());
     if (search_ && !found.batch) return;  // the first search's choice ran with these settings
     if (found.batch && !found.cancelled) chosen_ = found.batch;
@@ -126,7 +127,7 @@ class BenchmarkRun {
     if (session_.machine().card) knobs.compute_major = session_.machine().card->compute_major;
     knobs.cpu_cores = session_.machine().cpu_cores;
     knobs.sample_bytes = session_.sample_bytes();
-    knobs.host_available_bytes = session_.host_available_bytes();
+    knobs.host_available_bytes = available_memory_bytes();
     progress_.headline({fmt::format("Trying the settings at batch {}", *chosen_),
                         fmt::format("在批大小 {} 下尝试各项设置", *chosen_)});
     TrainConfig values = session_.values();

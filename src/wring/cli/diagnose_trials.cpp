@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/system_memory.h"
+
 namespace wring {
 namespace {
 
@@ -45,7 +47,7 @@ DiagnosisInput measure_for_diagnosis(TuningSession& session, TuningProgress& pro
   input.config = session.values();
   input.cpu_cores = session.machine().cpu_cores;
   input.sample_bytes = session.sample_bytes();
-  input.host_available_bytes = session.host_available_bytes();
+  input.host_available_bytes = available_memory_bytes();
   input.real = measure(session, progress, TrialData::real);
   if (input.real.outcome != TrialOutcome::ok) return input;
   input.resident = if_it_ran(measure(session, progress, TrialData::resident));

@@ -15,8 +15,8 @@
 #include "wring/cli/tuning_runner.h"
 #include "wring/config/document.h"
 #include "wring/config/keys.h"
-#include "wring/gpu/host.h"
 #include "wring/gpu/visible_gpus.h"
+#include "wring/tune/host_memory.h"
 
 namespace wring {
 namespace {
@@ -174,16 +174,7 @@ TrialRunner& TuningSession::runner() {
 }
 
 double TuningSession::sample_bytes() const {
-  constexpr double channels = 3;  // one byte each
-  const auto hr = static_cast<double>(values_.patch_size);
-  const double lr = hr / static_cast<double>(values_.scale_factor);
-  return options_.command ? 0 : channels * (hr * hr + lr * lr);
-}
-
-std::optional<std::int64_t> TuningSession::host_available_bytes() const {
-  const HostSample host = HostSampler().sample();
-  if (!host.memory_total_mib || !host.memory_used_mib) return std::nullopt;
-  return (*host.memory_total_mib - *host.memory_used_mib) * 1024 * 1024;
+  return options_.command ? 0 : decoded_sample_bytes(values_.patch_size, values_.scale_factor);
 }
 
 TuningRecord TuningSession::new_record(const std::string& program) const {

@@ -60,7 +60,6 @@ class TuningSession {
 
   // What the loader's queues cost the host.
   double sample_bytes() const;
-  std::optional<std::int64_t> host_available_bytes() const;
 
   // With all that is known before the first trial.
   TuningRecord new_record(const std::string& program) const;

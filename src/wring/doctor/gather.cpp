@@ -12,6 +12,7 @@
 
 #include "wring/base/child_process.h"
 #include "wring/base/control_group.h"
+#include "wring/base/system_memory.h"
 #include "wring/base/display_text.h"
 #include "wring/base/error.h"
 #include "wring/doctor/disk.h"
@@ -63,15 +64,9 @@ void ask_engine(MachineFacts& facts) {
 }
 
 void read_memory(MachineFacts& facts, const fs::path& root) {
-  std::ifstream in(root / "proc/meminfo");
-  for (std::string line; std::getline(in, line);) {
-    std::istringstream words(line);
-    std::string name;
-    std::int64_t kib = 0;
-    if (!(words >> name >> kib)) continue;
-    if (name == "MemTotal:") facts.memory_mib = kib >> 10;
-    if (name == "MemAvailable:") facts.memory_available_mib = kib >> 10;
-  }
+  const SystemMemory memory = system_memory(root);
+  if (memory.total_kib) facts.memory_mib = *memory.total_kib >> 10;
+  if (memory.available_kib) facts.memory_available_mib = *memory.available_kib >> 10;
   struct statvfs shared {};
   if (::statvfs((root / "dev/shm").c_str(), &shared) == 0) {
     facts.shared_memory_mib = static_cast<std::int64_t>(shared.f_blocks * shared.f_frsize >> 20);

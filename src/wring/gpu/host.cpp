@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "wring/base/system_memory.h"
 #include "wring/gpu/telemetry.h"
 
 namespace wring {
@@ -56,24 +57,6 @@ std::optional<CoreShares> shares(const CoreTimes& before, const CoreTimes& now) 
   return CoreShares{100 * (total - idle - iowait) / total, 100 * iowait / total};
 }
 
-struct MemoryKib {
-  std::optional<std::int64_t> total, available;
-};
-
-MemoryKib read_memory(const std::filesystem::path& root) {
-  MemoryKib memory;
-  std::ifstream in(root / "proc/meminfo");
-  for (std::string line; std::getline(in, line);) {
-    std::istringstream words(line);
-    std::string name;
-    std::int64_t kib = 0;
-    if (!(words >> name >> kib)) continue;
-    if (name == "MemTotal:") memory.total = kib;
-    if (name == "MemAvailable:") memory.available = kib;
-  }
-  return memory;
-}
-
 // Sectors read so far by every physical disk. Partitions, device mapper, RAID and loop devices pass their reads on to
 // one, and have no /sys/block/NAME/device.
 std::optional<std::uint64_t> read_sectors(const std::filesystem::path& root) {
@@ -110,9 +93,11 @@ HostSample HostSampler::sample() {
 
   HostSample sample;
   sample.time_s = now->time_s;
-  const MemoryKib memory = read_memory(root_);
-  if (memory.total) sample.memory_total_mib = *memory.total / kib_per_mib;
-  if (memory.total && memory.available) sample.memory_used_mib = (*memory.total - *memory.available) / kib_per_mib;
+  const SystemMemory memory = system_memory(root_);
+  if (memory.total_kib) sample.memory_total_mib = *memory.total_kib / kib_per_mib;
+  if (memory.total_kib && memory.available_kib) {
+    sample.memory_used_mib = (*memory.total_kib - *memory.available_kib) / kib_per_mib;
+  }
 
   const std::shared_ptr<CpuTimes> before = std::exchange(previous_, now);
   if (before == nullptr) return sample;

@@ -141,6 +141,7 @@ void steady(BatchPicture& picture) {
   const auto foretold = [&](const SizePicture& size) { return predicted_rate(*picture.time.line, size.batch); };
   for (SizePicture& size : picture.sizes) {
     size.steadied = size.rate;
+    size.steadied_error = size.relative_error;
     if (!picture.time.line || !size.undisturbed()) continue;
     squares.push_back(std::pow(size.rate / foretold(size) - 1, 2));
     errors.push_back(size.relative_error * size.relative_error);
@@ -155,6 +156,7 @@ void steady(BatchPicture& picture) {
     const double error = size.relative_error * size.relative_error;
     const double share = misfit + error > 0 ? misfit / (misfit + error) : 1;
     size.steadied = share * size.rate + (1 - share) * foretold(size);
+    size.steadied_error = std::sqrt(share * error);  // of two independent estimates, weighed by their variances
   }
 }
 
@@ -230,7 +232,7 @@ double rate_to_reach(const BatchPicture& picture, const BatchSearchOptions& opti
     reference = std::clamp(predicted_rate(*picture.time.line, most), reference, reference * (1 + options.epsilon));
   }
   // One standard error of the comparison, so that noise does not make 4 % out of 3; never more than half of ε.
-  const double doubt = std::min(options.epsilon / 2, best->relative_error);
+  const double doubt = std::min(options.epsilon / 2, best->steadied_error);
   return reference * (1 - options.epsilon) * (1 + doubt);
 }
 

@@ -20,6 +20,7 @@ struct SizePicture {
   double rate = 0;                          // their median
   double relative_error = 0;                // standard error of it, relative
   double steadied = 0;                      // the rate, drawn towards the time line as far as it is noisy
+  double steadied_error = 0;                // its standard error, relative
   std::optional<std::int64_t> peak_mib;     // the highest
 
   bool usable() const { return fit == Fit::fits && rate > 0; }

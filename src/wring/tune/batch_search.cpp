@@ -29,6 +29,10 @@ constexpr double kBelowFailedSoak = 0.9;
 // By how much of the budget a failed soak may be followed up beyond it: a choice without proof is worth less.
 constexpr double kOverrun = 0.15;
 
+// The soak fills what is left of the budget but this share: its length is foretold to a few per cent, and ending the
+// worker and writing the results take their time too.
+constexpr double kForTheEnd = 0.07;
+
 class BatchSearch {
  public:
   BatchSearch(TrialRunner& runner, const BatchSearchOptions& options, const SearchControl& control)
@@ -205,7 +209,8 @@ class BatchSearch {
   // A soak near the memory's limit, or of what larger ones failed above, may fail: it leaves time for another.
   std::int64_t steps_that_fit(const SizePicture& size, bool may_fail) const {
     const double step_s = static_cast<double>(size.batch) / size.rate;
-    const double left = std::max(session_.left_s(), failed_soak_ ? kOverrun * options_.budget_s : 0.0);
+    const double ahead = session_.left_s() - kForTheEnd * options_.budget_s;
+    const double left = std::max(ahead, failed_soak_ ? kOverrun * options_.budget_s : 0.0);
     const double steps = (left - session_.costs().predict_s(1000 * step_s, 0)) / step_s;
     const double wished = may_fail ? std::max(steps / 2, std::min(steps, 2.0 * kLeastSoakSteps)) : steps;
     return static_cast<std::int64_t>(std::clamp(wished, 0.0, static_cast<double>(options_.soak_steps)));

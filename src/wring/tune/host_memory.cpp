@@ -14,6 +14,13 @@ double batches_in_flight(const LoaderQueues& queues) {
 
 }  // namespace
 
+double decoded_sample_bytes(std::int64_t patch_size, std::int64_t scale) {
+  constexpr double kChannels = 3;
+  const auto hr = static_cast<double>(patch_size);
+  const double lr = hr / static_cast<double>(scale);
+  return kChannels * (hr * hr + lr * lr);
+}
+
 double loader_bytes(const LoaderQueues& queues, std::int64_t batch) {
   return batches_in_flight(queues) * static_cast<double>(batch) * queues.sample_bytes;
 }

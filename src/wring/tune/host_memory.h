@@ -12,6 +12,9 @@ struct LoaderQueues {
   double sample_bytes = 0;  // of one sample as it leaves the loader
 };
 
+// Of one sample as wring's own loader hands it over: an HR patch and its LR version, a byte a channel.
+double decoded_sample_bytes(std::int64_t patch_size, std::int64_t scale);
+
 // The share of what is available that the queues may take: the decoded data set and the page cache want the rest.
 inline constexpr double kHostShare = 0.5;
 

@@ -36,8 +36,7 @@ class SearchSession {
   TrialMeasure measure_for(TrialRole role) const;
   const TrialCosts& costs() const { return costs_; }
   double spent_s() const { return now_s() - began_s_; }
-  // What a trial takes is known to a few per cent, and ending the worker and writing the results take their time too.
-  double left_s() const { return 0.93 * options_.budget_s - spent_s(); }
+  double left_s() const { return options_.budget_s - spent_s(); }
 
   bool stopped() const { return stop_; }
   bool asked_to_stop();                                     // by the user, or stopped already

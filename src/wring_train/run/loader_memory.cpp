@@ -1,30 +1,12 @@
 #include "wring_train/run/loader_memory.h"
 
-#include <algorithm>
-#include <fstream>
-#include <optional>
-#include <string>
-
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include "wring/base/control_group.h"
 #include "wring/base/error.h"
 #include "wring/tune/host_memory.h"
 
 namespace wring {
 namespace {
-
-// A line of a file under /proc that gives kibibytes, in bytes.
-std::optional<std::int64_t> proc_bytes(const char* file, const std::string& wanted) {
-  std::ifstream in(file);
-  std::string key;
-  for (std::string rest; in >> key; std::getline(in, rest)) {
-    std::int64_t kib = 0;
-    if (key == wanted && in >> kib) return kib * 1024;
-  }
-  return std::nullopt;
-}
 
 double gib(double bytes) {
   return bytes / (1024.0 * 1024.0 * 1024.0);
@@ -32,24 +14,14 @@ double gib(double bytes) {
 
 }  // namespace
 
-std::int64_t available_host_bytes() {
-  const std::int64_t half = std::int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE) / 2;
-  const std::int64_t available = proc_bytes("/proc/meminfo", "MemAvailable:").value_or(half);
-  const std::optional<std::int64_t> limit = control_group_limits().memory_bytes;
-  if (!limit) return available;
-  const std::int64_t used = proc_bytes("/proc/self/status", "VmRSS:").value_or(0);
-  return std::clamp(*limit - used, std::int64_t{0}, available);
-}
-
-void check_loader_memory(const TrainConfig& config, std::int64_t available_bytes) {
+void check_loader_memory(const TrainConfig& config, std::optional<std::int64_t> available_bytes) {
   if (config.num_workers == 0) return;
-  const auto hr = static_cast<double>(config.patch_size);
-  const double lr = hr / static_cast<double>(config.scale_factor);
-  const LoaderQueues queues{config.num_workers, config.prefetch_factor, 3 * (hr * hr + lr * lr)};  // RGB bytes
+  const LoaderQueues queues{config.num_workers, config.prefetch_factor,
+                            decoded_sample_bytes(config.patch_size, config.scale_factor)};
   const auto largest = host_memory_limit(queues, available_bytes);
   if (!largest || config.batch_size <= *largest) return;
   const double needed = gib(loader_bytes(queues, config.batch_size));
-  const double available = gib(static_cast<double>(available_bytes));
+  const double available = gib(static_cast<double>(*available_bytes));
   throw Error(
       ErrorCode::failed,
       {fmt::format(

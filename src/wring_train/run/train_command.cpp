@@ -10,6 +10,8 @@
 
 #include "wring/base/error.h"
 #include "wring/base/files.h"
+#include "wring/base/shell_words.h"
+#include "wring/base/system_memory.h"
 #include "wring/config/reader.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/kernels/device_identity.h"
@@ -35,23 +37,15 @@ TrainConfig load_config(const TrainOptions& options) {
   return config;
 }
 
-std::string quoted(const std::string& word) {
-  const bool plain = word.find_first_of(" \t'\"$&|;<>()*?!#~`\\") == std::string::npos && !word.empty();
-  if (plain) return word;
-  std::string quoted = "'";
-  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
 // The command line that continues this run, for the user to paste.
 std::string resume_command(const TrainOptions& options) {
-  std::string command = "wring train " + quoted(options.config.string()) + " --resume";
+  std::string command = "wring train " + shell_quoted(options.config.string()) + " --resume";
   // Its launcher's --nproc, which the ranks themselves do not get.
   if (std::getenv("WRING_LAUNCHER_PID") != nullptr) command += fmt::format(" --nproc {}", std::getenv("WORLD_SIZE"));
-  for (const std::string& assignment : options.set) command += " --set " + quoted(assignment);
+  for (const std::string& assignment : options.set) command += " --set " + shell_quoted(assignment);
   if (options.device == Device::cpu) command += " --device cpu";
   if (options.device == Device::cuda) command += " --device cuda";
-  if (options.experiments != "experiments") command += " --experiments " + quoted(options.experiments.string());
+  if (options.experiments != "experiments") command += " --experiments " + shell_quoted(options.experiments.string());
   return command;
 }
 
@@ -91,8 +85,8 @@ void say_end(RunLog& log, RunEnd end, const Progress& progress, const Checkpoint
   const std::string best = (checkpoints.has_best() ? experiment.best() : experiment.last()).string();
   log.line(Text(fmt::format("done: {} steps. Network: {}", progress.step, best),
                 fmt::format("完成: {} 步。网络: {}", progress.step, best)));
-  log.line(Text(fmt::format("next: wring upscale {} PHOTO", quoted(best)),
-                fmt::format("下一步: wring upscale {} 图片", quoted(best))));
+  log.line(Text(fmt::format("next: wring upscale {} PHOTO", shell_quoted(best)),
+                fmt::format("下一步: wring upscale {} 图片", shell_quoted(best))));
 }
 
 // A finished run that is resumed, or total_iters set below where it stands.
@@ -166,8 +160,6 @@ class Messages {
   std::vector<std::pair<Text, bool>> kept_;
 };
 
-}  // namespace
-
 // Finds and decodes the images while the engine is made: reading files and starting CUDA have nothing in common.
 class ImagesInParallel {
  public:
@@ -191,8 +183,6 @@ class ImagesInParallel {
   std::atomic<bool> given_up_{false};  // when the engine could not be made
   std::future<TrainingImages> images_;
 };
-
-namespace {
 
 // What several ranks change for the user, who wrote a batch size for one GPU.
 void say_ranks(Messages& messages, const TrainConfig& config, const Ranks& ranks) {
@@ -252,7 +242,7 @@ int train(const TrainOptions& options, const TrainConfig& config, at::Device dev
   const std::chrono::duration<double> engine_s = std::chrono::steady_clock::now() - engine_began;
   TrainingImages images = images_in_parallel.take();
   if (ranks.any(stop.requested())) stopped_before_the_start();
-  if (!images.on_device) check_loader_memory(config, available_host_bytes());
+  if (!images.on_device) check_loader_memory(config, available_memory_bytes());
   startup.add({"data", "数据"}, images.seconds);
   startup.add({"engine", "引擎"}, engine_s.count());
   TrainingData data =

@@ -10,9 +10,9 @@
 
 #include "wring/base/cache_folder.h"
 #include "wring/base/error.h"
+#include "wring/base/system_memory.h"
 #include "wring/report/progress_bar.h"
 #include "wring_train/kernels/available.h"
-#include "wring_train/run/loader_memory.h"
 
 namespace wring {
 namespace fs = std::filesystem;
@@ -28,7 +28,7 @@ TierChoice choose_tier(const TrainConfig& config, const ImageSet& images, const 
   facts.wanted = config.data_cache;
   facts.needed_bytes = static_cast<std::int64_t>(layout_of(images, static_cast<int>(config.scale_factor)).bytes);
   // What is decoded is mapped from the cache on disk and shared; what the GPU reads is page-locked once for each rank.
-  facts.host_bytes = available_host_bytes() / options.place.local_size;
+  facts.host_bytes = available_memory_bytes().value_or(0) / options.place.local_size;
   facts.gpu_can_cut = kernels::available();
   if (!device.is_cpu() && config.data_cache != "none") {
     facts.gpu_free_bytes = static_cast<std::int64_t>(at::accelerator::getMemoryInfo(device.index()).first);

@@ -29,7 +29,7 @@ MachineFacts sound_machine() {
   facts.memory_mib = 128 << 10;
   facts.memory_available_mib = 100 << 10;
   facts.shared_memory_mib = facts.shared_memory_free_mib = 64 << 10;
-  facts.disk = {"/work/experiments", 100 << 10, 900.0, 2000.0, ""};
+  facts.disk = {"/data/experiments", 100 << 10, 900.0, 2000.0, ""};
   facts.utf8 = true;
   facts.locale = "LANG=C.UTF-8";
   return facts;
@@ -55,7 +55,7 @@ TEST(Checks, ASoundMachineHasNothingToExplain) {
 
 TEST(Checks, WhateverIsNotGoodSaysWhatThatMeansInBothLanguages) {
   MachineFacts facts;  // nothing at all
-  facts.disk = {"/work/experiments", {}, {}, {}, "Permission denied"};
+  facts.disk = {"/data/experiments", {}, {}, {}, "Permission denied"};
   for (const Check& check : check_machine(facts, true)) {
     EXPECT_NE(check.state, CheckState::good) << check.id;
     EXPECT_FALSE(check.found.zh.empty()) << check.id;

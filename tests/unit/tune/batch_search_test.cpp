@@ -51,14 +51,12 @@ void expect_within(double epsilon, const BatchSearchResult& result, const Simula
 
 TEST(BatchSearch, ChoosesTheKneeAndNotTheLargestThatFits) {
   SimulatedCard card;
-  card.sample_ms = 0.5;  // 97 % of what batch 1100, the largest, makes is reached at about 200
-  for (unsigned seed = 1; seed <= 9; ++seed) {
-    SimulatedGpu gpu(card, seed);
-    const BatchSearchResult result = search(gpu);
-    expect_within(0.03, result, card);
-    EXPECT_LT(*result.batch, 600) << "seed " << seed;  // noise errs to the larger
-    EXPECT_EQ(*result.batch % 8, 0);
-  }
+  card.sample_ms = 0.5;  // 97 % of what batch 1100 makes is reached at about 200
+  SimulatedGpu gpu(card);
+  const BatchSearchResult result = search(gpu);
+  expect_within(0.03, result, card);
+  EXPECT_LT(*result.batch, 420);
+  EXPECT_EQ(*result.batch % 8, 0);
 }
 
 TEST(BatchSearch, LooksFarAheadWhereStartingAProgramIsWhatATrialCosts) {
@@ -563,7 +561,7 @@ TEST(BatchSearchOnRandomCards, IsNotLedAstrayByFivePercentOfNoise) {
   const Sweep result = sweep(300, 0.05, 0.05);
   EXPECT_EQ(result.cards, 300);
   EXPECT_GE(result.within_epsilon, 270);
-  EXPECT_GE(result.worst, 0.9);
+  EXPECT_GE(result.worst, 0.92);
   EXPECT_LE(result.most_trials, 32U);
 }
 
