@@ -12,10 +12,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "fixtures/programs.h"
 #include "fixtures/running_program.h"
-#include "wring_train/data/dead_leaves.h"
-#include "wring_train/data/image.h"
+#include "train_fixture.h"
 
 namespace wring {
 namespace {
@@ -78,19 +76,13 @@ std::vector<std::string> listened_on(pid_t pid) {
   return addresses;
 }
 
-class RanksTrain : public testing::Test {
+class RanksTrain : public TrainTest {
  protected:
   void SetUp() override {
-    for (int i = 0; i < 4; ++i) draw("data/train/HR/" + std::to_string(i) + ".png", 48, 40, i);
-    for (int i = 0; i < 3; ++i) draw("data/val/HR/" + std::to_string(i) + ".png", 40, 36, 10 + i);
+    TrainTest::SetUp();
+    draw_photograph(programs_, "data/val/HR/2.png", 40, 36, 12);
     programs_.folder().write("tiny.yaml", kTinyConfig);
-    programs_.set("OMP_NUM_THREADS", "1");
     programs_.set("WRING_RANK_TIMEOUT", "5");
-  }
-  void draw(const std::string& name, int width, int height, int seed) const {
-    const fs::path file = programs_.folder().path() / name;
-    fs::create_directories(file.parent_path());
-    write_png(file, dead_leaves(width, height, static_cast<std::uint64_t>(seed)));
   }
 
   static std::vector<std::string> words(int ranks, const std::vector<std::string>& more) {
@@ -108,12 +100,6 @@ class RanksTrain : public testing::Test {
     return RunningProgram(programs_, command);
   }
 
-  std::vector<nlohmann::json> metrics(const std::string& name = "run") const {
-    std::vector<nlohmann::json> lines;
-    std::istringstream text(programs_.read("experiments/" + name + "/metrics.jsonl"));
-    for (std::string line; std::getline(text, line);) lines.push_back(nlohmann::json::parse(line));
-    return lines;
-  }
   std::vector<double> values(const std::string& name, const std::string& key) const {
     std::vector<double> found;
     for (const auto& line : metrics(name)) {
@@ -134,8 +120,6 @@ class RanksTrain : public testing::Test {
     }
     return largest;
   }
-
-  Programs programs_;
 };
 
 TEST_F(RanksTrain, RanksOfASmallBatchLearnAsOneOfTheirWholeBatch) {

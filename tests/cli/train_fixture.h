@@ -9,9 +9,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "fixtures/drawn_photographs.h"
 #include "fixtures/programs.h"
-#include "wring_train/data/dead_leaves.h"
-#include "wring_train/data/image.h"
 
 namespace wring::testing_support {
 
@@ -33,24 +32,19 @@ inline const char* const tiny_config =
 class TrainTest : public testing::Test {
  protected:
   void SetUp() override {
-    for (int i = 0; i < 4; ++i) draw("data/train/HR/" + std::to_string(i) + ".png", 48, 40, i);
-    for (int i = 0; i < 2; ++i) draw("data/val/HR/" + std::to_string(i) + ".png", 40, 36, 10 + i);
+    draw_training_set(programs_, 4);
+    for (int i = 0; i < 2; ++i) draw_photograph(programs_, "data/val/HR/" + std::to_string(i) + ".png", 40, 36, 10 + i);
     programs_.folder().write("tiny.yaml", tiny_config);
     programs_.set("OMP_NUM_THREADS", "1");  // a network of this size gains nothing by more, and tests run side by side
-  }
-  void draw(const std::string& name, int width, int height, int seed) const {
-    const std::filesystem::path file = programs_.folder().path() / name;
-    std::filesystem::create_directories(file.parent_path());
-    write_png(file, dead_leaves(width, height, static_cast<std::uint64_t>(seed)));
   }
   ChildResult train(std::vector<std::string> more = {}) const {
     std::vector<std::string> arguments{"train", "tiny.yaml", "--device", "cpu"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return programs_.wring(arguments);
   }
-  std::vector<nlohmann::json> metrics() const {
+  std::vector<nlohmann::json> metrics(const std::string& run = "run") const {
     std::vector<nlohmann::json> lines;
-    std::istringstream text(programs_.read("experiments/run/metrics.jsonl"));
+    std::istringstream text(programs_.read("experiments/" + run + "/metrics.jsonl"));
     for (std::string line; std::getline(text, line);) lines.push_back(nlohmann::json::parse(line));
     return lines;
   }

@@ -162,7 +162,7 @@ TEST_F(Train, ASecondRunOfTheSameNameKeepsTheFirst) {
 
 TEST_F(Train, DamagedAndSmallImagesAreNamedOnceAndLeftOut) {
   programs_.folder().write("data/train/HR/broken.png", "not an image");
-  draw("data/train/HR/small.png", 20, 20, 5);
+  draw_photograph(programs_, "data/train/HR/small.png", 20, 20, 5);
   const ChildResult result = train();
   EXPECT_EQ(result.exit_status, 0) << result.err;
   EXPECT_THAT(result.err, HasSubstr("broken.png"));
@@ -184,8 +184,8 @@ TEST_F(Train, AFolderWithoutImagesIsNamed) {
 }
 
 TEST_F(Train, LowResolutionImagesOfAnotherSizeAreRefused) {
-  draw("lr/0.png", 10, 10, 1);
-  for (int i = 1; i < 4; ++i) draw("lr/" + std::to_string(i) + ".png", 24, 20, 1);
+  draw_photograph(programs_, "lr/0.png", 10, 10, 1);
+  for (int i = 1; i < 4; ++i) draw_photograph(programs_, "lr/" + std::to_string(i) + ".png", 24, 20, 1);
   const ChildResult result = train({"--train-hr", "data/train/HR", "--train-lr", "lr"});
   EXPECT_EQ(result.exit_status, 1);
   EXPECT_THAT(result.err, HasSubstr("0.png"));

@@ -4,10 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "fixtures/drawn_photographs.h"
 #include "fixtures/programs.h"
 #include "wring/trial/protocol.h"
-#include "wring_train/data/dead_leaves.h"
-#include "wring_train/data/image.h"
 
 namespace wring {
 namespace {
@@ -15,7 +14,6 @@ namespace {
 using namespace testing_support;
 using testing::ElementsAre;
 using testing::HasSubstr;
-namespace fs = std::filesystem;
 
 const char* const kTinyConfig =
     "base_channels: 8\n"
@@ -39,14 +37,9 @@ TrialRequest quick(TrialData data) {
 class Trial : public testing::Test {
  protected:
   void SetUp() override {
-    for (int i = 0; i < 3; ++i) draw("data/train/HR/" + std::to_string(i) + ".png", 48, 40, i);
-    draw("data/val/HR/0.png", 64, 48, 7);
+    draw_training_set(programs_, 3);
+    draw_photograph(programs_, "data/val/HR/0.png", 64, 48, 7);
     programs_.folder().write("tiny.yaml", kTinyConfig);
-  }
-  void draw(const std::string& name, int width, int height, int seed) const {
-    const fs::path file = programs_.folder().path() / name;
-    fs::create_directories(file.parent_path());
-    write_png(file, dead_leaves(width, height, static_cast<std::uint64_t>(seed)));
   }
   // Gives the worker these lines, then the end of its input.
   ChildResult worker(const std::string& lines) const {

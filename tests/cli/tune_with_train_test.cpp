@@ -5,9 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "fixtures/drawn_photographs.h"
 #include "fixtures/programs.h"
-#include "wring_train/data/dead_leaves.h"
-#include "wring_train/data/image.h"
 
 namespace wring {
 namespace {
@@ -33,14 +32,9 @@ const char* const kTinyConfig =
 class TuneWithTrain : public testing::Test {
  protected:
   void SetUp() override {
-    for (int i = 0; i < 4; ++i) draw("data/train/HR/" + std::to_string(i) + ".png", 48, 40, i);
-    draw("data/val/HR/0.png", 40, 36, 10);
+    draw_training_set(programs_, 4);
+    draw_photograph(programs_, "data/val/HR/0.png", 40, 36, 10);
     programs_.folder().write("tiny.yaml", kTinyConfig);
-  }
-  void draw(const std::string& name, int width, int height, int seed) const {
-    const fs::path file = programs_.folder().path() / name;
-    fs::create_directories(file.parent_path());
-    write_png(file, dead_leaves(width, height, static_cast<std::uint64_t>(seed)));
   }
 
   Programs programs_;

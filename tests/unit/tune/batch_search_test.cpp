@@ -1,5 +1,4 @@
-#include "wring/tune/batch_search.h"
-
+// What the search chooses, what it says of it, and the bounds it keeps to.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -7,47 +6,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "unit/tune/simulated_gpu.h"
+#include "unit/tune/batch_search_fixture.h"
 #include "wring/base/error.h"
 
 namespace wring {
 namespace {
 
 using testing::HasSubstr;
-
-BatchSearchResult search(SimulatedGpu& gpu, const BatchSearchOptions& options = {}) {
-  return search_batch(gpu, options, gpu.control());
-}
-
-bool ran(const BatchSearchResult& result, std::int64_t batch) {
-  return std::ranges::any_of(result.trials, [&](const SearchTrial& trial) {
-    return trial.batch == batch && trial.result.outcome == TrialOutcome::ok;
-  });
-}
-
-int count(const BatchSearchResult& result, TrialRole role) {
-  return static_cast<int>(std::ranges::count(result.trials, role, &SearchTrial::role));
-}
-
-// The best rate among 1, 2, 4 and the multiples of 8 that leave the reserve.
-double exhaustive_best(const SimulatedCard& card, std::int64_t reserve_mib, std::int64_t most) {
-  double best = 0;
-  const double room = static_cast<double>(card.capacity_mib - reserve_mib);
-  const auto look = [&](std::int64_t batch) {
-    if (batch <= most && card.runs(batch) && card.peak_mib(batch) <= room) best = std::max(best, card.rate(batch));
-  };
-  for (const std::int64_t batch : {1, 2, 4}) look(batch);
-  for (std::int64_t batch = 8; batch <= most; batch += 8) look(batch);
-  return best;
-}
-
-void expect_within(double epsilon, const BatchSearchResult& result, const SimulatedCard& card,
-                   const BatchSearchOptions& options = {}) {
-  ASSERT_TRUE(result.batch) << result.reason.en;
-  EXPECT_TRUE(ran(result, *result.batch));
-  const double best = exhaustive_best(card, result.reserve_mib.value_or(0), options.max_batch);
-  EXPECT_GE(card.rate(*result.batch), (1 - epsilon) * best) << "batch " << *result.batch;
-}
 
 TEST(BatchSearch, ChoosesTheKneeAndNotTheLargestThatFits) {
   SimulatedCard card;
@@ -148,169 +113,6 @@ TEST(BatchSearch, NamesTheHeadroomAndTheNextSizeThatFailed) {
   if (*result.batch < 128) {
     EXPECT_THAT(result.reason.en, HasSubstr("out of memory"));
   }
-}
-
-TEST(BatchSearch, PassesOverASizeThatFailsWhileLargerOnesFit) {
-  SimulatedCard card;
-  card.sample_ms = 0.05;
-  card.fails[16] = TrialOutcome::oom;
-  SimulatedGpu gpu(card);
-  const BatchSearchResult result = search(gpu);
-  expect_within(0.03, result, card);
-  EXPECT_GT(*result.batch, 16);
-  ASSERT_FALSE(result.notes.empty());
-  EXPECT_THAT(result.notes.front().en, HasSubstr("batch 16 does not fit although larger ones do"));
-}
-
-TEST(BatchSearch, SeesMemoryThatGrowsInSteps) {
-  SimulatedCard card;
-  card.sample_ms = 0.02;
-  card.granule_mib = 128;
-  card.workspace_mib = 700;
-  card.workspace_from = 96;
-  card.capacity_mib = 9000;
-  for (unsigned seed = 1; seed <= 10; ++seed) {
-    SimulatedGpu gpu(card, seed);
-    const BatchSearchResult result = search(gpu);
-    ASSERT_TRUE(result.batch);
-    EXPECT_LE(card.peak_mib(*result.batch), static_cast<double>(card.capacity_mib));
-    EXPECT_GE(card.rate(*result.batch), 0.9 * exhaustive_best(card, *result.reserve_mib, 8192)) << seed;
-  }
-}
-
-TEST(BatchSearch, DoesNotTakeASizeWhoseRateFallsNearTheLimit) {
-  SimulatedCard card;
-  card.sample_ms = 0.02;
-  card.capacity_mib = 9000;
-  card.slow_above = 0.9;  // from batch 360 on
-  card.slow_factor = 2;
-  SimulatedGpu gpu(card);
-  const BatchSearchResult result = search(gpu);
-  ASSERT_TRUE(result.batch);
-  EXPECT_LT(card.peak_mib(*result.batch), 0.9 * 9000);
-  EXPECT_GE(card.rate(*result.batch), 0.93 * card.rate(360));
-  EXPECT_TRUE(std::ranges::any_of(result.trials, [](const SearchTrial& trial) { return trial.fit == Fit::collapses; }));
-}
-
-TEST(BatchSearch, CountsASizeThatRetriesAllocationsAsNotFitting) {
-  SimulatedCard card;
-  card.sample_ms = 0.002;
-  card.capacity_mib = 9000;
-  card.retries_above = 0.8;
-  SimulatedGpu gpu(card);
-  const BatchSearchResult result = search(gpu);
-  ASSERT_TRUE(result.batch);
-  EXPECT_LE(card.peak_mib(*result.batch), 0.8 * 9000);
-  ASSERT_TRUE(result.next_failed);
-  EXPECT_EQ(result.next_failed->fit, Fit::retries);
-  EXPECT_THAT(result.next_failed->how.en, HasSubstr("giving memory back"));
-}
-
-TEST(BatchSearch, DoesNotTakeASizeThatRunsAndLeavesLessThanTheReserve) {
-  SimulatedCard card;
-  card.sample_ms = 0.001;
-  card.capacity_mib = 2600;
-  BatchSearchOptions options;
-  options.start_batch = 32;  // probes 16, 32 and 64, which leaves 420 MiB
-  options.min_reserve_mib = 1000;
-  SimulatedGpu gpu(card);
-  const BatchSearchResult result = search(gpu, options);
-  ASSERT_TRUE(result.batch);
-  EXPECT_GE(*result.headroom_mib, 1000);
-  EXPECT_GE(*result.batch, 32);
-  const auto largest = std::ranges::find(result.trials, 64, &SearchTrial::batch);
-  ASSERT_NE(largest, result.trials.end());
-  EXPECT_EQ(largest->fit, Fit::no_room);
-  EXPECT_THAT(largest->note.en, HasSubstr("leaves 420 MiB, the reserve is 1000 MiB"));
-}
-
-TEST(BatchSearch, ReportsThatNotEvenOneFits) {
-  SimulatedCard card;
-  card.capacity_mib = 500;
-  SimulatedGpu gpu(card);
-  const BatchSearchResult result = search(gpu);
-  EXPECT_FALSE(result.batch);
-  EXPECT_THAT(result.reason.en, HasSubstr("Not even batch 1 fits: out of memory: CUDA out of memory"));
-  EXPECT_THAT(result.reason.zh, HasSubstr("即使 batch 为 1 也不可行"));
-  EXPECT_EQ(result.chosen_trial(), nullptr);
-  EXPECT_LE(result.trials.size(), 5U);
-}
-
-TEST(BatchSearch, RecoversFromAConfigThatIsFarTooLarge) {
-  SimulatedCard card;
-  card.capacity_mib = 2000;  // 42 fit
-  card.sample_ms = 0.02;
-  BatchSearchOptions options;
-  options.start_batch = 4096;
-  SimulatedGpu gpu(card);
-  const BatchSearchResult result = search(gpu, options);
-  expect_within(0.03, result, card);
-  EXPECT_TRUE(result.soaked);
-}
-
-TEST(BatchSearch, LeavesASizeThatHangsAloneAndKeepsItsMessage) {
-  SimulatedCard card;
-  card.sample_ms = 0.1;
-  card.timeout_s = 6;
-  card.fails[32] = TrialOutcome::hang;
-  SimulatedGpu gpu(card);
-  const BatchSearchResult result = search(gpu);
-  ASSERT_TRUE(result.batch);
-  EXPECT_EQ(
-      std::ranges::count_if(gpu.asked(), [](const auto& request) { return value_of(request, "batch_size") == "32"; }),
-      1);
-  const auto hung = std::ranges::find(result.trials, 32, &SearchTrial::batch);
-  EXPECT_THAT(hung->note.en, HasSubstr("no event for 20 s"));
-}
-
-TEST(BatchSearch, GivesUpOnAProgramThatHangsWhateverTheBatchIs) {
-  SimulatedCard card;
-  for (const std::int64_t batch : {1, 2, 4, 8, 16, 32}) card.fails[batch] = TrialOutcome::hang;
-  SimulatedGpu gpu(card);
-  BatchSearchOptions options;
-  options.budget_s = 1000;
-  const BatchSearchResult result = search(gpu, options);
-  EXPECT_FALSE(result.batch);
-  EXPECT_EQ(result.trials.size(), 2U);
-  EXPECT_THAT(result.reason.en, HasSubstr("2 trials hung"));
-}
-
-TEST(BatchSearch, GivesUpOnAProgramThatFailsWhateverTheBatchIs) {
-  SimulatedCard card;
-  for (const std::int64_t batch : {1, 2, 4, 8, 16, 32}) card.fails[batch] = TrialOutcome::error;
-  SimulatedGpu gpu(card);
-  const BatchSearchResult result = search(gpu);
-  EXPECT_FALSE(result.batch);
-  EXPECT_EQ(result.trials.size(), 2U);
-  EXPECT_THAT(result.reason.en,
-              HasSubstr("the program fails whatever the batch is: the program failed: Expected more"));
-}
-
-TEST(BatchSearch, StaysBelowWhatTheKernelKilled) {
-  SimulatedCard card;
-  card.sample_ms = 0.01;
-  card.killed_from = 200;
-  SimulatedGpu gpu(card);
-  const BatchSearchResult result = search(gpu);
-  ASSERT_TRUE(result.batch);
-  EXPECT_LT(*result.batch, 200);
-  EXPECT_GE(card.rate(*result.batch), 0.7 * card.rate(192));
-  ASSERT_TRUE(result.next_failed);
-  EXPECT_EQ(result.next_failed->outcome, TrialOutcome::killed);
-}
-
-TEST(BatchSearch, SoaksTheNextSmallerCandidateWhenASoakFails) {
-  SimulatedCard card;
-  card.sample_ms = 0.2;
-  SimulatedGpu plain(card);
-  const std::int64_t first_choice = *search(plain).batch;
-  card.soak_fails_from = first_choice;
-  SimulatedGpu gpu(card);
-  const BatchSearchResult result = search(gpu);
-  ASSERT_TRUE(result.batch);
-  EXPECT_LT(*result.batch, first_choice);
-  EXPECT_TRUE(result.soaked);
-  EXPECT_GE(count(result, TrialRole::soak), 2);
 }
 
 TEST(BatchSearch, ReturnsTheBestOfWhatWasMeasuredWhenTheBudgetEnds) {
@@ -479,90 +281,6 @@ TEST(BatchSearch, RefusesOptionsThatCannotBe) {
   options.host_batch_limit = 0;
   refused(options);
   EXPECT_TRUE(gpu.asked().empty());
-}
-
-// Random cards. What is drawn is what differs between real ones: launches, samples, a floor that hides small batches,
-// memory with segments and a workspace that comes late, a validation.
-class Draw {
- public:
-  explicit Draw(unsigned seed) : random_(seed) {}
-  double between(double low, double high) { return std::uniform_real_distribution<double>(low, high)(random_); }
-  double scaled(double low, double high) { return std::exp(between(std::log(low), std::log(high))); }
-  bool one_in(int n) { return between(0, n) < 1; }
-
- private:
-  std::mt19937_64 random_;
-};
-
-SimulatedCard random_card(Draw& draw) {
-  SimulatedCard card;
-  card.launch_ms = draw.scaled(0.3, 12);
-  card.sample_ms = draw.scaled(0.004, 0.5);
-  card.floor_ms = draw.one_in(3) ? draw.scaled(2, 20) : 0;
-  card.fixed_mib = draw.scaled(200, 3000);
-  card.sample_mib = draw.scaled(2, 300);
-  card.granule_mib = draw.one_in(2) ? 2 : draw.between(20, 128);
-  card.capacity_mib = static_cast<std::int64_t>(draw.scaled(8000, 144000));
-  if (draw.one_in(3)) {
-    card.workspace_mib = draw.between(50, 800);
-    card.workspace_from = 8 * static_cast<std::int64_t>(draw.between(1, 30));
-  }
-  card.validation_mib = draw.one_in(2) ? draw.between(50, 600) : 0;
-  return card;
-}
-
-struct Sweep {
-  int cards = 0;
-  int within_epsilon = 0;
-  int cut_short = 0;
-  double worst = 1;
-  double longest_s = 0;
-  std::size_t most_trials = 0;
-};
-
-Sweep sweep(int cards, double trial_noise, double step_noise) {
-  Sweep result;
-  for (int number = 0; number < cards; ++number) {
-    Draw draw(static_cast<unsigned>(1000 + number));
-    SimulatedCard card = random_card(draw);
-    card.trial_noise = trial_noise;
-    card.step_noise = step_noise;
-    BatchSearchOptions options;
-    options.start_batch = std::vector<std::int64_t>{1, 4, 12, 16, 32, 64, 256, 2048}[number % 8];
-    SimulatedGpu gpu(card, static_cast<unsigned>(number));
-    const BatchSearchResult found = search(gpu, options);
-    EXPECT_TRUE(found.batch) << "card " << number << ": " << found.reason.en;
-    if (!found.batch) continue;
-    EXPECT_TRUE(ran(found, *found.batch)) << "card " << number;
-    EXPECT_TRUE(found.soaked || found.cut_short) << "card " << number;
-    EXPECT_LE(card.peak_mib(*found.batch), static_cast<double>(card.capacity_mib)) << "card " << number;
-    const double best = exhaustive_best(card, *found.reserve_mib, options.max_batch);
-    const double share = card.rate(*found.batch) / best;
-    ++result.cards;
-    result.within_epsilon += share >= 0.97 ? 1 : 0;
-    result.cut_short += found.cut_short ? 1 : 0;
-    result.worst = std::min(result.worst, share);
-    result.longest_s = std::max(result.longest_s, found.seconds);
-    result.most_trials = std::max(result.most_trials, found.trials.size());
-  }
-  return result;
-}
-
-TEST(BatchSearchOnRandomCards, ComesWithinThreePercentOfAnExhaustiveSweepInThirtySeconds) {
-  const Sweep result = sweep(300, 0.003, 0.05);
-  EXPECT_EQ(result.cards, 300);
-  EXPECT_GE(result.within_epsilon, 297);
-  EXPECT_GE(result.worst, 0.95);
-  EXPECT_LE(result.longest_s, 36);
-  EXPECT_LE(result.most_trials, 24U);
-}
-
-TEST(BatchSearchOnRandomCards, IsNotLedAstrayByFivePercentOfNoise) {
-  const Sweep result = sweep(300, 0.05, 0.05);
-  EXPECT_EQ(result.cards, 300);
-  EXPECT_GE(result.within_epsilon, 270);
-  EXPECT_GE(result.worst, 0.92);
-  EXPECT_LE(result.most_trials, 32U);
 }
 
 }  // namespace
