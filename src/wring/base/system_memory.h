@@ -5,8 +5,8 @@
 
 namespace wring {
 
-// The computer's memory as /proc/meminfo has it. Absent where it cannot be read. `root` stands before /proc and /sys, so
-// that tests bring a recorded machine.
+// The computer's memory as /proc/meminfo has it. Absent where it cannot be read. `root` stands before /proc and /sys,
+// so that tests bring a recorded machine.
 struct SystemMemory {
   std::optional<std::int64_t> total_kib;
   std::optional<std::int64_t> available_kib;  // without swapping

@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "wring/base/system_memory.h"
 #include "wring/base/shell_words.h"
+#include "wring/base/system_memory.h"
 #include "wring/cli/benchmark_record.h"
 #include "wring/cli/paths.h"
 #include "wring/cli/tuning_output.h"

@@ -12,9 +12,9 @@
 
 #include "wring/base/child_process.h"
 #include "wring/base/control_group.h"
-#include "wring/base/system_memory.h"
 #include "wring/base/display_text.h"
 #include "wring/base/error.h"
+#include "wring/base/system_memory.h"
 #include "wring/doctor/disk.h"
 #include "wring/doctor/facts.h"
 #include "wring/plan/machine.h"
