@@ -266,6 +266,31 @@ TEST_F(Benchmark, WithoutWringTrainTheErrorSaysHowToGetIt) {
   EXPECT_THAT(result.err, HasSubstr("LibTorch"));
 }
 
+TEST_F(Benchmark, WithNprocTheWorkersAreRanksAndTheBatchIsEachOnes) {
+  programs_.set("FAKE_ARGUMENTS", (programs_.folder().path() / "arguments").string());
+  const ChildResult result = benchmark({"--nproc", "2", "--knobs", "none"});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("on 2 ranks"));
+  EXPECT_THAT(result.out, HasSubstr("wring train configs/mine_optimized.yaml --nproc 2"));
+  const json found = record();
+  const std::int64_t batch = found["chosen_batch_size"];
+  EXPECT_THAT(result.out, HasSubstr("make a global batch of " + std::to_string(2 * batch)));
+  EXPECT_THAT(programs_.read("arguments"), HasSubstr("--nproc 2"));
+
+  // One rank's trials say nothing of two.
+  const std::size_t before = requests().size();
+  ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);
+  EXPECT_GT(requests().size(), before);
+}
+
+TEST_F(Benchmark, MoreRanksThanGpusAreRefusedBeforeAnythingRuns) {
+  programs_.use_machine("two_h200s");
+  const ChildResult result = benchmark({"--nproc", "3"});
+  EXPECT_EQ(result.exit_status, 3);
+  EXPECT_THAT(result.err, HasSubstr("--nproc 3: 2 GPUs can be used here"));
+  EXPECT_THAT(requests(), testing::IsEmpty());
+}
+
 TEST_F(Benchmark, WrongUsageIsExitCodeTwo) {
   for (const std::vector<std::string>& wrong : {std::vector<std::string>{"--budget", "soon"},
                                                 {"--budget", "-3"},

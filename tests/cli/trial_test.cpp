@@ -42,18 +42,22 @@ class Trial : public testing::Test {
     programs_.folder().write("tiny.yaml", kTinyConfig);
   }
   // Gives the worker these lines, then the end of its input.
-  ChildResult worker(const std::string& lines) const {
+  ChildResult worker(const std::string& lines, const std::string& more = "") const {
     programs_.folder().write("requests", lines);
-    return programs_.run("sh", {"-c", Programs::binary("wring-train") + " trial tiny.yaml --device cpu <requests"});
+    return programs_.run(
+        "sh", {"-c", Programs::binary("wring-train") + " trial tiny.yaml --device cpu " + more + " <requests"});
   }
   // Of each request in turn; every line of standard output must be the protocol's.
-  std::vector<TrialEvent> events(const std::vector<TrialRequest>& requests) const {
+  std::vector<TrialEvent> events(const std::vector<TrialRequest>& requests, const std::string& more = "") const {
     std::string lines;
     for (std::size_t i = 0; i < requests.size(); ++i) {
       lines += request_line({static_cast<std::int64_t>(i + 1), requests[i]}) + "\n";
     }
-    const ChildResult result = worker(lines);
+    const ChildResult result = worker(lines, more);
     EXPECT_TRUE(result.ok()) << result.err;
+    return events_in(result);
+  }
+  static std::vector<TrialEvent> events_in(const ChildResult& result) {
     std::vector<TrialEvent> events;
     std::istringstream text(result.out);
     for (std::string line; std::getline(text, line);) {
@@ -142,6 +146,34 @@ TEST_F(Trial, ABatchThatDoesNotFitIsAnOutcome) {
   ASSERT_EQ(found.size(), 2U);
   EXPECT_EQ(found[0].outcome, TrialOutcome::ok) << found[0].message;
   EXPECT_EQ(found[1].outcome, TrialOutcome::oom);
+}
+
+TEST_F(Trial, RanksRunEveryRequestTogetherAndSpeakWithOneVoice) {
+  programs_.set("WRING_RANK_TIMEOUT", "5");
+  const auto alone = results(events({quick(TrialData::resident)}));
+  const auto found =
+      results(events({quick(TrialData::real), quick(TrialData::resident), quick(TrialData::loader)}, "--nproc 2"));
+  ASSERT_EQ(alone.size(), 1U);
+  ASSERT_EQ(found.size(), 3U);
+  for (const TrialResult& result : found) {
+    EXPECT_EQ(result.outcome, TrialOutcome::ok) << result.message;
+    EXPECT_EQ(result.dataset_samples, 3 * 100 / 2);
+  }
+  // The rate is that of both: a batch of 2 on each.
+  EXPECT_NEAR(found[1].samples_per_s * found[1].step_ms.median, 1000 * 2 * 2, 1e-6);
+  EXPECT_NEAR(alone[0].samples_per_s * alone[0].step_ms.median, 1000 * 2, 1e-6);
+}
+
+TEST_F(Trial, ABatchThatDoesNotFitIsTheOutcomeOfAllRanks) {
+  programs_.set("WRING_RANK_TIMEOUT", "5");
+  programs_.set("WRING_TEST_OOM_ABOVE_BATCH", "4");
+  TrialRequest large = quick(TrialData::real);
+  large.set = {{"batch_size", "5"}};
+  const auto found = results(events_in(
+      worker(request_line({1, quick(TrialData::real)}) + "\n" + request_line({2, large}) + "\n", "--nproc 2")));
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].outcome, TrialOutcome::ok) << found[0].message;
+  EXPECT_EQ(found[1].outcome, TrialOutcome::oom) << found[1].message;
 }
 
 TEST_F(Trial, TouchesNoExperiment) {

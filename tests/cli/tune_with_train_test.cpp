@@ -63,6 +63,23 @@ TEST_F(TuneWithTrain, ABatchIsChosenAmongThoseThatRanAndTheResultTrains) {
   EXPECT_EQ(trained.exit_status, 0) << trained.err;
 }
 
+TEST_F(TuneWithTrain, OfTwoRanksTheBatchOfEachIsChosenAndTrains) {
+  const ChildResult result = programs_.wring(
+      {"benchmark", "tiny.yaml", "--device", "cpu", "--nproc", "2", "--budget", "10s", "--knobs", "none"});
+  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
+  const json record = json::parse(programs_.read("tiny_optimized.json"));
+  // 4 images 1000 times, shared by two.
+  for (const json& trial : record["trials"]) EXPECT_LE(trial["batch_size"], 2000) << trial.dump();
+
+  std::string text = programs_.read("tiny_optimized.yaml");
+  text.erase(text.find("team_note: keep\n"), std::string("team_note: keep\n").size());
+  programs_.folder().write("trained.yaml", text);
+  const ChildResult trained = programs_.wring({"train", "trained.yaml", "--device", "cpu", "--nproc", "2"});
+  EXPECT_EQ(trained.exit_status, 0) << trained.err;
+  const std::int64_t batch = record["chosen_batch_size"];
+  EXPECT_THAT(trained.err, HasSubstr("global batch " + std::to_string(2 * batch)));
+}
+
 TEST_F(TuneWithTrain, DiagnoseMeasuresTheThreeRatesAndGivesAVerdict) {
   const ChildResult result = programs_.wring({"diagnose", "tiny.yaml", "--device", "cpu", "--json"});
   ASSERT_EQ(result.exit_status, 0) << result.out << result.err;

@@ -95,9 +95,16 @@ class BenchmarkRun {
   }
 
   void find_batch(std::int64_t start) {
+    const std::string config = options_.tuning.config.string();
     progress_.headline(
-        {fmt::format("Searching the batch size of {} ({:g} s)", options_.tuning.config.string(), options_.budget_s),
-         fmt::format("正在搜索 {} 的批大小（{:g} 秒）", options_.tuning.config.string(), options_.budget_s)});
+        session_.ranks() > 1
+            ? Text(
+                  fmt::format("Searching the batch size per rank of {} on {} ranks ({:g} s; rates are of all together)",
+                              config, session_.ranks(), options_.budget_s),
+                  fmt::format("正在用 {1} 个进程搜索 {0} 的每进程批大小（{2:g} 秒；速度为所有进程之和）", config,
+                              session_.ranks(), options_.budget_s))
+            : Text(fmt::format("Searching the batch size of {} ({:g} s)", config, options_.budget_s),
+                   fmt::format("正在搜索 {} 的批大小（{:g} 秒）", config, options_.budget_s)));
     BatchSearchOptions search;
     search.batch_key = session_.batch_key();
     search.start_batch = start;
@@ -109,12 +116,18 @@ class BenchmarkRun {
     search.max_batch = std::max(search.max_batch, options_.tuning.command ? 8 * start : start);
     search.validates = !options_.tuning.command;
     const TrainConfig& values = session_.values();
-    search.host_batch_limit = host_memory_limit({values.num_workers, values.prefetch_factor, session_.sample_bytes()},
-                                                available_memory_bytes());
+    search.host_batch_limit =
+        host_memory_limit({values.num_workers, values.prefetch_factor, session_.sample_bytes()}, memory_of_a_rank());
     BatchSearchResult found = search_batch(session_.runner(), search, progress_.control());
     if (search_ && !found.batch) return;  // the first search's choice ran with these settings
     if (found.batch && !found.cancelled) chosen_ = found.batch;
     search_ = std::move(found);
+  }
+
+  // All ranks are on this machine, each with workers of its own.
+  std::optional<std::int64_t> memory_of_a_rank() const {
+    const auto available = available_memory_bytes();
+    return available ? std::optional(*available / session_.ranks()) : std::nullopt;
   }
 
   void turn_knobs() {
@@ -125,9 +138,9 @@ class BenchmarkRun {
     knobs.disabled = disabled_knobs();
     if (knobs.disabled.size() == kKnobs) return;
     if (session_.machine().card) knobs.compute_major = session_.machine().card->compute_major;
-    knobs.cpu_cores = session_.machine().cpu_cores;
+    knobs.cpu_cores = std::max(1, session_.machine().cpu_cores / session_.ranks());
     knobs.sample_bytes = session_.sample_bytes();
-    knobs.host_available_bytes = available_memory_bytes();
+    knobs.host_available_bytes = memory_of_a_rank();
     progress_.headline({fmt::format("Trying the settings at batch {}", *chosen_),
                         fmt::format("在批大小 {} 下尝试各项设置", *chosen_)});
     TrainConfig values = session_.values();
@@ -179,13 +192,15 @@ class BenchmarkRun {
     if (!record_.before && search_->cut_short && own_can_run) return give_up();
     TrainConfig values = session_.values();
     values.batch_size = session_.start_batch();
-    const BatchAdvice advice = advise_batch(values, *chosen_, {options_.scale_lr, options_.keep_effective_batch});
+    const BatchAdvice advice =
+        advise_batch(values, *chosen_, {options_.scale_lr, options_.keep_effective_batch, session_.ranks()});
     record_.changes = changes_of(session_.file(), record_, session_.given(), knobs_.decisions, advice);
     record_.notes.insert(record_.notes.end(), advice.advice.begin(), advice.advice.end());
     text_ = changed_text(session_.file(), record_.changes, !options_.tuning.command);
     record_.written = !options_.dry_run;
     if (options_.tuning.command) return;
     record_.next_command = "wring train " + shell_quoted(output_.string());
+    if (session_.ranks() > 1) record_.next_command += fmt::format(" --nproc {}", session_.ranks());
   }
 
   // A batch that was never compared with the config's own is no improvement on it.

@@ -5,6 +5,7 @@
 #include "wring/cli/assignments.h"
 #include "wring/cli/benchmark.h"
 #include "wring/cli/command_parser.h"
+#include "wring/cli/launch_ranks.h"
 #include "wring/cli/tuning_options.h"
 
 namespace wring {
@@ -78,6 +79,9 @@ std::optional<int> parse_benchmark(const Arguments& arguments, BenchmarkOptions&
   parser.option("--knobs", "all|none|LIST", knobs,
                 {"settings to try beside the batch size: precision,compile,channels_last,workers,data_cache",
                  "除批大小外要尝试的设置：precision,compile,channels_last,workers,data_cache"});
+  parser.option("--nproc", "N", options.tuning.nproc,
+                {"search the batch size of each of N GPUs of this machine that train together (wring train --nproc N)",
+                 "为本机 N 块 GPU 并行训练搜索每卡批大小（wring train --nproc N）"});
   parser.flag("--scale-lr", options.scale_lr,
               {"write the learning rate that goes with the batch size", "同时写入与批大小相应的学习率"});
   parser.flag("--keep-effective-batch", options.keep_effective_batch,
@@ -99,6 +103,7 @@ std::optional<int> parse_benchmark(const Arguments& arguments, BenchmarkOptions&
   parser.flag("--dry-run", options.dry_run, {"measure, show the result and write nothing", "测量并显示结果，不写文件"});
   parser.flag("--json", options.json, {"print one JSON object instead of text", "输出一个 JSON 对象而非文本"});
   parser.exclude("--scale-lr", "--keep-effective-batch");
+  parser.exclude("--nproc", "--command");
   parser.example("wring benchmark configs/lightweight_gpu_optimized.yaml",
                  {"writes configs/lightweight_gpu_optimized_optimized.yaml and a report",
                   "写出 configs/lightweight_gpu_optimized_optimized.yaml 及报告"});
@@ -107,6 +112,7 @@ std::optional<int> parse_benchmark(const Arguments& arguments, BenchmarkOptions&
   if (const auto done = parser.parse(separate_assignments(arguments))) return done;
 
   common.apply(options.tuning);
+  require_rank_count(options.tuning.nproc);
   options.disabled_knobs = disabled_knobs(knobs);
   if (!(options.target_gpu_util > 0 && options.target_gpu_util <= 100)) {
     throw Error(ErrorCode::usage, {"--target-gpu-util takes per cent, above 0 and up to 100",

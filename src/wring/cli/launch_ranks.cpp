@@ -54,7 +54,7 @@ ChildOptions rank_environment(int rank, int count, std::uint16_t port) {
   set("LOCAL_WORLD_SIZE", std::to_string(count));
   set("MASTER_ADDR", "127.0.0.1");
   set("MASTER_PORT", std::to_string(port));
-  set("WRING_LAUNCHER_PID", std::to_string(::getpid()));
+  set(kLauncherVariable, std::to_string(::getpid()));
   if (std::getenv("OMP_NUM_THREADS") == nullptr) {
     const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     set("OMP_NUM_THREADS", std::to_string(std::max(1, cores / count)));
@@ -71,11 +71,11 @@ struct RankProcess {
 
 class Supervisor {
  public:
-  Supervisor(const std::vector<std::string>& command, int count) : signals_({SIGINT, SIGTERM, SIGHUP}) {
+  Supervisor(const std::vector<std::string>& command, int count, int input) : signals_({SIGINT, SIGTERM, SIGHUP}) {
     const std::uint16_t port = free_port();
     ranks_.resize(static_cast<std::size_t>(count));
     try {
-      for (int rank = 0; rank < count; ++rank) start(command, rank, port);
+      for (int rank = 0; rank < count; ++rank) start(command, rank, port, rank == 0 ? input : -1);
     } catch (...) {
       kill_all();
       throw;
@@ -97,9 +97,9 @@ class Supervisor {
   }
 
  private:
-  void start(const std::vector<std::string>& command, int rank, std::uint16_t port) {
+  void start(const std::vector<std::string>& command, int rank, std::uint16_t port, int input) {
     RankProcess& one = ranks_[static_cast<std::size_t>(rank)];
-    ChildStreams streams{-1, STDOUT_FILENO, STDERR_FILENO};
+    ChildStreams streams{input, STDOUT_FILENO, STDERR_FILENO};
     Pipe pipe;
     if (rank > 0) {
       pipe = make_pipe(command);
@@ -203,7 +203,16 @@ Arguments without_nproc(const Arguments& arguments) {
   return kept;
 }
 
-int launch_ranks(const std::filesystem::path& program, const Arguments& arguments, int count) {
+void require_rank_count(std::optional<int> nproc) {
+  constexpr int kMost = 1024;
+  if (!nproc || (*nproc >= 1 && *nproc <= kMost)) return;
+  throw Error(
+      ErrorCode::usage,
+      {fmt::format("--nproc: {} is not a number of GPUs", *nproc), fmt::format("--nproc：{} 不是 GPU 数", *nproc)},
+      {"use the number of this machine's GPUs, or fewer", "请使用不超过本机 GPU 数的整数"});
+}
+
+int launch_ranks(const std::filesystem::path& program, const Arguments& arguments, int count, int input) {
   for (const char* name : {"RANK", "WORLD_SIZE"}) {
     if (std::getenv(name) == nullptr) continue;
     throw Error(ErrorCode::usage,
@@ -214,7 +223,7 @@ int launch_ranks(const std::filesystem::path& program, const Arguments& argument
   }
   std::vector<std::string> command = {program.string()};
   for (const std::string& word : without_nproc(arguments)) command.push_back(word);
-  return Supervisor(command, count).run();
+  return Supervisor(command, count, input).run();
 }
 
 }  // namespace wring

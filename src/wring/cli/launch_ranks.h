@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <optional>
 
 #include "wring/cli/common_options.h"
 
@@ -12,7 +13,14 @@ namespace wring {
 // When one fails the others get a few seconds to say why and are then killed. Returns the exit code of the rank that
 // failed first, 130 after an interrupt, 0 when all are done. Throws Error{failed} naming the rank that a signal ended,
 // Error{usage} where a launcher's variables are set already.
-int launch_ranks(const std::filesystem::path& program, const Arguments& arguments, int count);
+// `input`: a descriptor that rank 0 reads as its standard input; the others read nothing, as all do without one.
+int launch_ranks(const std::filesystem::path& program, const Arguments& arguments, int count, int input = -1);
+
+// Set in the ranks that launch_ranks() starts.
+inline constexpr const char* kLauncherVariable = "WRING_LAUNCHER_PID";
+
+// Throws Error{usage} where --nproc was given another number than one of ranks that a machine can have.
+void require_rank_count(std::optional<int> nproc);
 
 // The arguments without --nproc and its value.
 Arguments without_nproc(const Arguments& arguments);

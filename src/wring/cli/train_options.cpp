@@ -5,6 +5,7 @@
 #include "wring/cli/assignments.h"
 #include "wring/cli/command_parser.h"
 #include "wring/cli/commands.h"
+#include "wring/cli/launch_ranks.h"
 #include "wring/cli/paths.h"
 
 namespace wring {
@@ -74,12 +75,7 @@ TrainRequest parse_train(const Arguments& arguments, const CommonOptions& common
   if (const auto done = parser.parse(separate_assignments(arguments))) return *done;
 
   options.device = parse_device(device);
-  if (options.nproc && (*options.nproc < 1 || *options.nproc > 1024)) {
-    throw Error(ErrorCode::usage,
-                {fmt::format("--nproc: {} is not a number of GPUs", *options.nproc),
-                 fmt::format("--nproc：{} 不是 GPU 数", *options.nproc)},
-                {"use the number of this machine's GPUs, or fewer", "请使用不超过本机 GPU 数的整数"});
-  }
+  require_rank_count(options.nproc);
   require_config(options.config);
   for (const std::string& assignment : options.set) require_pair(assignment);
   for (const DataFolder& folder : folders) {

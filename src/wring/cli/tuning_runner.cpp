@@ -61,6 +61,9 @@ std::unique_ptr<TrialRunner> make_trial_runner(const TuningOptions& options, std
   require_libraries(program);
   WorkerOptions worker;
   worker.command = {program.string(), "trial", options.config.string(), "--device", device_name(options.device)};
+  if (options.ranks() > 1) {
+    worker.command.insert(worker.command.end(), {"--nproc", std::to_string(options.ranks())});
+  }
   if (timeout) {
     worker.event_timeout = *timeout;
     worker.start_timeout = start_factor * *timeout;

@@ -134,6 +134,17 @@ void TuningSession::ask_machine() {
     const Text cure = inventory_.problems.empty() ? Text() : inventory_.problems.front().cure;
     throw Error(ErrorCode::no_gpu, {"--device cuda: no GPU was found", "--device cuda：未找到 GPU"}, cure);
   }
+  require_a_gpu_each();
+}
+
+void TuningSession::require_a_gpu_each() const {
+  const std::size_t gpus = inventory_.gpus.size();
+  if (!on_gpu() || static_cast<std::size_t>(ranks()) <= gpus) return;
+  throw Error(ErrorCode::no_gpu,
+              {fmt::format("--nproc {}: {} GPUs can be used here", ranks(), gpus),
+               fmt::format("--nproc {}：此处可用的 GPU 为 {} 块", ranks(), gpus)},
+              {"every rank takes a GPU of its own; CUDA_VISIBLE_DEVICES says which can be used",
+               "每个进程独占一块 GPU；可用的 GPU 由 CUDA_VISIBLE_DEVICES 决定"});
 }
 
 bool TuningSession::on_gpu() const {
@@ -163,6 +174,7 @@ TrialPlace TuningSession::place() const {
     place.card = inventory_.gpus.front().name;
     place.gpus = static_cast<int>(inventory_.gpus.size());
   }
+  place.ranks = ranks();
   for (const ConfigEntry& entry : file_.entries) {
     if (find_key(entry.key) == nullptr) place.foreign.push_back({entry.key, entry.value});
   }
@@ -198,6 +210,7 @@ TuningRecord TuningSession::new_record(const std::string& program) const {
     record.machine.emplace_back("GPU", Text("none: measured on the CPU", "无：在 CPU 上测量").in(console_.language));
   }
   record.machine.emplace_back(Text("CPU cores", "CPU 核心"), fmt::format("{}", machine_.cpu_cores));
+  if (ranks() > 1) record.machine.emplace_back(Text("ranks", "进程数"), fmt::format("{}", ranks()));
   return record;
 }
 

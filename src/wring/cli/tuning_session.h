@@ -35,6 +35,9 @@ struct TuningOptions {
   Device device = Device::automatic;
   bool use_cache = true;
   std::optional<TunedCommand> command;  // absent: wring-train
+  std::optional<int> nproc;             // ranks of wring-train that run every trial together
+
+  int ranks() const { return nproc.value_or(1); }
 };
 
 // A config, the machine, and what runs trials of the one on the other. Trials are watched for Ctrl-C from the
@@ -53,6 +56,7 @@ class TuningSession {
   std::int64_t start_batch() const { return start_batch_; }  // the config's own
   const Machine& machine() const { return machine_; }
   bool on_gpu() const;  // trials can use one
+  int ranks() const { return options_.ranks(); }
 
   TrialRunner& runner();
   bool last_was_reused() const { return cached_ != nullptr && cached_->last_was_reused(); }
@@ -70,6 +74,7 @@ class TuningSession {
   void read();
   void take_batch();
   void ask_machine();
+  void require_a_gpu_each() const;
   void make_runner();
   TrialPlace place() const;
 

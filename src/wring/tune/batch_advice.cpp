@@ -16,13 +16,19 @@ double rounded(double value) {
   return std::strtod(fmt::format("{:.2g}", value).c_str(), nullptr);
 }
 
-// The accumulation that comes nearest to the old effective batch; never less than 1.
-std::int64_t accumulation_for(double effective, std::int64_t batch) {
-  return std::max<std::int64_t>(1, std::llround(effective / static_cast<double>(batch)));
+// The accumulation that comes nearest to the effective batch; never less than 1.
+std::int64_t accumulation_for(double effective, double batch) {
+  return std::max<std::int64_t>(1, std::llround(effective / batch));
 }
 
 Text rule_name(LrRule rule) {
   return rule == LrRule::linear ? Text("linear rule", "线性规则") : Text("square-root rule", "平方根规则");
+}
+
+void advise_ranks(BatchAdvice& advice, std::int64_t batch, int ranks) {
+  advice.advice.emplace_back(
+      fmt::format("batch_size is per rank: {} ranks of {} make a global batch of {}", ranks, batch, ranks * batch),
+      fmt::format("batch_size 为每进程的值：{} 个进程 × {}，全局 batch 为 {}", ranks, batch, ranks * batch));
 }
 
 void advise_accumulation(BatchAdvice& advice, std::int64_t batch) {
@@ -58,9 +64,11 @@ BatchAdvice advise_batch(const TrainConfig& config, std::int64_t new_batch, cons
   BatchAdvice advice;
   advice.rule = lr_rule(config.optimizer);
   advice.accumulation = std::max<std::int64_t>(1, config.gradient_accumulation_steps);
-  advice.old_effective_batch = static_cast<double>(config.batch_size) * static_cast<double>(advice.accumulation);
-  if (options.keep_effective_batch) advice.accumulation = accumulation_for(advice.old_effective_batch, new_batch);
-  advice.new_effective_batch = static_cast<double>(new_batch) * static_cast<double>(advice.accumulation);
+  const double old_global = static_cast<double>(config.batch_size) * options.ranks;
+  const double new_global = static_cast<double>(new_batch) * options.ranks;
+  advice.old_effective_batch = old_global * static_cast<double>(advice.accumulation);
+  if (options.keep_effective_batch) advice.accumulation = accumulation_for(advice.old_effective_batch, new_global);
+  advice.new_effective_batch = new_global * static_cast<double>(advice.accumulation);
 
   const double ratio = advice.new_effective_batch / advice.old_effective_batch;
   advice.lr_factor = advice.rule == LrRule::linear ? ratio : std::sqrt(ratio);
@@ -70,6 +78,7 @@ BatchAdvice advise_batch(const TrainConfig& config, std::int64_t new_batch, cons
   if (advice.accumulation != config.gradient_accumulation_steps) {
     advice.changes.push_back({"gradient_accumulation_steps", std::to_string(advice.accumulation)});
   }
+  if (options.ranks > 1) advise_ranks(advice, new_batch, options.ranks);
   if (options.keep_effective_batch && new_batch != config.batch_size) advise_accumulation(advice, new_batch);
   if (ratio == 1) return advice;
   if (options.scale_lr) advice.changes.push_back({"lr", number_text(advice.suggested_lr)});

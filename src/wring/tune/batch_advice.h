@@ -12,6 +12,7 @@ namespace wring {
 struct BatchAdviceOptions {
   bool scale_lr = false;              // write the learning rate that the rule gives
   bool keep_effective_batch = false;  // the same samples an optimiser step, by accumulation
+  int ranks = 1;                      // batch_size is of each
 };
 
 enum class LrRule { square_root, linear };
@@ -22,7 +23,7 @@ LrRule lr_rule(const std::string& optimizer);
 // What goes with a new batch.
 struct BatchAdvice {
   LrRule rule = LrRule::square_root;
-  double old_effective_batch = 0;  // samples an optimiser step
+  double old_effective_batch = 0;  // samples an optimiser step, of all ranks
   double new_effective_batch = 0;
   std::int64_t accumulation = 1;
   double lr_factor = 1;             // by the rule, of the effective batches

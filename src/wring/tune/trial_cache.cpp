@@ -91,6 +91,7 @@ TrialKey trial_key(const TrainConfig& config, const TrialRequest& request, const
   key.facts["program"] = place.program;
   key.facts["card"] = place.card;
   key.facts["gpus"] = std::to_string(place.gpus);
+  if (place.ranks > 1) key.facts["ranks"] = std::to_string(place.ranks);
   return key;
 }
 

@@ -21,6 +21,7 @@ struct TrialPlace {
   std::string card;                                           // "NVIDIA H200"; "" without one
   int gpus = 1;
   std::vector<Assignment> foreign;  // keys of the config that Wring does not know, for another program
+  int ranks = 1;                    // that run every trial together
 };
 
 // All that a result depends on, name by name, in a fixed order.

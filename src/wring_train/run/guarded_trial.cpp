@@ -27,9 +27,10 @@ TrialResult guarded_trial(const std::function<TrialResult()>& trial) {
   } catch (const DeviceMemoryError& error) {
     return failed_trial(TrialOutcome::oom, error.message().en);
   } catch (const Error& error) {
-    const std::string& hint = error.hint().en;
-    return failed_trial(TrialOutcome::error,
-                        hint.empty() ? error.message().en : error.message().en + " (" + hint + ")");
+    const std::string &message = error.message().en, &hint = error.hint().en;
+    TrialResult result = by_its_words(message);  // another rank's memory, for example
+    if (!hint.empty()) result.message += " (" + hint + ")";
+    return result;
   } catch (const c10::OutOfMemoryError& error) {
     return failed_trial(TrialOutcome::oom, error.what_without_backtrace());
   } catch (const c10::Error& error) {

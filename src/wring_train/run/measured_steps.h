@@ -5,7 +5,8 @@
 
 namespace wring {
 
-// Runs so many steps, waits for the device, and says how many milliseconds one took.
+// Runs so many steps, waits for the device, and says how many milliseconds one took. Of several ranks each says what
+// the slowest took: the same answers make them run the same steps.
 using TimedSteps = std::function<double(int steps)>;
 
 // Runs windows of steps until the time of a step no longer changes, at most twice as long as a measurement. Returns

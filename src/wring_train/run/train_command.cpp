@@ -12,6 +12,7 @@
 #include "wring/base/files.h"
 #include "wring/base/shell_words.h"
 #include "wring/base/system_memory.h"
+#include "wring/cli/launch_ranks.h"
 #include "wring/config/reader.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/kernels/device_identity.h"
@@ -41,7 +42,7 @@ TrainConfig load_config(const TrainOptions& options) {
 std::string resume_command(const TrainOptions& options) {
   std::string command = "wring train " + shell_quoted(options.config.string()) + " --resume";
   // Its launcher's --nproc, which the ranks themselves do not get.
-  if (std::getenv("WRING_LAUNCHER_PID") != nullptr) command += fmt::format(" --nproc {}", std::getenv("WORLD_SIZE"));
+  if (std::getenv(kLauncherVariable) != nullptr) command += fmt::format(" --nproc {}", std::getenv("WORLD_SIZE"));
   for (const std::string& assignment : options.set) command += " --set " + shell_quoted(assignment);
   if (options.device == Device::cpu) command += " --device cpu";
   if (options.device == Device::cuda) command += " --device cuda";

@@ -10,6 +10,7 @@
 
 #include "wring/base/error.h"
 #include "wring/cli/common_options.h"
+#include "wring/cli/launch_ranks.h"
 #include "wring_train/engine/device.h"
 
 namespace wring {
@@ -17,7 +18,7 @@ namespace {
 
 // A launcher that is killed takes its ranks with it.
 void end_with_launcher() {
-  const char* launcher = std::getenv("WRING_LAUNCHER_PID");
+  const char* launcher = std::getenv(kLauncherVariable);
   if (launcher == nullptr) return;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != std::atoi(launcher)) std::_Exit(static_cast<int>(ErrorCode::failed));

@@ -1,16 +1,23 @@
-// `wring-train trial CONFIG [--set KEY=VALUE] [--device auto|cpu|cuda]`: a worker that speaks the trial protocol
-// (docs/trial_protocol.md), started by `wring benchmark` and `wring diagnose`. Ends with its standard input.
+// `wring-train trial CONFIG [--set KEY=VALUE] [--device auto|cpu|cuda] [--nproc N]`: a worker that speaks the trial
+// protocol (docs/trial_protocol.md), started by `wring benchmark` and `wring diagnose`. Ends with its standard input.
+// With --nproc it is N ranks that run every request together; rank 0 speaks for them.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <iostream>
+#include <optional>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "wring/base/error.h"
+#include "wring/base/files.h"
+#include "wring/cli/launch_ranks.h"
 #include "wring/trial/protocol.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/run/commands.h"
+#include "wring_train/run/training_ranks.h"
 #include "wring_train/run/trial_worker.h"
 
 namespace wring {
@@ -42,6 +49,7 @@ struct TrialOptions {
   std::string config;
   std::vector<std::string> set;
   std::string device = "auto";
+  std::optional<int> nproc;
 };
 
 TrialOptions parse(int argc, char** argv) {
@@ -50,6 +58,7 @@ TrialOptions parse(int argc, char** argv) {
   app.add_option("config", options.config)->required();
   app.add_option("--set", options.set);
   app.add_option("--device", options.device)->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  app.add_option("--nproc", options.nproc);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -58,26 +67,55 @@ TrialOptions parse(int argc, char** argv) {
   return options;
 }
 
+Device wanted_device(const TrialOptions& options) {
+  return options.device == "cpu" ? Device::cpu : options.device == "cuda" ? Device::cuda : Device::automatic;
+}
+
+// The next request that somebody asks for; empty when no more comes. Rank 0 reads it for all.
+std::string next_request(Ranks& ranks) {
+  std::string line;
+  if (ranks.leads()) {
+    while (std::getline(std::cin, line) && line.find_first_not_of(" \t\r") == std::string::npos) line.clear();
+  }
+  if (ranks.alone()) return line;
+  std::vector<std::byte> bytes(line.size());
+  std::memcpy(bytes.data(), line.data(), line.size());
+  ranks.broadcast(bytes);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+int serve(const TrialOptions& options, at::Device device, Ranks& ranks, EventStream& events) {
+  TrialWorker worker(options.config, options.set, device, ranks);
+  for (std::string line = next_request(ranks); !line.empty(); line = next_request(ranks)) {
+    const NumberedRequest request = parse_request(line);
+    const auto tell = [&](const std::string& phase, std::optional<TrialResult> done) {
+      return !ranks.leads() || events.write({.id = request.id, .phase = phase, .done = std::move(done)});
+    };
+    const TrialResult result = worker.run(request.request, [&](const std::string& phase) { tell(phase, {}); });
+    const bool heard = tell("", result);
+    if (heard && result.outcome == TrialOutcome::ok) continue;
+    // After a failure the device may hold memory that nothing gives back: the supervisor starts another worker.
+    if (ranks.alone()) break;
+    throw Error(ErrorCode::failed, heard ? result.message : "nobody reads the results any more");
+  }
+  return 0;
+}
+
 }  // namespace
 
 int trial_command(int argc, char** argv) {
   const TrialOptions options = parse(argc, argv);
-  EventStream events;
-  TrialWorker worker(options.config, options.set,
-                     choose_device(options.device == "cpu"    ? Device::cpu
-                                   : options.device == "cuda" ? Device::cuda
-                                                              : Device::automatic));
-  for (std::string line; std::getline(std::cin, line);) {
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const NumberedRequest request = parse_request(line);
-    const TrialResult result = worker.run(request.request, [&](const std::string& phase) {
-      events.write({.id = request.id, .phase = phase, .done = {}});
-    });
-    const bool heard = events.write({.id = request.id, .phase = "", .done = result});
-    // After a failure the device may hold memory that nothing gives back: the supervisor starts another worker.
-    if (!heard || result.outcome != TrialOutcome::ok) break;
+  require_rank_count(options.nproc);
+  if (options.nproc.value_or(1) > 1) {
+    return launch_ranks(this_program(), {argv, argv + argc}, *options.nproc, STDIN_FILENO);
   }
-  return 0;
+  EventStream events;
+  // Without --nproc a trial is one process, whatever a launcher's variables say of the job that it runs in.
+  if (std::getenv(kLauncherVariable) == nullptr) {
+    return serve(options, choose_device(wanted_device(options)), lone_rank(), events);
+  }
+  const auto [device, ranks] = start_ranks(wanted_device(options), {});
+  return run_in_ranks(*ranks, [&, &device = device, &ranks = ranks] { return serve(options, device, *ranks, events); });
 }
 
 }  // namespace wring

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
 #include <numeric>
+#include <type_traits>
 
 #include <fmt/format.h>
 
@@ -65,20 +64,11 @@ void say(const Text& text) {
   write_message(fmt::format("{}\n", text.en));
 }
 
-TrainingDataOptions data_options(at::Device device) {
-  TrainingDataOptions options;
-  options.device = device;
-  options.common.quiet = true;
-  options.cancelled = [] { return false; };
-  options.note = say;
-  options.warn = say;
-  return options;
-}
-
 }  // namespace
 
-TrialWorker::TrialWorker(const std::filesystem::path& config, const std::vector<std::string>& set, at::Device device)
-    : path_(config), config_(read_config(config, UnknownKeys::ignore).values), device_(device) {
+TrialWorker::TrialWorker(const std::filesystem::path& config, const std::vector<std::string>& set, at::Device device,
+                         Ranks& ranks)
+    : path_(config), config_(read_config(config, UnknownKeys::ignore).values), device_(device), ranks_(ranks) {
   for (const std::string& assignment : set) set_value(config_, assignment);
 }
 
@@ -100,7 +90,7 @@ TrialResult TrialWorker::measured(const TrialRequest& request, const std::functi
     at::accelerator::emptyCache();
   }
   open_images(config);
-  TrainingData data = start_loading(shared_images(), config, data_options(device_), 0);
+  TrainingData data = start_loading(shared_images(), config, data_options(), 0);
   TrialResult result;
   if (measure.data == TrialData::loader) {
     phase("measure");
@@ -110,7 +100,8 @@ TrialResult TrialWorker::measured(const TrialRequest& request, const std::functi
   }
 
   const EdsrShape shape{config.base_channels, config.num_blocks, config.scale_factor};
-  const auto engine = make_step_engine(config, Edsr(shape, static_cast<std::uint64_t>(config.seed)), device_, say);
+  const auto engine =
+      make_step_engine(config, Edsr(shape, static_cast<std::uint64_t>(config.seed)), device_, say, ranks_);
   Feed feed;
   feed.loader = data.loader.get();
   if (data.on_device) {
@@ -139,7 +130,7 @@ TrialResult TrialWorker::measured(const TrialRequest& request, const std::functi
       engine->step(micro_batches, learning_rate(config, step++));
     }
   };
-  const auto timed = [&](int steps) { return timed_ms(steps, run_steps, [this] { synchronize(device_); }); };
+  const auto timed = [&](int steps) { return timed_ms_of_all(steps, run_steps); };
 
   phase("warmup");
   const auto warming = Clock::now();
@@ -158,12 +149,13 @@ TrialResult TrialWorker::measured(const TrialRequest& request, const std::functi
   if (measure.data == TrialData::real) {
     result.data_wait_ms = 1000 * feed.wait_s / static_cast<double>(result.step_ms.n);
   }
-  result.samples_per_s =
-      1000.0 * static_cast<double>(config.batch_size * config.gradient_accumulation_steps) / result.step_ms.median;
+  const std::int64_t samples = config.batch_size * config.gradient_accumulation_steps * ranks_.size();
+  result.samples_per_s = 1000.0 * static_cast<double>(samples) / result.step_ms.median;
   result.loss = engine->report().loss;
   result.engine = engine->name();
   result.dataset_samples = dataset_samples(config);
   result.memory = allocator_memory(device_, engine->replayed_memory_bytes());
+  combine_ranks(result);
   if (measure.kernels && !device_.is_cpu()) {
     const KernelTimes kernels = record_kernel_times(kProfiledSteps, [&] {
       run_steps(kProfiledSteps);
@@ -177,20 +169,50 @@ TrialResult TrialWorker::measured(const TrialRequest& request, const std::functi
 // The loader alone, a batch a step.
 TrialResult TrialWorker::loader_rate(const TrainConfig& config, Loader& loader, const TrialMeasure& measure) const {
   const auto timed = [&](int steps) {
-    return timed_ms(
-        steps,
-        [&](int n) {
-          for (int i = 0; i < n; ++i) loader.next();
-        },
-        [] {});
+    return timed_ms_of_all(steps, [&](int n) {
+      for (int i = 0; i < n; ++i) loader.next();
+    });
   };
   TrialResult result;
   const auto warming = Clock::now();
   const double about_ms = warm_up(measure, timed);
   result.warmup_s = seconds_since(warming);
   result.step_ms = measure_steps(measure, about_ms, timed);
-  result.samples_per_s = 1000.0 * static_cast<double>(config.batch_size) / result.step_ms.median;
+  result.samples_per_s = 1000.0 * static_cast<double>(config.batch_size * ranks_.size()) / result.step_ms.median;
   return result;
+}
+
+// Of the slowest rank: the others wait for it.
+double TrialWorker::timed_ms_of_all(int steps, const std::function<void(int)>& run) const {
+  return ranks_.highest(timed_ms(steps, run, [this] { synchronize(device_); }));
+}
+
+// The rank that waits longest for its data, and the card that has least room.
+void TrialWorker::combine_ranks(TrialResult& result) const {
+  if (ranks_.alone()) return;
+  const auto highest = [this](auto& value) {
+    if (value)
+      value = static_cast<std::remove_reference_t<decltype(*value)>>(ranks_.highest(static_cast<double>(*value)));
+  };
+  highest(result.data_wait_ms);
+  highest(result.memory.peak_allocated_mib);
+  highest(result.memory.peak_reserved_mib);
+  highest(result.memory.alloc_retries);
+  if (result.memory.device_free_mib) {
+    result.memory.device_free_mib =
+        -static_cast<std::int64_t>(ranks_.highest(-static_cast<double>(*result.memory.device_free_mib)));
+  }
+}
+
+TrainingDataOptions TrialWorker::data_options() const {
+  TrainingDataOptions options;
+  options.device = device_;
+  options.place = ranks_.place();
+  options.common.quiet = true;
+  options.cancelled = [] { return false; };
+  options.note = say;
+  options.warn = say;
+  return options;
 }
 
 TrainConfig TrialWorker::with(const TrialRequest& request) const {
@@ -204,12 +226,12 @@ void TrialWorker::open_images(const TrainConfig& config) {
   const std::string keys = image_keys(config);
   if (images_ && keys == image_keys_) return;
   images_.reset();
-  images_ = open_training_images(config, data_options(device_));
+  images_ = open_training_images(config, data_options());
   image_keys_ = keys;
 }
 
 std::int64_t TrialWorker::dataset_samples(const TrainConfig& config) const {
-  return std::ssize(images_->train.pairs) * config.dataset_enlarge_ratio;
+  return std::ssize(images_->train.pairs) * config.dataset_enlarge_ratio / ranks_.size();
 }
 
 // The same images for another loader; the cache stays here.

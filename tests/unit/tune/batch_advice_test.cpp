@@ -68,6 +68,19 @@ TEST(BatchAdvice, CountsAnAccumulationThatIsThereAlready) {
   EXPECT_DOUBLE_EQ(advice.lr_factor, 1);
 }
 
+TEST(BatchAdvice, CountsTheSamplesOfAllRanks) {
+  const BatchAdvice advice = advise_batch(config_with(16, "adamw"), 64, {.ranks = 2});
+  EXPECT_EQ(advice.old_effective_batch, 32);
+  EXPECT_EQ(advice.new_effective_batch, 128);
+  EXPECT_DOUBLE_EQ(advice.lr_factor, 2);
+  ASSERT_FALSE(advice.advice.empty());
+  EXPECT_THAT(advice.advice.front().en, HasSubstr("2 ranks of 64 make a global batch of 128"));
+
+  const BatchAdvice kept = advise_batch(config_with(64, "adamw"), 16, {.keep_effective_batch = true, .ranks = 2});
+  EXPECT_EQ(value_of(kept, "gradient_accumulation_steps"), "4");
+  EXPECT_EQ(kept.new_effective_batch, 128);
+}
+
 TEST(BatchAdvice, HasNothingToSayWhereNothingChanges) {
   const BatchAdvice advice = advise_batch(config_with(16, "adamw"), 16);
   EXPECT_TRUE(advice.changes.empty());
