@@ -276,6 +276,13 @@ TEST_F(Monitor, TheSummaryIsKeptWhereItIsAskedFor) {
   EXPECT_FALSE(programs_.exists("state")) << "a short run leaves nothing that nobody asked for";
 }
 
+TEST_F(Monitor, OfARunItNamesTheRankThatHoldsTheOthersUp) {
+  const std::string line = R"({"step":1,"data_wait_share":0.25,"ranks":2,"slowest_rank":1,"data_wait_spread":0.2})";
+  programs_.folder().write("experiments/two/metrics.jsonl", line + "\n" + line + "\n" + line + "\n");
+  EXPECT_THAT(run({"0.2", "--run", "experiments/two"}).out, HasSubstr("all wait for rank 1"));
+  EXPECT_THAT(run({"0.2", "--run", "experiments/none"}).out, HasSubstr("no lines of several ranks"));
+}
+
 TEST_F(Monitor, ACommandKeepsItsOutputAndItsExitStatus) {
   const ChildResult result = run({"--", "/bin/sh", "-c", "echo hello; sleep 0.3; exit 7"});
   EXPECT_EQ(result.exit_status, 7);

@@ -21,6 +21,7 @@
 #include "wring/monitor/checkpoint.h"
 #include "wring/monitor/history.h"
 #include "wring/monitor/live_view.h"
+#include "wring/monitor/run_metrics.h"
 #include "wring/monitor/sampler.h"
 #include "wring/monitor/summary_text.h"
 #include "wring/monitor/tick_writers.h"
@@ -86,7 +87,9 @@ class MonitorRun {
         notices_(console, telemetry_->gpus()),
         builder_(telemetry_->gpus()),
         recent_(static_cast<std::size_t>(std::clamp(verdict_window_s / options.interval_s, 2.0, 600.0)) + 1),
-        sampler_(telemetry_, sampler_options()) {}
+        sampler_(telemetry_, sampler_options()) {
+    if (options.run) run_.emplace(*options.run);
+  }
 
   int run() {
     tell_problems();
@@ -123,6 +126,12 @@ class MonitorRun {
       notices_.say_even_if_quiet(error.message(), error.hint());
     };
     return sampler;
+  }
+
+  Summary summary() {
+    Summary all = builder_.summary();
+    if (run_) all.run = run_->summary();
+    return all;
   }
 
   TextStyle style() const { return {console_.language, console_.utf8}; }
@@ -164,7 +173,7 @@ class MonitorRun {
   void open_server() {
     if (!options_.serve) return;
     server_ = make_monitor_server(
-        options_, *telemetry_, [this] { return builder_.summary(); },
+        options_, *telemetry_, [this] { return summary(); },
         [this] { return summarize(recent_.last(), telemetry_->gpus()); });
     sampler_.add(*server_);
     // Nobody else knows a port that was chosen here.
@@ -216,12 +225,23 @@ class MonitorRun {
       for (GpuSummary& card : summarize(recent_.last(), telemetry_->gpus()).gpus) {
         verdicts.push_back(std::move(card.verdicts));
       }
+      if (run_) add_straggler(verdicts);
       return verdicts;
     };
     view_ = LiveView::open(std::move(view));
     if (!view_) return;
     notices_.hold();
     sampler_.add(*view_);
+  }
+
+  // First on the card of that rank, where ranks and cards are those of one machine; else on the first card.
+  void add_straggler(std::vector<std::vector<Verdict>>& cards) {
+    const RunSummary run = run_->summary();
+    if (!run.straggler || cards.empty()) return;
+    const auto rank = static_cast<std::size_t>(*run.slowest);
+    const bool own = static_cast<std::size_t>(run.ranks) == cards.size() && rank < cards.size();
+    std::vector<Verdict>& card = cards[own ? rank : 0];
+    card.insert(card.begin(), *run.straggler);
   }
 
   // Until the time is over, a signal says so, nobody reads any more, or the command has ended.
@@ -264,7 +284,7 @@ class MonitorRun {
     try {
       if (!summary_path_) summary_path_ = summary_path(options_);
       if (!summary_path_) return;
-      write_summary(*summary_path_, builder_.summary(), console_.language, complete);
+      write_summary(*summary_path_, summary(), console_.language, complete);
       saved_ = true;
     } catch (const Error& error) {
       if (options_.summary) {
@@ -282,10 +302,9 @@ class MonitorRun {
     if (saved_ || options_.summary) save_summary(true);
     if (console_.quiet || output_closed_) return;
     const bool beside_data = command_ || options_.format.value_or(TickFormat::text) != TickFormat::text;
-    const Summary summary = builder_.summary();
+    const Summary all = summary();
     std::fflush(stdout);
-    const std::string words =
-        fmt::format("\n{}\n{}", summary_headline(summary, style()), summary_details(summary, style()));
+    const std::string words = fmt::format("\n{}\n{}", summary_headline(all, style()), summary_details(all, style()));
     if (beside_data) {
       write_message(words);
     } else {
@@ -321,6 +340,7 @@ class MonitorRun {
   MonitorNotices notices_;
   SummaryBuilder builder_;
   History recent_;
+  std::optional<RunMetrics> run_;
   std::unique_ptr<LogWriter> log_;
   std::unique_ptr<MonitorServer> server_;
   std::unique_ptr<StreamWriter> lines_;

@@ -25,7 +25,8 @@ struct MonitorOptions {
   std::optional<std::string> serve;              // the web server's address
   bool allow_remote = false;
   std::optional<std::filesystem::path> token_file;
-  std::vector<std::string> command;  // run this and watch its time
+  std::optional<std::filesystem::path> run;  // the folder of a training run whose ranks are watched too
+  std::vector<std::string> command;          // run this and watch its time
 };
 
 // The arguments as options, or the exit code when there is nothing more to do. Throws Error{usage}.

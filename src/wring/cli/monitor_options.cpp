@@ -143,6 +143,9 @@ std::optional<int> parse_monitor(const Arguments& arguments, MonitorOptions& opt
                 {"how many of those to keep (default: 5)", "保留的旧日志个数（默认：5）"});
   parser.option("--summary", "FILE", options.summary,
                 {"keep the summary here as JSON, renewed every 10 s", "把总结以 JSON 存于此，每 10 秒更新"});
+  parser.option("--run", "DIR", options.run,
+                {"a run of several ranks, experiments/NAME: name the one that holds the others up",
+                 "多进程训练的文件夹 experiments/NAME：指出拖慢其他进程的那一个"});
   parser.option("--serve", "ADDR", options.serve,
                 {"a web page, /metrics for Prometheus and JSON, for example on 127.0.0.1:9835 (port 0: a free one)",
                  "提供网页、Prometheus 的 /metrics 和 JSON，例如 127.0.0.1:9835（端口 0：任选空闲端口）"});

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "wring/gpu/telemetry.h"
+#include "wring/monitor/straggler.h"
 #include "wring/monitor/tick.h"
 #include "wring/monitor/verdict.h"
 
@@ -63,6 +64,7 @@ struct Summary {
   std::optional<MetricSummary> host_busiest_core;
   std::optional<MetricSummary> host_disk_read_mib_s;
   std::optional<double> host_peak_memory_mib;
+  std::optional<RunSummary> run;  // that is watched with the machine
 
   bool lost_a_card() const;  // one fell out, or its driver call never came back
 };

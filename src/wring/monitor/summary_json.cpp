@@ -57,6 +57,15 @@ Json gpu_json(const GpuSummary& card, Language language) {
   return json;
 }
 
+Json run_json(const RunSummary& run, Language language) {
+  return {{"metrics", run.metrics.string()},
+          {"lines", run.lines},
+          {"ranks", run.ranks},
+          {"data_wait_spread", json_number(run.spread)},
+          {"slowest_rank", run.slowest ? Json(*run.slowest) : Json()},
+          {"straggler", run.straggler ? verdict_json(*run.straggler, language) : Json()}};
+}
+
 }  // namespace
 
 nlohmann::ordered_json summary_json(const Summary& summary, Language language, bool complete) {
@@ -68,6 +77,7 @@ nlohmann::ordered_json summary_json(const Summary& summary, Language language, b
                {"missed", summary.missed},
                {"gpus", Json::array()}};
   for (const GpuSummary& card : summary.gpus) json["gpus"].push_back(gpu_json(card, language));
+  if (summary.run) json["run"] = run_json(*summary.run, language);
   json["host"] = {{"cpu_percent", metric_json(summary.host_cpu, true)},
                   {"busiest_core_percent", metric_json(summary.host_busiest_core, true)},
                   {"iowait_percent", metric_json(summary.host_iowait, true)},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -196,14 +197,27 @@ void add_facts(Lines& lines, const GpuSummary& card) {
   }
 }
 
-void add_verdicts(Lines& lines, const GpuSummary& card) {
-  for (const Verdict& verdict : card.verdicts) {
+void add_verdicts(Lines& lines, std::span<const Verdict> verdicts) {
+  for (const Verdict& verdict : verdicts) {
     lines.add({fmt::format("  ◆ {} (confidence {:.0f}%)", verdict.headline.en, 100 * verdict.confidence),
                fmt::format("  ◆ {}（把握 {:.0f}%）", verdict.headline.zh, 100 * verdict.confidence)});
     lines.add({"    rule: " + verdict.rule.en, "    规则：" + verdict.rule.zh});
     lines.add({"    measured: " + verdict.numbers.en, "    实测：" + verdict.numbers.zh});
     lines.add({"    next: " + verdict.next_step.en, "    下一步：" + verdict.next_step.zh});
   }
+}
+
+void add_run(Lines& lines, const RunSummary& run) {
+  const std::string file = run.metrics.string();
+  if (run.lines == 0) {
+    lines.add({fmt::format("run {}: no lines of several ranks", file), fmt::format("训练 {}：没有多进程的记录", file)});
+    return;
+  }
+  lines.add({fmt::format("run {}: {} ranks, spread of their waits for data {:.1f} % of the time ({} lines)", file,
+                         run.ranks, 100 * run.spread, run.lines),
+             fmt::format("训练 {}：{} 个进程，等待数据的时间差为 {:.1f}%（{} 条记录）", file, run.ranks,
+                         100 * run.spread, run.lines)});
+  if (run.straggler) add_verdicts(lines, {&*run.straggler, 1});
 }
 
 void add_host(Lines& lines, const Summary& summary) {
@@ -250,8 +264,9 @@ std::string summary_details(const Summary& summary, TextStyle style) {
     const bool anything = std::ranges::any_of(card.metrics, [](const auto& metric) { return metric.has_value(); });
     if (anything) add_table(lines, card);
     add_facts(lines, card);
-    add_verdicts(lines, card);
+    add_verdicts(lines, card.verdicts);
   }
+  if (summary.run) add_run(lines, *summary.run);
   add_host(lines, summary);
   lines.add({fmt::format("{} at {} s: {} ticks, {} missed", format_duration(std::round(summary.duration_s)),
                          summary.interval_s, summary.ticks, summary.missed),

@@ -394,7 +394,7 @@ Finding memory_nearly_full(const Features& f) {
 }  // namespace
 
 std::span<const CauseRow> cause_rows() {
-  static const std::array<CauseRow, 9> rows = {{
+  static const std::array<CauseRow, 10> rows = {{
       {Cause::input_bound, "input_bound", {"input-bound: the GPU waits for data", "输入受限：GPU 在等数据"}},
       {Cause::launch_bound,
        "launch_bound",
@@ -416,6 +416,7 @@ std::span<const CauseRow> cause_rows() {
        {"heat-throttled: the card is too hot for its clocks", "过热降频：显卡温度过高"}},
       {Cause::idle, "idle", {"idle: no kernel runs", "空闲：没有核函数在运行"}},
       {Cause::memory_nearly_full, "memory_nearly_full", {"memory nearly full", "显存几乎用满"}},
+      {Cause::straggler, "straggler", {"straggler: all wait for one rank", "拖慢者：所有进程在等一个进程"}},
   }};
   return rows;
 }

@@ -17,6 +17,7 @@ enum class Cause {
   thermally_throttled,
   idle,
   memory_nearly_full,
+  straggler,  // of a run, not of a card (straggler.h)
 };
 
 // What the measurements of one card say, with what they say it from.
