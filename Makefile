@@ -37,7 +37,8 @@ lint: ## check the format, run clang-tidy, compile the scripts
 	@scripts/lint.sh
 
 format: ## let clang-format rewrite our own code
-	@git ls-files --cached --others --exclude-standard -- '*.h' '*.cpp' '*.cu' '*.cuh' | sort -u | xargs clang-format -i
+	@scripts/setup.sh --lint >/dev/null
+	@git ls-files --cached --others --exclude-standard -- '*.h' '*.cpp' '*.cu' '*.cuh' | sort -u | xargs .lint/bin/clang-format -i
 
 bench: setup ## micro-benchmarks, and training speed beside PyTorch
 	@$(call configure,release,-DWRING_BENCH=ON)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what Wring needs on Debian 12 or Ubuntu 24.04 and does nothing where it is there already.
 #
-#   scripts/setup.sh [--lint] [--browser]     --lint adds clang-format and clang-tidy,
+#   scripts/setup.sh [--lint] [--browser]     --lint adds clang-format and clang-tidy (in .lint),
 #                                             --browser Chromium for the tests of the monitor's web page
 #
 # Writes build/setup.env (TORCH_DIR, PYTHON) for the Makefile. Uses apt and PyPI, nothing else.
@@ -14,10 +14,10 @@ packages=(
   libgtest-dev libgmock-dev libbenchmark-dev libjpeg-dev libpng-dev libdeflate-dev libwebp-dev
   libncurses-dev libboost-dev
 )
-wants_browser=
+wants_browser= wants_lint=
 for option in "$@"; do
   case "$option" in
-    --lint) packages+=(clang-format clang-tidy) ;;
+    --lint) wants_lint=yes ;;
     --browser) wants_browser=yes ;;
     *) echo "scripts/setup.sh: unknown option $option; there are --lint and --browser." >&2; exit 2 ;;
   esac
@@ -122,7 +122,11 @@ find_torch() {
       return
     fi
   fi
-  make_venv
+  local requirements=scripts/requirements-cpu.txt
+  if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then
+    requirements=scripts/requirements-cuda.txt
+  fi
+  make_venv .venv "$requirements"
   torch_dir=$(torch_of_python .venv/bin/python3)
   version=$(torch_version "${torch_dir:-/nonexistent}")
   is_new_enough "$version" || fail "the torch package in .venv is not usable." "Remove .venv and run this again."
@@ -130,27 +134,25 @@ find_torch() {
   step torch "$version, in .venv"
 }
 
+# A virtual environment $1 with what the file $2 lists.
 make_venv() {
-  local requirements=scripts/requirements-cpu.txt
-  if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then
-    requirements=scripts/requirements-cuda.txt
-  fi
+  local venv=$1 requirements=$2
   # The copy is made only after pip has finished, so its absence marks a half-finished environment, and a
   # difference one that was made for other requirements.
-  local finished=.venv/installed-requirements.txt
-  if cmp -s "$requirements" "$finished" && .venv/bin/python3 -c "" 2>/dev/null; then
+  local finished=$venv/installed-requirements.txt
+  if cmp -s "$requirements" "$finished" && "$venv/bin/python3" -c "" 2>/dev/null; then
     return
   fi
   rm -f "$finished"
-  if ! .venv/bin/python3 -m pip --version >/dev/null 2>&1; then
-    step venv "creating .venv"
+  if ! "$venv/bin/python3" -m pip --version >/dev/null 2>&1; then
+    step venv "creating $venv"
     # --clear: what an interrupted run left may have a broken pip. A python3 that someone built without
     # ensurepip may stand first on PATH; the distribution's own has python3-venv.
-    python3 -m venv --clear .venv 2>/dev/null || /usr/bin/python3 -m venv --clear .venv ||
+    python3 -m venv --clear "$venv" 2>/dev/null || /usr/bin/python3 -m venv --clear "$venv" ||
       fail "no virtual environment could be made." "Check that python3 -m venv works."
   fi
   step venv "installing $(grep -v '^#' "$requirements" | paste -sd' ')"
-  .venv/bin/python3 -m pip install -qq --disable-pip-version-check -r "$requirements" ||
+  "$venv/bin/python3" -m pip install -qq --disable-pip-version-check -r "$requirements" ||
     fail "pip could not install $requirements." "Run this again: it takes up where it stopped."
   cp "$requirements" "$finished"
 }
@@ -171,6 +173,7 @@ install_packages
 [ -z "$wants_browser" ] || install_browser
 find_torch
 report_python
+[ -z "$wants_lint" ] || make_venv .lint scripts/requirements-lint.txt
 mkdir -p build
 printf "TORCH_DIR='%s'\nPYTHON='%s'\n" "$torch_dir" "$python" >build/setup.env
 step total "$SECONDS s"

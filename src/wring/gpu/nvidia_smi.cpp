@@ -46,7 +46,7 @@ GpuProblem lost_card(int code) {
 
 void store(std::string_view field, std::string_view value, Gpu& gpu, std::string& driver_version) {
   if (value == "[GPU is lost]") gpu.problem = lost_card(nvml::gpu_is_lost);
-  if (value.starts_with("[") || value.empty()) return;
+  if (value.starts_with('[') || value.empty()) return;
   if (field == "index") gpu.index = number<int>(value).value_or(gpu.index);
   if (field == "uuid") gpu.uuid = value;
   if (field == "name") gpu.name = value;

@@ -118,7 +118,7 @@ class SmiTelemetry : public Telemetry {
 Reading read_smi_value(Metric metric, const std::string& text) {
   if (text == "[GPU is lost]") return Reading::failed(nvml::gpu_is_lost);
   if (text.starts_with("[Unknown") || text.starts_with("ERR")) return Reading::failed(nvml::error_row(999).code);
-  if (text.empty() || text.starts_with("[") || text == "N/A") return {};
+  if (text.empty() || text.starts_with('[') || text == "N/A") return {};
   char* end = nullptr;
   const double value = std::strtod(text.c_str(), &end);
   if (end == text.c_str() || !is_possible(metric, value)) return Reading::failed(Reading::rejected);

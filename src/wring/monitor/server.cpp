@@ -15,6 +15,7 @@
 #include <optional>
 #include <system_error>
 #include <thread>
+#include <tuple>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -113,7 +114,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // A close with unread bytes would reset the connection, and the answer could be lost on its way.
   void linger() {
     beast::error_code ignored;
-    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    std::ignore = stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
     stream_.expires_after(linger_limit);
     drain();
   }
@@ -125,7 +126,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void close() {
     beast::error_code ignored;
-    stream_.socket().close(ignored);
+    std::ignore = stream_.socket().close(ignored);
   }
 
   beast::tcp_stream stream_;

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstring>
 #include <fstream>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -122,9 +123,9 @@ std::optional<OutOfMemory> find_out_of_memory(std::string_view output) {
   for (const std::string_view line : lines_of(output)) {
     for (const OutOfMemorySign& sign : kSigns) {
       if ((likely && !sign.certain) || !shows(line, sign)) continue;
-      const OutOfMemory found{cleaned(line), sign.certain, sign.host};
+      OutOfMemory found{cleaned(line), sign.certain, sign.host};
       if (sign.certain) return found;
-      likely = found;
+      likely = std::move(found);
     }
   }
   return likely;

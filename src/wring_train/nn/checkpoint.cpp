@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>  // fmt::join
 
+#include <ATen/ATen.h>
+
 #include "wring/base/error.h"
 
 namespace wring {

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
 #include "wring/base/error.h"

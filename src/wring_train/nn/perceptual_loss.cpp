@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
 #include "wring_train/nn/loss.h"

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>  // fmt::join
 
+#include <ATen/ATen.h>
+
 #include "wring/base/error.h"
 #include "wring_train/nn/loss.h"
 

@@ -153,8 +153,8 @@ std::vector<Text> RunLog::unwritten() {
     const std::size_t count = backlog->unwritten();
     if (count == 0) continue;
     const Text reason = error ? error->message() : Text("lost while the disk was full", "磁盘写满期间丢失");
-    missing.push_back(
-        {fmt::format("{} records ({})", count, reason.en), fmt::format("{} 条记录（{}）", count, reason.zh)});
+    missing.emplace_back(fmt::format("{} records ({})", count, reason.en),
+                         fmt::format("{} 条记录（{}）", count, reason.zh));
   }
   return missing;
 }

@@ -93,7 +93,7 @@ fs::path folder_of(const std::string& given, const TrainConfig& config, const ch
 std::optional<fs::path> lr_folder_of(const std::string& given, const std::string& hr_given, const TrainConfig& config,
                                      const char* part) {
   if (!given.empty()) return fs::path(given);
-  const fs::path folder = folder_of("", config, part, "LR");
+  fs::path folder = folder_of("", config, part, "LR");
   std::error_code error;
   // An LR folder of data_dir belongs to the HR folder beside it, not to one given by flag.
   if (hr_given.empty() && fs::is_directory(folder, error)) return folder;
