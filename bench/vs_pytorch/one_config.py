@@ -17,6 +17,7 @@ from .inputs import write_inputs
 from .processes import environment, find_wring_train
 from .settings import COMMAND, FORCED, Failure, read_flat_yaml, typed, with_assignments, write_flat_yaml
 from .trainers import Trainer
+from .vgg19 import write_random_vgg19
 
 # What runs without --config: EDSR-baseline on a GPU, something a CPU finishes in a minute.
 WITHOUT_CONFIG = {
@@ -123,6 +124,9 @@ def compare(arguments):
     records = {name: [] for name in sides}
     with tempfile.TemporaryDirectory(prefix="wring_vs_pytorch_") as temporary:
         folder = Path(temporary)
+        if settings["use_perceptual"] and not settings["perceptual_weights_file"]:
+            values["perceptual_weights_file"] = str(folder / "vgg19.safetensors")
+            write_random_vgg19(values["perceptual_weights_file"], settings["seed"])
         write_flat_yaml(folder / "config.yaml", values)
         write_inputs(folder, settings, arguments.data, arguments.batch_count)
         for number in range(arguments.rounds):
@@ -144,6 +148,7 @@ def compare(arguments):
         "ratio": {"median": statistics.median(ratios), "min": min(ratios), "max": max(ratios)},
         # Not max(): it would pass over a NaN.
         "loss_difference": max(differences) if all(map(math.isfinite, differences)) else math.inf,
+        "first_loss_difference": differences[0],
         "losses_compared": len(differences),
         "rounds": records,
     }
@@ -152,9 +157,10 @@ def compare(arguments):
 def print_table(result):
     s = result["settings"]
     precision = s["amp_dtype"] if s["use_mixed_precision"] else "fp32" if result["fp32_exact"] else "fp32 (TF32 allowed)"
+    perceptual = f" + {s['perceptual_weight']} × VGG-19" if s["use_perceptual"] else ""
     print(
         f"EDSR ×{s['scale_factor']}, {s['base_channels']} channels, {s['num_blocks']} blocks, batch {s['batch_size']}, "
-        f"patch {s['patch_size']}, {precision if result['device'] == 'cuda' else 'fp32'}; "
+        f"patch {s['patch_size']}, {s['loss']}{perceptual}, {precision if result['device'] == 'cuda' else 'fp32'}; "
         f"{result['device']}, {result['threads']} threads; {len(result['rounds']['wring'])} rounds of "
         f"{result['steps']} steps\n"
     )
@@ -165,7 +171,9 @@ def print_table(result):
         print(f"{label:34}{side['samples_per_s']:12.2f}{step:>20}{side['peak_memory_mib']:12.0f}")
     ratio = result["ratio"]
     print(f"\nratio {ratio['median']:.3f} ({ratio['min']:.3f} to {ratio['max']:.3f})")
-    print(f"largest relative loss difference in {result['losses_compared']} steps: {result['loss_difference']:.1e}")
+    first = result["first_loss_difference"]
+    print(f"relative loss difference: {first:.1e} in the first step, ", end="")
+    print(f"at most {result['loss_difference']:.1e} in {result['losses_compared']} steps")
 
 
 def complaints(result):

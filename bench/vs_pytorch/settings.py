@@ -10,10 +10,10 @@ DEFAULTS = {
     "base_channels": 64, "num_blocks": 16, "scale_factor": 4, "batch_size": 16, "patch_size": 128,
     "use_mixed_precision": False, "amp_dtype": "bf16", "channels_last": True, "loss": "l1", "optimizer": "adamw",
     "lr": 2e-4, "weight_decay": 0.0, "grad_clip": 0.0, "ema_decay": 0.999, "seed": 0,
-    "scheduler": "cosine", "eta_min": 1e-7, "warmup_iters": 0, "total_iters": 100000, "val_freq": 1000,
+    "use_perceptual": False, "perceptual_weight": 0.01, "perceptual_weights_file": "", "scheduler": "cosine", "eta_min": 1e-7, "warmup_iters": 0, "total_iters": 100000, "val_freq": 1000,
 }  # fmt: skip
 # Switched off on both sides: they differ in detail, or are not a step's work.
-FORCED = {"use_perceptual": "false", "scheduler": "constant", "warmup_iters": "0", "gradient_accumulation_steps": "1"}
+FORCED = {"scheduler": "constant", "warmup_iters": "0", "gradient_accumulation_steps": "1"}
 
 # The configurations that docs/performance.md reports: what a user starts from, and what the optimiser makes of it for
 # small and large cards. All at ×4 without the perceptual loss.
@@ -25,7 +25,7 @@ GUIDE_CONFIGS = {
 }
 COMMON = {
     "scale_factor": 4, "use_mixed_precision": "true", "amp_dtype": "bf16", "compile_model": "true", "optimizer": "adamw",
-    "lr": 2e-4, "grad_clip": 1.0, "ema_decay": 0.999, **FORCED,
+    "lr": 2e-4, "grad_clip": 1.0, "ema_decay": 0.999, "use_perceptual": "false", **FORCED,
 }  # fmt: skip
 # Small enough for a check of the whole command on any CPU.
 TINY_CONFIGS = {"tiny": {"base_channels": 8, "num_blocks": 1, "patch_size": 32, "batch_size": 2}}

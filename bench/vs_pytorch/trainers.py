@@ -5,6 +5,7 @@ import torch.nn.functional as F
 
 from .inputs import Edsr
 from .settings import Failure, Unavailable
+from .vgg19 import Perceptual
 
 CRITERIA = {
     "l1": F.l1_loss,
@@ -33,6 +34,9 @@ class Trainer:
         )
         self.average = [p.detach().clone() for p in self.parameters]
         self.criterion = CRITERIA[settings["loss"]]
+        self.perceptual = None
+        if settings["use_perceptual"]:
+            self.perceptual = Perceptual(settings["perceptual_weights_file"], device, self.format)
         self.dtype = DTYPES[settings["amp_dtype"]]
         scaled = settings["use_mixed_precision"] and self.dtype == torch.float16
         self.scaler = torch.amp.GradScaler(device, enabled=scaled)
@@ -46,7 +50,11 @@ class Trainer:
 
     def plain_loss(self, lr, hr):
         with self.autocast():
-            return self.criterion(self.net(lr), hr)
+            sr = self.net(lr)
+            loss = self.criterion(sr, hr)
+            if self.perceptual:
+                loss = loss + self.settings["perceptual_weight"] * self.perceptual(sr, hr)
+            return loss
 
     def to_float(self, images):
         """uint8 NHWC to floats in [0, 1], NCHW, on the device."""

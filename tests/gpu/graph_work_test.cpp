@@ -19,11 +19,13 @@ struct FusedCase {
   int side, batch;
   std::string loss;
   at::ScalarType type;
+  bool sparing = false;
 };
 
 std::ostream& operator<<(std::ostream& out, const FusedCase& c) {
   return out << "C" << c.channels << " N" << c.blocks << " x" << c.scale << " side " << c.side << " batch " << c.batch
-             << " " << c.loss << " " << at::toString(c.type);
+             << " " << c.loss << " " << at::toString(c.type)
+             << (c.sparing ? " sparing" : "");
 }
 
 class FusedStep : public GpuTest, public testing::WithParamInterface<FusedCase> {};
@@ -83,7 +85,7 @@ Gradients fused(const FusedCase& c, const Edsr& model, const Batch& batch) {
 
   GraphFeed feed(c.batch, 1, batch.hr_patch, batch.lr_patch, device);
   const auto type = c.type == at::kHalf ? kernels::LowType::fp16 : kernels::LowType::bf16;
-  const auto work = make_fused_work(config, vectors, type, c.batch, c.side);
+  const auto work = make_fused_work(config, vectors, type, c.batch, c.side, c.sparing);
   MicroBatchResult result;
   for (int repeat = 0; repeat < 2; ++repeat) {
     // Garbage where the step will allocate: a kernel that reads what nothing wrote finds NaN.
@@ -173,7 +175,9 @@ INSTANTIATE_TEST_SUITE_P(
                     FusedCase{96, 1, 4, 12, 2, "mse", at::kHalf}, FusedCase{128, 1, 4, 16, 2, "mse", at::kHalf},
                     FusedCase{32, 2, 4, 32, 4, "charbonnier", at::kHalf},
                     FusedCase{64, 2, 2, 33, 3, "mse", at::kBFloat16},
-                    FusedCase{32, 4, 4, 32, 16, "mse", at::kBFloat16}));
+                    FusedCase{32, 4, 4, 32, 16, "mse", at::kBFloat16},
+                    FusedCase{96, 3, 4, 12, 2, "mse", at::kHalf, true},
+                    FusedCase{128, 2, 2, 16, 3, "mse", at::kBFloat16, true}));
 
 }  // namespace
 }  // namespace wring

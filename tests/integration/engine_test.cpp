@@ -291,6 +291,17 @@ TEST(EagerEngine, AStepWithoutAFiniteLossChangesNothingAndIsCounted) {
   }
 }
 
+TEST(EagerEngine, AnInfiniteWeightDoesNotReachTheAverage) {
+  const auto engine = make_engine(tiny_config());
+  LoadedTensors broken;
+  broken.tensors = saved(*engine);
+  broken.tensors.at("model.conv_last.bias").fill_(std::numeric_limits<float>::infinity());
+  engine->load_state(broken, "memory");
+  step(*engine, random_batch(2, 8, 2, 1));
+  EXPECT_EQ(engine->report().skipped, 1);
+  EXPECT_TRUE(at::equal(saved(*engine).at("ema.conv_last.bias"), broken.tensors.at("ema.conv_last.bias")));
+}
+
 TEST(EagerEngine, WhereAllStepsWereSkippedThereIsNoLoss) {
   const auto engine = make_engine(tiny_config());
   ::setenv("WRING_TEST_NAN_LOSS", "0-9", 1);

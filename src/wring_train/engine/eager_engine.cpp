@@ -146,11 +146,13 @@ void EagerEngine::step(std::span<const Batch> micro_batches, double lr) {
   if (config_.ema_decay > 0) average();
 }
 
-// The moving average follows the weights by 1 − decay, after a skipped step by nothing.
+// The moving average follows the weights by 1 − decay, after a skipped step by nothing: not even by 0 × ∞.
 void EagerEngine::average() {
   const c10::NoGradGuard no_grad;
   std::vector<at::Tensor> differences = at::_foreach_sub(model_.tensors(), average_.tensors());
-  at::_foreach_mul_(differences, (1.0 - guard_.skip()) * (1.0 - config_.ema_decay));
+  at::_foreach_mul_(differences, 1.0 - config_.ema_decay);
+  const at::Tensor skipped = guard_.skip() != 0;
+  for (at::Tensor& difference : differences) difference.masked_fill_(skipped, 0.0);
   at::_foreach_add_(average_.tensors(), differences);
 }
 

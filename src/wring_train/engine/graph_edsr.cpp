@@ -28,6 +28,17 @@ kernels::LossKind loss_kind(const std::string& name) {
   return name == "charbonnier" ? kernels::LossKind::charbonnier : kernels::LossKind::l1;
 }
 
+// From this many bytes of activations and gradients on, kernels fill the device one after another.
+constexpr std::int64_t kSparingBytes = std::int64_t{2} << 30;
+
+GraphTrunkShape trunk_shape(const TrainConfig& config, kernels::LowType type, int batch, int lr_patch,
+                            std::optional<bool> sparing) {
+  GraphTrunkShape shape{static_cast<int>(config.base_channels), static_cast<int>(config.num_blocks), batch, lr_patch,
+                        type};
+  shape.sparing = sparing.value_or(4 * (shape.layers() + 1) * shape.pixels() * shape.channels * 2 >= kSparingBytes);
+  return shape;
+}
+
 std::unique_ptr<GraphTrunk> make_trunk(const GraphTrunkShape& shape, const FlatVectors& vectors) {
   auto trunk = make_direct_trunk(shape, vectors);
   return trunk ? std::move(trunk) : make_library_trunk(shape, vectors);
@@ -35,12 +46,14 @@ std::unique_ptr<GraphTrunk> make_trunk(const GraphTrunkShape& shape, const FlatV
 
 class FusedEdsr : public GraphWork {
  public:
-  FusedEdsr(const TrainConfig& config, const FlatVectors& vectors, kernels::LowType type, int batch, int lr_patch)
-      : shape_{static_cast<int>(config.base_channels), static_cast<int>(config.num_blocks), batch, lr_patch, type},
+  FusedEdsr(const TrainConfig& config, const FlatVectors& vectors, kernels::LowType type, int batch, int lr_patch,
+            std::optional<bool> sparing)
+      : shape_(trunk_shape(config, type, batch, lr_patch, sparing)),
         loss_{loss_kind(config.loss), type, batch, lr_patch, static_cast<int>(config.scale_factor), 1.0F},
         tail_conv_{batch, lr_patch, lr_patch, 5, shape_.channels, 3 * loss_.scale * loss_.scale, type},
         trunk_(make_trunk(shape_, vectors)),
-        tail_({config.base_channels, config.num_blocks, config.scale_factor}, type, batch, lr_patch, vectors),
+        tail_({config.base_channels, config.num_blocks, config.scale_factor}, type, batch, lr_patch, vectors,
+              /*sparing=*/!trunk_->reads_on()),
         tail_stream_(vectors.parameters.device().index()),
         border_stream_(vectors.parameters.device().index()) {
     const auto low = vectors.low.options();
@@ -115,11 +128,7 @@ class FusedEdsr : public GraphWork {
   void backward(MicroBatchResult& result) {
     const at::Tensor& features = activations_.back();
     at::cuda::CUDAEvent border_ready;
-    border_stream_.run([&] {
-      tail_.border_backward();
-      border_ready.record();
-      tail_.border_kernel_gradient();
-    });
+    border_stream_.run([&] { tail_.border_backward(border_ready); });
     tail_stream_.run([&] {
       const at::Tensor centre =
           convolution_weight_gradient(tail_.centre_gradient(), features, tail_.centre_weight(), 2);
@@ -212,8 +221,8 @@ std::string fused_step_obstacle(const TrainConfig& config, std::optional<at::Sca
 }
 
 std::unique_ptr<GraphWork> make_fused_work(const TrainConfig& config, const FlatVectors& vectors, kernels::LowType type,
-                                           int batch, int lr_patch) {
-  return std::make_unique<FusedEdsr>(config, vectors, type, batch, lr_patch);
+                                           int batch, int lr_patch, std::optional<bool> sparing) {
+  return std::make_unique<FusedEdsr>(config, vectors, type, batch, lr_patch, sparing);
 }
 
 }  // namespace wring

@@ -83,8 +83,9 @@ at::Tensor channels_last_view(const at::Tensor& nhwc) {
 
 }  // namespace
 
-GraphTail::GraphTail(const EdsrShape& shape, kernels::LowType type, int batch, int side, const FlatVectors& vectors)
-    : type_(type), batch_(batch), side_(side) {
+GraphTail::GraphTail(const EdsrShape& shape, kernels::LowType type, int batch, int side, const FlatVectors& vectors,
+                     bool sparing)
+    : type_(type), batch_(batch), side_(side), sparing_(sparing) {
   const TailPaths paths = tail_paths(static_cast<int>(shape.scale));
   shape_.channels = static_cast<std::int32_t>(shape.channels);
   shape_.scale = paths.scale;
@@ -158,8 +159,8 @@ void GraphTail::allocate(const FlatVectors& vectors, const EdsrShape& shape) {
   const std::int64_t edge_pixels = std::int64_t{batch_} * side_;
   edge_patches_ = at::zeros({4, edge_pixels, edge_row}, low);
   corner_patches_ = at::zeros({4, batch_, corner_row}, low);
-  edge_patch_gradient_ = at::zeros_like(edge_patches_);
-  corner_patch_gradient_ = at::zeros_like(corner_patches_);
+  edge_patch_gradient_ = sparing_ ? edge_patches_ : at::zeros_like(edge_patches_);
+  corner_patch_gradient_ = sparing_ ? corner_patches_ : at::zeros_like(corner_patches_);
   edge_output_ = at::zeros({4, edge_pixels, outputs}, low);
   corner_output_ = at::zeros({4, batch_, outputs}, low);
   edge_gradient_ = at::zeros_like(edge_output_);
@@ -202,7 +203,14 @@ kernels::TailGradient GraphTail::gradient() {
   return {centre_gradient_.mutable_data_ptr(), edge_gradient_.mutable_data_ptr(), corner_gradient_.mutable_data_ptr()};
 }
 
-void GraphTail::border_backward() {
+void GraphTail::border_backward(at::cuda::CUDAEvent& patches_ready) {
+  if (sparing_) border_kernel_gradient();  // the last to read the patches
+  border_patch_gradient();
+  patches_ready.record();
+  if (!sparing_) border_kernel_gradient();
+}
+
+void GraphTail::border_patch_gradient() {
   at::bmm_out(edge_patch_gradient_, edge_gradient_, edges_);
   at::bmm_out(corner_patch_gradient_, corner_gradient_, corners_);
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include <ATen/core/Tensor.h>
+#include <ATen/cuda/CUDAEvent.h>
 
 #include "wring_train/engine/graph_work.h"
 #include "wring_train/engine/side_stream.h"
@@ -15,7 +16,9 @@ namespace wring {
 // enqueued on the current stream.
 class GraphTail {
  public:
-  GraphTail(const EdsrShape& shape, kernels::LowType type, int batch, int side, const FlatVectors& vectors);
+  // `sparing`: the border's patches give their memory to their gradient, for which add_border() then waits longer.
+  GraphTail(const EdsrShape& shape, kernels::LowType type, int batch, int side, const FlatVectors& vectors,
+            bool sparing);
 
   // weights → centre, edge and corner kernels and biases
   void compose();
@@ -24,12 +27,11 @@ class GraphTail {
   kernels::TailOutput output(const at::Tensor& centre) const;
   kernels::TailGradient gradient();
 
-  // After the loss: the gradient of the border's patches of features …
-  void border_backward();
-  // … which is added to the features' gradient,
+  // After the loss: the gradients of the border's kernels and of its patches of features. The latter are there after
+  // `patches_ready`,
+  void border_backward(at::cuda::CUDAEvent& patches_ready);
+  // … to be added to the features' gradient;
   void add_border(at::Tensor& features_gradient) const;
-  // … and that of the border's kernels;
-  void border_kernel_gradient();
   // then the gradient of the weights, from that of the centre kernel (outputs, channels, 5, 5) and of the bias. What
   // nothing here waits for runs `beside`.
   void decompose(const at::Tensor& centre_weight_gradient, const at::Tensor& bias_partials, SideStream& beside);
@@ -51,11 +53,14 @@ class GraphTail {
 
   void upload_tables(const TailPaths& paths, at::Device device);
   void allocate(const FlatVectors& vectors, const EdsrShape& shape);
+  void border_patch_gradient();
+  void border_kernel_gradient();
 
   kernels::ComposeShape shape_;
   kernels::LowType type_;
   int batch_;
   int side_;
+  bool sparing_;
   std::vector<Stage> stages_;
   std::vector<at::Tensor> tables_;  // own the index lists
   std::vector<std::int64_t> up_offsets_;

@@ -16,6 +16,7 @@ struct GraphTrunkShape {
   int batch = 0;
   int side = 0;  // LR pixels
   kernels::LowType type = kernels::LowType::bf16;
+  bool sparing = false;  // rather memory than time, see graph_edsr.h
 
   int layers() const { return 2 * blocks + 1; }
   std::int64_t pixels() const { return std::int64_t{batch} * side * side; }

@@ -9,15 +9,11 @@
 namespace wring {
 namespace {
 
-// Below this many bytes of activations and gradients, weight gradients run beside the data gradients instead of after
-// them. Small kernels leave the device half empty; large ones do not, and all gradients must be kept meanwhile.
-constexpr std::int64_t kOverlapBytes = std::int64_t{2} << 30;
-
 class LibraryTrunk : public GraphTrunk {
  public:
   LibraryTrunk(const GraphTrunkShape& shape, const FlatVectors& vectors)
       : GraphTrunk(shape, vectors),
-        overlap_(4 * (shape.layers() + 1) * shape.pixels() * shape.channels * 2 < kOverlapBytes),
+        overlap_(!shape.sparing),
         add_(shape.batch, shape.channels, shape.side, vectors.low.scalar_type()),
         flipped_(at::zeros({shape.layers(), shape.channels, 3, 3, shape.channels}, vectors.low.options())),
         no_bias_(at::zeros({shape.channels}, vectors.low.options())) {
@@ -87,7 +83,7 @@ class LibraryTrunk : public GraphTrunk {
     }
   }
 
-  bool overlap_;
+  bool overlap_;  // weight gradients beside the data gradients: all activations and gradients are kept meanwhile
   ResidualConvolution add_;
   at::Tensor flipped_;
   at::Tensor no_bias_;

@@ -18,6 +18,9 @@ namespace wring {
 namespace fs = std::filesystem;
 namespace {
 
+// One worker cuts more than 20 000 patches of 128 pixels a second.
+constexpr std::int64_t kWorkersThatKeepUp = 4;
+
 double now_s() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
@@ -36,13 +39,14 @@ TierChoice choose_tier(const TrainConfig& config, const ImageSet& images, const 
   return choose_data_tier(facts);
 }
 
-Text name_of(DataTier tier, bool on_gpu) {
-  switch (tier) {
+Text name_of(const TrainingImages& images, const TrainConfig& config) {
+  switch (images.tier) {
     case DataTier::gpu:
       return {"in GPU memory", "在显存中"};
     case DataTier::host:
-      return on_gpu ? Text{"in page-locked host memory, read by the GPU", "在锁页内存中，由 GPU 读取"}
-                    : Text{"in host memory", "在内存中"};
+      if (images.on_device) return {"in page-locked host memory, read by the GPU", "在锁页内存中，由 GPU 读取"};
+      return {fmt::format("in host memory, cut by {} workers", config.num_workers),
+              fmt::format("在内存中，由 {} 个工作线程裁剪", config.num_workers)};
     case DataTier::none:
       return {"decoded anew for every sample", "每个样本重新解码"};
   }
@@ -137,6 +141,10 @@ std::shared_ptr<std::uint8_t> pinned_bytes(std::size_t bytes) {
   return {tensor, tensor->mutable_data_ptr<std::uint8_t>()};
 }
 
+bool workers_cut_for_gpu(const TrainConfig& config) {
+  return config.pin_memory && config.num_workers >= kWorkersThatKeepUp;
+}
+
 TrainingImages open_training_images(const TrainConfig& config, const TrainingDataOptions& options) {
   const double began = now_s();
   const int scale = static_cast<int>(config.scale_factor);
@@ -157,9 +165,10 @@ TrainingImages open_training_images(const TrainConfig& config, const TrainingDat
   const TierChoice choice = choose_tier(config, images.train, options);
   images.tier = choice.tier;
   if (images.tier != DataTier::none) decode(images, scale, options);
-  if (images.tier != DataTier::none && on_gpu && kernels::available()) put_on_device(images, config, options);
+  const bool gpu_cuts = images.tier == DataTier::gpu || (images.tier == DataTier::host && !workers_cut_for_gpu(config));
+  if (gpu_cuts && on_gpu && kernels::available()) put_on_device(images, config, options);
   images.seconds = now_s() - began;
-  const Text name = name_of(images.tier, images.on_device != nullptr);
+  const Text name = name_of(images, config);
   const bool hit = images.cache && images.cache->hit();
   options.note({fmt::format("images: {} ({}), ready after {:.1f} s{}", name.en, choice.reason.en, images.seconds,
                             hit ? " from the cache on disk" : ""),
