@@ -11,20 +11,22 @@ class Resumed : public GpuTrainingRun {};
 
 TEST_F(Resumed, RunsLearnAsTwoEqualRunsDo) {
   for (const char* type : {"bf16", "fp16"}) {
-    const std::vector<std::string> settings{"batch_size=8",        "total_iters=6000", 
-                                            "log_freq=200",        "checkpoint_freq=500",
+    const std::vector<std::string> settings{"batch_size=8",        "total_iters=20000",
+                                            "log_freq=500",        "checkpoint_freq=1000",
                                             "keep_checkpoints=2",  std::string("amp_dtype=") + type,
                                             "ema_decay=0.99"};
     const auto name = [&](const char* run) { return std::string(type) + run; };
     const auto began = std::chrono::steady_clock::now();
-    ASSERT_EQ(train(name("a"), 1, settings).exit_status, 0);
+    const ChildResult first = train(name("a"), 1, settings);
+    ASSERT_EQ(first.exit_status, 0) << first.err;
     const std::chrono::duration<double> length = std::chrono::steady_clock::now() - began;
-    ASSERT_EQ(train(name("b"), 1, settings).exit_status, 0);
+    const ChildResult second = train(name("b"), 1, settings);
+    ASSERT_EQ(second.exit_status, 0) << second.err;
 
     std::vector<std::string> resumed = settings;
     resumed.push_back("--resume");
     std::mt19937 random(std::random_device{}());
-    std::uniform_real_distribution<double> moment(0.4, 0.9);
+    std::uniform_real_distribution<double> moment(0.5, 0.95);
     int kills = 0;
     for (int i = 0; i < 3; ++i) {
       const std::chrono::milliseconds longest(static_cast<int>(1000 * length.count() * moment(random)));

@@ -1,6 +1,5 @@
 #include "wring_train/run/program.h"
 
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <variant>
@@ -14,6 +13,7 @@
 #include "wring/cli/launch_ranks.h"
 #include "wring/cli/train_options.h"
 #include "wring_train/run/commands.h"
+#include "wring_train/run/cuda_environment.h"
 
 namespace wring {
 namespace {
@@ -26,22 +26,16 @@ int dispatch(int argc, char** argv) {
   if (const auto* train = std::get_if<TrainOptions>(&parsed)) {
     return train->nproc ? launch_ranks(this_program(), {argv + 1, argv + argc}, *train->nproc) : train_command(*train);
   }
+  set_cublas_workspaces(0);
   if (const auto* evaluate = std::get_if<EvaluateOptions>(&parsed)) return evaluate_command(*evaluate);
   if (const auto* upscale = std::get_if<UpscaleOptions>(&parsed)) return upscale_command(*upscale);
   return std::get<int>(parsed);
 }
 
-// cuBLAS keeps a workspace for each stream that multiplies matrices: LibTorch's default on Hopper is 32 MiB, five of
-// which are more than a small network's step takes. Our products are small, and no slower with 1 MiB. Read when
-// LibTorch makes its first workspace; what the user set stays.
-void ask_for_small_workspaces() {
-  setenv("CUBLAS_WORKSPACE_CONFIG", ":256:4:16:8", /*overwrite=*/0);
-}
-
 }  // namespace
 
 int run_wring_train(int argc, char** argv) {
-  ask_for_small_workspaces();
+  set_cuda_defaults();
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   return run_guarded(early_options(arguments), [&] {
     try {

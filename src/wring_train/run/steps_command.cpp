@@ -29,6 +29,7 @@
 #include "wring_train/engine/schedule.h"
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/run/commands.h"
+#include "wring_train/run/cuda_environment.h"
 #include "wring_train/run/kernel_times.h"
 #include "wring_train/run/resident_batches.h"
 #include "wring_train/run/shared_state.h"
@@ -188,6 +189,7 @@ int steps_command(int argc, char** argv) {
   const StepsOptions options = parse(argc, argv);
   TrainConfig config = read_config(options.config, UnknownKeys::reject).values;
   for (const std::string& assignment : options.set) set_value(config, assignment);
+  set_cublas_workspaces(config.base_channels);
   const Device wanted = options.device == "cpu"    ? Device::cpu
                         : options.device == "cuda" ? Device::cuda
                                                    : Device::automatic;

@@ -18,6 +18,7 @@
 #include "wring_train/kernels/device_identity.h"
 #include "wring_train/run/checkpoints.h"
 #include "wring_train/run/commands.h"
+#include "wring_train/run/cuda_environment.h"
 #include "wring_train/run/gpu_watch.h"
 #include "wring_train/run/loader_memory.h"
 #include "wring_train/run/matmul_rate.h"
@@ -303,6 +304,7 @@ int train_command(const TrainOptions& options) {
   const StopSignal stop;
   std::signal(SIGPIPE, SIG_IGN);  // the end of a `tee` that shows the messages is no reason to end the training
   const TrainConfig config = load_config(options);
+  set_cublas_workspaces(config.base_channels);
   const auto [device, ranks] = start_ranks(options.device, options.common);
   return run_in_ranks(
       *ranks, [&, &device = device, &ranks = ranks] { return train(options, config, device, *ranks, startup, stop); });

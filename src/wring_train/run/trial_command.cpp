@@ -17,6 +17,7 @@
 #include "wring/trial/protocol.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/run/commands.h"
+#include "wring_train/run/cuda_environment.h"
 #include "wring_train/run/training_ranks.h"
 #include "wring_train/run/trial_worker.h"
 
@@ -110,6 +111,7 @@ int trial_command(int argc, char** argv) {
     return launch_ranks(this_program(), {argv, argv + argc}, *options.nproc, STDIN_FILENO);
   }
   EventStream events;
+  set_cublas_workspaces(trial_config(options.config, options.set).base_channels);
   // Without --nproc a trial is one process, whatever a launcher's variables say of the job that it runs in.
   if (std::getenv(kLauncherVariable) == nullptr) {
     return serve(options, choose_device(wanted_device(options)), lone_rank(), events);

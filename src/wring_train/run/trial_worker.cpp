@@ -67,11 +67,15 @@ void say(const Text& text) {
 
 }  // namespace
 
+TrainConfig trial_config(const std::filesystem::path& path, const std::vector<std::string>& set) {
+  TrainConfig config = read_config(path, UnknownKeys::ignore).values;
+  for (const std::string& assignment : set) set_value(config, assignment);
+  return config;
+}
+
 TrialWorker::TrialWorker(const std::filesystem::path& config, const std::vector<std::string>& set, at::Device device,
                          Ranks& ranks)
-    : path_(config), config_(read_config(config, UnknownKeys::ignore).values), device_(device), ranks_(ranks) {
-  for (const std::string& assignment : set) set_value(config_, assignment);
-}
+    : path_(config), config_(trial_config(config, set)), device_(device), ranks_(ranks) {}
 
 TrialResult TrialWorker::run(const TrialRequest& request, const std::function<void(const std::string&)>& phase) {
   return guarded_trial([&] { return measured(request, phase); });

@@ -14,6 +14,9 @@
 
 namespace wring {
 
+// A config as a trial reads it, with KEY=VALUE in the place of what it says. Throws Error naming file and key.
+TrainConfig trial_config(const std::filesystem::path& path, const std::vector<std::string>& set);
+
 // Measures training steps of one config with other values, as `wring train` would run them, and touches no experiment:
 // nothing is saved. The decoded images stay between trials whose data keys are the same. With several ranks each runs
 // the same requests at the same time; rates are then those of all ranks together, memory that of the fullest card.
