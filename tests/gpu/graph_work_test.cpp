@@ -24,8 +24,7 @@ struct FusedCase {
 
 std::ostream& operator<<(std::ostream& out, const FusedCase& c) {
   return out << "C" << c.channels << " N" << c.blocks << " x" << c.scale << " side " << c.side << " batch " << c.batch
-             << " " << c.loss << " " << at::toString(c.type)
-             << (c.sparing ? " sparing" : "");
+             << " " << c.loss << " " << at::toString(c.type) << (c.sparing ? " sparing" : "");
 }
 
 class FusedStep : public GpuTest, public testing::WithParamInterface<FusedCase> {};
@@ -174,8 +173,7 @@ INSTANTIATE_TEST_SUITE_P(
                     FusedCase{24, 1, 8, 4, 1, "mse", at::kHalf}, FusedCase{64, 2, 4, 19, 2, "mse", at::kHalf},
                     FusedCase{96, 1, 4, 12, 2, "mse", at::kHalf}, FusedCase{128, 1, 4, 16, 2, "mse", at::kHalf},
                     FusedCase{32, 2, 4, 32, 4, "charbonnier", at::kHalf},
-                    FusedCase{64, 2, 2, 33, 3, "mse", at::kBFloat16},
-                    FusedCase{32, 4, 4, 32, 16, "mse", at::kBFloat16},
+                    FusedCase{64, 2, 2, 33, 3, "mse", at::kBFloat16}, FusedCase{32, 4, 4, 32, 16, "mse", at::kBFloat16},
                     FusedCase{96, 3, 4, 12, 2, "mse", at::kHalf, true},
                     FusedCase{128, 2, 2, 16, 3, "mse", at::kBFloat16, true}));
 

@@ -11,9 +11,9 @@ class Resumed : public GpuTrainingRun {};
 
 TEST_F(Resumed, RunsLearnAsTwoEqualRunsDo) {
   for (const char* type : {"bf16", "fp16"}) {
-    const std::vector<std::string> settings{"batch_size=8",        "total_iters=20000",
-                                            "log_freq=500",        "checkpoint_freq=1000",
-                                            "keep_checkpoints=2",  std::string("amp_dtype=") + type,
+    const std::vector<std::string> settings{"batch_size=8",       "total_iters=20000",
+                                            "log_freq=500",       "checkpoint_freq=1000",
+                                            "keep_checkpoints=2", std::string("amp_dtype=") + type,
                                             "ema_decay=0.99"};
     const auto name = [&](const char* run) { return std::string(type) + run; };
     const auto began = std::chrono::steady_clock::now();
@@ -37,7 +37,8 @@ TEST_F(Resumed, RunsLearnAsTwoEqualRunsDo) {
 
     const double noise = curve_difference(name("a"), name("b"));
     const double difference = curve_difference(name("a"), name("c"));
-    std::printf("%s: %d kills; losses differ by %.1e, those of two equal runs by %.1e\n", type, kills, difference, noise);
+    std::printf("%s: %d kills; losses differ by %.1e, those of two equal runs by %.1e\n", type, kills, difference,
+                noise);
     EXPECT_GT(kills, 0);
     EXPECT_LE(difference, 3 * noise + 1e-6);
   }

@@ -30,10 +30,11 @@ class GpuTrainingRun : public GpuTest {
       write_png(folder_.path() / "data/train/HR" / (std::to_string(i) + ".png"),
                 dead_leaves(160, 160, static_cast<std::uint64_t>(i)));
     }
-    folder_.write("run.yaml",
-                  "base_channels: 32\nnum_blocks: 2\nscale_factor: 4\npatch_size: 64\nnum_workers: 1\n"
-                  "dataset_enlarge_ratio: 50\nval_freq: 100000\ncheckpoint_freq: 50\nlog_freq: 1\nlr: 0.0002\n"
-                  "grad_clip: 1.0\nuse_mixed_precision: true\ncompile_model: true\ndata_dir: data\nexperiment_name: run\n");
+    folder_.write(
+        "run.yaml",
+        "base_channels: 32\nnum_blocks: 2\nscale_factor: 4\npatch_size: 64\nnum_workers: 1\n"
+        "dataset_enlarge_ratio: 50\nval_freq: 100000\ncheckpoint_freq: 50\nlog_freq: 1\nlr: 0.0002\n"
+        "grad_clip: 1.0\nuse_mixed_precision: true\ncompile_model: true\ndata_dir: data\nexperiment_name: run\n");
   }
 
   // `more`: options and --set assignments. Killed after `longest`.

@@ -127,9 +127,10 @@ std::vector<Key> speed_keys() {
       {"data_cache",
        &C::data_cache,
        "",
-       {"Where decoded images stay: gpu, host memory (which a GPU reads over the bus), or none (decoded for every "
-        "sample); auto: the first of these that they fit into with room to spare",
-        "解码后的图像保存在哪里：gpu 为显存，host 为内存（GPU 经总线读取），none 为不保存（每个样本重新解码）；"
+       {"Where decoded images stay: gpu, host memory (from which four or more workers cut patches, or the GPU over "
+        "the bus), or none (decoded for every sample); auto: the first of these that they fit into with room to spare",
+        "解码后的图像保存在哪里：gpu 为显存，host 为内存（不少于四个工作线程裁剪，否则 GPU 经总线读取），none "
+        "为不保存（每个样本重新解码）；"
         "auto 取第一个放得下且留有余量的"},
        -kAny,
        kAny,

@@ -14,8 +14,8 @@ std::string fused_step_obstacle(const TrainConfig& config, std::optional<at::Sca
 
 // EDSR's training step without autograd: 16-bit NHWC activations, the convolutions of cuDNN, the folded tail
 // (engine/graph_tail.h), and everything between them in single passes of own kernels. `vectors` is in FlatOrder::fused
-// and outlives the work. `sparing`: rather memory than time, one kernel after another and each tensor's memory given back
-// at once; by default where the batch is so large that time does not suffer.
+// and outlives the work. `sparing`: rather memory than time, one kernel after another and each tensor's memory given
+// back at once; by default where the batch is so large that time does not suffer.
 std::unique_ptr<GraphWork> make_fused_work(const TrainConfig& config, const FlatVectors& vectors, kernels::LowType type,
                                            int batch, int lr_patch, std::optional<bool> sparing = {});
 

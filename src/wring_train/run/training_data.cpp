@@ -39,12 +39,13 @@ TierChoice choose_tier(const TrainConfig& config, const ImageSet& images, const 
   return choose_data_tier(facts);
 }
 
-Text name_of(const TrainingImages& images, const TrainConfig& config) {
+Text name_of(const TrainingImages& images, const TrainConfig& config, bool on_gpu) {
   switch (images.tier) {
     case DataTier::gpu:
       return {"in GPU memory", "在显存中"};
     case DataTier::host:
       if (images.on_device) return {"in page-locked host memory, read by the GPU", "在锁页内存中，由 GPU 读取"};
+      if (!on_gpu || config.num_workers == 0) return {"in host memory", "在内存中"};
       return {fmt::format("in host memory, cut by {} workers", config.num_workers),
               fmt::format("在内存中，由 {} 个工作线程裁剪", config.num_workers)};
     case DataTier::none:
@@ -168,7 +169,7 @@ TrainingImages open_training_images(const TrainConfig& config, const TrainingDat
   const bool gpu_cuts = images.tier == DataTier::gpu || (images.tier == DataTier::host && !workers_cut_for_gpu(config));
   if (gpu_cuts && on_gpu && kernels::available()) put_on_device(images, config, options);
   images.seconds = now_s() - began;
-  const Text name = name_of(images, config);
+  const Text name = name_of(images, config, on_gpu);
   const bool hit = images.cache && images.cache->hit();
   options.note({fmt::format("images: {} ({}), ready after {:.1f} s{}", name.en, choice.reason.en, images.seconds,
                             hit ? " from the cache on disk" : ""),

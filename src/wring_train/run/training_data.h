@@ -37,9 +37,9 @@ struct TrainingImages {
   double seconds = 0;
 };
 
-// With images in host memory and a GPU: whether worker threads cut the patches, which the GPU's copy engine then fetches,
-// or the GPU reads them over the bus, for which it lends multiprocessors to the bus all the time. Workers do where the
-// config has enough of them (measured: docs/performance.md).
+// With images in host memory and a GPU: whether worker threads cut the patches, which the GPU's copy engine then
+// fetches, or the GPU reads them over the bus, for which it lends multiprocessors to the bus all the time. Workers do
+// where the config has enough of them (measured: docs/performance.md).
 bool workers_cut_for_gpu(const TrainConfig& config);
 
 // Finds the images (data_dir/train/HR, data_dir/val/HR and their LR twins, or the *_dir keys), reports what is skipped,

@@ -41,8 +41,7 @@ double seconds_since(Clock::time_point began) {
 // What decides which images are open and where they lie.
 std::string image_keys(const TrainConfig& c) {
   return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", c.data_dir, c.train_hr_dir, c.train_lr_dir, c.train_meta_info,
-                     c.val_hr_dir, c.val_lr_dir, c.patch_size, c.scale_factor, c.data_cache,
-                     workers_cut_for_gpu(c));
+                     c.val_hr_dir, c.val_lr_dir, c.patch_size, c.scale_factor, c.data_cache, workers_cut_for_gpu(c));
 }
 
 // The largest images of the validation set, or of the training set where there is none: what decides how much memory a
