@@ -8,8 +8,8 @@ target_compile_options(wring_flags INTERFACE
 if(WRING_SANITIZE)
   target_compile_options(wring_flags INTERFACE
     $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${WRING_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined>
-    # False alarms in the standard library, which g++ then sees through less.
-    $<$<COMPILE_LANGUAGE:CXX>:-Wno-maybe-uninitialized>)
+    # False alarms in the standard library, which g++ then sees through less, and of fences, which TSan does not follow.
+    $<$<COMPILE_LANGUAGE:CXX>:-Wno-maybe-uninitialized -Wno-tsan>)
   target_link_options(wring_flags INTERFACE -fsanitize=${WRING_SANITIZE})
 endif()
 
