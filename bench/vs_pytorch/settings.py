@@ -10,7 +10,8 @@ DEFAULTS = {
     "base_channels": 64, "num_blocks": 16, "scale_factor": 4, "batch_size": 16, "patch_size": 128,
     "use_mixed_precision": False, "amp_dtype": "bf16", "channels_last": True, "loss": "l1", "optimizer": "adamw",
     "lr": 2e-4, "weight_decay": 0.0, "grad_clip": 0.0, "ema_decay": 0.999, "seed": 0,
-    "use_perceptual": False, "perceptual_weight": 0.01, "perceptual_weights_file": "", "scheduler": "cosine", "eta_min": 1e-7, "warmup_iters": 0, "total_iters": 100000, "val_freq": 1000,
+    "use_perceptual": False, "perceptual_weight": 0.01, "perceptual_weights_file": "",
+    "scheduler": "cosine", "eta_min": 1e-7, "warmup_iters": 0, "total_iters": 100000, "val_freq": 1000,
 }  # fmt: skip
 # Switched off on both sides: they differ in detail, or are not a step's work.
 FORCED = {"scheduler": "constant", "warmup_iters": "0", "gradient_accumulation_steps": "1"}

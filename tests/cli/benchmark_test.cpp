@@ -10,7 +10,6 @@ namespace {
 using namespace testing_support;
 using nlohmann::json;
 using testing::Contains;
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -346,97 +345,6 @@ TEST_F(Benchmark, QuietPrintsNothingAndWritesAllTheSame) {
   EXPECT_EQ(result.out, "");
   EXPECT_EQ(result.err, "");
   EXPECT_TRUE(programs_.exists(output));
-}
-
-// Another program: a shell script that reads its batch size from the config it is given.
-class BenchmarkCommand : public TuningTest {
- protected:
-  void SetUp() override {
-    TuningTest::SetUp();
-    programs_.folder().write(config, "# theirs\nnet: {kind: unet, depth: 3}\ntrain_batch: 8  # per card\n");
-    programs_.folder().write_script(
-        "train.sh",
-        "b=$(sed -n 's/^train_batch: *\\([0-9]*\\).*/\\1/p' \"$1\")\n"
-        "if [ \"$b\" -gt 64 ]; then echo 'RuntimeError: CUDA out of memory.' >&2; exit 1; fi\n"
-        "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do\n"
-        "  echo \"epoch 1: $((b * 1000 / (20 + b))) img/s\"; sleep 0.03\ndone\n");
-  }
-  ChildResult tune(const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> arguments = {"--command",    "./train.sh {config}", "--batch-key",     "train_batch",
-                                          "--rate-regex", "([0-9.]+) img/s",     "--trial-seconds", "0.2"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return benchmark(arguments);
-  }
-};
-
-TEST_F(BenchmarkCommand, IsTunedThroughItsConfigAndWhatItPrints) {
-  const ChildResult result = tune({"--budget", "20s"});
-  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
-  const auto batch = record()["chosen_batch_size"].get<std::int64_t>();
-  EXPECT_GT(batch, 8);
-  EXPECT_LE(batch, 64);
-  const std::string text = programs_.read(output);
-  EXPECT_THAT(text, HasSubstr("train_batch: " + std::to_string(batch) + "  # per card\n"));
-  EXPECT_THAT(text, HasSubstr("net: {kind: unet, depth: 3}\n"));
-  EXPECT_THAT(result.out, Not(HasSubstr("wring train"))) << "it is not our program's config";
-}
-
-TEST_F(BenchmarkCommand, AKeyThatTheConfigDoesNotHaveIsAnErrorWithTheCure) {
-  const ChildResult result = benchmark({"--command", "./train.sh {config}"});
-  EXPECT_EQ(result.exit_status, 2);
-  EXPECT_THAT(result.err, HasSubstr("batch_size"));
-  EXPECT_THAT(result.err, HasSubstr("--batch-key"));
-}
-
-TEST_F(BenchmarkCommand, ASizeAtWhichItPrintsNothingIsAFailedTrialLikeAnyOther) {
-  programs_.folder().write_script("train.sh",
-                                  "b=$(sed -n 's/^train_batch: *\\([0-9]*\\).*/\\1/p' \"$1\")\n"
-                                  "if [ \"$b\" -gt 16 ]; then echo epoch 1; exit 0; fi\n"
-                                  "for i in 1 2 3 4 5; do echo \"$((b * 1000 / (20 + b))) img/s\"; done\n");
-  const ChildResult result = tune({"--budget", "20s"});
-  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
-  EXPECT_LE(record()["chosen_batch_size"], 16);
-  EXPECT_THAT(result.out, HasSubstr("no line of the command's output matches"));
-}
-
-TEST_F(BenchmarkCommand, AProgramThatCannotValidateIsNotSaidToHaveDoneSo) {
-  const ChildResult result = tune({"--budget", "20s"});
-  EXPECT_THAT(result.out, HasSubstr("It was measured once more at the end."));
-  EXPECT_THAT(result.out, Not(HasSubstr("validation")));
-}
-
-TEST_F(BenchmarkCommand, ABatchOutOfAllBoundsIsAnErrorThatNamesFileAndKey) {
-  for (const char* batch : {"99999999999999999999", "9223372036854775807", "0", "-8"}) {
-    programs_.folder().write(config, std::string("train_batch: ") + batch + "\n");
-    const ChildResult result = tune();
-    EXPECT_EQ(result.exit_status, 2) << batch;
-    EXPECT_THAT(result.err, HasSubstr("configs/mine.yaml: train_batch")) << batch;
-  }
-}
-
-TEST_F(BenchmarkCommand, AProgramThatCountsTokensIsSearchedBeyondWhatImagesNeed) {
-  programs_.folder().write(config, "train_batch: 16384\n");
-  programs_.folder().write_script("train.sh",
-                                  "b=$(sed -n 's/^train_batch: *\\([0-9]*\\).*/\\1/p' \"$1\")\n"
-                                  "for i in 1 2 3 4 5; do echo \"$((b * 100000 / (20000 + b))) img/s\"; done\n");
-  ASSERT_EQ(tune({"--budget", "20s"}).exit_status, 0);
-  EXPECT_GT(record()["chosen_batch_size"], 8192);
-}
-
-TEST_F(BenchmarkCommand, CtrlCKeepsWhatWasMeasuredAndEndsTheProgram) {
-  programs_.folder().write_script("train.sh", "while :; do echo '100 img/s'; sleep 0.02; done\n");
-  RunningProgram running(programs_, {program(), "benchmark", config, "--command", "./train.sh {config}", "--batch-key",
-                                     "train_batch", "--rate-regex", "([0-9.]+) img/s", "--trial-seconds", "0.2"});
-  ASSERT_TRUE(running.wait_for_output("fits")) << running.err();
-  running.send(SIGINT);
-  EXPECT_EQ(running.wait(), 130) << running.err();
-  EXPECT_EQ(record()["interrupted"], true);
-  EXPECT_FALSE(record()["trials"].empty());
-  EXPECT_FALSE(programs_.exists(output));
-}
-
-TEST_F(BenchmarkCommand, AnExpressionThatIsNoneIsAnError) {
-  EXPECT_EQ(tune({"--rate-regex", "([0-9"}).exit_status, 2);
 }
 
 // The guide's lines.

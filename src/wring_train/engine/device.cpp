@@ -35,8 +35,8 @@ at::Device choose_device(Device wanted) {
                                  "请使用带 CUDA 的 torch（PyPI 的 torch==2.11.0）重新编译，或使用 --device cpu"});
   }
   if (wanted == Device::cpu || !has_gpu) return at::Device(at::kCPU);
-  // Now, while there is one thread: LibTorch sets environment variables as it starts, and NCCL's threads, the driver's
-  // and those that read the images read them.
+  // Now, while there is one thread: LibTorch sets environment variables as it starts, which NCCL's threads, the
+  // driver's and those that read the images read, and glibc before 2.41 frees the list of variables under their eyes.
   at::globalContext().lazyInitDevice(at::kCUDA);
   // Patch sizes never change during training, so timing cuDNN's algorithms once pays for itself at once.
   at::globalContext().setBenchmarkCuDNN(true);

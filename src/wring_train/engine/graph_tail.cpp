@@ -77,16 +77,6 @@ class Tf32Products {
   bool before_;
 };
 
-// Into how many equal parts a product sums its `terms`, so that it has blocks enough to fill the device. cuBLAS would
-// split it by itself, but only with tens of MiB of workspace for each stream.
-std::int64_t parts_of(std::int64_t terms) {
-  constexpr std::int64_t kMostParts = 8;
-  constexpr std::int64_t kFewestTerms = 128;
-  std::int64_t parts = kMostParts;
-  while (parts > 1 && (terms % parts != 0 || terms / parts < kFewestTerms)) parts /= 2;
-  return parts;
-}
-
 at::Tensor channels_last_view(const at::Tensor& nhwc) {
   return nhwc.permute({0, 3, 1, 2});
 }
@@ -167,8 +157,6 @@ void GraphTail::allocate(const FlatVectors& vectors, const EdsrShape& shape) {
   edge_kernel_gradient_ = at::zeros_like(edges_);
   corner_kernel_gradient_ = at::zeros_like(corners_);
   const std::int64_t edge_pixels = std::int64_t{batch_} * side_;
-  edge_parts_ = parts_of(edge_pixels);
-  if (edge_parts_ > 1) edge_kernel_parts_ = at::zeros({4 * edge_parts_, outputs, edge_row}, low);
   edge_patches_ = at::zeros({4, edge_pixels, edge_row}, low);
   corner_patches_ = at::zeros({4, batch_, corner_row}, low);
   edge_patch_gradient_ = sparing_ ? edge_patches_ : at::zeros_like(edge_patches_);
@@ -233,12 +221,7 @@ void GraphTail::add_border(at::Tensor& features_gradient) const {
 }
 
 void GraphTail::border_kernel_gradient() {
-  const auto parts = [&](const at::Tensor& rows) { return rows.view({4 * edge_parts_, -1, rows.size(2)}); };
-  at::Tensor& products = edge_parts_ > 1 ? edge_kernel_parts_ : edge_kernel_gradient_;
-  at::bmm_out(products, parts(edge_gradient_).transpose(1, 2), parts(edge_patches_));
-  if (edge_parts_ > 1) {
-    at::sum_out(edge_kernel_gradient_, products.view({4, edge_parts_, products.size(1), products.size(2)}), {1});
-  }
+  at::bmm_out(edge_kernel_gradient_, edge_gradient_.transpose(1, 2), edge_patches_);
   at::bmm_out(corner_kernel_gradient_, corner_gradient_.transpose(1, 2), corner_patches_);
 }
 

@@ -68,8 +68,6 @@ class GraphTail {
   std::int64_t last_bias_offset_ = 0;
   at::Tensor last_bias_, last_bias_gradient_, set_bias_;
   at::Tensor centre_, edges_, corners_, bias_;  // kernels
-  std::int64_t edge_parts_ = 1;
-  at::Tensor edge_kernel_parts_;  // the gradient of the edge kernels over each part of the pixels
   at::Tensor edge_kernel_gradient_, corner_kernel_gradient_;
   at::Tensor edge_patches_, corner_patches_, edge_patch_gradient_, corner_patch_gradient_;
   at::Tensor edge_output_, corner_output_, centre_gradient_, edge_gradient_, corner_gradient_;

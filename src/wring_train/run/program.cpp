@@ -13,7 +13,7 @@
 #include "wring/cli/launch_ranks.h"
 #include "wring/cli/train_options.h"
 #include "wring_train/run/commands.h"
-#include "wring_train/run/cuda_environment.h"
+#include "wring_train/run/cublas_workspaces.h"
 
 namespace wring {
 namespace {
@@ -35,7 +35,6 @@ int dispatch(int argc, char** argv) {
 }  // namespace
 
 int run_wring_train(int argc, char** argv) {
-  set_cuda_defaults();
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   return run_guarded(early_options(arguments), [&] {
     try {

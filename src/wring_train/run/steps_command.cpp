@@ -29,7 +29,7 @@
 #include "wring_train/engine/schedule.h"
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/run/commands.h"
-#include "wring_train/run/cuda_environment.h"
+#include "wring_train/run/cublas_workspaces.h"
 #include "wring_train/run/kernel_times.h"
 #include "wring_train/run/resident_batches.h"
 #include "wring_train/run/shared_state.h"

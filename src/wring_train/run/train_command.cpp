@@ -18,7 +18,7 @@
 #include "wring_train/kernels/device_identity.h"
 #include "wring_train/run/checkpoints.h"
 #include "wring_train/run/commands.h"
-#include "wring_train/run/cuda_environment.h"
+#include "wring_train/run/cublas_workspaces.h"
 #include "wring_train/run/gpu_watch.h"
 #include "wring_train/run/loader_memory.h"
 #include "wring_train/run/matmul_rate.h"

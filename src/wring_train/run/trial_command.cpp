@@ -17,7 +17,7 @@
 #include "wring/trial/protocol.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/run/commands.h"
-#include "wring_train/run/cuda_environment.h"
+#include "wring_train/run/cublas_workspaces.h"
 #include "wring_train/run/training_ranks.h"
 #include "wring_train/run/trial_worker.h"
 

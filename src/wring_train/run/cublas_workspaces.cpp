@@ -1,11 +1,9 @@
-#include "wring_train/run/cuda_environment.h"
+#include "wring_train/run/cublas_workspaces.h"
 
 #include <cstdlib>
 
 namespace wring {
 namespace {
-
-constexpr int kKeepWhatIsSet = 0;
 
 // Measured on an H200 (docs/performance.md): with 1 MiB a step of 64 channels takes 3 to 7 % longer, because the
 // graph's branches overlap less well; with 32, 96 or 128 it takes as long as with 32 MiB.
@@ -13,12 +11,8 @@ constexpr std::int64_t kFasterWithLargeOnes = 64;
 
 }  // namespace
 
-void set_cuda_defaults() {
-  ::setenv("CUDA_MODULE_LOADING", "LAZY", kKeepWhatIsSet);
-}
-
 void set_cublas_workspaces(std::int64_t channels) {
-  if (channels != kFasterWithLargeOnes) ::setenv("CUBLAS_WORKSPACE_CONFIG", ":256:4:16:8", kKeepWhatIsSet);
+  if (channels != kFasterWithLargeOnes) ::setenv("CUBLAS_WORKSPACE_CONFIG", ":256:4:16:8", /*overwrite=*/0);
 }
 
 }  // namespace wring
