@@ -35,10 +35,9 @@ void cost(const char* name, const std::function<int()>& call, int times = 8,
 }
 
 void field(const nvml::Functions& f, nvml::Device device, std::uint32_t id, std::uint32_t scope) {
-  nvml::FieldValue value;
-  value.field = id;
-  value.scope = scope;
-  const int code = nvml::call(f.field_values, device, 1, &value);
+  std::vector<nvml::FieldValue> values{{.field = id, .scope = scope}};
+  const int code = nvml::read_fields(f, device, values);
+  const nvml::FieldValue& value = values.front();
   fmt::print("field {:3} scope {:10} call {} result {:3} type {} value {} timestamp {} latency {}\n", id, scope, code,
              value.result, value.type, value.value.as_u64, value.timestamp_us, value.latency_us);
 }
@@ -62,21 +61,17 @@ void costs(const nvml::Functions& f, nvml::Device d) {
        [&] { return nvml::call(f.ecc_errors, d, nvml::uncorrected_errors, nvml::volatile_counts, &u64); });
   for (const std::uint32_t id : {82U, 138U, 197U, 186U}) {
     cost(fmt::format("field {}", id).c_str(), [&, id] {
-      nvml::FieldValue value;
-      value.field = id;
-      value.scope = id == 138 ? nvml::all_links : 0;
-      const int code = nvml::call(f.field_values, d, 1, &value);
-      return code != 0 ? code : value.result;
+      std::vector<nvml::FieldValue> values{{.field = id, .scope = id == 138 ? nvml::all_links : 0}};
+      const int code = nvml::read_fields(f, d, values);
+      return code != 0 ? code : values.front().result;
     });
   }
   cost("fields 82 197 198 138 139 at once", [&] {
-    nvml::FieldValue values[5];
-    const std::uint32_t ids[] = {82, 197, 198, 138, 139};
-    for (int i = 0; i < 5; ++i) {
-      values[i].field = ids[i];
-      values[i].scope = ids[i] == 138 || ids[i] == 139 ? nvml::all_links : 0;
+    std::vector<nvml::FieldValue> values;
+    for (const std::uint32_t id : {82U, 197U, 198U, 138U, 139U}) {
+      values.push_back({.field = id, .scope = id == 138 || id == 139 ? nvml::all_links : 0});
     }
-    return nvml::call(f.field_values, d, 5, values);
+    return nvml::read_fields(f, d, values);
   });
   std::vector<char> buffer(64 * 64);
   for (const auto& [name, list] :

@@ -92,14 +92,14 @@ class Recorder {
   }
 
   void fields(Lines& lines) {
-    std::array<nvml::FieldValue, std::size(field_ids)> values{};
+    std::vector<nvml::FieldValue> values(std::size(field_ids));
     for (std::size_t i = 0; i < values.size(); ++i) {
       values[i].field = field_ids[i];
       if (field_ids[i] == nvml::field_nvlink_data_tx || field_ids[i] == nvml::field_nvlink_data_rx) {
         values[i].scope = nvml::all_links;
       }
     }
-    const int code = nvml::call(f_.field_values, device_, static_cast<int>(values.size()), values.data());
+    const int code = nvml::read_fields(f_, device_, values);
     for (const nvml::FieldValue& value : values) {
       const int result = code != 0 ? code : value.result;
       lines[fmt::format("field_{}", value.field)] =

@@ -27,15 +27,12 @@ NvmlFields::NvmlFields(const nvml::Functions& functions)
 void NvmlFields::read(nvml::Device device, GpuSample& sample, double (*clock)()) {
   std::erase_if(fields_, [this](const Field& field) { return missing_.contains(field.metric); });
   if (fields_.empty()) return;
-  // One more than the driver is told of. Where the last one is NVLink's, driver 580 goes one too far (docs/metrics.md),
-  // but passes over a value that has an error.
-  values_.assign(fields_.size() + 1, nvml::FieldValue{});
-  values_.back().result = nvml::invalid_argument;
+  values_.assign(fields_.size(), nvml::FieldValue{});
   for (std::size_t i = 0; i < fields_.size(); ++i) {
     values_[i].field = fields_[i].id;
     values_[i].scope = fields_[i].scope;
   }
-  const int code = nvml::call(functions_.field_values, device, static_cast<int>(fields_.size()), values_.data());
+  const int code = nvml::read_fields(functions_, device, values_);
   const double now_s = clock();
   for (std::size_t i = 0; i < fields_.size(); ++i) {
     if (code != nvml::success) values_[i].result = code;

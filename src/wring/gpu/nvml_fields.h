@@ -27,7 +27,7 @@ class NvmlFields {
   const nvml::Functions& functions_;
   MissingMetrics missing_;
   std::vector<Field> fields_;
-  std::vector<nvml::FieldValue> values_;  // of fields_, and a spare; kept so that a tick allocates nothing
+  std::vector<nvml::FieldValue> values_;  // kept so that a tick allocates nothing
 };
 
 }  // namespace wring

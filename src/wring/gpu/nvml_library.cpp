@@ -116,6 +116,16 @@ Functions look_up_all(void* library) {
 
 }  // namespace
 
+Return read_fields(const Functions& functions, Device device, std::vector<FieldValue>& values) {
+  const auto count = static_cast<int>(values.size());
+  FieldValue spare;
+  spare.result = invalid_argument;
+  values.push_back(spare);
+  const Return code = call(functions.field_values, device, count, values.data());
+  values.pop_back();
+  return code;
+}
+
 Library::Library() {
   for (const std::string& name : library_names()) {
     handle_ = ::dlopen(name.c_str(), RTLD_LAZY | RTLD_LOCAL);

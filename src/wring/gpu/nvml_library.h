@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "wring/gpu/nvml_abi.h"
 #include "wring/gpu/nvml_errors.h"
@@ -76,6 +77,10 @@ template <typename... Parameters, typename... Arguments>
 Return call(Return (*function)(Parameters...), Arguments... arguments) {
   return function != nullptr ? function(arguments...) : function_not_found;
 }
+
+// nvmlDeviceGetFieldValues of all of `values`, which the driver is never given without a spare behind them: where the
+// last one is NVLink's, driver 580 goes one too far (docs/metrics.md), but passes over a value that has an error.
+Return read_fields(const Functions& functions, Device device, std::vector<FieldValue>& values);
 
 // The library, opened and initialised; shut down and closed with the object.
 class Library {
