@@ -54,7 +54,33 @@ Gradients reference(const FusedCase& c, const Edsr& model, const Batch& batch) {
   return result;
 }
 
-Gradients fused(const FusedCase& c, const Edsr& model, const Batch& batch) {
+// Sums the sources up in the flat gradients, on the current stream.
+void collect(std::span<const kernels::GradientSource> sources, const at::Tensor& gradients) {
+  std::vector<kernels::GradientChunk> chunks;
+  for (std::size_t s = 0; s < sources.size(); ++s) {
+    const std::int32_t size = kernels::chunk_size(sources[s].slabs);
+    for (int first = 0; first < sources[s].count; first += size) {
+      chunks.push_back({static_cast<std::int32_t>(s), first});
+    }
+  }
+  const auto upload = [&](const void* data, std::size_t bytes) {
+    return at::from_blob(const_cast<void*>(data), {static_cast<std::int64_t>(bytes)}, at::kByte).to(gradients.device());
+  };
+  const at::Tensor source_table = upload(sources.data(), sources.size_bytes());
+  const at::Tensor chunk_table = upload(chunks.data(), sizeof(kernels::GradientChunk) * chunks.size());
+  kernels::collect_gradients({reinterpret_cast<const kernels::GradientSource*>(source_table.const_data_ptr()),
+                              reinterpret_cast<const kernels::GradientChunk*>(chunk_table.const_data_ptr()),
+                              static_cast<std::int32_t>(chunks.size())},
+                             gradients.mutable_data_ptr<float>(), false, at::cuda::getCurrentCUDAStream().stream());
+}
+
+// What was handed over in the middle of the backward pass.
+struct Early {
+  std::int64_t first = 0;
+  at::Tensor gradients;  // flat, fp32, NaN where nothing was
+};
+
+Gradients fused(const FusedCase& c, const Edsr& model, const Batch& batch, Early* handed_over = nullptr) {
   const at::Device device(at::kCUDA, 0);
   const auto stream = c10::cuda::getStreamFromPool(false, 0);
   const c10::cuda::CUDAStreamGuard guard(stream);
@@ -70,8 +96,17 @@ Gradients fused(const FusedCase& c, const Edsr& model, const Batch& batch) {
   for (std::size_t i = 0; i < views.size(); ++i) views[i].copy_(model.parameters()[i].tensor);
   vectors.low = vectors.parameters.to(c.type);
   // What was not written must show.
-  vectors.gradients =
-      at::full({vectors.layout.size}, std::numeric_limits<float>::quiet_NaN(), at::TensorOptions(device));
+  const auto unwritten = [&] {
+    return at::full({vectors.layout.size}, std::numeric_limits<float>::quiet_NaN(), at::TensorOptions(device));
+  };
+  vectors.gradients = unwritten();
+  EarlyGradients early;
+  if (handed_over != nullptr) {
+    early = [&](const MicroBatchResult& so_far, std::int64_t first) {
+      *handed_over = {first, unwritten()};
+      collect(so_far.sources, handed_over->gradients);
+    };
+  }
 
   kernels::StepState start;
   start.loss_scale = kLossScale;
@@ -95,25 +130,10 @@ Gradients fused(const FusedCase& c, const Edsr& model, const Batch& batch) {
     feed.copy(std::span(&batch, 1), 0, stream);
     kernels::begin_step_of_copies(reinterpret_cast<const kernels::StepInputs*>(ring.const_data_ptr()), device_state,
                                   c.batch, GraphFeed::kSets, device_draws, stream.stream());
-    result = work->enqueue({feed.view(), device_draws, c.batch, c.side, batch.hr_patch, 1.0F}, device_state);
+    result = work->enqueue({feed.view(), device_draws, c.batch, c.side, batch.hr_patch, 1.0F}, device_state, early);
     stream.synchronize();
   }
-  std::vector<kernels::GradientChunk> chunks;
-  for (std::size_t s = 0; s < result.sources.size(); ++s) {
-    const std::int32_t size = kernels::chunk_size(result.sources[s].slabs);
-    for (int first = 0; first < result.sources[s].count; first += size) {
-      chunks.push_back({static_cast<std::int32_t>(s), first});
-    }
-  }
-  const auto upload = [&](const void* data, std::size_t bytes) {
-    return at::from_blob(const_cast<void*>(data), {static_cast<std::int64_t>(bytes)}, at::kByte).to(device);
-  };
-  const at::Tensor sources = upload(result.sources.data(), sizeof(kernels::GradientSource) * result.sources.size());
-  const at::Tensor chunk_table = upload(chunks.data(), sizeof(kernels::GradientChunk) * chunks.size());
-  kernels::collect_gradients({reinterpret_cast<const kernels::GradientSource*>(sources.const_data_ptr()),
-                              reinterpret_cast<const kernels::GradientChunk*>(chunk_table.const_data_ptr()),
-                              static_cast<std::int32_t>(chunks.size())},
-                             vectors.gradients.mutable_data_ptr<float>(), false, stream.stream());
+  collect(result.sources, vectors.gradients);
   Gradients gradients;
   gradients.loss = result.loss_partials.sum().item<double>();
   for (const at::Tensor& view : vectors.layout.views(vectors.gradients)) {
@@ -165,6 +185,35 @@ TEST_P(FusedStep, LossAndEveryGradientAreAsCloseToAutogradInDoubleAsAutocast) {
     EXPECT_LT(error, half ? 5e-2 : 0.2) << name;
   }
 }
+
+class LargeFusedStep : public GpuTest, public testing::WithParamInterface<FusedCase> {};
+
+TEST_P(LargeFusedStep, HandsTheGradientsFromOneParameterOnOverInTheMiddleOfTheBackwardPass) {
+  const FusedCase& c = GetParam();
+  const EdsrShape shape{c.channels, c.blocks, c.scale};
+  const Edsr model(shape, 11);
+  const Batch batch = random_batch(c.batch, c.side, static_cast<int>(c.scale), 5);
+  const Gradients expected = fused(c, model, batch);
+  Early early;
+  const Gradients actual = fused(c, model, batch, &early);
+  const FlatLayout layout = flat_layout(shape, FlatOrder::fused, true);
+  ASSERT_GT(early.first, 0);
+  EXPECT_LT(early.first, layout.size / 2);
+  const std::vector<at::Tensor> at_that_time = layout.views(early.gradients.cpu());
+  for (std::size_t i = 0; i < expected.of.size(); ++i) {
+    const std::string& name = model.parameters()[i].name;
+    // Own kernels sum what they have at that time: other partial sums, another rounding.
+    const double error = (actual.of[i] - expected.of[i]).norm().item<double>() / expected.of[i].norm().item<double>();
+    EXPECT_LT(error, 1e-5) << name;
+    if (layout.slots[i].offset < early.first) continue;
+    EXPECT_TRUE(at::equal(at_that_time[i].to(at::kDouble) / kLossScale, actual.of[i])) << name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, LargeFusedStep,
+                         testing::Values(FusedCase{96, 8, 4, 12, 2, "mse", at::kHalf},
+                                         FusedCase{128, 12, 4, 16, 2, "l1", at::kBFloat16, true},
+                                         FusedCase{32, 60, 4, 32, 4, "l1", at::kBFloat16}));
 
 INSTANTIATE_TEST_SUITE_P(
     Shapes, FusedStep,

@@ -56,6 +56,17 @@ TEST_F(TwoGpus, OfTheFusedStepLearnAsTheEagerEngineOfTwoGpus) {
   EXPECT_LT(curve_difference("compile_true", "compile_false"), 0.02);
 }
 
+// Its gradients are reduced in two messages, one of them beside the backward pass.
+TEST_F(TwoGpus, OfALargeNetworkLearnAsTheEagerEngineOfTwoGpusAndKeepTheSameBits) {
+  for (const char* compiled : {"true", "false"}) {
+    const ChildResult result = train(std::string("large_compile_") + compiled, 2,
+                                     {"base_channels=96", "num_blocks=8", "batch_size=4", "total_iters=60",
+                                      "gradient_accumulation_steps=2", std::string("compile_model=") + compiled});
+    ASSERT_EQ(result.exit_status, 0) << result.err;
+  }
+  EXPECT_LT(curve_difference("large_compile_true", "large_compile_false"), 0.02);
+}
+
 TEST_F(TwoGpus, MoreRanksThanGpusAreRefusedWithTheCure) {
   const ChildResult result =
       train("many", at::detail::getCUDAHooks().deviceCount() + 1, {"batch_size=8", "total_iters=2"});

@@ -42,7 +42,8 @@ class AutogradWork : public GraphWork {
 
   std::string name() const override { return "graph"; }
 
-  MicroBatchResult enqueue(const MicroBatch& batch, const kernels::StepState* state) override {
+  MicroBatchResult enqueue(const MicroBatch& batch, const kernels::StepState* state,
+                           const EarlyGradients& /*early*/) override {
     const OneThread one_thread;
     gradients_.zero_();
     for (std::size_t i = 0; i < views_.size(); ++i) model_.parameters()[i].tensor.mutable_grad() = views_[i];

@@ -52,7 +52,7 @@ CapturedStep::CapturedStep(const TrainConfig& config, GraphState& state, const G
       source_(std::move(source)),
       work_(std::move(work)),
       ranks_(ranks) {
-  tables_.resize(static_cast<std::size_t>(batches.micro_batches) + 1);
+  tables_.resize(static_cast<std::size_t>(batches.micro_batches) + 2);
   host_tables_.resize(tables_.size());
 }
 
@@ -100,46 +100,78 @@ void CapturedStep::record(bool capturing) {
   for (int m = 0; m < batches_.micro_batches; ++m) {
     const MicroBatch batch{source_->view(),   source_->draws(m), batches_.size,
                            batches_.lr_patch, batches_.hr_patch, 1.0F / static_cast<float>(batches_.micro_batches)};
-    const MicroBatchResult result = work_->enqueue(batch, state_.step_state());
-    collect(m, result, capturing);
+    const bool shared = last(m) && !ranks_.alone();
+    EarlyGradients early;
+    if (shared) {
+      early = [&](const MicroBatchResult& so_far, std::int64_t first) { reduce(m, so_far, first, capturing); };
+    }
+    reduced_sources_ = 0;
+    reduced_from_ = state_.vectors().layout.size;
+    const MicroBatchResult result = work_->enqueue(batch, state_.step_state(), early);
+    if (shared) {
+      reduce_and_finish(m, result, capturing);
+    } else {
+      collect(m, result, capturing);
+    }
   }
   kernels::update_parameters(state_.update_vectors(), state_.vectors().layout.size, update_settings(config_),
                              state_.step_state(), stream());
   source_->end();
 }
 
-// Sums the micro-batch's gradients up; after the last one everything that the update needs is decided.
+// Sums the micro-batch's gradients up; after the last one of a single rank everything that the update needs is decided.
 void CapturedStep::collect(int micro_batch, const MicroBatchResult& result, bool capturing) {
   const kernels::GradientSources sources =
       place_tables(static_cast<std::size_t>(micro_batch), result.sources, capturing);
   auto* gradients = state_.vectors().gradients.mutable_data_ptr<float>();
-  at::Tensor losses = result.loss_partials;
-  if (batches_.micro_batches > 1) {
-    if (!loss_partials_.defined()) {
-      loss_partials_ = at::zeros({batches_.micro_batches, losses.numel()}, state_.vectors().parameters.options());
-    }
-    loss_partials_[micro_batch].copy_(losses);
-    losses = loss_partials_;
-  }
+  const at::Tensor losses = losses_so_far(micro_batch, result);
   const bool accumulate = micro_batch > 0;
-  const bool last = micro_batch + 1 == batches_.micro_batches;
-  if (last && ranks_.alone()) return finish(sources, accumulate, losses);
+  if (last(micro_batch)) return finish(sources, accumulate, losses);
   kernels::collect_gradients(sources, gradients, accumulate, stream());
-  if (last) reduce_and_finish(losses, capturing);
 }
 
-// One message for all gradients and the loss, once a step whatever the number of micro-batches. What every rank then
-// computes from it is the same: norm, clipping, skipped steps.
-void CapturedStep::reduce_and_finish(const at::Tensor& losses, bool capturing) {
+// The loss of the step's micro-batches as partial sums.
+at::Tensor CapturedStep::losses_so_far(int micro_batch, const MicroBatchResult& result) {
+  if (batches_.micro_batches == 1) return result.loss_partials;
+  if (!loss_partials_.defined()) {
+    loss_partials_ =
+        at::zeros({batches_.micro_batches, result.loss_partials.numel()}, state_.vectors().parameters.options());
+  }
+  loss_partials_[micro_batch].copy_(result.loss_partials);
+  return loss_partials_;
+}
+
+// Reduces the gradients from `first` on, to those that were reduced before, and with the first of them the loss: once a
+// step whatever the number of micro-batches.
+void CapturedStep::reduce(int micro_batch, const MicroBatchResult& result, std::int64_t first, bool capturing) {
   const FlatVectors& vectors = state_.vectors();
-  at::Tensor loss = vectors.gradients_and_loss.narrow(0, vectors.layout.size, 1);
-  at::sum_out(loss, losses.view({1, -1}), at::IntArrayRef{1});
+  const bool nothing_yet = reduced_sources_ == 0;
+  const std::size_t table = static_cast<std::size_t>(batches_.micro_batches) - (nothing_yet ? 1 : 0);
+  const std::vector<kernels::GradientSource> sources(
+      result.sources.begin() + static_cast<std::ptrdiff_t>(reduced_sources_), result.sources.end());
+  kernels::collect_gradients(place_tables(table, sources, capturing), vectors.gradients.mutable_data_ptr<float>(),
+                             /*accumulate=*/micro_batch > 0, stream());
+  std::int64_t end = reduced_from_;
+  if (nothing_yet) {
+    at::Tensor loss = vectors.gradients_and_loss.narrow(0, vectors.layout.size, 1);
+    at::sum_out(loss, losses_so_far(micro_batch, result).view({1, -1}), at::IntArrayRef{1});
+    ++end;
+  }
   // The trial run is taken back, and other ranks may not get as far.
-  if (capturing) ranks_.mean(vectors.gradients_and_loss);
+  if (capturing) ranks_.mean(vectors.gradients_and_loss.narrow(0, first, end - first));
+  reduced_sources_ = result.sources.size();
+  reduced_from_ = first;
+}
+
+// What every rank computes from the reduced gradients is the same: norm, clipping, skipped steps.
+void CapturedStep::reduce_and_finish(int micro_batch, const MicroBatchResult& result, bool capturing) {
+  const FlatVectors& vectors = state_.vectors();
+  reduce(micro_batch, result, 0, capturing);
   kernels::GradientSource whole;
   whole.data = vectors.gradients.const_data_ptr();
   whole.count = static_cast<std::int32_t>(vectors.layout.size);
-  finish(place_tables(tables_.size() - 1, {whole}, capturing), /*accumulate=*/false, loss);
+  finish(place_tables(tables_.size() - 1, {whole}, capturing), /*accumulate=*/false,
+         vectors.gradients_and_loss.narrow(0, vectors.layout.size, 1));
 }
 
 void CapturedStep::finish(const kernels::GradientSources& sources, bool accumulate, const at::Tensor& losses) {

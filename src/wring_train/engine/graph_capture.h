@@ -33,7 +33,10 @@ class CapturedStep {
   void record(bool capturing);
   void collect(int micro_batch, const MicroBatchResult& result, bool capturing);
   void finish(const kernels::GradientSources& sources, bool accumulate, const at::Tensor& losses);
-  void reduce_and_finish(const at::Tensor& losses, bool capturing);
+  bool last(int micro_batch) const { return micro_batch + 1 == batches_.micro_batches; }
+  at::Tensor losses_so_far(int micro_batch, const MicroBatchResult& result);
+  void reduce(int micro_batch, const MicroBatchResult& result, std::int64_t first, bool capturing);
+  void reduce_and_finish(int micro_batch, const MicroBatchResult& result, bool capturing);
   kernels::GradientSources place_tables(std::size_t table, const std::vector<kernels::GradientSource>& sources,
                                         bool capturing);
 
@@ -43,10 +46,14 @@ class CapturedStep {
   std::unique_ptr<GraphSource> source_;
   std::unique_ptr<GraphWork> work_;
   Ranks& ranks_;
-  // Each micro-batch's sources and chunks, on the device; the last ones are of the flat gradients themselves.
+  // Each micro-batch's sources and chunks, on the device; of what ranks reduce in a second message; and of the flat
+  // gradients themselves.
   std::vector<at::Tensor> tables_;
   std::vector<at::Tensor> host_tables_;
   at::Tensor norm_partials_, loss_partials_;
+  // Of this step, as ranks reduce it: sources, and the first of the parameters.
+  std::size_t reduced_sources_ = 0;
+  std::int64_t reduced_from_ = 0;
   at::cuda::CUDAGraph graph_;
   std::int64_t replayed_bytes_ = 0;
 };

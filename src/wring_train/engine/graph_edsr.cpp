@@ -1,5 +1,6 @@
 #include "wring_train/engine/graph_edsr.h"
 
+#include <algorithm>
 #include <optional>
 
 #include <fmt/format.h>
@@ -39,6 +40,17 @@ GraphTrunkShape trunk_shape(const TrainConfig& config, kernels::LowType type, in
   return shape;
 }
 
+// Below this many bytes of gradients a second message costs more than it hides.
+constexpr std::int64_t kEarlyBytes = std::int64_t{4} << 20;
+
+// The layer after whose backward pass the gradients so far are handed over, or 0 for none: what is left then, a quarter
+// of the blocks, takes longer than their way between the ranks.
+int early_layer(const GraphTrunkShape& shape, const FlatVectors& vectors) {
+  const auto bytes = vectors.layout.size * static_cast<std::int64_t>(sizeof(float));
+  if (bytes < kEarlyBytes || shape.blocks < 2) return 0;
+  return 2 * std::max(1, shape.blocks / 4) + 1;
+}
+
 std::unique_ptr<GraphTrunk> make_trunk(const GraphTrunkShape& shape, const FlatVectors& vectors) {
   auto trunk = make_direct_trunk(shape, vectors);
   return trunk ? std::move(trunk) : make_library_trunk(shape, vectors);
@@ -55,7 +67,9 @@ class FusedEdsr : public GraphWork {
         tail_({config.base_channels, config.num_blocks, config.scale_factor}, type, batch, lr_patch, vectors,
               /*sparing=*/!trunk_->reads_on()),
         tail_stream_(vectors.parameters.device().index()),
-        border_stream_(vectors.parameters.device().index()) {
+        border_stream_(vectors.parameters.device().index()),
+        early_stream_(vectors.parameters.device().index()),
+        early_layer_(early_layer(shape_, vectors)) {
     const auto low = vectors.low.options();
     const auto fp32 = vectors.parameters.options();
     patches_ = at::zeros({shape_.pixels(), kernels::kPatchRow}, low);
@@ -70,7 +84,8 @@ class FusedEdsr : public GraphWork {
 
   std::string name() const override { return "graph, fused"; }
 
-  MicroBatchResult enqueue(const MicroBatch& batch, const kernels::StepState* state) override {
+  MicroBatchResult enqueue(const MicroBatch& batch, const kernels::StepState* state,
+                           const EarlyGradients& early) override {
     MicroBatchResult result;
     at::cuda::CUDAEvent composed;
     tail_stream_.run([&] {
@@ -80,12 +95,11 @@ class FusedEdsr : public GraphWork {
     trunk_->begin(result);
     forward(batch);
     loss(batch, state, composed, result);
-    backward(result);
+    backward(result, early);
     trunk_->finish();
     tail_stream_.join();
     border_stream_.join();
-    tail_.append_sources(result.sources);
-    result.loss_partials = loss_partials_;
+    early_stream_.join();
     activations_.clear();
     return result;
   }
@@ -122,10 +136,11 @@ class FusedEdsr : public GraphWork {
     kernels::pixel_loss(batch.images, batch.draws, tail_.output(centre), loss_, state, tail_.gradient(),
                         loss_partials_.mutable_data_ptr<float>(), tail_bias_partials_.mutable_data_ptr<float>(),
                         stream());
+    result.loss_partials = loss_partials_;
     result.owners.push_back(centre);
   }
 
-  void backward(MicroBatchResult& result) {
+  void backward(MicroBatchResult& result, const EarlyGradients& early) {
     const at::Tensor& features = activations_.back();
     at::cuda::CUDAEvent border_ready;
     border_stream_.run([&] { tail_.border_backward(border_ready); });
@@ -136,6 +151,7 @@ class FusedEdsr : public GraphWork {
       border_stream_.join();
       tail_.decompose(centre, tail_bias_partials_, border_stream_);
     });
+    tail_.append_sources(result.sources);
     at::Tensor skipped = tail_backward(features);
     border_ready.block(at::cuda::getCurrentCUDAStream());
     tail_.add_border(skipped);
@@ -156,8 +172,18 @@ class FusedEdsr : public GraphWork {
       release(layer);
       gradient = trunk_->backward(layer, inner_gradient, activation(layer - 1), nullptr, &gradient, layer - 1);
       release(layer - 1);
+      if (layer == early_layer_ && early) hand_over(result, layer, early);
     }
     first_backward(gradient, skipped, result);
+  }
+
+  void hand_over(const MicroBatchResult& so_far, int layer, const EarlyGradients& early) {
+    early_stream_.run([&] {
+      trunk_->let_current_wait();
+      tail_stream_.let_current_wait();
+      border_stream_.let_current_wait();
+      early(so_far, trunk_->weight_offset(layer));
+    });
   }
 
   // conv_first's output went into the first block and around the whole trunk.
@@ -203,6 +229,8 @@ class FusedEdsr : public GraphWork {
   GraphTail tail_;
   SideStream tail_stream_;
   SideStream border_stream_;
+  SideStream early_stream_;
+  int early_layer_;
   at::Tensor patches_, first_weight_, first_gradient_, first_, unused_sums_;
   at::Tensor loss_partials_, tail_bias_partials_;
   std::vector<at::Tensor> activations_;  // first, (inner, out) of each block, features: (N, C, h, w), channels-last

@@ -48,9 +48,14 @@ class GraphTrunk {
   // The bias gradient of a layer from the gradient of its output.
   virtual void sum(const at::Tensor& gradient, int layer) = 0;
 
+  // Where a layer's weights begin in the flat vectors.
+  std::int64_t weight_offset(int layer) const;
+
   // Whether backward() may still be reading its x when it returns, on another stream.
   virtual bool reads_on() const { return true; }
 
+  // Between layers: the current stream, which may be another than the layers', waits for all gradients so far.
+  virtual void let_current_wait() { beside_.let_current_wait(); }
   // After the last layer: enqueues what is left, and the current stream waits for everything.
   virtual void finish() = 0;
 
@@ -58,7 +63,6 @@ class GraphTrunk {
   const at::Tensor& weight(int layer) const { return low_[static_cast<std::size_t>(2 * layer)]; }
   const at::Tensor& low_bias(int layer) const { return low_[static_cast<std::size_t>(2 * layer + 1)]; }
   const float* bias(int layer) const;
-  std::int64_t weight_offset(int layer) const;
   // The partial sums of a layer's bias gradient: (slabs, channels).
   at::Tensor sums(int layer) const { return sums_[layer]; }
   void allocate_sums(int slabs);

@@ -59,6 +59,11 @@ class DirectTrunk : public GraphTrunk {
     result_->owners.push_back(gradient);
   }
 
+  void let_current_wait() override {
+    flush();
+    GraphTrunk::let_current_wait();
+  }
+
   void finish() override {
     flush();
     beside_.join();

@@ -1,4 +1,6 @@
 #pragma once
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -44,13 +46,20 @@ struct MicroBatchResult {
   std::vector<at::Tensor> owners;
 };
 
+// What a micro-batch has so far, which holds all gradients of parameters from `first` on (in the flat vectors), and its
+// loss. What it enqueues on the current stream comes after them.
+using EarlyGradients = std::function<void(const MicroBatchResult& so_far, std::int64_t first)>;
+
 // Forward, loss and backward of a micro-batch, enqueued on the current stream (and on others that are joined again)
 // without waiting for the device, so that a CUDA graph can capture it.
 class GraphWork {
  public:
   virtual ~GraphWork() = default;
   virtual std::string name() const = 0;
-  virtual MicroBatchResult enqueue(const MicroBatch& batch, const kernels::StepState* state) = 0;
+  // `early` is called at most once, in the middle of the backward pass, where that is given and pays; its current stream
+  // is one beside the backward pass.
+  virtual MicroBatchResult enqueue(const MicroBatch& batch, const kernels::StepState* state,
+                                   const EarlyGradients& early = {}) = 0;
 };
 
 }  // namespace wring

@@ -22,8 +22,12 @@ class SideStream {
   }
   // A stream without work since the last time has nothing to wait for; inside a capture waiting would even be an error.
   void join() {
-    if (joined_) return;
+    let_current_wait();
     joined_ = true;
+  }
+  // The same for a stream that is current for the moment; join() is still due on the one that goes on.
+  void let_current_wait() const {
+    if (joined_) return;
     at::cuda::CUDAEvent done;
     done.record(stream_);
     done.block(at::cuda::getCurrentCUDAStream());
