@@ -56,8 +56,7 @@ class GraphWork {
  public:
   virtual ~GraphWork() = default;
   virtual std::string name() const = 0;
-  // `early` is called at most once, in the middle of the backward pass, where that is given and pays; its current stream
-  // is one beside the backward pass.
+  // `early`, where given, may be called once in the middle of the backward pass; current is then a stream beside it.
   virtual MicroBatchResult enqueue(const MicroBatch& batch, const kernels::StepState* state,
                                    const EarlyGradients& early = {}) = 0;
 };
