@@ -78,8 +78,8 @@ Return call(Return (*function)(Parameters...), Arguments... arguments) {
   return function != nullptr ? function(arguments...) : function_not_found;
 }
 
-// nvmlDeviceGetFieldValues of all of `values`, which the driver is never given without a spare behind them: where the
-// last one is NVLink's, driver 580 goes one too far (docs/metrics.md), but passes over a value that has an error.
+// nvmlDeviceGetFieldValues of all of `values`, with a spare behind them: where the last one is NVLink's, driver 580
+// goes one too far (docs/metrics.md), but passes over a value that has an error.
 Return read_fields(const Functions& functions, Device device, std::vector<FieldValue>& values);
 
 // The library, opened and initialised; shut down and closed with the object.

@@ -63,7 +63,7 @@ void CapturedStep::capture() {
     try {
       record(/*capturing=*/false);
     } catch (...) {  // out of memory, as a rule: a smaller batch goes on from here
-      at::cuda::getCurrentCUDAStream().synchronize();
+      at::cuda::device_synchronize();
       state_.restore(before);
       throw;
     }
@@ -101,15 +101,15 @@ void CapturedStep::record(bool capturing) {
     const MicroBatch batch{source_->view(),   source_->draws(m), batches_.size,
                            batches_.lr_patch, batches_.hr_patch, 1.0F / static_cast<float>(batches_.micro_batches)};
     const bool shared = last(m) && !ranks_.alone();
+    Reduced reduced{0, state_.vectors().layout.size};
     EarlyGradients early;
     if (shared) {
-      early = [&](const MicroBatchResult& so_far, std::int64_t first) { reduce(m, so_far, first, capturing); };
+      early = [&](const MicroBatchResult& so_far, std::int64_t first) { reduce(so_far, first, reduced, capturing); };
     }
-    reduced_sources_ = 0;
-    reduced_from_ = state_.vectors().layout.size;
     const MicroBatchResult result = work_->enqueue(batch, state_.step_state(), early);
     if (shared) {
-      reduce_and_finish(m, result, capturing);
+      reduce(result, 0, reduced, capturing);
+      finish_reduced(capturing);
     } else {
       collect(m, result, capturing);
     }
@@ -141,36 +141,34 @@ at::Tensor CapturedStep::losses_so_far(int micro_batch, const MicroBatchResult& 
   return loss_partials_;
 }
 
-// Reduces the gradients from `first` on, to those that were reduced before, and with the first of them the loss: once a
-// step whatever the number of micro-batches.
-void CapturedStep::reduce(int micro_batch, const MicroBatchResult& result, std::int64_t first, bool capturing) {
+// Reduces the gradients from `first` up to those that were reduced before; the step's first message has the loss as
+// well. Only for the last micro-batch.
+void CapturedStep::reduce(const MicroBatchResult& result, std::int64_t first, Reduced& reduced, bool capturing) {
   const FlatVectors& vectors = state_.vectors();
-  const bool nothing_yet = reduced_sources_ == 0;
-  const std::size_t table = static_cast<std::size_t>(batches_.micro_batches) - (nothing_yet ? 1 : 0);
-  const std::vector<kernels::GradientSource> sources(
-      result.sources.begin() + static_cast<std::ptrdiff_t>(reduced_sources_), result.sources.end());
+  const bool first_message = reduced.sources == 0;
+  const int micro_batch = batches_.micro_batches - 1;
+  const auto table = static_cast<std::size_t>(first_message ? micro_batch : micro_batch + 1);
+  const auto sources = std::span(result.sources).subspan(reduced.sources);
   kernels::collect_gradients(place_tables(table, sources, capturing), vectors.gradients.mutable_data_ptr<float>(),
                              /*accumulate=*/micro_batch > 0, stream());
-  std::int64_t end = reduced_from_;
-  if (nothing_yet) {
+  std::int64_t end = reduced.from;
+  if (first_message) {
     at::Tensor loss = vectors.gradients_and_loss.narrow(0, vectors.layout.size, 1);
     at::sum_out(loss, losses_so_far(micro_batch, result).view({1, -1}), at::IntArrayRef{1});
     ++end;
   }
   // The trial run is taken back, and other ranks may not get as far.
   if (capturing) ranks_.mean(vectors.gradients_and_loss.narrow(0, first, end - first));
-  reduced_sources_ = result.sources.size();
-  reduced_from_ = first;
+  reduced = {result.sources.size(), first};
 }
 
 // What every rank computes from the reduced gradients is the same: norm, clipping, skipped steps.
-void CapturedStep::reduce_and_finish(int micro_batch, const MicroBatchResult& result, bool capturing) {
+void CapturedStep::finish_reduced(bool capturing) {
   const FlatVectors& vectors = state_.vectors();
-  reduce(micro_batch, result, 0, capturing);
   kernels::GradientSource whole;
   whole.data = vectors.gradients.const_data_ptr();
   whole.count = static_cast<std::int32_t>(vectors.layout.size);
-  finish(place_tables(tables_.size() - 1, {whole}, capturing), /*accumulate=*/false,
+  finish(place_tables(tables_.size() - 1, std::span(&whole, 1), capturing), /*accumulate=*/false,
          vectors.gradients_and_loss.narrow(0, vectors.layout.size, 1));
 }
 
@@ -185,8 +183,7 @@ void CapturedStep::finish(const kernels::GradientSources& sources, bool accumula
 }
 
 // The list of gradients in device memory. While capturing it is only written down; capture() sends it afterwards.
-kernels::GradientSources CapturedStep::place_tables(std::size_t index,
-                                                    const std::vector<kernels::GradientSource>& sources,
+kernels::GradientSources CapturedStep::place_tables(std::size_t index, std::span<const kernels::GradientSource> sources,
                                                     bool capturing) {
   std::vector<kernels::GradientChunk> chunks;
   for (std::size_t s = 0; s < sources.size(); ++s) {
@@ -194,7 +191,7 @@ kernels::GradientSources CapturedStep::place_tables(std::size_t index,
     const std::int32_t size = kernels::chunk_size(source.slabs);
     for (int first = 0; first < source.count; first += size) chunks.push_back({static_cast<std::int32_t>(s), first});
   }
-  const std::size_t source_bytes = sizeof(kernels::GradientSource) * sources.size();
+  const std::size_t source_bytes = sources.size_bytes();
   const std::size_t chunk_bytes = sizeof(kernels::GradientChunk) * chunks.size();
   at::Tensor host = at::empty({static_cast<std::int64_t>(source_bytes + chunk_bytes)}, at::kByte);
   std::memcpy(host.mutable_data_ptr(), sources.data(), source_bytes);

@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <span>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -35,9 +36,14 @@ class CapturedStep {
   void finish(const kernels::GradientSources& sources, bool accumulate, const at::Tensor& losses);
   bool last(int micro_batch) const { return micro_batch + 1 == batches_.micro_batches; }
   at::Tensor losses_so_far(int micro_batch, const MicroBatchResult& result);
-  void reduce(int micro_batch, const MicroBatchResult& result, std::int64_t first, bool capturing);
-  void reduce_and_finish(int micro_batch, const MicroBatchResult& result, bool capturing);
-  kernels::GradientSources place_tables(std::size_t table, const std::vector<kernels::GradientSource>& sources,
+  // What a step's messages have carried so far: sources of its last micro-batch, and the parameters from `from` on.
+  struct Reduced {
+    std::size_t sources = 0;
+    std::int64_t from = 0;
+  };
+  void reduce(const MicroBatchResult& result, std::int64_t first, Reduced& reduced, bool capturing);
+  void finish_reduced(bool capturing);
+  kernels::GradientSources place_tables(std::size_t table, std::span<const kernels::GradientSource> sources,
                                         bool capturing);
 
   const TrainConfig& config_;
@@ -51,9 +57,6 @@ class CapturedStep {
   std::vector<at::Tensor> tables_;
   std::vector<at::Tensor> host_tables_;
   at::Tensor norm_partials_, loss_partials_;
-  // Of this step, as ranks reduce it: sources, and the first of the parameters.
-  std::size_t reduced_sources_ = 0;
-  std::int64_t reduced_from_ = 0;
   at::cuda::CUDAGraph graph_;
   std::int64_t replayed_bytes_ = 0;
 };

@@ -40,17 +40,6 @@ GraphTrunkShape trunk_shape(const TrainConfig& config, kernels::LowType type, in
   return shape;
 }
 
-// Below this many bytes of gradients a second message costs more than it hides.
-constexpr std::int64_t kEarlyBytes = std::int64_t{4} << 20;
-
-// The layer after whose backward pass the gradients so far are handed over, or 0 for none: what is left then, a quarter
-// of the blocks, takes longer than their way between the ranks.
-int early_layer(const GraphTrunkShape& shape, const FlatVectors& vectors) {
-  const auto bytes = vectors.layout.size * static_cast<std::int64_t>(sizeof(float));
-  if (bytes < kEarlyBytes || shape.blocks < 2) return 0;
-  return 2 * std::max(1, shape.blocks / 4) + 1;
-}
-
 std::unique_ptr<GraphTrunk> make_trunk(const GraphTrunkShape& shape, const FlatVectors& vectors) {
   auto trunk = make_direct_trunk(shape, vectors);
   return trunk ? std::move(trunk) : make_library_trunk(shape, vectors);
@@ -69,7 +58,7 @@ class FusedEdsr : public GraphWork {
         tail_stream_(vectors.parameters.device().index()),
         border_stream_(vectors.parameters.device().index()),
         early_stream_(vectors.parameters.device().index()),
-        early_layer_(early_layer(shape_, vectors)) {
+        early_from_(early_gradients_from(vectors.layout, config.num_blocks)) {
     const auto low = vectors.low.options();
     const auto fp32 = vectors.parameters.options();
     patches_ = at::zeros({shape_.pixels(), kernels::kPatchRow}, low);
@@ -172,17 +161,17 @@ class FusedEdsr : public GraphWork {
       release(layer);
       gradient = trunk_->backward(layer, inner_gradient, activation(layer - 1), nullptr, &gradient, layer - 1);
       release(layer - 1);
-      if (layer == early_layer_ && early) hand_over(result, layer, early);
+      if (early && trunk_->weight_offset(layer) == early_from_) hand_over(result, early);
     }
     first_backward(gradient, skipped, result);
   }
 
-  void hand_over(const MicroBatchResult& so_far, int layer, const EarlyGradients& early) {
+  void hand_over(const MicroBatchResult& so_far, const EarlyGradients& early) {
     early_stream_.run([&] {
       trunk_->let_current_wait();
       tail_stream_.let_current_wait();
       border_stream_.let_current_wait();
-      early(so_far, trunk_->weight_offset(layer));
+      early(so_far, early_from_);
     });
   }
 
@@ -230,7 +219,7 @@ class FusedEdsr : public GraphWork {
   SideStream tail_stream_;
   SideStream border_stream_;
   SideStream early_stream_;
-  int early_layer_;
+  std::int64_t early_from_;
   at::Tensor patches_, first_weight_, first_gradient_, first_, unused_sums_;
   at::Tensor loss_partials_, tail_bias_partials_;
   std::vector<at::Tensor> activations_;  // first, (inner, out) of each block, features: (N, C, h, w), channels-last
@@ -246,6 +235,16 @@ std::string fused_step_obstacle(const TrainConfig& config, std::optional<at::Sca
   if (config.patch_size / config.scale_factor < 3) return "the LR patches are smaller than 3×3";
   if (config.use_perceptual) return "the perceptual loss needs autograd";
   return "";
+}
+
+std::int64_t early_gradients_from(const FlatLayout& layout, std::int64_t blocks) {
+  // A second message costs more than it hides when the gradients have fewer bytes.
+  constexpr std::int64_t least_bytes = std::int64_t{4} << 20;
+  if (layout.size * static_cast<std::int64_t>(sizeof(float)) < least_bytes || blocks < 2) return 0;
+  // A quarter of the blocks takes longer on the way back than the others' gradients between the ranks.
+  const std::int64_t blocks_left = std::max<std::int64_t>(1, blocks / 4);
+  const std::int64_t layer = 2 * blocks_left + 1;
+  return layout.slots.at(static_cast<std::size_t>(2 * layer)).offset;
 }
 
 std::unique_ptr<GraphWork> make_fused_work(const TrainConfig& config, const FlatVectors& vectors, kernels::LowType type,

@@ -45,8 +45,7 @@ class GraphEngine : public StepEngine {
       perceptual_ = std::make_unique<PerceptualLoss>(config.perceptual_weights_file, device, config.channels_last);
       note_(perceptual_->note());
     }
-    // NCCL connects at the first call, which should not be the captured one.
-    if (!ranks_.alone()) ranks_.mean(state_->vectors().gradients_and_loss);
+    if (!ranks_.alone()) connect();
     stream_.synchronize();
   }
 
@@ -147,6 +146,14 @@ class GraphEngine : public StepEngine {
 
  private:
   bool fused() const { return obstacle_.empty(); }
+
+  // NCCL connects at the first message of a size, which should not be a captured one: it waits for all ranks.
+  void connect() {
+    const at::Tensor& all = state_->vectors().gradients_and_loss;
+    const std::int64_t early = fused() ? early_gradients_from(state_->vectors().layout, config_.num_blocks) : 0;
+    ranks_.mean(all.narrow(0, early, all.numel() - early));
+    if (early > 0) ranks_.mean(all.narrow(0, 0, early));
+  }
 
   // Others use the tensors on their streams: what they see is finished, and the next step waits for what they enqueue.
   void let_others_read() const {

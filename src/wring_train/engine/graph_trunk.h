@@ -54,7 +54,8 @@ class GraphTrunk {
   // Whether backward() may still be reading its x when it returns, on another stream.
   virtual bool reads_on() const { return true; }
 
-  // Between layers: the current stream, which may be another than the layers', waits for all gradients so far.
+  // Between layers: enqueues what is queued, and the current stream, which may be another than the layers', waits for
+  // all gradients so far.
   virtual void let_current_wait() { beside_.let_current_wait(); }
   // After the last layer: enqueues what is left, and the current stream waits for everything.
   virtual void finish() = 0;

@@ -46,8 +46,8 @@ struct MicroBatchResult {
   std::vector<at::Tensor> owners;
 };
 
-// What a micro-batch has so far, which holds all gradients of parameters from `first` on (in the flat vectors), and its
-// loss. What it enqueues on the current stream comes after them.
+// What a micro-batch has so far: all gradients of the parameters from `first` on (in the flat vectors), perhaps others,
+// and its loss. What is enqueued on the current stream comes after them. Later sources are appended.
 using EarlyGradients = std::function<void(const MicroBatchResult& so_far, std::int64_t first)>;
 
 // Forward, loss and backward of a micro-batch, enqueued on the current stream (and on others that are joined again)
@@ -58,7 +58,7 @@ class GraphWork {
   virtual std::string name() const = 0;
   // `early`, where given, may be called once in the middle of the backward pass; current is then a stream beside it.
   virtual MicroBatchResult enqueue(const MicroBatch& batch, const kernels::StepState* state,
-                                   const EarlyGradients& early = {}) = 0;
+                                   const EarlyGradients& early) = 0;
 };
 
 }  // namespace wring

@@ -36,6 +36,24 @@ TEST(NvmlLibrary, ALibraryWithoutTheVersionedInitLacksAFunction) {
   EXPECT_EQ(Library().status(), function_not_found);
 }
 
+// As driver 580.159.04 does on cards joined by NVLink.
+TEST(NvmlLibrary, FieldsHaveASpareBehindThemThatTheDriverIsNotToldOfAndPassesOver) {
+  Functions functions;
+  functions.field_values = [](Device, int count, FieldValue* values) -> Return {
+    values[0].value.as_u32 = static_cast<std::uint32_t>(count);
+    if (values[count].result == success) return 999;
+    values[count].timestamp_us = 1;
+    return success;
+  };
+  std::vector<FieldValue> values(4);
+  values.pop_back();  // what lies behind is memory of the vector, and zero
+  for (int tick = 0; tick < 2; ++tick) {
+    EXPECT_EQ(read_fields(functions, nullptr, values), success);
+    EXPECT_EQ(values.size(), 3U);
+    EXPECT_EQ(values[0].value.as_u32, 3U);
+  }
+}
+
 TEST(NvmlLibrary, FunctionsThatAnOldDriverLacksAreNullAndTheOthersWork) {
   ScopedEnvironment environment;
   environment.set("WRING_NVML_LIBRARY", fake_nvml("old_driver"));
