@@ -70,6 +70,16 @@ TEST_F(Benchmark, RunningOutOfMemoryIsAnOutcomeAndTheNextSizeThatFailedIsNamed) 
   EXPECT_THAT(result.out, HasSubstr("The next size that failed: batch "));
 }
 
+TEST_F(Benchmark, ThatFindsNothingLeavesAnEarlierResultAsItWas) {
+  ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);
+  const std::vector<std::string> files{output, "configs/mine_optimized.json", "configs/mine_optimized.html"};
+  std::vector<std::string> before;
+  for (const std::string& file : files) before.push_back(programs_.read(file));
+  set_card("crash=1");
+  EXPECT_NE(benchmark({"--knobs", "none", "--no-cache"}).exit_status, 0);
+  for (std::size_t i = 0; i < files.size(); ++i) EXPECT_EQ(programs_.read(files[i]), before[i]) << files[i];
+}
+
 TEST_F(Benchmark, LeavesTheReserveFreeOnASmallCard) {
   set_card("total=8000,start=40");
   ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);

@@ -8,6 +8,7 @@
 #include <regex>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -235,6 +236,20 @@ TEST_F(RanksTrain, ARankWithoutAnyRoomEndsAllWithItsReason) {
   const ChildResult result = train(2);
   EXPECT_EQ(result.exit_status, 1);
   EXPECT_THAT(result.err, HasSubstr("needs more than"));
+}
+
+// As timeout(1) does: its child, then the group.
+TEST_F(RanksTrain, ASignalThatComesTwiceAtOnceIsOneStop) {
+  for (const int ranks : {1, 2}) {
+    RunningProgram run = start(ranks, {"--set", "total_iters=1000000", "val_freq=1000000"});
+    ASSERT_TRUE(RunningProgram::wait_until([&] { return steps_done() > 3; })) << run.err();
+    run.send(SIGINT);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // two that wait together would be one
+    run.send(SIGINT);
+    EXPECT_EQ(run.wait(), 130) << run.err();
+    EXPECT_THAT(run.err(), HasSubstr("saved")) << ranks;
+    std::filesystem::remove_all(programs_.folder().path() / "experiments");
+  }
 }
 
 TEST_F(RanksTrain, CtrlCStopsAllAfterOneStepAndSaves) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "wring/base/error.h"
 #include "wring/base/files.h"
 
 namespace wring {
@@ -30,6 +31,20 @@ TEST_F(ExperimentFolder, ResumingUsesTheFolderAsItIs) {
   const Experiment experiment = open_experiment(root_, "run", /*resume=*/true, archived_to_);
   EXPECT_EQ(read_file(experiment.log()), "precious");
   EXPECT_TRUE(archived_to_.empty());
+}
+
+TEST_F(ExperimentFolder, OfARunThatIsStillWritingIsNeitherArchivedNorResumed) {
+  {
+    const Experiment running = open_experiment(root_, "run", /*resume=*/false, archived_to_);
+    write_file_atomically(running.log(), "precious");
+    for (const bool resume : {false, true}) {
+      EXPECT_THROW(open_experiment(root_, "run", resume, archived_to_), Error);
+      EXPECT_EQ(read_file(running.log()), "precious");
+    }
+    EXPECT_TRUE(archived_to_.empty());
+    EXPECT_TRUE(fs::exists(open_experiment(root_, "another", false, archived_to_).folder));
+  }
+  EXPECT_EQ(read_file(open_experiment(root_, "run", true, archived_to_).log()), "precious");
 }
 
 TEST_F(ExperimentFolder, TheNameIsTheConfigsStemUnlessGiven) {

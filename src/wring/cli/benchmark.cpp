@@ -46,11 +46,14 @@ class BenchmarkRun {
     record_.seconds = std::chrono::duration<double>(SteadyClock::now() - begin).count();
     conclude();
     std::optional<Error> unwritten;
-    if (!options_.dry_run) unwritten = write_results(record_, text_, console_);
+    // An earlier run's config, record and report belong together: without a config of its own this one leaves them.
+    std::error_code error;
+    const bool leave = !record_.written && std::filesystem::exists(output_, error);
+    if (!options_.dry_run && !leave) unwritten = write_results(record_, text_, console_);
     print_record(record_,
-                 options_.dry_run ? FilesWritten::dry_run
-                 : unwritten      ? FilesWritten::none
-                                  : FilesWritten::all,
+                 options_.dry_run     ? FilesWritten::dry_run
+                 : unwritten || leave ? FilesWritten::none
+                                      : FilesWritten::all,
                  options_.json, console_);
     if (unwritten) throw Error(*unwritten);
     if (record_.interrupted) return static_cast<int>(ErrorCode::interrupted);

@@ -130,8 +130,9 @@ class Supervisor {
   // The ranks are in groups of their own, so that Ctrl-C reaches them once, from here.
   void pass_signals_on() {
     if (const auto seen = signals_.wait(Clock::now() + kLook)) {
+      if (interrupted_ && Clock::now() - *interrupted_ < kOneStop) return;
       send_all(interrupted_ ? SIGKILL : seen->signal);
-      interrupted_ = true;
+      if (!interrupted_) interrupted_ = Clock::now();
     }
   }
 
@@ -185,7 +186,7 @@ class Supervisor {
   std::vector<RankProcess> ranks_;
   std::set<std::string, std::less<>> shown_;
   const RankProcess* first_ = nullptr;  // that failed
-  bool interrupted_ = false;
+  std::optional<Clock::time_point> interrupted_;
   std::optional<Clock::time_point> deadline_;
 };
 

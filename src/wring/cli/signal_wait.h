@@ -5,6 +5,9 @@
 
 namespace wring {
 
+// Signals that come within this time are one request to stop: timeout(1) signals its child, then its process group.
+inline constexpr std::chrono::milliseconds kOneStop{500};
+
 // Signals as something to wait for, instead of handlers that interrupt. While it lives the signals are blocked in this
 // thread and in those that it starts.
 class SignalWait {

@@ -5,6 +5,7 @@
 namespace wring {
 
 std::optional<double> speed_up(const TuningRecord& record) {
+  if (record.changes.empty()) return std::nullopt;  // two measurements of one configuration are noise
   const RecordedTrial* before = record.before_trial();
   const RecordedTrial* after = record.after_trial();
   const auto ran = [](const RecordedTrial* trial) {

@@ -9,11 +9,16 @@
 namespace wring {
 namespace {
 
-// A program's message may be a page; its first line says what happened.
+// A program's message may be a page; its first line says what happened, of a Python traceback the last.
 constexpr std::size_t kLongestMessage = 200;
 
-std::string first_line(const std::string& message) {
+std::string telling_line(const std::string& message) {
   std::string line = message.substr(0, message.find('\n'));
+  if (line.starts_with("Traceback (most recent call last)")) {
+    const std::size_t end = message.find_last_not_of(" \n");
+    line = message.substr(0, end + 1);
+    line = line.substr(line.rfind('\n') + 1);
+  }
   if (line.size() <= kLongestMessage) return line;
   std::size_t end = kLongestMessage;
   while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0U) == 0x80U) --end;  // not inside a character
@@ -76,7 +81,7 @@ Text role_text(TrialRole role) {
 
 Text failure_text(const TrialResult& result) {
   Text words = outcome_words(result.outcome);
-  const std::string message = first_line(result.message);
+  const std::string message = telling_line(result.message);
   if (message.empty()) return words;
   return {words.en + ": " + message, words.zh + "：" + message};
 }

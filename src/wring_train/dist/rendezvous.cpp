@@ -1,8 +1,10 @@
 #include "wring_train/dist/rendezvous.h"
 
 #include <optional>
+#include <thread>
 
 #include <fmt/format.h>
+#include <netdb.h>
 
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -25,6 +27,21 @@ std::string first_line(const std::string& text) {
   return text.substr(0, text.find('\n'));
 }
 
+// Machines that start together may get their names late. The store's client would wait for its whole patience, and
+// never say that it is the name.
+void wait_for_name(const RankPlace& place) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  for (;;) {
+    addrinfo* found = nullptr;
+    const int code = ::getaddrinfo(place.address.c_str(), nullptr, nullptr, &found);
+    if (code == 0) return ::freeaddrinfo(found);
+    if (std::chrono::steady_clock::now() > end) {
+      throw unreachable(place, fmt::format("the name {} is not known ({})", place.address, ::gai_strerror(code)));
+    }
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
+}
+
 }  // namespace
 
 struct Rendezvous::State {
@@ -45,6 +62,8 @@ Rendezvous::Rendezvous(const RankPlace& place, std::chrono::milliseconds patienc
     options.isServer = true;
     options.masterListenFd = listener->take().release();
     options.useLibUV = false;
+  } else {
+    wait_for_name(place);
   }
   try {
     auto store = c10::make_intrusive<c10d::TCPStore>(place.address, options);

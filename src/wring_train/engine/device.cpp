@@ -27,12 +27,14 @@ bool cpu_has_bf16() {
 at::Device choose_device(Device wanted) {
   const bool has_gpu = at::hasCUDA() && at::detail::getCUDAHooks().deviceCount() > 0;
   if (wanted == Device::cuda && !has_gpu) {
-    throw at::hasCUDA() ? Error(ErrorCode::no_gpu, {"no GPU answers on this machine", "本机没有可用的 GPU"},
-                                {"run nvidia-smi to see whether the driver works, or use --device cpu",
-                                 "运行 nvidia-smi 检查驱动，或使用 --device cpu"})
-                        : Error(ErrorCode::no_gpu, {"this LibTorch was built without CUDA", "此 LibTorch 不含 CUDA"},
-                                {"build against a torch with CUDA (torch==2.11.0 from PyPI), or use --device cpu",
-                                 "请使用带 CUDA 的 torch（PyPI 的 torch==2.11.0）重新编译，或使用 --device cpu"});
+    // hasCUDA() asks the driver as well.
+    throw at::detail::getCUDAHooks().hasCUDART()
+        ? Error(ErrorCode::no_gpu, {"no GPU answers on this machine", "本机没有可用的 GPU"},
+                {"run nvidia-smi to see whether the driver works, or use --device cpu",
+                 "运行 nvidia-smi 检查驱动，或使用 --device cpu"})
+        : Error(ErrorCode::no_gpu, {"this LibTorch was built without CUDA", "此 LibTorch 不含 CUDA"},
+                {"build against a torch with CUDA (torch==2.11.0 from PyPI), or use --device cpu",
+                 "请使用带 CUDA 的 torch（PyPI 的 torch==2.11.0）重新编译，或使用 --device cpu"});
   }
   if (wanted == Device::cpu || !has_gpu) return at::Device(at::kCPU);
   // Now, while there is one thread: LibTorch sets environment variables as it starts, which NCCL's threads, the

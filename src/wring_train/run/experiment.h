@@ -1,7 +1,9 @@
 #pragma once
 #include <filesystem>
+#include <memory>
 #include <string>
 
+#include "wring/base/descriptor.h"
 #include "wring/config/train_config.h"
 
 namespace wring {
@@ -14,6 +16,7 @@ namespace wring {
 //   NAME/checkpoints/state_STEP.safetensors   everything that --resume needs, one file a checkpoint (state_files.h)
 struct Experiment {
   std::filesystem::path folder;
+  std::shared_ptr<const Descriptor> lock = nullptr;  // held by the run that writes here
 
   std::filesystem::path checkpoints() const { return folder / "checkpoints"; }
   std::filesystem::path best() const { return checkpoints() / "best.safetensors"; }
@@ -28,6 +31,7 @@ std::string experiment_name(const TrainConfig& config, const std::filesystem::pa
 
 // Makes the folder ready. A finished or interrupted run of the same name is never overwritten: without `resume` its
 // folder is renamed to NAME_archived_<date>_<time> first, as BasicSR does. `archived_to` receives that path, if any.
+// Throws Error{failed} where a run is still writing there.
 Experiment open_experiment(const std::filesystem::path& experiments, const std::string& name, bool resume,
                            std::filesystem::path& archived_to);
 

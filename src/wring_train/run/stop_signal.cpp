@@ -1,26 +1,37 @@
 #include "wring_train/run/stop_signal.h"
 
+#include <atomic>
 #include <csignal>
+#include <cstdint>
+
+#include <time.h>
 
 #include "wring/cli/signal_wait.h"
 
 namespace wring {
 namespace {
 
-volatile std::sig_atomic_t stop_requested = 0;
+std::atomic<std::int64_t> stop_requested_ms = 0;  // when; 0: it was not
+
+std::int64_t now_ms() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{1000} * now.tv_sec + now.tv_nsec / 1'000'000;
+}
 
 extern "C" void on_stop(int signal) {
-  if (stop_requested != 0 && signal == SIGINT) {
+  if (stop_requested_ms == 0) {
+    stop_requested_ms = now_ms();
+  } else if (signal == SIGINT && now_ms() - stop_requested_ms >= kOneStop.count()) {
     std::signal(SIGINT, SIG_DFL);
     std::raise(SIGINT);
   }
-  stop_requested = 1;
 }
 
 }  // namespace
 
 StopSignal::StopSignal() : hangup_(!is_ignored(SIGHUP)) {
-  stop_requested = 0;
+  stop_requested_ms = 0;
   std::signal(SIGINT, on_stop);
   std::signal(SIGTERM, on_stop);
   if (hangup_) std::signal(SIGHUP, on_stop);
@@ -33,7 +44,7 @@ StopSignal::~StopSignal() {
 }
 
 bool StopSignal::requested() const {
-  return stop_requested != 0;
+  return stop_requested_ms != 0;
 }
 
 }  // namespace wring

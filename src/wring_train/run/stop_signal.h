@@ -3,8 +3,8 @@
 namespace wring {
 
 // Turns SIGINT, SIGTERM and SIGHUP (a closed terminal) into a request that the training loop answers after the step it
-// is in. A second SIGINT ends the process at once, as users expect of an impatient Ctrl-C. A SIGHUP that nohup had the
-// program ignore stays ignored.
+// is in. A second SIGINT, kOneStop or more later, ends the process at once, as users expect of an impatient Ctrl-C. A
+// SIGHUP that nohup had the program ignore stays ignored.
 class StopSignal {
  public:
   StopSignal();

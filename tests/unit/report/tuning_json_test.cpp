@@ -17,6 +17,12 @@ json parsed(const TuningRecord& record, Language language = Language::en) {
   return json::parse(tuning_json(record, language));
 }
 
+TEST(TuningJson, AConfigThatStaysAsItIsHasNoSpeedUp) {
+  TuningRecord record = sample_record();
+  record.changes.clear();
+  EXPECT_TRUE(parsed(record)["speed_up"].is_null());
+}
+
 TEST(TuningJson, HoldsTheChoiceWithWhatItRestsOn) {
   const json out = parsed(sample_record());
   EXPECT_EQ(out["schema"], 1);

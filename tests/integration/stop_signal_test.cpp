@@ -1,0 +1,35 @@
+#include "wring_train/run/stop_signal.h"
+
+#include <csignal>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "wring/cli/signal_wait.h"
+
+namespace wring {
+namespace {
+
+// timeout(1) signals its child, then the child's group.
+TEST(StopSignal, TwoInterruptsAtOnceAreOneStop) {
+  const StopSignal stop;
+  EXPECT_FALSE(stop.requested());
+  std::raise(SIGINT);
+  std::raise(SIGINT);
+  EXPECT_TRUE(stop.requested());
+}
+
+TEST(StopSignalDeathTest, ALaterSecondInterruptEndsTheProgram) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        const StopSignal stop;
+        std::raise(SIGINT);
+        std::this_thread::sleep_for(kOneStop + std::chrono::milliseconds(50));
+        std::raise(SIGINT);
+      },
+      testing::KilledBySignal(SIGINT), "");
+}
+
+}  // namespace
+}  // namespace wring

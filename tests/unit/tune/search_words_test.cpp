@@ -1,0 +1,29 @@
+#include "wring/tune/search_words.h"
+
+#include <gtest/gtest.h>
+
+#include "wring/tune/search_types.h"
+
+namespace wring {
+namespace {
+
+TrialResult failed(const std::string& message) {
+  TrialResult result;
+  result.outcome = TrialOutcome::error;
+  result.message = message;
+  return result;
+}
+
+TEST(SearchWords, AFailureIsToldByTheFirstLineOfItsMessage) {
+  EXPECT_EQ(failure_text(failed("no images in data\nframe #1")).en, "the program failed: no images in data");
+}
+
+TEST(SearchWords, OfAPythonTracebackTheLastLineTells) {
+  const std::string message =
+      "Traceback (most recent call last):\n  File \"train.py\", line 3\n    import torch\n"
+      "ModuleNotFoundError: No module named 'torch'\n";
+  EXPECT_EQ(failure_text(failed(message)).en, "the program failed: ModuleNotFoundError: No module named 'torch'");
+}
+
+}  // namespace
+}  // namespace wring
