@@ -238,6 +238,19 @@ TEST_F(RanksTrain, ARankWithoutAnyRoomEndsAllWithItsReason) {
   EXPECT_THAT(result.err, HasSubstr("needs more than"));
 }
 
+TEST_F(RanksTrain, ARankThatWaitsForTheOthersEndsOnASignal) {
+  programs_.set("RANK", "0");
+  programs_.set("WORLD_SIZE", "2");
+  programs_.set("LOCAL_RANK", "0");
+  programs_.set("MASTER_ADDR", "127.0.0.1");
+  programs_.set("MASTER_PORT", std::to_string(20000 + ::getpid() % 10000));
+  RunningProgram run(programs_, {Programs::binary("wring-train"), "train", "tiny.yaml", "--device", "cpu"});
+  ASSERT_TRUE(RunningProgram::wait_until([&] { return !listened_on(run.pid()).empty(); })) << run.err();
+  run.send(SIGTERM);
+  EXPECT_EQ(run.wait(), 128 + SIGTERM);
+  EXPECT_FALSE(programs_.exists("experiments"));
+}
+
 // As timeout(1) does: its child, then the group.
 TEST_F(RanksTrain, ASignalThatComesTwiceAtOnceIsOneStop) {
   for (const int ranks : {1, 2}) {

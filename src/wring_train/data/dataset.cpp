@@ -58,8 +58,10 @@ void collect(const fs::path& folder, std::set<fs::path>& entered, std::vector<fs
 std::vector<fs::path> images_below(const fs::path& folder) {
   std::error_code ignored;
   if (!fs::is_directory(folder, ignored)) {
-    throw Error(ErrorCode::failed, fmt::format("the image folder {} does not exist", folder.string()),
-                "check data_dir: it must be a folder of HR photographs (PNG, JPEG or WebP)");
+    throw Error(
+        ErrorCode::failed, fmt::format("the image folder {} does not exist", folder.string()),
+        "put HR photographs there (PNG, JPEG, WebP), or name their folder: train_hr_dir, val_hr_dir, data_dir in the "
+        "config, --train-hr or --val-hr for wring train");
   }
   std::set<fs::path> entered;
   std::vector<fs::path> images;

@@ -301,11 +301,11 @@ int train(const TrainOptions& options, const TrainConfig& config, at::Device dev
 
 int train_command(const TrainOptions& options) {
   StartupClock startup;
+  const StopSignal stop;
   std::signal(SIGPIPE, SIG_IGN);  // the end of a `tee` that shows the messages is no reason to end the training
   const TrainConfig config = load_config(options);
   set_cublas_workspaces(config.base_channels);
   const auto [device, ranks] = start_ranks(options.device, options.common);
-  const StopSignal stop;  // only now: while the ranks wait for each other there is nothing to save
   return run_in_ranks(
       *ranks, [&, &device = device, &ranks = ranks] { return train(options, config, device, *ranks, startup, stop); });
 }

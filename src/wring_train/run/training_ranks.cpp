@@ -1,8 +1,11 @@
 #include "wring_train/run/training_ranks.h"
 
+#include <array>
 #include <csignal>
 #include <cstdlib>
+#include <optional>
 
+#include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -29,6 +32,27 @@ void take_own_gpu(const RankPlace& place) {
   ::setenv("CUDA_VISIBLE_DEVICES", own_gpu(std::getenv("CUDA_VISIBLE_DEVICES"), place).c_str(), 1);
 }
 
+// While ranks wait for each other there is nothing to save, and nobody looks whether a stop was asked for: a signal
+// that is not ignored ends the process at once.
+class EndedBySignals {
+ public:
+  EndedBySignals() {
+    for (std::size_t i = 0; i < kSignals.size(); ++i) {
+      ::sigaction(kSignals[i], nullptr, &before_[i]);
+      if (before_[i].sa_handler != SIG_IGN) std::signal(kSignals[i], SIG_DFL);
+    }
+  }
+  ~EndedBySignals() {
+    for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
+  }
+  EndedBySignals(const EndedBySignals&) = delete;
+  EndedBySignals& operator=(const EndedBySignals&) = delete;
+
+ private:
+  static constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
+  std::array<struct sigaction, kSignals.size()> before_{};
+};
+
 }  // namespace
 
 TrainingRanks start_ranks(Device wanted, const CommonOptions& common) {
@@ -37,6 +61,8 @@ TrainingRanks start_ranks(Device wanted, const CommonOptions& common) {
   TrainingRanks started;
   if (place.size > 1 && wanted != Device::cpu) take_own_gpu(place);
   started.device = choose_device(wanted);
+  std::optional<EndedBySignals> meeting;
+  if (place.size > 1) meeting.emplace();
   started.ranks = join_ranks(place, started.device, [common](const Error& loss) {
     print_error(loss, common);
     // The main thread waits in the driver, and destructors would wait with it. Files are written whole or not at all.
