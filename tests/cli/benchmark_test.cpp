@@ -159,6 +159,18 @@ TEST_F(Benchmark, CtrlCKeepsWhatWasMeasuredAndEndsWith130) {
   EXPECT_THAT(running.out(), HasSubstr("Interrupted"));
 }
 
+TEST_F(Benchmark, CtrlCKeepsTheRecordAlsoBesideAnEarlierConfig) {
+  ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);
+  const std::string before = programs_.read(output);
+  set_card("pause=0.2");
+  RunningProgram running(programs_, {program(), "benchmark", config, "--no-cache"});
+  ASSERT_TRUE(running.wait_for_output("samples/s")) << running.err();
+  running.send(SIGINT);
+  EXPECT_EQ(running.wait(), 130) << running.err();
+  EXPECT_EQ(record()["interrupted"], true);
+  EXPECT_EQ(programs_.read(output), before);
+}
+
 TEST_F(Benchmark, CtrlCDuringATrialThatNeverEndsDoesNotWaitForIt) {
   set_card("hang=1");
   RunningProgram running(programs_, {program(), "benchmark", config});

@@ -46,9 +46,9 @@ class BenchmarkRun {
     record_.seconds = std::chrono::duration<double>(SteadyClock::now() - begin).count();
     conclude();
     std::optional<Error> unwritten;
-    // An earlier run's config, record and report belong together: without a config of its own this one leaves them.
+    // Where no size runs, an earlier run's config, record and report stay as they were.
     std::error_code error;
-    const bool leave = !record_.written && std::filesystem::exists(output_, error);
+    const bool leave = !chosen_ && !record_.interrupted && std::filesystem::exists(output_, error);
     if (!options_.dry_run && !leave) unwritten = write_results(record_, text_, console_);
     print_record(record_,
                  options_.dry_run     ? FilesWritten::dry_run
