@@ -4,20 +4,34 @@
 For each configuration: the search as a user runs it; a sweep over the multiples of 8 up to 256, then in wider steps to
 the memory's end, with the same worker and settings; the two rates compared; 500 steps with a validation at the size that
 was chosen. One command writes the figures as JSON and as a table.
+
+A configuration is one of the four networks of vs_pytorch/settings.py by name, or a file as it is shipped
+(configs/balanced.yaml): of a file only the folders of images are replaced. --disturbed N repeats the search N times
+while another process works on the card in bursts, and asks each time whether what was written is slower than what was
+there, on a quiet card and in turns.
 """
 
 import argparse
 import datetime
 import json
+import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from vs_pytorch.settings import COMMON, GUIDE_CONFIGS, TINY_CONFIGS, write_flat_yaml  # noqa: E402
+from vs_pytorch.settings import (  # noqa: E402
+    COMMON,
+    GUIDE_CONFIGS,
+    TINY_CONFIGS,
+    read_flat_yaml,
+    write_flat_yaml,
+)
 
 FINE_END = 256
+# Two runs of one size differ by this much on a quiet card.
+WITHIN_NOISE = 0.01
 
 
 class Worker:
@@ -94,13 +108,24 @@ def search(args, config, folder):
     return json.loads(done.stdout), seconds
 
 
-def check(args, name, settings):
-    folder = args.work / name
+def write_config(args, name):
+    """The configuration as a file in a folder of its own; its batch size beside it."""
+    known = {**GUIDE_CONFIGS, **TINY_CONFIGS}
+    if name in known:
+        values = {**COMMON, **known[name], "num_workers": 4, "dataset_enlarge_ratio": 200}
+    else:
+        values = read_flat_yaml(Path(name))
+        values.pop("data_dir", None)
+    values |= {"train_hr_dir": args.data.resolve(), "val_hr_dir": args.val.resolve()}
+    folder = args.work / Path(name).stem
     folder.mkdir(parents=True, exist_ok=True)
-    config = folder / "config.yaml"
-    values = {**COMMON, **settings, "num_workers": 4, "dataset_enlarge_ratio": 200,
-              "train_hr_dir": args.data.resolve(), "val_hr_dir": args.val.resolve()}  # fmt: skip
-    write_flat_yaml(config, values)
+    write_flat_yaml(folder / "config.yaml", values)
+    return folder / "config.yaml", int(values["batch_size"])
+
+
+def check(args, name):
+    config, _ = write_config(args, name)
+    folder = config.parent
     record, seconds = search(args, config, folder)
     chosen = record["chosen_batch_size"]
     with Worker(args.wring_train, config, args.device) as worker:
@@ -122,6 +147,57 @@ def check(args, name, settings):
         "sweep": [{"batch_size": batch, "outcome": row["outcome"], "samples_per_s": row.get("samples_per_s"),
                    "peak_mib": row.get("memory", {}).get("peak_allocated_mib")} for batch, row in sorted(rows.items())],
     }  # fmt: skip
+
+
+def other_process(device):
+    """Large products for a random time, then a random pause, for ever: what a neighbour on a shared card does."""
+    code = f"""
+import random, time, torch
+size = 8192 if "{device}" == "cuda" else 512
+a = torch.randn(size, size, device="{device}")
+while True:
+    end = time.monotonic() + random.uniform(0.2, 3)
+    while time.monotonic() < end:
+        a @ a
+        if "{device}" == "cuda":
+            torch.cuda.synchronize()
+    time.sleep(random.uniform(0.2, 3))
+"""
+    return subprocess.Popen([sys.executable, "-c", code])
+
+
+def disturbed_searches(args, name):
+    """What each search beside a busy neighbour wrote, and its rate over the configuration's own on a quiet card."""
+    config, own = write_config(args, name)
+    rows = []
+    for attempt in range(args.disturbed):
+        (config.parent / "written.yaml").unlink(missing_ok=True)
+        neighbour = other_process(args.device)
+        try:
+            record, seconds = search(args, config, config.parent)
+        finally:
+            neighbour.kill()
+            neighbour.wait()
+        written = (config.parent / "written.yaml").exists()
+        chosen = record["chosen_batch_size"] if written else None
+        row = {"config": name, "own": own, "written": written, "chosen": chosen, "ratio": None,
+               "seconds": seconds, "reason": record["reason"]}  # fmt: skip
+        if written and chosen != own:
+            row["ratio"] = rate_ratio(args, config, chosen, own)
+        rows.append(row)
+        print(f"{name}, disturbed {attempt + 1}: own {own}, written {chosen}, × {row['ratio']}; {row['reason']}", flush=True)
+    return rows
+
+
+def rate_ratio(args, config, chosen, own, turns=3):
+    """Median over turns of one size's rate over the other's."""
+    with Worker(args.wring_train, config, args.device) as worker:
+        ratios = []
+        for _ in range(turns):
+            rates = [worker.run(b, data="real", min_seconds=0.5, max_seconds=2.0, rel_ci=0.01)["samples_per_s"]
+                     for b in (chosen, own)]  # fmt: skip
+            ratios.append(rates[0] / rates[1])
+    return statistics.median(ratios)
 
 
 def table(results):
@@ -146,19 +222,25 @@ def main():
     parser.add_argument("--budget", default="30s")
     parser.add_argument("--sweep-seconds", type=float, default=600, help="a configuration")
     parser.add_argument("--largest", type=int, default=4096)
+    parser.add_argument("--disturbed", type=int, default=0, metavar="N", help="N searches beside another process, no sweep")
     parser.add_argument("--soak", type=int, default=500, help="steps")
     parser.add_argument("--work", type=Path, required=True, help="folder for the configs")
     parser.add_argument("--json", type=Path, required=True)
     args = parser.parse_args()
     args.wring, args.wring_train = args.wring.resolve(), args.wring_train.resolve()
-    known = {**GUIDE_CONFIGS, **TINY_CONFIGS}
-    results = []
+    results, disturbed = [], []
     for name in args.configs.split(","):
-        results.append(check(args, name, known[name]))
-        print(table(results[-1:]).splitlines()[-1], flush=True)
-        date = datetime.date.today().isoformat()
-        args.json.write_text(json.dumps({"date": date, "results": results}, indent=1), encoding="utf-8")
-    print(table(results))
+        if args.disturbed:
+            disturbed += disturbed_searches(args, name)
+        else:
+            results.append(check(args, name))
+            print(table(results[-1:]).splitlines()[-1], flush=True)
+        record = {"date": datetime.date.today().isoformat(), "results": results, "disturbed": disturbed}
+        args.json.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    if results:
+        print(table(results))
+    if any(row["ratio"] is not None and row["ratio"] < 1 - WITHIN_NOISE for row in disturbed):
+        raise SystemExit("a slower batch size was written")
 
 
 if __name__ == "__main__":
