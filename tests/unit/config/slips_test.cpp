@@ -68,8 +68,7 @@ INSTANTIATE_TEST_SUITE_P(Colons, Slips,
                                          Typed{"lr　2e-4", "there is no ':' after lr", "write lr: 2e-4"},
                                          Typed{"lr", "there is no ':' after lr", "write lr: …"},
                                          Typed{"＃ a comment", "a full-width ＃ begins no comment", "'#'"},
-                                         Typed{"// a comment", "'//' begins no comment", "'#'"},
-                                         Typed{"some words", "this line is not 'key: value'", "'#'"}),
+                                         Typed{"// a comment", "'//' begins no comment", "'#'"}),
                          [](const auto& test) { return std::to_string(test.index); });
 
 INSTANTIATE_TEST_SUITE_P(
@@ -131,6 +130,11 @@ INSTANTIATE_TEST_SUITE_P(
                     Typed{"milestones: [100, 200", "a '[' is opened on this line and not closed", "close it with ']'"}),
     [](const auto& test) { return std::to_string(test.index); });
 
+TEST(SlipsThatAreNotKnown, AreStillNoEntries) {
+  EXPECT_THAT(refusal("seed: 1\nsome words\ngamma: 0.5\n"), StartsWith("c.yaml:2: this line is not 'key: value'"));
+  EXPECT_THAT(refusal("seed: 1\nsome words\n", UnknownKeys::ignore), StartsWith("c.yaml:2: this line is not"));
+}
+
 TEST(SlipsInNestedLines, AreNamedOnTheirLine) {
   EXPECT_THAT(refusal("a:\n  lr:2e-4\n  b: 3\n"),
               AllOf(StartsWith("c.yaml:2: a space is missing"), HasSubstr("lr: 2e-4")));
@@ -175,7 +179,7 @@ TEST(NoSlips, WordsMayHoldAnyCharacterInside) {
 
 TEST(NoSlips, ForeignKeysAndValuesStayAsTheyAre) {
   const std::string text =
-      "学习率：说明: “甲”\n“key”: a：b\nm:\n  x: a:b\n  y:\n  - c=d\n  - e:f\nnote: |\n  lr:2e-4\n  a = b\n\ttab\n";
+      "学习率：说明: “甲”\n“key”: a：b\nm:\n  x: a:b\n  y:\n  - c=d\n  - e:f\nnote: |\n  lr:2e-4\n  a = b\n  \ttab\n";
   const Assignment seed{"seed", "4"};
   EXPECT_EQ(patch_yaml(text + "seed: 3\n", {&seed, 1}), text + "seed: 4\n");
 }
