@@ -246,6 +246,7 @@ TEST_F(Benchmark, AdvisesOnTheLearningRateAndChangesItOnlyWhenAsked) {
 
 TEST_F(Benchmark, ASettingThatHelpsIsWrittenAndOneThatDoesNotIsNot) {
   programs_.use_machine("rtx4090");
+  programs_.folder().write(config, std::string(sample_config) + "compile_model: false\n");
   set_card("start=40,compile=0.1");  // launches dominate until the step is compiled
   const ChildResult result = benchmark({"--knobs", "compile,channels_last"});
   ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
@@ -254,6 +255,38 @@ TEST_F(Benchmark, ASettingThatHelpsIsWrittenAndOneThatDoesNotIsNot) {
   for (const json& change : found["changes"]) EXPECT_NE(change["key"], "channels_last");
   EXPECT_EQ(found["trials"][found["chosen_trial"].get<std::size_t>()]["set"]["compile_model"], true);
   EXPECT_GT(found["speed_up"], 1.0);
+}
+
+TEST_F(Benchmark, WithoutCompileModelTheFastestEngineIsInUseAndIsNotTried) {
+  programs_.use_machine("rtx4090");
+  ASSERT_EQ(benchmark({"--knobs", "compile"}).exit_status, 0);
+  for (const json& request : requests()) EXPECT_FALSE(request["set"].contains("compile_model")) << request;
+  EXPECT_THAT(programs_.read(output), Not(HasSubstr("compile_model")));
+}
+
+TEST_F(Benchmark, SaysWhoseFeaturesThePerceptualLossComparesBeforeItMeasures) {
+  programs_.set("TORCH_HOME", "/nowhere");
+  programs_.folder().write(config, std::string(sample_config) + "use_perceptual: true\n");
+  const ChildResult result = benchmark({"--knobs", "none"});
+  EXPECT_THAT(result.out,
+              testing::StartsWith("perceptual loss: VGG-19 with random weights, because there is no /nowhere/"));
+  EXPECT_EQ(record()["machine"]["VGG-19 weights"], "random");
+  EXPECT_THAT(run({"diagnose", config}).out, testing::StartsWith("perceptual loss: VGG-19 with random weights"));
+  programs_.folder().write(config,
+                           std::string(sample_config) + "use_perceptual: true\nperceptual_weights_file: v.pth\n");
+  EXPECT_THAT(benchmark({"--knobs", "none"}).out,
+              testing::StartsWith("perceptual loss: VGG-19 with the weights of v.pth"));
+  EXPECT_EQ(record()["machine"]["VGG-19 weights"], "v.pth");
+}
+
+TEST_F(Benchmark, AValueWrittenInAnotherWayIsNoChange) {
+  programs_.folder().write(config, std::string(sample_config) + "warmup_iters: 1e3\nval_freq: ~\n");
+  ASSERT_EQ(benchmark({"--knobs", "none", "--set", "warmup_iters=1000", "val_freq=1000"}).exit_status, 0);
+  for (const json& change : record()["changes"]) {
+    EXPECT_NE(change["key"], "warmup_iters");
+    EXPECT_NE(change["key"], "val_freq");
+  }
+  EXPECT_THAT(programs_.read(output), HasSubstr("warmup_iters: 1e3\nval_freq: ~\n"));
 }
 
 TEST_F(Benchmark, WithoutAGpuItSaysThatTheResultIsTheCpus) {

@@ -76,6 +76,7 @@ TEST_F(Diagnose, AConfigThatDoesNotRunIsAnErrorThatPointsToTheSearch) {
 
 TEST_F(Diagnose, TellsTheShareOfAStepInWhichKernelsRunAsTheWorkerSeesIt) {
   programs_.use_machine("rtx4090");
+  programs_.folder().write(config, std::string(sample_config) + "compile_model: false\n");
   set_card("busy=41,start=40,compile=0.1");  // launches dominate until the step is compiled
   const ChildResult result = diagnose({"--json", "--no-cache"});
   ASSERT_EQ(result.exit_status, 0) << result.err;
@@ -83,6 +84,19 @@ TEST_F(Diagnose, TellsTheShareOfAStepInWhichKernelsRunAsTheWorkerSeesIt) {
   EXPECT_EQ(found["verdicts"][0]["key"], "launch_bound");
   EXPECT_THAT(found["verdicts"][0]["numbers"].get<std::string>(), HasSubstr("kernels run 41 % of the step"));
   EXPECT_EQ(found["trials"][1]["kernel_busy_percent"], 41);
+}
+
+TEST_F(Diagnose, WithoutCompileModelTheFastestEngineIsMeasuredBesideEager) {
+  programs_.use_machine("rtx4090");
+  set_card("busy=41,start=40,compile=0.1");
+  const ChildResult result = diagnose({"--json", "--no-cache"});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_THAT(result.out, Not(HasSubstr("launch_bound"))) << "the cure is taken already";
+  std::vector<json> engines;
+  for (const json& request : requests()) {
+    if (request["set"].contains("compile_model")) engines.push_back(request["set"]["compile_model"]);
+  }
+  EXPECT_THAT(engines, testing::ElementsAre(false));
 }
 
 TEST_F(Diagnose, ABatchLargerThanTheDataSetIsNotTried) {

@@ -70,8 +70,8 @@ TEST_F(EdsrOnGpu, AutocastInBf16StaysCloseToFp32AndEndsInFp32) {
 
 TEST_F(EdsrOnGpu, ThePerceptualLossEqualsTheCpusAndWorksUnderAutocast) {
   const auto sr = random_images({2, 3, 48, 48}, 5), hr = random_images({2, 3, 48, 48}, 6);
-  const double expected = PerceptualLoss("", at::kCPU, false)(sr, hr).item<double>();
-  const PerceptualLoss loss("", at::kCUDA, true);
+  const double expected = PerceptualLoss({}, at::kCPU, false)(sr, hr).item<double>();
+  const PerceptualLoss loss({}, at::kCUDA, true);
   EXPECT_NEAR(loss(sr.cuda(), hr.cuda()).item<double>(), expected, 1e-4 * expected);
   const AutocastBf16 autocast;
   const auto narrow = loss(sr.cuda(), hr.cuda());

@@ -36,6 +36,27 @@ TEST_F(GraphEngineTest, Fp32FollowsTheEagerEngineForAHundredStepsWithEveryOptimi
   }
 }
 
+// The numbers are those of the two tests beside it.
+TEST_F(GraphEngineTest, IsTheEngineThatRunsWithoutCompileModelAndSaysWhy) {
+  for (const bool mixed : {false, true}) {
+    for (const std::optional<bool> given : {std::optional<bool>(), std::optional(true), std::optional(false)}) {
+      TrainConfig config = small_config();
+      config.use_mixed_precision = mixed;
+      config.compile_model = given;
+      std::vector<std::string> notes;
+      const auto engine =
+          make_step_engine(config, Edsr({config.base_channels, config.num_blocks, config.scale_factor}, 3),
+                           at::Device(at::kCUDA, 0), [&](const Text& note) { notes.push_back(note.en); });
+      const std::string expected = given == false ? "eager" : mixed ? "graph, fused" : "graph";
+      EXPECT_EQ(engine->name(), expected);
+      const char* why = !given   ? "compile_model is not given: the fastest with eager's numbers"
+                        : *given ? "compile_model: true"
+                                 : "compile_model: false";
+      EXPECT_EQ(notes.back(), "step engine: " + expected + " (" + why + ")");
+    }
+  }
+}
+
 TEST_F(GraphEngineTest, Bf16FusedFollowsTheEagerEnginesLossCurveWithEveryOptimizerAndLoss) {
   const char* combinations[][2] = {{"adamw", "l1"}, {"adam", "charbonnier"}, {"adan", "mse"}};
   for (const auto& [optimizer, loss] : combinations) {

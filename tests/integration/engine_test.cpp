@@ -10,6 +10,7 @@
 
 #include <ATen/ATen.h>
 
+#include "fixtures/scoped_environment.h"
 #include "random_batch.h"
 #include "wring/base/error.h"
 #include "wring_train/engine/loss_scaler.h"
@@ -330,7 +331,58 @@ TEST(StepGuard, AnOverflowAboveTheScaleOfOneIsTheSearchForTheScaleAndNotUnstable
   EXPECT_EQ(guard.report().skipped, 3);
 }
 
+TEST(StepEngine, OnTheCpuIsEagerAndSaysWhyWhateverIsAskedFor) {
+  for (const auto& [given, why] : {std::pair{std::optional<bool>(), "the CPU has no faster one"},
+                                   std::pair{std::optional(true), "the CPU has no faster one"},
+                                   std::pair{std::optional(false), "compile_model: false"}}) {
+    TrainConfig config = tiny_config();
+    config.compile_model = given;
+    std::vector<std::string> notes;
+    EXPECT_EQ(make_engine(config, &notes)->name(), "eager");
+    EXPECT_THAT(notes, testing::ElementsAre("step engine: eager (" + std::string(why) + ")"));
+  }
+}
+
+// Another rank, whose answers to any() are given.
+class OtherMachine : public Ranks {
+ public:
+  explicit OtherMachine(bool has_weights)
+      : Ranks({.rank = 0, .size = 2}), answers_{has_weights ? 1.0 : 0.0, has_weights ? 0.0 : 1.0} {}
+  void mean(const at::Tensor& /*values*/) override {}
+  std::vector<std::vector<double>> gather(const std::vector<double>& values) override {
+    return {values, {answers_.at(asked_++)}};
+  }
+  void broadcast(std::vector<std::byte>& /*bytes*/) override {}
+
+ private:
+  std::vector<double> answers_;  // whether it has the weights, whether it has none
+  std::size_t asked_ = 0;
+};
+
+TEST(StepEngine, RanksThatWouldCompareWithDifferentFeaturesAreRefused) {
+  testing_support::ScopedEnvironment environment;
+  environment.set("TORCH_HOME", "/nowhere");
+  TrainConfig config = tiny_config();
+  config.use_perceptual = true;
+  const auto engine = [&](Ranks& ranks) {
+    return make_step_engine(
+        config, Edsr({config.base_channels, config.num_blocks, config.scale_factor}, 3), at::Device(at::kCPU),
+        [](const Text&) {}, ranks);
+  };
+  OtherMachine with(true), without(false);
+  try {
+    engine(with);
+    FAIL() << "one rank has the weights, the other has not";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("some of the ranks' machines"));
+    EXPECT_THAT(error.hint().en, testing::HasSubstr("/nowhere/hub/checkpoints"));
+  }
+  EXPECT_NO_THROW(engine(without)) << "no rank has them";
+}
+
 TEST(EagerEngine, PerceptualLossIsAddedAndItsRandomWeightsAreAnnounced) {
+  testing_support::ScopedEnvironment environment;
+  environment.set("TORCH_HOME", "/nowhere");
   TrainConfig config = tiny_config();
   const Batch batch = random_batch(1, 8, 2, 1);
   const auto plain = make_engine(config);
@@ -340,7 +392,10 @@ TEST(EagerEngine, PerceptualLossIsAddedAndItsRandomWeightsAreAnnounced) {
   const auto perceptual = make_engine(config, &notes);
   step(*perceptual, batch);
   EXPECT_GT(perceptual->report().loss, plain->report().loss);
-  EXPECT_THAT(notes, testing::Contains(testing::HasSubstr("random")));
+  ASSERT_FALSE(notes.empty());
+  EXPECT_THAT(notes.front(),
+              testing::AllOf(testing::StartsWith("perceptual loss: "), testing::HasSubstr("random weights"),
+                             testing::HasSubstr("/nowhere/hub/checkpoints/vgg19-dcbb9e9d.pth")));
 }
 
 }  // namespace

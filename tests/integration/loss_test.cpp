@@ -4,7 +4,9 @@
 
 #include <c10/core/GradMode.h>
 
+#include "fixtures/pth_writer.h"
 #include "nn_test.h"
+#include "wring/base/files.h"
 #include "wring_train/nn/checkpoint.h"
 
 namespace wring {
@@ -54,7 +56,7 @@ TEST(PixelLoss, ShapesThatWouldBroadcastAreRefused) {
 // One loss for all tests of this suite: VGG-19 has 20 million weights to draw.
 class Perceptual : public testing::Test {
  protected:
-  static void SetUpTestSuite() { loss_ = std::make_unique<PerceptualLoss>("", at::kCPU, false); }
+  static void SetUpTestSuite() { loss_ = std::make_unique<PerceptualLoss>(VggWeights{}, at::kCPU, false); }
   static void TearDownTestSuite() { loss_.reset(); }
   static inline std::unique_ptr<PerceptualLoss> loss_;
 };
@@ -80,12 +82,12 @@ TEST_F(Perceptual, TheGradientReachesSrOnly) {
 }
 
 TEST_F(Perceptual, TheNoteSaysThatTheWeightsAreRandom) {
-  EXPECT_THAT(loss_->note(),
+  EXPECT_THAT(loss_->note().en,
               testing::AllOf(testing::HasSubstr("random"), testing::HasSubstr("perceptual_weights_file")));
 }
 
 TEST_F(Perceptual, ChannelsLastGivesTheSameLoss) {
-  const PerceptualLoss other("", at::kCPU, true);
+  const PerceptualLoss other({}, at::kCPU, true);
   const auto sr = random_images({1, 3, 32, 32}, 5), hr = random_images({1, 3, 32, 32}, 6);
   const auto nhwc = at::MemoryFormat::ChannelsLast;
   const double expected = (*loss_)(sr, hr).item<double>();
@@ -176,10 +178,32 @@ TEST_F(Vgg19File, AMissingOrWrongTensorIsNamed) {
       testing::AllOf(testing::HasSubstr("\"features.2.weight\" is 64×64×1×1"), testing::HasSubstr("64×64×3×3")));
 }
 
+// As torchvision's own file has them: the sequence of pickles that torch wrote before 1.6, classifier and all.
+TEST_F(Vgg19File, TheFileThatTorchvisionDownloadsIsRead) {
+  using namespace testing_support::pickled;
+  std::string tensors;
+  testing_support::Storages storages;
+  const auto add = [&](const std::string& name, const std::vector<std::int64_t>& sizes, std::string bytes) {
+    std::vector<std::int64_t> strides(sizes.size(), 1);
+    for (std::size_t i = sizes.size(); i-- > 1;) strides[i - 1] = strides[i] * sizes[i];
+    const auto elements = static_cast<std::int64_t>(bytes.size() / 4);
+    tensors += text(name) + tensor({.key = name, .elements = elements, .sizes = sizes, .strides = strides});
+    storages.emplace_back(name, std::move(bytes));
+  };
+  for (const NamedTensor& t : named("features.")) {
+    add(t.name, t.tensor.sizes().vec(), {static_cast<const char*>(t.tensor.const_data_ptr()), t.tensor.nbytes()});
+  }
+  add("classifier.6.bias", {10}, std::string(40, 'x'));
+  const std::string body = call(global("collections", "OrderedDict"), ")") + "(" + tensors + "u";
+  write_file_atomically(folder_ / "vgg19-dcbb9e9d.pth", testing_support::pth_sequence(body, storages));
+  const auto vgg = Vgg19::load(folder_ / "vgg19-dcbb9e9d.pth");
+  for (std::size_t i = 0; i < weights_.size(); ++i) EXPECT_TRUE(at::equal(vgg.weights()[i], weights_[i])) << i;
+}
+
 TEST_F(Vgg19File, TheNoteNamesTheFile) {
   save_tensors(folder_ / "vgg.safetensors", named("features."), {});
-  EXPECT_THAT(PerceptualLoss(folder_ / "vgg.safetensors", at::kCPU, false).note(),
-              testing::HasSubstr("vgg.safetensors"));
+  EXPECT_THAT(PerceptualLoss({folder_ / "vgg.safetensors", true}, at::kCPU, false).note().en,
+              testing::HasSubstr("vgg.safetensors (perceptual_weights_file)"));
 }
 
 }  // namespace

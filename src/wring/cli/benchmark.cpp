@@ -42,6 +42,7 @@ class BenchmarkRun {
     const auto begin = SteadyClock::now();
     record_ = session_.new_record("wring benchmark");
     record_.output = output_;
+    if (const auto loss = session_.loss_note()) progress_.headline(*loss);
     search();
     record_.seconds = std::chrono::duration<double>(SteadyClock::now() - begin).count();
     conclude();

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/error.h"
 #include "wring/config/values.h"
 #include "wring/report/tuning_words.h"
 
@@ -35,6 +36,16 @@ std::string new_value(const std::string& key, const std::string& value) {
   return value_text(config, *known);
 }
 
+// 3e5 in a file is 300000.
+bool same_value(const std::string& key, const std::string& old_text, const std::string& new_text) {
+  if (old_text == new_text) return true;
+  try {
+    return new_value(key, old_text) == new_text;
+  } catch (const Error&) {  // of another program, with a meaning of its own
+    return false;
+  }
+}
+
 class Changes {
  public:
   explicit Changes(const ConfigFile& file) : file_(file) {}
@@ -43,7 +54,7 @@ class Changes {
   void set(const Assignment& to, Text reason, std::string rule) {
     std::erase_if(changes_, [&](const Change& change) { return change.key == to.key; });
     const std::string old_text = old_value(file_, to.key), new_text = new_value(to.key, to.value);
-    if (old_text == new_text) return;
+    if (same_value(to.key, old_text, new_text)) return;
     changes_.push_back({to.key, old_text, new_text, std::move(reason), effect_of(to.key), std::move(rule)});
   }
   std::vector<Change> take() && { return std::move(changes_); }

@@ -32,6 +32,7 @@ class DiagnoseRun {
 
   int run() {
     const auto begin = SteadyClock::now();
+    if (const auto loss = session_.loss_note()) progress_.headline(*loss);
     try {
       diagnose_and_fix();
     } catch (const Error& error) {

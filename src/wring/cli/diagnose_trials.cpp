@@ -60,7 +60,7 @@ DiagnosisInput measure_for_diagnosis(TuningSession& session, TuningProgress& pro
   }
   if (!session.on_gpu()) return input;
 
-  const bool compiled = session.values().compile_model;
+  const bool compiled = fast_engine_wanted(session.values());
   const char* other = compiled ? "false" : "true";
   auto& own_kind = compiled ? input.graph : input.eager;
   auto& other_kind = compiled ? input.eager : input.graph;

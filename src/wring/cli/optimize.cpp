@@ -8,6 +8,7 @@
 #include "wring/cli/optimize_report.h"
 #include "wring/cli/paths.h"
 #include "wring/config/reader.h"
+#include "wring/config/vgg_weights.h"
 #include "wring/gpu/inventory.h"
 #include "wring/plan/machine.h"
 #include "wring/plan/planner.h"
@@ -57,6 +58,7 @@ fs::path optimize(const OptimizeOptions& options) {
   if (options.gpu.empty() && !options.gpu_memory) {
     report.inventory = take_inventory();
     machine = machine_of(*report.inventory, usable_cores());
+    machine.vgg_weights = find_vgg_weights({}).file;
   } else {
     machine = given_machine(options);
   }

@@ -15,6 +15,7 @@
 #include "wring/cli/tuning_runner.h"
 #include "wring/config/document.h"
 #include "wring/config/keys.h"
+#include "wring/config/vgg_weights.h"
 #include "wring/gpu/visible_gpus.h"
 #include "wring/tune/host_memory.h"
 
@@ -211,7 +212,17 @@ TuningRecord TuningSession::new_record(const std::string& program) const {
   }
   record.machine.emplace_back(Text("CPU cores", "CPU 核心"), fmt::format("{}", machine_.cpu_cores));
   if (ranks() > 1) record.machine.emplace_back(Text("ranks", "进程数"), fmt::format("{}", ranks()));
+  if (loss_note()) {
+    const fs::path weights = find_vgg_weights(values_).file;
+    record.machine.emplace_back(Text("VGG-19 weights", "VGG-19 权重"),
+                                weights.empty() ? Text("random", "随机").in(console_.language) : weights.string());
+  }
   return record;
+}
+
+std::optional<Text> TuningSession::loss_note() const {
+  if (options_.command || !values_.use_perceptual) return std::nullopt;
+  return describe(find_vgg_weights(values_));
 }
 
 std::vector<Text> TuningSession::notes() const {

@@ -67,6 +67,8 @@ class TuningSession {
 
   // With all that is known before the first trial.
   TuningRecord new_record(const std::string& program) const;
+  // What wring-train's perceptual loss compares with, where the config has one.
+  std::optional<Text> loss_note() const;
   // What the trial cache could not do, what the machine lacks.
   std::vector<Text> notes() const;
 

@@ -9,7 +9,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "wring/base/error.h"
-#include "wring/config/lines.h"
+#include "wring/config/slips.h"
 
 namespace wring {
 namespace fs = std::filesystem;
@@ -17,6 +17,10 @@ namespace {
 
 [[noreturn]] void refuse(const std::string& where, const Text& what, const Text& cure) {
   throw Error(ErrorCode::usage, Text(where + ": " + what.en, where + "：" + what.zh), cure);
+}
+
+[[noreturn]] void refuse(const Slip& slip, const fs::path& path) {
+  refuse(place(path, slip.line), slip.what, slip.cure);
 }
 
 int line_at(std::string_view text, std::size_t offset) {
@@ -89,17 +93,6 @@ void require_one_document(const std::string& text, const fs::path& path) {
          {"keep one document in the file, without '---' in between", "一个文件只保留一个文档，中间不要有“---”"});
 }
 
-// The line of a quote that is opened and not closed, where that is what the parser stumbled over on `error_line`: it
-// goes on to the next quote of the file, or to its end, and complains there. 0: it is something else.
-int open_quote_line(const std::string& text, int error_line) {
-  for (const LocatedValue& value : locate_values(text).values) {
-    const bool quote = value.begin < text.size() && (text[value.begin] == '"' || text[value.begin] == '\'');
-    if (!quote || value.form != ValueForm::multi_line) continue;
-    if (value.end == text.size() || line_at(text, value.end) == error_line) return value.line;
-  }
-  return 0;
-}
-
 YAML::Node load(const std::string& text, const fs::path& path) {
   try {
     // yaml-cpp passes over an open quote when the file ends right after it or after a line break; the comment lets it
@@ -108,18 +101,20 @@ YAML::Node load(const std::string& text, const fs::path& path) {
     return YAML::Load(text);
   } catch (const YAML::Exception& error) {
     const int line = std::min(std::max(0, error.mark.line) + 1, line_at(text, text.size()));  // not that of the comment
-    if (const int quote = open_quote_line(text, line); quote > 0) {
-      refuse(place(path, quote),
-             {"not valid YAML: a quote is opened on this line and not closed", "不是有效的 YAML：此行的引号没有闭合"},
-             {"close it at the end of the value, or leave it out", "请在值的末尾补上引号，或去掉它"});
-    }
-    refuse(place(path, line), {"not valid YAML: " + error.msg, "不是有效的 YAML：" + error.msg},
-           {"write one 'key: value' a line, with spaces instead of tabs", "每行写一个“键: 值”，用空格而不是制表符"});
+    refuse(explain_broken_yaml(text, line, error.msg), path);
   }
+}
+
+// What makes it no map may be a slip on one of its lines.
+[[noreturn]] void refuse_other_top_level(std::string_view text, int line, const fs::path& path) {
+  if (const auto stray = find_stray_line(text); stray && stray->known) refuse(*stray, path);
+  refuse(place(path, line), {"the file is not a list of 'key: value' lines", "文件不是由“键: 值”行组成的"},
+         {"write one 'key: value' a line, for example batch_size: 16", "每行写一个“键: 值”，例如 batch_size: 16"});
 }
 
 ConfigNode convert(const YAML::Node& from) {
   ConfigNode node;
+  if (from.Tag() == "tag:yaml.org,2002:null") return node;
   if (from.IsScalar()) {
     node.kind = NodeKind::scalar;
     node.text = from.Scalar();
@@ -160,11 +155,7 @@ std::vector<DocumentEntry> parse_document(std::string_view text, const fs::path&
   require_text(text, path);
   const YAML::Node document = load(std::string(text), path);
   if (document.IsNull()) return {};
-  if (!document.IsMap()) {
-    refuse(place(path, document.Mark().line + 1),
-           {"the file is not a list of 'key: value' lines", "文件不是由“键: 值”行组成的"},
-           {"write one 'key: value' a line, for example batch_size: 16", "每行写一个“键: 值”，例如 batch_size: 16"});
-  }
+  if (!document.IsMap()) refuse_other_top_level(text, document.Mark().line + 1, path);
   std::vector<DocumentEntry> entries;
   std::map<std::string, int> seen;
   for (const auto& pair : document) {
@@ -178,6 +169,7 @@ std::vector<DocumentEntry> parse_document(std::string_view text, const fs::path&
     seen.emplace(key, line);
     entries.push_back({key, convert(pair.second), line});
   }
+  if (const auto stray = find_stray_line(text)) refuse(*stray, path);
   return entries;
 }
 

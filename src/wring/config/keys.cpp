@@ -108,8 +108,11 @@ std::vector<Key> speed_keys() {
       {"compile_model",
        &C::compile_model,
        "",
-       {"Lets Wring run the step on the fastest engine it has for the device (in this version: eager)",
-        "由 Wring 选用该设备上最快的训练步引擎（本版本：eager）"}},
+       {"Engine of the training step: not given, the fastest of the device that computes eager's numbers (on a GPU the "
+        "whole step as one CUDA graph, with own kernels where they apply; on the CPU eager); false, eager, operator by "
+        "operator; true, the fastest of the device",
+        "训练步的引擎：未给出时，选用该设备上与 eager 数值一致的最快引擎（GPU 上整步为一个 CUDA "
+        "图，可用时采用自有核函数；CPU 上为 eager）；false 为 eager，逐个算子执行；true 为该设备上最快的引擎"}},
       {"fold_tail",
        &C::fold_tail,
        "",
@@ -164,8 +167,13 @@ std::vector<Key> loss_keys() {
       {"perceptual_weights_file",
        &C::perceptual_weights_file,
        "path",
-       {"VGG-19 weights (safetensors, torchvision's names); empty uses a fixed random network",
-        "VGG-19 权重文件（safetensors，torchvision 命名）；留空则使用固定的随机网络"}},
+       {"VGG-19 weights (safetensors or torch.save's .pth, torchvision's names); empty takes the file that PyTorch "
+        "keeps, "
+        "hub/checkpoints/vgg19-dcbb9e9d.pth in TORCH_HOME or ~/.cache/torch, and a fixed random network where there is "
+        "none; random takes that in any case",
+        "VGG-19 权重文件（safetensors 或 torch.save 的 .pth，torchvision 命名）；留空则使用 PyTorch 保存的 "
+        "hub/checkpoints/vgg19-dcbb9e9d.pth（位于 TORCH_HOME 或 ~/.cache/torch），没有时使用固定的随机网络；random "
+        "表示总是使用该随机网络"}},
   };
 }
 
@@ -218,7 +226,8 @@ std::vector<Key> optimisation_keys() {
         "学习率从零线性上升所用的步数；可使大批次的开头更稳定"},
        0,
        kSteps,
-       {}},
+       {},
+       {"no warm-up", "不预热"}},
       {"total_iters", &C::total_iters, "steps", {"Length of the run", "训练总步数"}, 1, kSteps, {}},
       {"gradient_accumulation_steps",
        &C::gradient_accumulation_steps,
@@ -235,7 +244,8 @@ std::vector<Key> optimisation_keys() {
         "梯度范数的上限，超出时按比例缩短；0 表示不裁剪"},
        0,
        1e9,
-       {}},
+       {},
+       {"no clipping", "不裁剪"}},
       {"ema_decay",
        &C::ema_decay,
        "",
@@ -243,7 +253,8 @@ std::vector<Key> optimisation_keys() {
         "权重滑动平均的衰减系数，验证和保存使用该平均值；0 表示不使用"},
        0,
        0.999999,
-       {}},
+       {},
+       {"no average", "不使用滑动平均"}},
       {"seed",
        &C::seed,
        "",
@@ -287,7 +298,8 @@ std::vector<Key> run_keys() {
         "PSNR 连续多少次验证没有提高就结束训练；0 表示不提前结束"},
        0,
        kSteps,
-       {}},
+       {},
+       {"no early end", "不提前结束"}},
       {"early_stopping_min_delta",
        &C::early_stopping_min_delta,
        "dB",

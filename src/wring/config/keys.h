@@ -1,5 +1,6 @@
 #pragma once
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,8 +13,9 @@
 namespace wring {
 
 // Which member of TrainConfig a key fills; the alternative gives the key's type.
-using Member = std::variant<std::int64_t TrainConfig::*, double TrainConfig::*, bool TrainConfig::*,
-                            std::string TrainConfig::*, std::vector<std::int64_t> TrainConfig::*>;
+using Member =
+    std::variant<std::int64_t TrainConfig::*, double TrainConfig::*, bool TrainConfig::*, std::string TrainConfig::*,
+                 std::vector<std::int64_t> TrainConfig::*, std::optional<bool> TrainConfig::*>;
 
 // One row of the table of keys: the single source for reading, checking, editing and documenting configs.
 struct Key {
@@ -25,6 +27,7 @@ struct Key {
   double minimum = -std::numeric_limits<double>::infinity();
   double maximum = std::numeric_limits<double>::infinity();
   std::vector<std::string> choices{};  // of a string or an integer; empty: any
+  Text off{};                          // what 0 says ("no warm-up"), where others write -1 for it; "": nothing
 };
 
 // All keys, in the order of the documentation.

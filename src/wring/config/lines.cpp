@@ -51,6 +51,7 @@ class Locator {
     const std::size_t end = line_end(at_);
     const std::size_t content = std::min(text_.find_first_not_of(" \t", at_), end);
     const std::size_t indent = content - at_;
+    if (content != end) note_tab(at_, content);
     if (is_marker("...")) {
       document_.append_at = at_;
       ended_ = true;
@@ -67,6 +68,12 @@ class Locator {
       document_.indent = std::string(text_.substr(at_, indent));
       indent_known_ = true;
       begin_entry(content, end);
+    }
+  }
+
+  void note_tab(std::size_t begin, std::size_t content) {
+    if (document_.tab_line == 0 && text_.substr(begin, content - begin).find('\t') != std::string_view::npos) {
+      document_.tab_line = line_;
     }
   }
 
@@ -88,27 +95,33 @@ class Locator {
     LocatedValue value;
     value.line = line_;
     std::size_t i = content;
-    const bool decorated = skip_properties(i, end);
-    if (i >= end || text_[i] == '{' || text_[i] == '?' || text_[i] == '*' || !read_key(i, end, value.key)) {
+    const Properties properties = skip_properties(i, end);
+    const bool other_style = i >= end || std::string_view("{[?*").find(text_[i]) != std::string_view::npos;
+    if (other_style || !read_key(i, end, value.key)) {
+      if (!other_style) document_.stray_line = line_;
       document_.editable = false;
       ended_ = true;
       return;
     }
     i = skip_blanks(i + 1, end);  // past the colon
     read_value(i, end, value);
-    if (decorated) value.form = ValueForm::decorated;
+    if (properties.anchor || properties.tag) value.form = ValueForm::decorated;
     document_.values.push_back(std::move(value));
   }
 
-  // Anchors (&name) and tags (!name) before a key or a value. True when there were any.
-  bool skip_properties(std::size_t& i, std::size_t end) const {
-    bool any = false;
+  // What stands before a key or a value: anchors (&name) and tags (!name).
+  struct Properties {
+    bool anchor = false;
+    bool tag = false;
+  };
+  Properties skip_properties(std::size_t& i, std::size_t end) const {
+    Properties found;
     while (i < end && (text_[i] == '&' || text_[i] == '!')) {
+      (text_[i] == '&' ? found.anchor : found.tag) = true;
       while (i < end && !is_blank(text_[i])) ++i;
       i = skip_blanks(i, end);
-      any = true;
     }
-    return any;
+    return found;
   }
 
   std::size_t skip_blanks(std::size_t i, std::size_t end) const {
@@ -149,28 +162,34 @@ class Locator {
     return text_.size();
   }
 
+  // A tag before a value on one line says nothing that the value does not: both are replaced together.
   void read_value(std::size_t i, std::size_t end, LocatedValue& value) {
-    const bool decorated = skip_properties(i, end) || (i < end && text_[i] == '*');
     value.begin = value.end = i;
+    const Properties properties = skip_properties(i, end);
+    const bool reference = properties.anchor || (i < end && text_[i] == '*');
     const char first = i < end ? text_[i] : '#';
     if (first == '|' || first == '>') {
       value.form = ValueForm::block;
       skip_block();
     } else if (first == '"' || first == '\'') {
       const std::size_t close = closing_quote(i);
+      value.closed = close < text_.size();
       value.form = close < end ? ValueForm::quoted : ValueForm::multi_line;
       value.end = std::min(close + 1, text_.size());
       go_past(value.end);
     } else if (first == '[' || first == '{') {
+      const std::size_t close = closing_bracket(i);
+      value.closed = close < text_.size();
       value.form = ValueForm::flow;
-      value.end = closing_bracket(i);
+      value.end = std::min(close + 1, text_.size());
       go_past(value.end);
     } else {
-      value.end = plain_end(i, end);
+      value.end = plain_end(value.begin, end);
       if (value.begin == value.end) value.begin = value.end = after_colon(i);
       go_to_next_line();
     }
-    if (decorated) value.form = ValueForm::decorated;
+    const bool one_line = value.form == ValueForm::plain || value.form == ValueForm::quoted;
+    if (reference || (properties.tag && !one_line)) value.form = ValueForm::decorated;
   }
 
   // Where an empty value is filled in: right after the colon, so that a comment keeps its place.
@@ -187,6 +206,7 @@ class Locator {
     return i;
   }
 
+  // The offset of the bracket that closes the one at `i`; text_.size() when there is none.
   std::size_t closing_bracket(std::size_t i) const {
     int depth = 0;
     bool comment_may_begin = true;
@@ -196,10 +216,12 @@ class Locator {
         i = std::min(text_.find('\n', i), text_.size());
         continue;
       }
-      const bool word_begins = comment_may_begin || text_[i - 1] == ',' || text_[i - 1] == '[' || text_[i - 1] == '{';
+      const bool after_quoted_key = text_[i - 1] == ':' && (text_[i - 2] == '"' || text_[i - 2] == '\'');
+      const bool word_begins =
+          comment_may_begin || text_[i - 1] == ',' || text_[i - 1] == '[' || text_[i - 1] == '{' || after_quoted_key;
       if ((c == '"' || c == '\'') && word_begins) i = closing_quote(i);
       if (c == '[' || c == '{') ++depth;
-      if ((c == ']' || c == '}') && --depth == 0) return i + 1;
+      if ((c == ']' || c == '}') && --depth == 0) return i;
       comment_may_begin = is_space(c);
     }
     return text_.size();

@@ -16,15 +16,16 @@ enum class ValueForm {
   block,       // | or >
   nested,      // a map or list on the following lines
   multi_line,  // a plain or quoted scalar that goes on on the next line
-  decorated,   // has an anchor, an alias or a tag
+  decorated,   // has an anchor or an alias, or a tag on another form than plain and quoted
 };
 
 struct LocatedValue {
   std::string key;
   int line = 0;  // of the key, counted from 1
   ValueForm form = ValueForm::plain;
-  std::size_t begin = 0;  // byte offsets of the value; begin == end for an empty one
+  std::size_t begin = 0;  // byte offsets of the value, its tag included; begin == end for an empty one
   std::size_t end = 0;
+  bool closed = true;  // false: a quote or bracket that is opened here never closes
 };
 
 struct LocatedDocument {
@@ -33,9 +34,11 @@ struct LocatedDocument {
   std::size_t append_at = 0;         // offset at which a further line belongs: the end, or before a "..." line
   std::string_view line_end = "\n";  // of the first line
   bool editable = true;              // false: a top level in braces, or "? key" entries
+  int stray_line = 0;                // the first that is neither an entry nor a part of one; nothing after it is read
+  int tab_line = 0;                  // the first that a tab indents; 0: none
 };
 
-// `text` must be valid YAML with a map (or nothing) at its top level.
+// Meant for valid YAML with a map (or nothing) at its top level; of anything else it tells what it can.
 LocatedDocument locate_values(std::string_view text);
 
 }  // namespace wring

@@ -10,6 +10,7 @@
 #include "wring/base/nearest.h"
 #include "wring/config/document.h"
 #include "wring/config/keys.h"
+#include "wring/config/lookalikes.h"
 #include "wring/config/values.h"
 
 namespace wring {
@@ -21,6 +22,15 @@ namespace {
               Text(fmt::format("{}: {}: {}", where, key, problem.what.en),
                    fmt::format("{}：{}：{}", where, key, problem.what.zh)),
               problem.cure);
+}
+
+// A key that only looks like one of ours would be left out without a word where foreign keys are allowed.
+void refuse_lookalike(const std::string& where, const std::string& key) {
+  const auto look = find_lookalike(key);
+  const std::string plain(trimmed(without_lookalikes(key)));
+  if (!look || find_key(plain) == nullptr) return;
+  refuse(where, plain,
+         {{"the key has " + look->name.en, "键中有" + look->name.zh}, {"write " + plain, "请写成 " + plain}});
 }
 
 BadValue unknown_key(std::string_view key) {
@@ -41,33 +51,11 @@ std::string read_bounded(const fs::path& path) {
   return text;
 }
 
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-// "100,200" or "[100, 200]" for a list; anything else is the value itself.
-ConfigNode node_of_argument(const Key& key, std::string_view text) {
-  ConfigNode node{NodeKind::scalar, std::string(text), {}};
-  if (!std::holds_alternative<std::vector<std::int64_t> TrainConfig::*>(key.member)) return node;
-  text = trimmed(text);
-  if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
-  node.kind = NodeKind::list;
-  node.text = "[]";
-  while (!trimmed(text).empty()) {
-    const std::size_t comma = std::min(text.find(','), text.size());
-    node.items.emplace_back(trimmed(text.substr(0, comma)));
-    text.remove_prefix(std::min(comma + 1, text.size()));
-  }
-  return node;
-}
-
 }  // namespace
 
 const ConfigEntry* ConfigFile::find(std::string_view key) const {
   const auto found = std::ranges::find(entries, key, &ConfigEntry::key);
-  return found == entries.end() ? nullptr : &*found;
+  return found == entries.end() || found->empty ? nullptr : &*found;
 }
 
 ConfigFile read_config(const fs::path& path, UnknownKeys unknown) {
@@ -80,6 +68,7 @@ ConfigFile parse_config(std::string text, const fs::path& path, UnknownKeys unkn
   for (const DocumentEntry& entry : parse_document(text, path)) {
     const Key* key = find_key(entry.key);
     const std::string where = place(path, entry.line);
+    if (key == nullptr) refuse_lookalike(where, entry.key);
     if (key == nullptr && unknown == UnknownKeys::reject) refuse(where, entry.key, unknown_key(entry.key));
     if (key != nullptr) {
       try {
@@ -88,7 +77,7 @@ ConfigFile parse_config(std::string text, const fs::path& path, UnknownKeys unkn
         refuse(where, entry.key, problem);
       }
     }
-    file.entries.push_back({entry.key, entry.value.text, entry.line});
+    file.entries.push_back({entry.key, entry.value.text, entry.line, entry.value.kind == NodeKind::null});
   }
   if (file.entries.empty()) {
     throw Error(ErrorCode::usage,

@@ -16,6 +16,7 @@ struct ConfigEntry {
   std::string key;
   std::string value;
   int line = 0;
+  bool empty = false;  // ~, null or nothing: the default counts
 };
 
 // A config file as read: its values, and which keys it names (the others have their defaults).
@@ -25,6 +26,7 @@ struct ConfigFile {
   TrainConfig values;
   std::vector<ConfigEntry> entries;  // in the file's order, foreign keys included
 
+  // The entry that gives the key a value; nullptr where the file does not name it, or leaves it empty.
   const ConfigEntry* find(std::string_view key) const;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,7 @@ struct TrainConfig {
   // Speed
   bool use_mixed_precision = false;
   std::string amp_dtype = "bf16";
-  bool compile_model = false;
+  std::optional<bool> compile_model;  // not given: the fastest engine with the same numbers
   std::string fold_tail = "auto";
   bool channels_last = true;
   std::string data_cache = "auto";
@@ -72,5 +73,10 @@ struct TrainConfig {
 
   std::string experiment_name;
 };
+
+// Whether the step may run on another engine than eager, the reference.
+inline bool fast_engine_wanted(const TrainConfig& config) {
+  return config.compile_model.value_or(true);
+}
 
 }  // namespace wring

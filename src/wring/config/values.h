@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <string_view>
 
 #include "wring/base/text.h"
 #include "wring/config/document.h"
@@ -13,8 +14,12 @@ struct BadValue {
   Text cure;
 };
 
-// Reads `value` as the key's type, checks range and choices, and stores it. Throws BadValue.
+// Reads `value` as the key's type, checks range and choices, and stores it; null (~, null or nothing) means the
+// default. Throws BadValue.
 void assign(TrainConfig& config, const Key& key, const ConfigNode& value);
+
+// The value of "key=value" as --set gives it: "100,200" or "[100, 200]" for a list; "", "~" and "null" are null.
+ConfigNode node_of_argument(const Key& key, std::string_view text);
 
 // The key's present value as YAML text that every YAML reader takes for the same type: PyYAML, for one, needs
 // the point in 1.0e-07 to see a number.

@@ -1,6 +1,7 @@
 #include <sched.h>
 
 #include "wring/base/control_group.h"
+#include "wring/config/vgg_weights.h"
 #include "wring/gpu/inventory.h"
 #include "wring/plan/machine.h"
 
@@ -20,7 +21,9 @@ int usable_cores() {
 }
 
 Machine detect_machine() {
-  return machine_of(take_inventory(), usable_cores());
+  Machine machine = machine_of(take_inventory(), usable_cores());
+  machine.vgg_weights = find_vgg_weights({}).file;
+  return machine;
 }
 
 }  // namespace wring

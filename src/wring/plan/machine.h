@@ -1,4 +1,5 @@
 #pragma once
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,6 +21,9 @@ struct Machine {
   std::optional<Card> card;  // with several, the one with the least memory: each gets the same batch
   int gpus = 0;
   int cpu_cores = 1;  // that this process may use
+  // VGG-19's weights where PyTorch keeps them; an empty path where there are none, absent of a machine that is not
+  // here.
+  std::optional<std::filesystem::path> vgg_weights{};
 };
 
 // A card that need not be present, by name: "4090", "RTX 4090", "NVIDIA GeForce RTX 4090", "a100-40gb", ….

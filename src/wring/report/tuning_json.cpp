@@ -15,10 +15,10 @@ Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json();
 }
 
-// Numbers and booleans as such, everything else as a string.
+// Numbers, booleans and null as such, everything else as a string.
 Json value_of(const std::string& yaml) {
   const Json parsed = Json::parse(yaml, nullptr, false);
-  return parsed.is_number() || parsed.is_boolean() ? parsed : Json(yaml);
+  return parsed.is_number() || parsed.is_boolean() || parsed.is_null() ? parsed : Json(yaml);
 }
 
 const char* effect_name(Effect effect) {

@@ -94,7 +94,7 @@ void DiagnosisRules::memory_bandwidth_bound() {
       {"fused layers (compile_model) and 16-bit tensors move less", "融合层（compile_model）与 16 位张量可减少访存"});
   add_precision(found, fp32);
   if (!in_.config.channels_last) found.fix.push_back({"channels_last", "true"});
-  if (!in_.config.compile_model) found.fix.push_back({"compile_model", "true"});
+  if (!fast_engine_wanted(in_.config)) found.fix.push_back({"compile_model", "true"});
 }
 
 void DiagnosisRules::add_precision(Diagnosis& found, bool fp32) {

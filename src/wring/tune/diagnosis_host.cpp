@@ -118,7 +118,7 @@ void DiagnosisRules::launch_bound() {
   const bool idle = in_.kernel_busy_percent && *in_.kernel_busy_percent < limit::kernels_idle;
   // The graph itself shows that nothing is left to gain, whatever share of the time kernels run.
   if (!gains && (!idle || gain)) return;
-  if (in_.config.compile_model && gains) return;  // the cure is taken already
+  if (fast_engine_wanted(in_.config) && gains) return;  // the cure is taken already
   Text numbers;
   double cost = 0;
   if (gain) {
@@ -145,7 +145,7 @@ void DiagnosisRules::launch_bound() {
                    limit::kernels_idle)},
       {"a larger batch, or fewer and larger layers: the graph is in use already",
        "增大 batch，或采用更少更大的层：CUDA 图已在使用"});
-  if (!in_.config.compile_model) {
+  if (!fast_engine_wanted(in_.config)) {
     found.fix.push_back({"compile_model", "true"});
     found.next_step = {"capture the step as one CUDA graph: compile_model=true",
                        "将整步捕获为一个 CUDA 图：compile_model=true"};

@@ -109,7 +109,14 @@ class Candidates {
 
   void compile() {
     if (disabled("compile")) return;
-    if (config_.compile_model) return leave("compile", {}, {"compile_model is on already", "已启用 compile_model"});
+    if (config_.compile_model == true) {
+      return leave("compile", {}, {"compile_model is on already", "已启用 compile_model"});
+    }
+    if (fast_engine_wanted(config_)) {
+      return leave(
+          "compile", {},
+          {"without compile_model the fastest engine is in use already", "未给出 compile_model 时已使用最快的引擎"});
+    }
     add({"compile",
          {{"compile_model", "true"}},
          kCompileGain,

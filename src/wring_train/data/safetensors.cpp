@@ -1,23 +1,18 @@
 #include "wring_train/data/safetensors.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <utility>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <libdeflate.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "wring/base/error.h"
 #include "wring/base/files.h"
+#include "wring_train/data/mapped_file.h"
 
 namespace wring {
 namespace fs = std::filesystem;
@@ -28,14 +23,6 @@ constexpr std::size_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the limit of the reference implementation
 constexpr int kMaxDepth = 8;  // the format needs three; what is nested deeper would take the stack when it is printed
 constexpr const char* kMetadataKey = "__metadata__";
-
-std::optional<std::size_t> dtype_bytes(std::string_view dtype) {
-  static const std::map<std::string_view, std::size_t> sizes = {
-      {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"I16", 2}, {"U16", 2}, {"F16", 2},
-      {"BF16", 2}, {"I32", 4}, {"U32", 4}, {"F32", 4},     {"I64", 8},     {"U64", 8}, {"F64", 8}};
-  const auto found = sizes.find(dtype);
-  return found == sizes.end() ? std::nullopt : std::optional(found->second);
-}
 
 [[noreturn]] void fail(const fs::path& path, const std::string& what) {
   throw Error(ErrorCode::failed, fmt::format("cannot read {}: {}", path.string(), what),
@@ -69,15 +56,6 @@ struct Placed {
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
 };
-
-// shape product × dtype size, or nullopt when that does not fit 63 bits.
-std::optional<std::uint64_t> bytes_of(std::span<const std::int64_t> shape, std::size_t element_bytes) {
-  std::int64_t bytes = static_cast<std::int64_t>(element_bytes);
-  for (const std::int64_t extent : shape) {
-    if (extent < 0 || __builtin_mul_overflow(bytes, extent, &bytes)) return std::nullopt;
-  }
-  return static_cast<std::uint64_t>(bytes);
-}
 
 std::vector<std::int64_t> parse_shape(const fs::path& path, const std::string& name, const Json& value) {
   std::vector<std::int64_t> shape;
@@ -136,36 +114,14 @@ const Json& member(const Json& object, const char* key) {
 }  // namespace
 
 struct SafetensorsFile::Mapping {
-  fs::path path;
-  std::byte* base = nullptr;
-  std::size_t size = 0;
+  MappedFile file;
+  const fs::path& path = file.path();
+  const std::byte* base = file.bytes().data();
+  std::size_t size = file.bytes().size();
   std::map<std::string, TensorView> tensors;
   std::map<std::string, std::string> metadata;
 
-  explicit Mapping(const fs::path& file) : path(file) {
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) fail_open(errno);
-    struct stat info {};
-    const bool known = ::fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode);
-    size = known ? static_cast<std::size_t>(info.st_size) : 0;
-    void* mapped = size > 0 ? ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0) : nullptr;
-    const int error = errno;
-    ::close(descriptor);
-    if (!known) fail(path, "it is not a regular file");
-    if (size == 0) fail(path, "it is empty");
-    if (mapped == MAP_FAILED) fail_open(error);
-    base = static_cast<std::byte*>(mapped);
-  }
-  ~Mapping() {
-    if (base != nullptr) ::munmap(base, size);
-  }
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
-
-  [[noreturn]] void fail_open(int error) const {
-    throw Error(ErrorCode::failed, fmt::format("cannot read {}: {}", path.string(), std::strerror(error)),
-                "check the path and its permissions");
-  }
+  explicit Mapping(const fs::path& mapped) : file(mapped) {}
 
   std::uint64_t header_bytes() const {
     if (size < kLengthBytes) fail(path, fmt::format("it is truncated to {} bytes", size));

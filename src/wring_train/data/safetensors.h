@@ -1,24 +1,15 @@
 #pragma once
-#include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <span>
 #include <string>
-#include <vector>
+
+#include "wring_train/data/tensor_view.h"
 
 namespace wring {
 
 // The safetensors format (huggingface/safetensors, README "Format"): a little-endian u64 header length, a
-// JSON header, raw data. Reading maps the file into memory.
-
-// Any dtype of the format whose elements are whole bytes is accepted.
-struct TensorView {
-  std::string dtype;  // "F32", "BF16", "F16", "F64", "I64", "I32", "U8", "BOOL"
-  std::vector<std::int64_t> shape;
-  std::span<const std::byte> data;  // row-major, little-endian
-};
+// JSON header, raw data. Reading maps the file into memory. Any dtype whose elements are whole bytes is accepted.
 
 class SafetensorsFile {
  public:

@@ -7,6 +7,7 @@
 #include <c10/core/GradMode.h>
 
 #include "wring/base/error.h"
+#include "wring/config/vgg_weights.h"
 #include "wring_train/engine/batch_tensor.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/device_memory_error.h"
@@ -46,7 +47,7 @@ EagerEngine::EagerEngine(const TrainConfig& config, Edsr model, at::Device devic
       guard_(device) {
   if (low_precision == at::kHalf) scaler_.emplace(device);
   if (config.use_perceptual) {
-    perceptual_ = std::make_unique<PerceptualLoss>(config.perceptual_weights_file, device, config.channels_last);
+    perceptual_ = std::make_unique<PerceptualLoss>(find_vgg_weights(config), device, config.channels_last);
   }
 }
 

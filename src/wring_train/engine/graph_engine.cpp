@@ -14,6 +14,7 @@
 #include <c10/cuda/CUDAGuard.h>
 
 #include "wring/base/error.h"
+#include "wring/config/vgg_weights.h"
 #include "wring_train/engine/device_memory_error.h"
 #include "wring_train/engine/eager_engine.h"
 #include "wring_train/engine/graph_autograd.h"
@@ -42,7 +43,7 @@ class GraphEngine : public StepEngine {
     state_ = std::make_unique<GraphState>(config, std::move(model), device, low_precision,
                                           fused() ? FlatOrder::fused : FlatOrder::plain);
     if (config.use_perceptual) {
-      perceptual_ = std::make_unique<PerceptualLoss>(config.perceptual_weights_file, device, config.channels_last);
+      perceptual_ = std::make_unique<PerceptualLoss>(find_vgg_weights(config), device, config.channels_last);
       note_(perceptual_->note());
     }
     if (!ranks_.alone()) connect();
@@ -295,8 +296,8 @@ std::unique_ptr<StepEngine> make_graph_engine(const TrainConfig& config, Edsr mo
                                               const std::function<void(const Text&)>& note, Ranks& ranks) {
   const std::string obstacle = fused_step_obstacle(config, low_precision);
   if (!obstacle.empty()) {
-    note({"compile_model: the step is captured as LibTorch computes it, without the fused kernels: " + obstacle,
-          "compile_model：训练步按 LibTorch 的算子捕获，不使用融合核：" + obstacle});
+    note({"the step is captured as LibTorch computes it, without the fused kernels: " + obstacle,
+          "训练步按 LibTorch 的算子捕获，不使用融合核：" + obstacle});
   }
   return std::make_unique<GraphEngine>(config, std::move(model), device, low_precision, note, ranks);
 }

@@ -1,5 +1,9 @@
+#include <fmt/format.h>
+
 #include <ATen/core/Tensor.h>
 
+#include "wring/base/error.h"
+#include "wring/config/vgg_weights.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/eager_engine.h"
 #include "wring_train/engine/graph_engine.h"
@@ -8,8 +12,35 @@
 
 namespace wring {
 
+namespace {
+
+Text engine_note(const std::string& name, const Text& why) {
+  return {fmt::format("step engine: {} ({})", name, why.en), fmt::format("训练步引擎：{}（{}）", name, why.zh)};
+}
+
+Text why_eager(const TrainConfig& config, at::Device device) {
+  if (!fast_engine_wanted(config)) return "compile_model: false";
+  if (device.is_cpu()) return {"the CPU has no faster one", "CPU 上没有更快的引擎"};
+  return {"this build has no CUDA kernels", "此版本编译时不含 CUDA 核函数"};
+}
+
+// Ranks that compare with different features would train for different things.
+void require_equal_weights(const VggWeights& weights, Ranks& ranks) {
+  const bool some = ranks.any(!weights.file.empty()), none = ranks.any(weights.file.empty());
+  if (!some || !none) return;
+  const std::string where = torch_vgg_weights().string();
+  throw Error(ErrorCode::failed,
+              {"the weights of the perceptual loss's VGG-19 lie on some of the ranks' machines only",
+               "感知损失所用的 VGG-19 权重只存在于部分进程所在的机器上"},
+              {"copy " + where + " to all of them, or name a file that all can read with perceptual_weights_file",
+               "请将 " + where + " 复制到所有机器，或用 perceptual_weights_file 指定所有机器都能读取的文件"});
+}
+
+}  // namespace
+
 std::unique_ptr<StepEngine> make_step_engine(const TrainConfig& config, Edsr model, at::Device device,
                                              const std::function<void(const Text&)>& note, Ranks& ranks) {
+  if (config.use_perceptual && !ranks.alone()) require_equal_weights(find_vgg_weights(config), ranks);
   std::optional<at::ScalarType> low_precision;
   if (config.use_mixed_precision) {
     std::string why_not;
@@ -20,17 +51,17 @@ std::unique_ptr<StepEngine> make_step_engine(const TrainConfig& config, Edsr mod
             "amp_dtype：改用 bf16。fp16 仅适用于 GPU，在 CPU 上会更慢"});
     }
   }
-  if (config.compile_model && device.is_cuda() && kernels::available()) {
+  if (fast_engine_wanted(config) && device.is_cuda() && kernels::available()) {
     auto engine = make_graph_engine(config, std::move(model), device, low_precision, note, ranks);
-    note({"step engine: " + engine->name() + " (compile_model: true)",
-          "训练步引擎：" + engine->name() + "（compile_model: true）"});
+    note(engine_note(engine->name(), config.compile_model
+                                         ? Text("compile_model: true")
+                                         : Text("compile_model is not given: the fastest with eager's numbers",
+                                                "未给出 compile_model：与 eager 数值一致的最快引擎")));
     return engine;
-  }
-  if (config.compile_model) {
-    note({"step engine: eager (compile_model needs a GPU)", "训练步引擎：eager（compile_model 需要 GPU）"});
   }
   auto engine = std::make_unique<EagerEngine>(config, std::move(model), device, low_precision, ranks);
   if (engine->perceptual() != nullptr) note(engine->perceptual()->note());
+  note(engine_note(engine->name(), why_eager(config, device)));
   return engine;
 }
 

@@ -40,21 +40,6 @@ std::string name_of(const NamedTensor& named) {
                                              at::toString(named.tensor.scalar_type())));
 }
 
-at::Tensor tensor_of(const TensorView& view, const std::string& name, const std::filesystem::path& path) {
-  for (const auto& [type, type_name] : kTypeNames) {
-    if (type_name == view.dtype) {
-      auto tensor = at::empty(view.shape, type);
-      if (!view.data.empty()) {
-        std::memcpy(tensor.mutable_data_ptr(), view.data.data(), view.data.size());
-      }
-      return tensor;
-    }
-  }
-  throw Error(ErrorCode::failed,
-              fmt::format("{}: tensor \"{}\" is of type {}, which is not supported.", path.string(), name, view.dtype),
-              "Convert it to F32, F16 or BF16.");
-}
-
 using TensorMap = std::map<std::string, at::Tensor>;
 
 // nn.DataParallel and DistributedDataParallel put "module." before every name.
@@ -125,6 +110,21 @@ void check_tensors(const std::filesystem::path& path, const TensorMap& tensors,
 }
 
 }  // namespace
+
+at::Tensor tensor_of(const TensorView& view, const std::string& name, const std::filesystem::path& path) {
+  for (const auto& [type, type_name] : kTypeNames) {
+    if (type_name == view.dtype) {
+      auto tensor = at::empty(view.shape, type);
+      if (!view.data.empty()) {
+        std::memcpy(tensor.mutable_data_ptr(), view.data.data(), view.data.size());
+      }
+      return tensor;
+    }
+  }
+  throw Error(ErrorCode::failed,
+              fmt::format("{}: tensor \"{}\" is of type {}, which is not supported.", path.string(), name, view.dtype),
+              "Convert it to F32, F16 or BF16.");
+}
 
 void save_tensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
                   const std::map<std::string, std::string>& metadata, Seal seal) {

@@ -14,6 +14,9 @@ namespace wring {
 void save_tensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
                   const std::map<std::string, std::string>& metadata, Seal seal = Seal::none);
 
+// A copy on the CPU. Throws Error{failed} naming the file and the tensor for a dtype that LibTorch does not have.
+at::Tensor tensor_of(const TensorView& view, const std::string& name, const std::filesystem::path& path);
+
 struct LoadedTensors {
   std::map<std::string, at::Tensor> tensors;  // on the CPU, owning their memory
   std::map<std::string, std::string> metadata;

@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
@@ -16,14 +14,9 @@ at::Tensor widened(const at::Tensor& x) {
 
 }  // namespace
 
-PerceptualLoss::PerceptualLoss(const std::filesystem::path& weights, at::Device device, bool channels_last)
-    : vgg_(weights.empty() ? Vgg19::random(kSeed) : Vgg19::load(weights)) {
+PerceptualLoss::PerceptualLoss(const VggWeights& weights, at::Device device, bool channels_last)
+    : vgg_(weights.file.empty() ? Vgg19::random(kSeed) : Vgg19::load(weights.file)), note_(describe(weights)) {
   vgg_.to(device, channels_last);
-  note_ = weights.empty()
-              ? "The perceptual loss uses a VGG-19 with fixed random weights: it compares structure, but not "
-                "what "
-                "a VGG trained on ImageNet has learnt. Give trained weights with perceptual_weights_file."
-              : fmt::format("The perceptual loss uses the VGG-19 weights of {}.", weights.string());
 }
 
 at::Tensor PerceptualLoss::operator()(const at::Tensor& sr, const at::Tensor& hr) const {

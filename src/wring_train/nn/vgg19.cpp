@@ -10,6 +10,7 @@
 #include <ATen/autocast_mode.h>
 
 #include "wring/base/error.h"
+#include "wring_train/data/tensor_file.h"
 #include "wring_train/nn/checkpoint.h"
 
 namespace wring {
@@ -52,9 +53,9 @@ std::vector<std::vector<std::int64_t>> layer_sizes() {
   return result;
 }
 
-std::string prefix_in(const LoadedTensors& file) {
+std::string prefix_in(const std::map<std::string, TensorView>& tensors) {
   for (const char* prefix : {"features.", "module.features.", "module.", ""}) {
-    if (file.tensors.contains(std::string(prefix) + "0.weight")) {
+    if (tensors.contains(std::string(prefix) + "0.weight")) {
       return prefix;
     }
   }
@@ -64,26 +65,26 @@ std::string prefix_in(const LoadedTensors& file) {
 }  // namespace
 
 Vgg19 Vgg19::load(const std::filesystem::path& path) {
-  const auto file = load_tensors(path);
-  const auto prefix = prefix_in(file);
+  const TensorFile file(path);  // the classifier, four fifths of the whole, is never read
+  const auto prefix = prefix_in(file.tensors());
   const auto sizes = layer_sizes();
   constexpr auto kHint =
-      "perceptual_weights_file is a safetensors file of torchvision's vgg19: "
+      "The weights are those of torchvision's vgg19, as .pth or safetensors: "
       "features.0.weight (64×3×3×3) to features.34.bias (512).";
   std::vector<at::Tensor> weights;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     const auto name = fmt::format("{}{}.{}", prefix, kLayers[i / 2].number, i % 2 == 0 ? "weight" : "bias");
-    const auto found = file.tensors.find(name);
-    if (found == file.tensors.end()) {
+    const auto found = file.tensors().find(name);
+    if (found == file.tensors().end()) {
       throw Error(ErrorCode::failed, fmt::format("{} has no tensor \"{}\".", path.string(), name), kHint);
     }
-    if (found->second.sizes() != at::IntArrayRef(sizes[i])) {
+    if (found->second.shape != sizes[i]) {
       throw Error(ErrorCode::failed,
                   fmt::format("{}: \"{}\" is {}, but VGG-19 has {}.", path.string(), name,
-                              fmt::join(found->second.sizes(), "×"), fmt::join(sizes[i], "×")),
+                              fmt::join(found->second.shape, "×"), fmt::join(sizes[i], "×")),
                   kHint);
     }
-    weights.push_back(found->second.to(at::kFloat));
+    weights.push_back(tensor_of(found->second, name, path).to(at::kFloat));
   }
   return Vgg19(std::move(weights));
 }

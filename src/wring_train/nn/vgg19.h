@@ -11,9 +11,9 @@ namespace wring {
 // The convolutions of VGG-19 (Simonyan and Zisserman 2015) up to conv5_4, which is all of them, frozen.
 class Vgg19 {
  public:
-  // From a safetensors file with torchvision's names (features.0.weight …); the prefix "features." may be
-  // absent or preceded by "module.". Other tensors (the classifier) are ignored. Throws Error{failed} naming
-  // the file and the first tensor that is missing or of another size.
+  // From a safetensors file, or one of torch.save, with torchvision's names (features.0.weight …); the prefix
+  // "features." may be absent or preceded by "module.". Other tensors (the classifier) are not read. Throws
+  // Error{failed} naming the file and the first tensor that is missing or of another size.
   static Vgg19 load(const std::filesystem::path& path);
 
   // He-normal weights (σ² = 2 / fan_in, which keeps the scale of activations through ReLUs), biases 0.

@@ -59,6 +59,7 @@ Progress restore(const LoadedTensors& state, const fs::path& path, StepEngine& e
   progress.skipped_steps = std::atoll(optional_entry("skipped_steps", "0").c_str());
   progress.rollbacks = std::atoll(optional_entry("rollbacks", "0").c_str());
   progress.lr_factor = std::strtod(optional_entry("lr_factor", "1").c_str(), nullptr);
+  progress.random_vgg = std::atoll(optional_entry("random_vgg", "-1").c_str());
   engine.load_state(state, path);
   return progress;
 }
@@ -76,7 +77,8 @@ void save_run_state(const fs::path& path, const StepEngine& engine, const Progre
                 {"parts", std::to_string(progress.parts)},
                 {"skipped_steps", std::to_string(progress.skipped_steps)},
                 {"rollbacks", std::to_string(progress.rollbacks)},
-                {"lr_factor", fmt::format("{}", progress.lr_factor)}},
+                {"lr_factor", fmt::format("{}", progress.lr_factor)},
+                {"random_vgg", std::to_string(progress.random_vgg)}},
                Seal::crc32);
 }
 

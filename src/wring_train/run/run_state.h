@@ -22,6 +22,9 @@ struct Progress {
   std::int64_t skipped_steps = 0;  // of the whole run: loss or gradient was not finite
   std::int64_t rollbacks = 0;      // to an earlier checkpoint, since training had become unstable
   double lr_factor = 1;            // of the schedule's learning rate, halved by a rollback
+  // Whether the perceptual loss compares with a VGG-19 of random weights (1) or with a trained one (0); -1: there is no
+  // such loss, or the state does not say.
+  std::int64_t random_vgg = -1;
 };
 
 // Writes engine and progress to one safetensors file, whole or not at all, with a checksum.

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <future>
 #include <mutex>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -14,6 +15,7 @@
 #include "wring/base/system_memory.h"
 #include "wring/cli/launch_ranks.h"
 #include "wring/config/reader.h"
+#include "wring/config/vgg_weights.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/kernels/device_identity.h"
 #include "wring_train/run/checkpoints.h"
@@ -201,6 +203,23 @@ void say_ranks(Messages& messages, const TrainConfig& config, const Ranks& ranks
                    ranks.size(), own * ranks.size(), factor, config.lr, config.lr * factor)});
 }
 
+// Weights that have come or gone since the run began make another loss of the same configuration.
+void compare_vgg(const TrainConfig& config, Progress& progress, Messages& messages) {
+  if (!config.use_perceptual) return;
+  const std::int64_t now = find_vgg_weights(config).file.empty() ? 1 : 0;
+  const std::int64_t before = std::exchange(progress.random_vgg, now);
+  if (before == -1 || before == now) return;
+  messages.warn(now == 0
+                    ? Text("this run was begun with a VGG-19 of random weights and goes on with trained ones: another "
+                           "loss; perceptual_weights_file: random goes on as it was begun",
+                           "此训练开始时使用随机权重的 VGG-19，现改用训练好的权重，损失因此不同；若要保持不变，请设置 "
+                           "perceptual_weights_file: random")
+                    : Text("this run was begun with trained weights of VGG-19 and goes on with random ones: another "
+                           "loss; perceptual_weights_file names the file",
+                           "此训练开始时使用训练好的 VGG-19 权重，现改用随机权重，损失因此不同；请用 "
+                           "perceptual_weights_file 指定权重文件"));
+}
+
 int train(const TrainOptions& options, const TrainConfig& config, at::Device device, Ranks& ranks,
           StartupClock& startup, const StopSignal& stop) {
   const std::string name = experiment_name(config, options.config);
@@ -232,6 +251,7 @@ int train(const TrainOptions& options, const TrainConfig& config, at::Device dev
       [&messages](const Text& text) { messages.note(text); }, ranks);
   Progress progress;
   if (resuming && ranks.leads()) progress = *load_newest_state(earlier, *engine, data_options.warn);
+  compare_vgg(config, progress, messages);
   share_state(ranks, *engine, progress);
   if (resuming) {
     messages.note({fmt::format("resuming at step {}", progress.step), fmt::format("从第 {} 步继续", progress.step)});

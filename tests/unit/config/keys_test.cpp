@@ -73,6 +73,7 @@ TEST(Keys, ValuesFarFromTheDefaultsReadBackAsThemselves) {
   config.milestones = {10, 20, 30};
   config.eta_min = 1.25e-11;
   config.pin_memory = false;
+  config.compile_model = false;
   const ConfigFile read = parse_config(to_yaml(config), "x.yaml", UnknownKeys::reject);
   EXPECT_EQ(read.values.experiment_name, config.experiment_name);
   EXPECT_EQ(read.values.data_dir, config.data_dir);
@@ -81,6 +82,7 @@ TEST(Keys, ValuesFarFromTheDefaultsReadBackAsThemselves) {
   EXPECT_EQ(read.values.milestones, config.milestones);
   EXPECT_EQ(read.values.eta_min, config.eta_min);
   EXPECT_FALSE(read.values.pin_memory);
+  EXPECT_EQ(read.values.compile_model, false);
   EXPECT_EQ(to_yaml(read.values), to_yaml(config));
 }
 

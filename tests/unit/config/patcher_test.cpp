@@ -54,6 +54,15 @@ INSTANTIATE_TEST_SUITE_P(
                          "%YAML 1.2\n--- # start\nbatch_size: 32\n...\n"},
                     Case{"IndentedTopLevel", "  # all indented\n  a: 1\n  batch_size: 16\n",
                          "  # all indented\n  a: 1\n  batch_size: 32\n"},
+                    Case{"TaggedValue", "batch_size: !!float 1.6e1   # c\na: 1\n", "batch_size: 32   # c\na: 1\n"},
+                    Case{"TaggedQuotedValue", "batch_size: !!int \"16\"\n", "batch_size: 32\n"},
+                    Case{"TagWithoutValue", "batch_size: !!null  # c\n", "batch_size: 32  # c\n"},
+                    Case{"NumberWithUnderscores", "batch_size: 1_6\n", "batch_size: 32\n"},
+                    Case{"NumberWithExponent", "batch_size: 1.6e1 # c\n", "batch_size: 32 # c\n"},
+                    Case{"Tilde", "batch_size: ~   # later\n", "batch_size: 32   # later\n"},
+                    Case{"Null", "batch_size: null\na: 1\n", "batch_size: 32\na: 1\n"},
+                    Case{"EmptyValueBeforeWindowsLineEnd", "batch_size:\r\na: 1\r\n", "batch_size: 32\r\na: 1\r\n"},
+                    Case{"EmptyValueAtTheEnd", "a: 1\nbatch_size:", "a: 1\nbatch_size: 32"},
                     Case{"EmptyValue", "batch_size:   # to do\na: 1\n", "batch_size: 32   # to do\na: 1\n"},
                     Case{"SameTextInLiteralBlock", "note: |\n  batch_size: 16\n\n  # text\nbatch_size: 16\n",
                          "note: |\n  batch_size: 16\n\n  # text\nbatch_size: 32\n"},
@@ -67,6 +76,8 @@ INSTANTIATE_TEST_SUITE_P(
                          "# batch_size: 8\nbatch_size: 32\n#batch_size: 9\n"},
                     Case{"SameTextInFlow", "m: {batch_size: 8,\n  b: ']', # }\n  c: \"}\"}\nbatch_size: 16\n",
                          "m: {batch_size: 8,\n  b: ']', # }\n  c: \"}\"}\nbatch_size: 32\n"},
+                    Case{"SameTextInJson", "m: {\"a\":\"}\", \"x\": [\nbatch_size: 8\n]}\nbatch_size: 16\n",
+                         "m: {\"a\":\"}\", \"x\": [\nbatch_size: 8\n]}\nbatch_size: 32\n"},
                     Case{"SameTextInQuotes", "m: \"a\n  batch_size: 3\n  b\"\nbatch_size: 16\n",
                          "m: \"a\n  batch_size: 3\n  b\"\nbatch_size: 32\n"},
                     Case{"SameTextAsMultiLineWords", "m: some words\n  and more\nbatch_size: 16\n",
@@ -98,8 +109,8 @@ TEST(Patcher, WithoutAssignmentsChangesNothing) {
 }
 
 TEST(Patcher, RefusesValuesThatAreNotPlainScalarsNamingKeyAndLine) {
-  for (const char* value : {"[16]", "{a: 1}", "|\n  16", ">\n  16", "&x 16", "!!int 16", "\n  - 16", "\n  a: 1",
-                            "\n- 16", "one\n  two", "\"one\n  two\"", "[16,\n  17]", "*y"}) {
+  for (const char* value : {"[16]", "{a: 1}", "|\n  16", ">\n  16", "&x 16", "!!seq [16]", "!!int &x 16", "\n  - 16",
+                            "\n  a: 1", "\n- 16", "one\n  two", "\"one\n  two\"", "[16,\n  17]", "*y"}) {
     EXPECT_THAT(refusal("y: &y 3\nbatch_size: " + std::string(value) + "\nb: 2\n"),
                 AllOf(HasSubstr("c.yaml:2: batch_size: cannot edit"), HasSubstr("batch_size: 32")))
         << value;
@@ -120,8 +131,8 @@ TEST(Patcher, RefusesBrokenTexts) {
 }
 
 // Which no YAML is, but yaml-cpp takes the last line for the value of the one before.
-TEST(Patcher, NeverWritesWhatWouldChangeAnotherValue) {
-  EXPECT_THAT(refusal("key:\nmi #word: K100, 2"), HasSubstr("would have damaged the key"));
+TEST(Patcher, RefusesALineThatTheParserTakesForPartOfAnother) {
+  EXPECT_THAT(refusal("key:\nmi #word: K100, 2"), HasSubstr("c.yaml:2: this line is not 'key: value'"));
 }
 
 // Random files made of the forms that people write: every line but the assigned ones must come back byte for

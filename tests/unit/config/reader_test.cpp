@@ -5,6 +5,7 @@
 
 #include "config_test_support.h"
 #include "wring/config/document.h"
+#include "wring/config/keys.h"
 
 namespace wring {
 namespace {
@@ -40,6 +41,36 @@ TEST(Reader, AcceptsNumbersAsPyYamlUsersWriteThem) {
   EXPECT_EQ(strict("lr: '0.001'").values.lr, 1e-3);
   EXPECT_EQ(strict("grad_clip: 1").values.grad_clip, 1.0);
   EXPECT_EQ(strict("grad_clip: .5").values.grad_clip, 0.5);
+}
+
+TEST(Reader, TakesAWholeNumberHoweverItIsWritten) {
+  for (const char* text : {"300000", "3e5", "3E5", "3e+5", "3.0e5", "300_000", "3_00e3", "300000.0", "+300000",
+                           "!!float 3e5", "!!float 300000", "!!int 300_000", "'3e5'"}) {
+    EXPECT_EQ(strict(std::string("total_iters: ") + text).values.total_iters, 300000) << text;
+  }
+  EXPECT_EQ(strict("scale_factor: 4.0").values.scale_factor, 4);
+  EXPECT_EQ(strict("milestones: [1e3, 2_000]").values.milestones, (std::vector<std::int64_t>{1000, 2000}));
+  EXPECT_EQ(strict("grad_clip: 1_0.5").values.grad_clip, 10.5);
+}
+
+TEST(Reader, TakesTheDefaultForNullInEveryForm) {
+  const std::string defaults = to_yaml(TrainConfig());
+  for (const char* null : {"", " ~", " null", " Null", " NULL", " !!null", " !!null ''", "   # nothing yet"}) {
+    for (const std::string& key : key_names()) {
+      const ConfigFile file = strict(key + ":" + null + "\n");
+      EXPECT_EQ(to_yaml(file.values), defaults) << key << null;
+      EXPECT_EQ(file.find(key), nullptr) << "the default counts";
+      EXPECT_EQ(file.entries.size(), 1U);
+    }
+  }
+  EXPECT_EQ(strict("experiment_name: 'null'").values.experiment_name, "null") << "a word in quotes is a word";
+}
+
+TEST(Reader, KnowsWhetherCompileModelIsGiven) {
+  EXPECT_EQ(strict("seed: 1").values.compile_model, std::nullopt);
+  EXPECT_EQ(strict("compile_model: ~").values.compile_model, std::nullopt);
+  EXPECT_EQ(strict("compile_model: false").values.compile_model, false);
+  EXPECT_EQ(strict("compile_model: yes").values.compile_model, true);
 }
 
 TEST(Reader, AcceptsEveryYaml11Boolean) {
@@ -85,17 +116,26 @@ TEST_P(ReaderRefuses, NamingFileLineKeyAndCure) {
 INSTANTIATE_TEST_SUITE_P(
     Values, ReaderRefuses,
     testing::Values(Refused{"batch_size: 3.5", "batch_size: '3.5' is not a whole number", "batch_size: 16"},
-                    Refused{"batch_size: 1e2", "'1e2' is not a whole number", ""},
+                    Refused{"batch_size: 1.5e0", "'1.5e0' is not a whole number", ""},
+                    Refused{"batch_size: 1e-2", "'1e-2' is not a whole number", ""},
+                    Refused{"batch_size: 1__6", "'1__6' is not a whole number", ""},
+                    Refused{"batch_size: 16_", "'16_' is not a whole number", ""},
+                    Refused{"batch_size: 064.0", "'064.0' is not a whole number", ""},
+                    Refused{"batch_size: 1:30", "'1:30' is not a whole number", ""},
+                    Refused{"batch_size: +-16", "'+-16' is not a whole number", ""},
                     Refused{"batch_size: 0x10", "'0x10' is not a whole number", ""},
                     Refused{"batch_size: 064", "'064' is not a whole number", ""},
-                    Refused{"batch_size: 99999999999999999999", "is not a whole number", ""},
+                    Refused{"batch_size: 99999999999999999999", "is out of range", "from 1 to 65536"},
+                    Refused{"batch_size: 1e20", "1e20 is out of range", "from 1 to 65536"},
                     Refused{"batch_size: 0", "batch_size: 0 is out of range", "from 1 to 65536"},
                     Refused{"num_workers: -1", "num_workers: -1 is out of range", "from 0 to"},
                     Refused{"batch_size: [16]", "batch_size: a list is not a whole number", ""},
                     Refused{"batch_size: {a: 1}", "batch_size: a map is not a whole number", ""},
-                    Refused{"batch_size:", "batch_size: an empty value is not a whole number", ""},
-                    Refused{"batch_size: ~", "batch_size: an empty value", ""},
-                    Refused{"experiment_name: null", "experiment_name: an empty value is not a word", ""},
+                    Refused{"warmup_iters: -1", "-1 is below 0; no warm-up is 0 here", "write warmup_iters: 0"},
+                    Refused{"grad_clip: -1", "no clipping is 0 here", "write grad_clip: 0"},
+                    Refused{"ema_decay: -1", "no average is 0 here", "write ema_decay: 0"},
+                    Refused{"early_stopping_patience: -1", "no early end is 0 here", "early_stopping_patience: 0"},
+                    Refused{"warmup_iters: 2e9", "2e9 is out of range", "from 0 to 1000000000"},
                     Refused{"lr: fast", "lr: 'fast' is not a number", "lr: 0.0002"},
                     Refused{"lr: .nan", "lr: '.nan' is not a number", ""},
                     Refused{"lr: nan", "lr: 'nan' is not a number", ""},
@@ -111,6 +151,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Refused{"milestones: [1, [2]]", "milestones: a list is not a list of whole numbers", ""},
                     Refused{"milestones: [1, x]", "milestones: 'x' is not a whole number", ""},
                     Refused{"data_dir: |\n  a\n  b\n", "data_dir: the text has several lines", "one line"},
+                    Refused{"data_dir: \"D:\\new\"", "data_dir: the text has several lines", "written twice"},
+                    Refused{"data_dir: \"D:\\Nets\"", "data_dir: the text has several lines", "written twice"},
                     Refused{"bacth_size: 3", "bacth_size: unknown key", "did you mean batch_size?"},
                     Refused{"zzzzzzzzzz: 3", "zzzzzzzzzz: unknown key", "docs/config.md"},
                     Refused{"train: {lr: 3}", "train: unknown key", ""},
@@ -216,6 +258,23 @@ TEST(SetValue, TakesAListWithOrWithoutBrackets) {
   EXPECT_EQ(config.milestones, (std::vector<std::int64_t>{5, 6}));
   set_value(config, "milestones=");
   EXPECT_TRUE(config.milestones.empty());
+}
+
+TEST(SetValue, TakesNumbersAndNullAsAFileDoes) {
+  TrainConfig config;
+  set_value(config, "total_iters=3e5");
+  EXPECT_EQ(config.total_iters, 300000);
+  set_value(config, "val_freq=5_000");
+  EXPECT_EQ(config.val_freq, 5000);
+  config.model = config.data_dir = "changed";
+  config.milestones = {1};
+  config.compile_model = false;
+  for (const char* null : {"", "~", "null"}) {
+    for (const std::string& key : key_names()) set_value(config, key + "=" + null);
+    EXPECT_EQ(to_yaml(config), to_yaml(TrainConfig())) << null;
+  }
+  EXPECT_THAT(error_of([&] { set_value(config, "warmup_iters=-1"); }), HasSubstr("no warm-up is 0 here"));
+  EXPECT_THAT(error_of([&] { set_value(config, "lr=２e－4"); }), HasSubstr("write lr: 0.0002"));
 }
 
 TEST(SetValue, NamesTheKeyThatIsWrong) {

@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <optional>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -29,7 +30,8 @@ TEST(ShippedConfigs, AllOfThemCanBeTrainedAsTheyAre) {
 struct Guide {
   const char* file;
   std::int64_t batch, channels, blocks, patch, workers;
-  bool mixed, perceptual, compile;
+  bool mixed, perceptual;
+  std::optional<bool> compile;
 };
 
 class GuidesConfig : public testing::TestWithParam<Guide> {};
@@ -50,8 +52,9 @@ TEST_P(GuidesConfig, HasTheGuidesValues) {
 INSTANTIATE_TEST_SUITE_P(Files, GuidesConfig,
                          testing::Values(Guide{"lightweight_config.yaml", 16, 32, 4, 128, 0, false, false, false},
                                          Guide{"high_performance.yaml", 64, 128, 12, 256, 12, true, true, true},
-                                         Guide{"balanced.yaml", 32, 96, 8, 192, 8, true, true, false},
-                                         Guide{"lightweight_optimized.yaml", 16, 64, 6, 128, 6, true, false, false}),
+                                         Guide{"balanced.yaml", 32, 96, 8, 192, 8, true, true, std::nullopt},
+                                         Guide{"lightweight_optimized.yaml", 16, 64, 6, 128, 6, true, false,
+                                               std::nullopt}),
                          [](const auto& test) { return fs::path(test.param.file).stem().string(); });
 
 TEST(ShippedConfigs, EdsrBaselineIsThePublishedNetwork) {

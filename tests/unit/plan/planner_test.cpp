@@ -39,6 +39,30 @@ const Change* find(const Plan& plan, const std::string& key) {
   return found == plan.changes.end() ? nullptr : &*found;
 }
 
+TEST(Planner, SetsCompileModelOnlyWhereEagerIsAskedFor) {
+  const Machine machine = with_card(card_of_memory(24));
+  EXPECT_EQ(find(make_plan(config("compile_model: true"), machine), "compile_model"), nullptr);
+  EXPECT_EQ(find(make_plan(config("batch_size: 8"), machine), "compile_model"), nullptr)
+      << "not given, it is the fastest engine";
+  const Plan plan = make_plan(config("compile_model: false"), machine);
+  ASSERT_NE(find(plan, "compile_model"), nullptr);
+  EXPECT_EQ(find(plan, "compile_model")->new_value, "true");
+}
+
+TEST(Planner, SaysWhoseFeaturesThePerceptualLossComparesWhereItSwitchesItOn) {
+  const auto reason = [](const std::string& text, const std::optional<fs::path>& weights) {
+    Machine machine = with_card(card_of_memory(24));
+    machine.vgg_weights = weights;
+    const Plan plan = make_plan(config(text), machine);
+    for (const Text& note : plan.notes) EXPECT_THAT(note.en, testing::Not(HasSubstr("VGG")));
+    return find(plan, "use_perceptual")->reason.en;
+  };
+  EXPECT_THAT(reason("seed: 1", "/hub/vgg.pth"), HasSubstr("VGG-19 with the weights of /hub/vgg.pth, where PyTorch"));
+  EXPECT_THAT(reason("seed: 1", ""), HasSubstr("VGG-19 with random weights, because there is no "));
+  EXPECT_THAT(reason("seed: 1", std::nullopt), HasSubstr("the weights are looked for where it trains"));
+  EXPECT_THAT(reason("perceptual_weights_file: mine.pth", ""), HasSubstr("mine.pth (perceptual_weights_file)"));
+}
+
 struct Expected {
   double gib;
   std::int64_t batch, channels, blocks, patch, workers;
@@ -58,7 +82,7 @@ TEST_P(PlannerTier, GivesTheGuidesValuesToAnEmptyConfig) {
   EXPECT_EQ(plan.result.num_workers, e.workers);
   EXPECT_EQ(plan.result.use_perceptual, e.perceptual);
   EXPECT_TRUE(plan.result.use_mixed_precision);
-  EXPECT_TRUE(plan.result.compile_model);
+  EXPECT_TRUE(fast_engine_wanted(plan.result));
   EXPECT_TRUE(plan.result.pin_memory);
   EXPECT_TRUE(plan.result.persistent_workers);
   EXPECT_EQ(plan.result.prefetch_factor, 4);

@@ -75,6 +75,19 @@ TEST(KnobCandidates, TryMoreWorkersFirstWhereTheStepMostlyWaits) {
   EXPECT_TRUE(holds(candidates, "data_cache"));
 }
 
+TEST(KnobCandidates, TryTheFastEngineOnlyWhereEagerIsAskedFor) {
+  TrainConfig config = plain_config();
+  EXPECT_TRUE(holds(knob_candidates(config, base_with_wait(0), options_for(64)), "compile"));
+  for (const std::optional<bool> given : {std::optional<bool>(), std::optional(true)}) {
+    config.compile_model = given;
+    std::vector<KnobDecision> pointless;
+    EXPECT_FALSE(holds(knob_candidates(config, base_with_wait(0), options_for(64), &pointless), "compile"));
+    const auto left = std::ranges::find(pointless, "compile", &KnobDecision::knob);
+    ASSERT_NE(left, pointless.end());
+    EXPECT_THAT(left->reason.en, HasSubstr(given ? "is on already" : "the fastest engine is in use already"));
+  }
+}
+
 TEST(KnobCandidates, NeverHaveMoreWorkersThanCores) {
   KnobOptions options = options_for(64);
   options.cpu_cores = 3;

@@ -1,8 +1,21 @@
+#include "wring/config/vgg_weights.h"
 #include "wring/plan/draft.h"
 #include "wring/plan/rules/rules.h"
 
+namespace wring {
+namespace {
+
+// Whose features they are decides what is trained for, so that it is said together with the change.
+Text weights_of(const TrainConfig& config, const Machine& machine) {
+  if (!config.perceptual_weights_file.empty()) return describe(find_vgg_weights(config));
+  if (machine.vgg_weights) return describe(VggWeights{*machine.vgg_weights, false});
+  return {"the weights are looked for where it trains", "权重在训练的机器上查找"};
+}
+
+}  // namespace
+
 // The guide switches the perceptual loss on where there is room for it. It changes what is trained for.
-void wring::rules::perceptual(Draft& draft) {
+void rules::perceptual(Draft& draft) {
   const TrainConfig& config = draft.config();
   if (config.use_perceptual || !draft.target().values.use_perceptual) return;
   if (draft.keep_model()) {
@@ -12,13 +25,11 @@ void wring::rules::perceptual(Draft& draft) {
          "按要求保持模型不变：use_perceptual 保持关闭，因为它会改变训练目标"});
     return;
   }
+  const Text weights = weights_of(config, draft.machine());
   draft.set(&TrainConfig::use_perceptual, true, Effect::optimisation,
-            draft.because({"has memory and arithmetic to spare for VGG-19 features: more texture, at a lower PSNR",
-                           "有余力计算 VGG-19 特征：纹理更丰富，但 PSNR 会降低"}));
-  if (!config.perceptual_weights_file.empty()) return;
-  draft.note(
-      {"use_perceptual without perceptual_weights_file compares features of a fixed random VGG-19; give "
-       "trained weights for the usual perceptual loss",
-       "use_perceptual 未指定 perceptual_weights_file 时，比较的是固定随机 VGG-19 的特征；"
-       "如需通常的感知损失，请提供训练好的权重"});
+            draft.because(
+                {"has memory and arithmetic to spare for VGG-19 features: more texture, at a lower PSNR; " + weights.en,
+                 "有余力计算 VGG-19 特征：纹理更丰富，但 PSNR 会降低；" + weights.zh}));
 }
+
+}  // namespace wring
