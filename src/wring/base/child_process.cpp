@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <limits>
 
 #include <poll.h>
 #include <signal.h>
@@ -18,10 +19,10 @@ using Clock = std::chrono::steady_clock;
 // How often we look whether the child has ended while its pipes stay open.
 constexpr std::chrono::milliseconds check_interval{5};
 
-// Appends what the pipe holds now; closes it at its end.
-void drain(Descriptor& pipe, std::string& into) {
+// Appends what the pipe holds now, up to about `most` bytes; closes it at its end.
+void drain(Descriptor& pipe, std::string& into, std::size_t most) {
   std::array<char, 16384> buffer;
-  while (pipe) {
+  while (pipe && into.size() <= most) {
     const ssize_t n = ::read(pipe.get(), buffer.data(), buffer.size());
     if (n > 0) {
       into.append(buffer.data(), static_cast<std::size_t>(n));
@@ -54,22 +55,25 @@ ChildResult run_child(const std::vector<std::string>& command, const ChildOption
   out.write = Descriptor();
   err.write = Descriptor();
 
+  const std::size_t most = options.most_output.value_or(std::numeric_limits<std::size_t>::max());
   ChildResult result;
   int status = 0;
   while (!reap(child, WNOHANG, status)) {
-    if (Clock::now() >= deadline) {
-      result.timed_out = true;
+    result.printed_too_much = result.out.size() > most || result.err.size() > most;
+    result.timed_out = !result.printed_too_much && Clock::now() >= deadline;
+    if (result.printed_too_much || result.timed_out) {
       ::kill(-child, SIGKILL);
       reap(child, 0, status);
       break;
     }
     std::array<pollfd, 2> waits{{{out.read.get(), POLLIN, 0}, {err.read.get(), POLLIN, 0}}};
     ::poll(waits.data(), waits.size(), static_cast<int>(check_interval.count()));
-    drain(out.read, result.out);
-    drain(err.read, result.err);
+    drain(out.read, result.out, most);
+    drain(err.read, result.err, most);
   }
-  drain(out.read, result.out);
-  drain(err.read, result.err);
+  drain(out.read, result.out, most);
+  drain(err.read, result.err, most);
+  result.printed_too_much = result.out.size() > most || result.err.size() > most;
   if (WIFEXITED(status)) result.exit_status = WEXITSTATUS(status);
   if (WIFSIGNALED(status)) result.signal = WTERMSIG(status);
   return result;

@@ -1,5 +1,6 @@
 #pragma once
 #include <chrono>
+#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -14,6 +15,8 @@ struct ChildOptions {
   std::filesystem::path working_folder;  // empty: this process's
   // Variables to set, or to remove where there is no value, on top of this process's environment.
   std::vector<std::pair<std::string, std::optional<std::string>>> environment;
+  // Bytes on either stream beyond which the child is killed. Absent: no limit. Only run_child knows it.
+  std::optional<std::size_t> most_output = std::nullopt;
 };
 
 // How a process ended: exactly one has a value.
@@ -22,14 +25,15 @@ struct ProcessEnd {
   std::optional<int> signal;
 };
 
-// How a child ended. Exactly one of the first two has a value, also after a timeout (then the signal is
-// SIGKILL).
+// How a child ended. Exactly one of the first two has a value, also after a timeout or too much output (then the signal
+// is SIGKILL).
 struct ChildResult {
   std::optional<int> exit_status;
   std::optional<int> signal;
   bool timed_out = false;
-  std::string out;  // everything on standard output
-  std::string err;  // everything on standard error
+  bool printed_too_much = false;  // more than options.most_output: killed, and the rest is not here
+  std::string out;                // everything on standard output
+  std::string err;                // everything on standard error
 
   bool ok() const { return exit_status == 0; }
 };

@@ -85,6 +85,20 @@ std::string without_controls(std::string_view text) {
   return clean;
 }
 
+std::string clean_name(std::string_view name) {
+  std::string clean;
+  while (!name.empty()) {
+    const auto [bytes, character] = take_character(name);
+    const char32_t code = character.code;
+    // Longer than it must be, half of a pair of UTF-16, or beyond the last character: no UTF-8, though it decodes.
+    constexpr std::array<char32_t, 5> least = {0, 0, 0x80, 0x800, 0x10000};
+    const bool valid = code < 0x80 || (bytes.size() > 1 && code >= least.at(bytes.size()) && code <= 0x10FFFF &&
+                                       (code < 0xD800 || code > 0xDFFF));
+    clean += valid ? without_controls(bytes) : "\uFFFD";
+  }
+  return clean;
+}
+
 std::vector<std::string> wrap(std::string_view text, int width) {
   std::vector<std::string> lines;
   std::string line, word;  // the word follows the line; it moves to a new line when it does not fit
@@ -141,15 +155,26 @@ std::string to_ascii(std::string_view text) {
   return result;
 }
 
-bool locale_is_utf8() {
-  for (const char* variable : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+std::string for_locale(std::string_view text) {
+  return locale_is_utf8() ? std::string(text) : to_ascii(text);
+}
+
+std::string_view deciding_locale(const char* category) {
+  for (const char* variable : {"LC_ALL", category, "LANG"}) {
     const char* value = std::getenv(variable);
-    if (value == nullptr || *value == '\0') continue;
-    std::string name(value);
-    std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return name.find("utf-8") != std::string::npos || name.find("utf8") != std::string::npos;
+    if (value != nullptr && *value != '\0') return value;
   }
-  return false;
+  return "";
+}
+
+bool locale_is_utf8() {
+  std::string name(deciding_locale("LC_CTYPE"));
+  std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return name.find("utf-8") != std::string::npos || name.find("utf8") != std::string::npos;
+}
+
+Language shown_language(Language asked) {
+  return deciding_locale("LC_CTYPE").starts_with("zh") && !locale_is_utf8() ? Language::en : asked;
 }
 
 }  // namespace wring

@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "wring/base/text.h"
+
 namespace wring {
 
 // Terminal columns that UTF-8 text takes: two for East Asian wide characters and emoji, none for combining
@@ -17,12 +19,18 @@ std::string_view fit_columns(std::string_view text, int columns);
 // Control characters, which file names and messages of other programs may carry, replaced by '?'.
 std::string without_controls(std::string_view text);
 
+// A name that another program or the driver gave, as UTF-8: bytes that are none are U+FFFD, control characters '?'.
+std::string clean_name(std::string_view name);
+
 // Lines of at most `width` columns, broken at spaces and between wide characters; a longer word stays whole.
 std::vector<std::string> wrap(std::string_view text, int width);
 
 // The text with the signs that Wring itself uses (arrows, dashes, ×, ≥, …) replaced for a terminal without
 // UTF-8.
 std::string to_ascii(std::string_view text);
+
+// A message as this locale can show it: unchanged in UTF-8, else by to_ascii.
+std::string for_locale(std::string_view text);
 
 // The first character of a text that is not empty. A byte that begins no UTF-8 sequence stands for itself.
 struct Character {
@@ -32,7 +40,16 @@ struct Character {
 };
 Character first_character(std::string_view text);
 
-// Whether LC_ALL, LC_CTYPE or LANG (the first one set, as setlocale has it) names UTF-8.
+// The locale of a category ("LC_CTYPE"): the first of LC_ALL, the category and LANG that is set, as setlocale has it.
+std::string_view deciding_locale(const char* category);
+
+// Whether the locale of LC_CTYPE names UTF-8. A name without an encoding does not: the C library reads zh_CN as GB2312
+// and zh_TW as Big5.
 bool locale_is_utf8();
+
+// The language for messages where this one was asked for. All that is written is UTF-8 or ASCII, and Chinese in UTF-8
+// cannot be read on a terminal in GBK: in a Chinese locale that is not UTF-8 it gives way to English. In others who
+// asks for it reads UTF-8, whatever a bare container's locale says.
+Language shown_language(Language asked);
 
 }  // namespace wring

@@ -1,14 +1,18 @@
 #include "wring/base/message.h"
 
 #include <cstdio>
+#include <string>
 
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "wring/base/display_text.h"
+
 namespace wring {
 
 void write_message(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stderr);
+  const std::string shown = for_locale(text);
+  std::fwrite(shown.data(), 1, shown.size(), stderr);
 }
 
 void open_standard_streams() {

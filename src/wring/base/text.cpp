@@ -1,19 +1,12 @@
 #include "wring/base/text.h"
 
-#include <cstdlib>
-
+#include "wring/base/display_text.h"
 #include "wring/base/error.h"
 
 namespace wring {
 
 Language language_from_environment() {
-  for (const char* variable : {"LC_ALL", "LC_MESSAGES", "LANG"}) {
-    const char* value = std::getenv(variable);
-    if (value != nullptr && *value != '\0') {
-      return std::string_view(value).starts_with("zh") ? Language::zh : Language::en;
-    }
-  }
-  return Language::en;
+  return deciding_locale("LC_MESSAGES").starts_with("zh") && locale_is_utf8() ? Language::zh : Language::en;
 }
 
 Language parse_language(std::string_view name) {

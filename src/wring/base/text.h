@@ -20,7 +20,7 @@ struct Text {
   bool empty() const { return en.empty(); }
 };
 
-// zh when LC_ALL, LC_MESSAGES or LANG (the first one set, as setlocale does) begins with "zh", else en.
+// zh where LC_ALL, LC_MESSAGES or LANG (the first one set) begins with "zh" and the locale is UTF-8, else en.
 Language language_from_environment();
 
 // "en" or "zh"; throws Error{usage} for anything else.

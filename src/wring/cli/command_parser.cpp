@@ -142,7 +142,7 @@ std::optional<int> CommandParser::parse(const Arguments& arguments) {
   }
   if (!language_.empty()) {
     require_choice("--lang", language_, {"en", "zh"});
-    common_.language = parse_language(language_);
+    common_.language = shown_language(parse_language(language_));
   }
   require_choice("--color", common_.color, {"auto", "never", "always"});
   return std::nullopt;

@@ -51,7 +51,7 @@ CommonOptions early_options(std::span<const std::string> arguments) {
       return std::nullopt;
     };
     if (const auto language = value_of("--lang")) {
-      if (language == "zh") options.language = Language::zh;
+      if (language == "zh") options.language = shown_language(Language::zh);
       if (language == "en") options.language = Language::en;
     }
     if (const auto color = value_of("--color")) options.color = *color;

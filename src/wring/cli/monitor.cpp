@@ -85,7 +85,7 @@ class MonitorRun {
         telemetry_(std::move(telemetry)),
         signals_(signals_for(options)),
         notices_(console, telemetry_->gpus()),
-        builder_(telemetry_->gpus()),
+        builder_(telemetry_->gpus(), !options.command.empty()),
         recent_(static_cast<std::size_t>(std::clamp(verdict_window_s / options.interval_s, 2.0, 600.0)) + 1),
         sampler_(telemetry_, sampler_options()) {
     if (options.run) run_.emplace(*options.run);
@@ -100,6 +100,7 @@ class MonitorRun {
     open_log();
     open_server();
     if (!options_.command.empty() && !start_command()) return command_->exit_code().value();
+    command_ ? sampler_.follow(command_->pid()) : sampler_.follow_cuda();
     open_display();
     sampler_.start();
     if (server_) server_->start();
@@ -107,6 +108,7 @@ class MonitorRun {
     // A second Ctrl-C ends at once, whatever the first one's end waits for.
     if (!command_ && !is_ignored(SIGINT)) SignalWait::let_interrupt_end();
     sampler_.stop();
+    if (command_ && command_->exit_code()) builder_.command_ended();
     view_.reset();
     server_.reset();
     notices_.release();

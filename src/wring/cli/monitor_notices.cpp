@@ -6,6 +6,7 @@
 
 #include "wring/base/message.h"
 #include "wring/cli/terminal.h"
+#include "wring/gpu/missing_util.h"
 
 namespace wring {
 
@@ -46,6 +47,14 @@ void MonitorNotices::on_tick(const Tick& tick) {
                {fmt::format("GPU {}: the driver reported Xid {}", index, xid),
                 fmt::format("GPU {}：驱动报告 Xid {}", index, xid)},
                {"its meaning is in NVIDIA's Xid catalogue, more in dmesg", "含义见 NVIDIA 的 Xid 目录，详情见 dmesg"});
+    }
+    if (const Reading& util = (*gpu.sample)[Metric::gpu_util];
+        !gpu.sample->problem && util.state == Reading::State::not_supported) {
+      const GpuProblem why = why_no_gpu_util(gpus_[i], util);
+      say_once(why.what.en,  // once for all the cards that it holds for
+               {fmt::format("GPU {}: GPU-Util is N/A: {}", index, why.what.en),
+                fmt::format("GPU {}：GPU利用率为 N/A：{}", index, why.what.zh)},
+               why.cure);
     }
     if (gpu.sample->problem) {
       const GpuProblem& problem = *gpu.sample->problem;

@@ -19,7 +19,7 @@ class MonitorNotices : public TickSink {
 
   void say(const Text& what, const Text& cure);
   void say_even_if_quiet(const Text& what, const Text& cure);  // why the exit code will be a failure
-  void on_tick(const Tick& tick) override;                     // cards that fall out, driver calls that hang
+  void on_tick(const Tick& tick) override;  // cards that fall out, driver calls that hang, no GPU-Util
 
   void hold();
   void release();  // prints what was held back

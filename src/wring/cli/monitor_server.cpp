@@ -5,12 +5,14 @@
 
 #include <unistd.h>
 
+#include "wring/base/display_text.h"
+
 namespace wring {
 namespace {
 
 std::string host_name() {
   std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? clean_name(name.data()) : "localhost";
 }
 
 std::int64_t unix_ms_now() {

@@ -18,6 +18,8 @@ class WatchedCommand {
 
   const std::optional<Text>& failure() const { return failure_; }
 
+  pid_t pid() const { return pid_; }  // its process, once it was started
+
   // Absent while it runs; its exit status, or 128 + the signal that ended it.
   std::optional<int> exit_code();
 

@@ -278,8 +278,9 @@ Check locale_check(const MachineFacts& facts) {
   check.found = facts.locale.empty() ? Text{"none set", "未设置"} : Text(facts.locale);
   if (facts.utf8) return check;
   check.state = CheckState::note;
-  check.means = {"not UTF-8: signs are replaced by ASCII, and the live view draws without lines",
-                 "不是 UTF-8：符号以 ASCII 代替，实时界面不绘制线条"};
+  check.means = {
+      "not UTF-8: messages are in English, signs are replaced by ASCII, and the live view draws without lines",
+      "不是 UTF-8：消息使用英文，符号以 ASCII 代替，实时界面不绘制线条"};
   check.cure = {"export LC_ALL=C.UTF-8", "export LC_ALL=C.UTF-8"};
   return check;
 }

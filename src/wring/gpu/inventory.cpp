@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "wring/gpu/metrics.h"
 #include "wring/gpu/nvidia_smi.h"
 #include "wring/gpu/nvml_errors.h"
 #include "wring/gpu/nvml_gpu.h"
@@ -34,6 +35,16 @@ bool ask_nvml(Inventory& inventory) {
 
 }  // namespace
 
+void drop_impossible_memory(Gpu& gpu) {
+  auto& total = gpu.memory_total_mib;
+  if (total && !is_possible(Metric::memory_total, static_cast<double>(*total))) total.reset();
+  for (auto* part : {&gpu.memory_used_mib, &gpu.memory_reserved_mib}) {
+    if (!*part) continue;
+    const bool possible = is_possible(Metric::memory_used, static_cast<double>(**part));
+    if (!possible || (total && **part > *total)) part->reset();
+  }
+}
+
 Inventory take_inventory() {
   Inventory inventory;
   if (!ask_nvml(inventory)) {
@@ -42,6 +53,7 @@ Inventory take_inventory() {
       inventory.problems.push_back(*std::move(answer.problem));
       return inventory;
     }
+    if (answer.warning) inventory.problems.push_back(*std::move(answer.warning));
     inventory.source = GpuSource::nvidia_smi;
     inventory.gpus = std::move(answer.gpus);
     inventory.driver_version = std::move(answer.driver_version);

@@ -29,7 +29,11 @@ struct Gpu {
   std::optional<int> compute_capability_minor;
   std::string mig_parent;             // UUID of the card that this MIG instance is a part of; "" for a whole card
   std::optional<GpuProblem> problem;  // this card cannot be asked (lost, permission denied); others can
+  std::optional<GpuProblem> no_util;  // why it has no GPU-Util, where that is known beforehand (missing_util.h)
 };
+
+// Makes absent what cannot be: no memory at all, 2^64 - 1 bytes of it, a part that is larger than the whole.
+void drop_impossible_memory(Gpu& gpu);
 
 enum class GpuSource { nvml, nvidia_smi, none };
 
@@ -40,7 +44,7 @@ struct Inventory {
   GpuSource source = GpuSource::none;
   std::vector<Gpu> gpus;
   std::string driver_version;        // "" when unknown
-  std::vector<GpuProblem> problems;  // why an earlier source of the chain could not be used
+  std::vector<GpuProblem> problems;  // why an earlier source of the chain could not be used; a source's warning
 };
 
 // Asks NVML, then nvidia-smi (3 s at most), then gives up with the reasons. Never throws for a missing GPU.

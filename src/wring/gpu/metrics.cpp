@@ -280,6 +280,15 @@ bool is_possible(Metric metric, double value) {
   if (!std::isfinite(value)) return false;
   const auto between = [value](double low, double high) { return value >= low && value <= high; };
   switch (metric) {
+    case memory_total:
+      return value > 0 && value <= most_memory_mib;
+    case memory_used:
+    case memory_reserved:
+      return between(0, most_memory_mib);
+    case energy:
+      return between(0, 1e13);  // 20 kW over sixteen years
+    case ecc_uncorrected:
+      return between(0, 1e15);
     case power:
     case power_limit:
       return between(0, 20e3);
@@ -302,6 +311,14 @@ bool is_possible(Metric metric, double value) {
       return value >= 0;
   }
   return false;
+}
+
+void reject_contradictions(Readings& values) {
+  const auto at = [&](Metric metric) -> Reading& { return values[static_cast<std::size_t>(metric)]; };
+  const Reading& total = at(memory_total);
+  for (const Metric part : {memory_used, memory_reserved}) {
+    if (total.ok() && at(part).ok() && at(part).value > total.value) at(part) = Reading::failed(Reading::rejected);
+  }
 }
 
 }  // namespace wring

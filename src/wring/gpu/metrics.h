@@ -63,10 +63,15 @@ struct MetricRow {
 std::span<const MetricRow> metric_rows();
 const MetricRow& metric_row(Metric metric);
 
-// False for what cannot be: shares above 100, a card of 20 kW, a number that is none. Drivers do return such values,
-// and one of them spoils every average.
+inline constexpr double most_memory_mib = 16.0 * 1024 * 1024;  // 16 TiB, a hundred times the largest card
+
+// False for what cannot be: shares above 100, a card of 20 kW or without memory, 2^64 - 1 bytes, a number that is none.
+// Drivers do return such values, and one of them spoils every average.
 bool is_possible(Metric metric, double value);
 
 using Readings = std::array<Reading, metric_count>;
+
+// Rejects what cannot be beside another reading: a part of the memory that is larger than all of it.
+void reject_contradictions(Readings& values);
 
 }  // namespace wring

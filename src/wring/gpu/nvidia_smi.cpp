@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "wring/base/child_process.h"
+#include "wring/base/display_text.h"
 #include "wring/base/error.h"
 #include "wring/gpu/nvml_errors.h"
 
@@ -17,6 +18,10 @@ namespace {
 const std::vector<std::string> inventory_fields = {"index",           "uuid",         "name",
                                                    "pci.bus_id",      "memory.total", "memory.used",
                                                    "memory.reserved", "compute_cap",  "driver_version"};
+
+constexpr std::size_t most_output = 1 << 20;
+constexpr std::size_t longest_words = 300;  // of an odd line, in a message
+const Text nothing_to_do{"the cards that it lists are read all the same", "它列出的显卡仍会照常读取"};
 
 std::string_view trim(std::string_view text) {
   const auto first = text.find_first_not_of(" \t\r\n");
@@ -29,6 +34,11 @@ std::string_view take_until(std::string_view& text, char end) {
   const std::string_view part = text.substr(0, at);
   text.remove_prefix(at == std::string_view::npos ? text.size() : at + 1);
   return part;
+}
+
+std::string first_line(std::string_view text) {
+  const std::string_view words = trim(text);
+  return clean_name(trim(words.substr(0, words.find('\n'))).substr(0, longest_words));
 }
 
 template <typename Number>
@@ -64,7 +74,8 @@ void store(std::string_view field, std::string_view value, Gpu& gpu, std::string
   }
 }
 
-GpuProblem failed(const ChildResult& result, std::chrono::milliseconds timeout) {
+// How it ended, and its own words: an odd line of the table first, since it explains itself on standard output.
+GpuProblem trouble(const ChildResult& result, std::chrono::milliseconds timeout, const std::string& odd_line) {
   if (result.timed_out) {
     const double seconds = static_cast<double>(timeout.count()) / 1000.0;
     return {{fmt::format("nvidia-smi did not answer within {} s", seconds),
@@ -72,17 +83,23 @@ GpuProblem failed(const ChildResult& result, std::chrono::milliseconds timeout) 
             nvml::error_row(10).cure,
             0};
   }
-  // nvidia-smi explains itself on standard output, and its exit status is NVML's return code.
-  const std::string_view words = trim(trim(result.out).empty() ? result.err : result.out);
-  const std::string_view first_line = words.substr(0, words.find('\n'));
-  const int code = result.exit_status.value_or(0);
+  if (result.printed_too_much) {
+    return {{"nvidia-smi printed more than 1 MiB and was stopped", "nvidia-smi 的输出超过 1 MiB，已被终止"},
+            nvml::error_row(999).cure,
+            0};
+  }
+  // Its exit status is NVML's return code.
+  const int status = result.exit_status.value_or(0);
   const std::string how =
-      result.signal ? fmt::format("signal {}", *result.signal) : fmt::format("exit status {}", code);
-  const Text what = first_line.empty()
-                        ? Text(fmt::format("nvidia-smi failed ({})", how), fmt::format("nvidia-smi 失败（{}）", how))
-                        : Text(fmt::format("nvidia-smi: {} ({})", trim(first_line), how),
-                               fmt::format("nvidia-smi：{}（{}）", trim(first_line), how));
-  return {what, nvml::error_row(code).cure, code};
+      result.signal ? fmt::format("signal {}", *result.signal) : fmt::format("exit status {}", status);
+  const std::string words = odd_line.empty() ? first_line(result.err) : odd_line;
+  const Text what =
+      words.empty()
+          ? Text(fmt::format("nvidia-smi failed ({})", how), fmt::format("nvidia-smi 失败（{}）", how))
+          : Text(fmt::format("nvidia-smi: {} ({})", words, how), fmt::format("nvidia-smi：{}（{}）", words, how));
+  const int code =
+      status == nvml::success && words.find("infoROM") != std::string::npos ? nvml::corrupted_inforom : status;
+  return {what, code == nvml::success ? nothing_to_do : nvml::error_row(code).cure, code};
 }
 
 std::vector<std::string> command_for(const std::vector<std::string>& fields) {
@@ -92,15 +109,32 @@ std::vector<std::string> command_for(const std::vector<std::string>& fields) {
           "--format=csv,noheader,nounits"};
 }
 
-SmiTable parse_csv(std::string_view csv) {
-  SmiTable table;
-  while (!csv.empty()) {
-    std::string_view line = trim(take_until(csv, '\n'));
-    if (line.empty()) continue;
-    std::vector<std::string>& row = table.rows.emplace_back();
-    while (!line.empty()) row.emplace_back(trim(take_until(line, ',')));
+// Empty fields count: "0, GPU-a, " has three.
+std::vector<std::string> split_fields(std::string_view line) {
+  std::vector<std::string> fields;
+  for (bool more = true; more;) {
+    more = line.find(',') != std::string_view::npos;
+    fields.push_back(clean_name(trim(take_until(line, ','))));
   }
-  return table;
+  return fields;
+}
+
+// The rows of `fields` columns, and the first other line. What a killed child left without a line's end is half a line.
+std::vector<std::vector<std::string>> read_rows(std::string_view csv, std::size_t fields, bool whole,
+                                                std::string& odd_line) {
+  std::vector<std::vector<std::string>> rows;
+  if (!whole) csv = csv.substr(0, csv.rfind('\n') + 1);
+  while (!csv.empty()) {
+    const std::string_view line = trim(take_until(csv, '\n'));
+    if (line.empty()) continue;
+    std::vector<std::string> row = split_fields(line);
+    if (row.size() == fields) {
+      rows.push_back(std::move(row));
+    } else if (odd_line.empty()) {
+      odd_line = clean_name(line.substr(0, longest_words));
+    }
+  }
+  return rows;
 }
 
 }  // namespace
@@ -109,12 +143,19 @@ SmiTable SmiQuery::ask(std::chrono::milliseconds timeout) {
   try {
     for (;;) {
       const ChildResult result =
-          run_child(command_for(fields_), {.timeout = timeout, .working_folder = {}, .environment = {}});
-      if (result.ok()) return parse_csv(result.out);
-      if (!drop_refused_field(result.out) && !drop_refused_field(result.err)) return {{}, failed(result, timeout)};
+          run_child(command_for(fields_),
+                    {.timeout = timeout, .working_folder = {}, .environment = {}, .most_output = most_output});
+      if (!result.ok() && (drop_refused_field(result.out) || drop_refused_field(result.err))) continue;
+      SmiTable table;
+      std::string odd_line;
+      table.rows = read_rows(result.out, fields_.size(), /*whole=*/!result.signal, odd_line);
+      if (!result.ok() || !odd_line.empty()) {
+        (table.rows.empty() ? table.problem : table.warning) = trouble(result, timeout, odd_line);
+      }
+      return table;
     }
   } catch (const Error& error) {
-    return {{}, GpuProblem{error.message(), nvml::error_row(nvml::library_not_found).cure, 0}};
+    return {{}, GpuProblem{error.message(), nvml::error_row(nvml::library_not_found).cure, 0}, {}};
   }
 }
 
@@ -132,12 +173,14 @@ bool SmiQuery::drop_refused_field(const std::string& answer) {
 SmiAnswer read_smi_table(const SmiTable& table, const std::vector<std::string>& fields) {
   SmiAnswer answer;
   answer.problem = table.problem;
+  answer.warning = table.warning;
   for (const std::vector<std::string>& row : table.rows) {
     Gpu gpu;
     gpu.index = static_cast<int>(answer.gpus.size());
     for (std::size_t i = 0; i < std::min(row.size(), fields.size()); ++i) {
       store(fields[i], row[i], gpu, answer.driver_version);
     }
+    drop_impossible_memory(gpu);
     answer.gpus.push_back(std::move(gpu));
   }
   return answer;

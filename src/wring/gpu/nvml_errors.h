@@ -12,6 +12,7 @@ inline constexpr int not_supported = 3;
 inline constexpr int insufficient_size = 7;
 inline constexpr int library_not_found = 12;
 inline constexpr int function_not_found = 13;
+inline constexpr int corrupted_inforom = 14;
 inline constexpr int gpu_is_lost = 15;
 inline constexpr int reset_required = 16;
 inline constexpr int no_data = 21;

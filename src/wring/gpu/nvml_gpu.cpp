@@ -1,5 +1,7 @@
 #include "wring/gpu/nvml_gpu.h"
 
+#include "wring/base/display_text.h"
+#include "wring/gpu/missing_util.h"
 #include "wring/gpu/nvml_errors.h"
 #include "wring/gpu/nvml_problem.h"
 
@@ -15,7 +17,7 @@ std::int64_t mib(std::uint64_t bytes) {
 template <typename Function>
 std::string read_string(Function* function, nvml::Device device) {
   char buffer[96] = {};  // NVML_DEVICE_UUID_V2_BUFFER_SIZE and NVML_DEVICE_NAME_V2_BUFFER_SIZE
-  return nvml::call(function, device, buffer, unsigned{sizeof buffer}) == nvml::success ? buffer : "";
+  return nvml::call(function, device, buffer, unsigned{sizeof buffer}) == nvml::success ? clean_name(buffer) : "";
 }
 
 // Version 2 tells used from reserved; version 1 counts what the driver reserves as used.
@@ -41,6 +43,12 @@ void read_facts(const nvml::Functions& functions, nvml::Device device, Gpu& gpu)
   // A card that shares the computer's memory answers "not supported": an absent value, not a broken card.
   const int code = read_memory(functions, device, gpu);
   if (code != nvml::success && code != nvml::not_supported) gpu.problem = nvml_problem(code);
+  drop_impossible_memory(gpu);
+}
+
+bool mig_is_on(const nvml::Functions& functions, nvml::Device device) {
+  unsigned mode = 0, pending = 0;
+  return nvml::call(functions.mig_mode, device, &mode, &pending) == nvml::success && mode == 1;
 }
 
 }  // namespace
@@ -61,15 +69,15 @@ NvmlGpu read_nvml_gpu(const nvml::Functions& functions, unsigned index) {
     gpu.compute_capability_major = major;
     gpu.compute_capability_minor = minor;
   }
+  if (mig_is_on(functions, read.device)) gpu.no_util = mig_card_has_no_util;
   read_facts(functions, read.device, gpu);
   return read;
 }
 
 std::vector<NvmlGpu> read_mig_instances(const nvml::Functions& functions, const NvmlGpu& parent) {
   std::vector<NvmlGpu> instances;
-  unsigned mode = 0, pending = 0, most = 0;
-  if (parent.device == nullptr) return instances;
-  if (nvml::call(functions.mig_mode, parent.device, &mode, &pending) != nvml::success || mode != 1) return instances;
+  unsigned most = 0;
+  if (parent.device == nullptr || !mig_is_on(functions, parent.device)) return instances;
   if (nvml::call(functions.mig_count, parent.device, &most) != nvml::success) return instances;
   for (unsigned i = 0; i < most; ++i) {
     NvmlGpu instance{parent.gpu, nullptr};
@@ -77,6 +85,7 @@ std::vector<NvmlGpu> read_mig_instances(const nvml::Functions& functions, const 
     if (nvml::call(functions.mig_by_index, parent.device, i, &instance.device) != nvml::success) continue;
     instance.gpu.mig_parent = parent.gpu.uuid;
     instance.gpu.problem.reset();
+    instance.gpu.no_util = mig_instance_has_no_util;
     instance.gpu.memory_total_mib = instance.gpu.memory_used_mib = instance.gpu.memory_reserved_mib = std::nullopt;
     read_facts(functions, instance.device, instance.gpu);
     instances.push_back(std::move(instance));
@@ -93,7 +102,8 @@ int find_nvml_device(const nvml::Functions& functions, const Gpu& gpu, nvml::Dev
 
 std::string read_driver_version(const nvml::Functions& functions) {
   char version[80] = {};  // NVML_SYSTEM_DRIVER_VERSION_BUFFER_SIZE
-  return nvml::call(functions.driver_version, version, unsigned{sizeof version}) == nvml::success ? version : "";
+  const int code = nvml::call(functions.driver_version, version, unsigned{sizeof version});
+  return code == nvml::success ? clean_name(version) : "";
 }
 
 }  // namespace wring

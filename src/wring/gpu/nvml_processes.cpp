@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 
+#include "wring/base/display_text.h"
 #include "wring/gpu/nvml_errors.h"
 
 namespace wring {
@@ -13,6 +14,7 @@ namespace {
 
 constexpr std::uint64_t bytes_per_mib = 1024 * 1024;
 constexpr std::uint64_t unknown_memory = std::numeric_limits<std::uint64_t>::max();
+constexpr auto most_memory = static_cast<std::uint64_t>(most_memory_mib) * bytes_per_mib;
 constexpr std::size_t most_processes = 65536;  // a count above it is garbage
 
 struct RawProcess {
@@ -56,7 +58,7 @@ std::string process_name(const std::filesystem::path& root, std::int64_t pid) {
   std::ifstream in(root / "proc" / std::to_string(pid) / "comm");
   std::string name;
   std::getline(in, name);
-  return name;
+  return clean_name(name);
 }
 
 }  // namespace
@@ -90,7 +92,7 @@ std::vector<GpuProcess> NvmlProcesses::list(nvml::Device device) {
     GpuProcess& process = processes.emplace_back();
     process.pid = pid;
     if (named) process.name = process_name(root_, pid);
-    if (used_bytes != unknown_memory) process.memory_mib = static_cast<std::int64_t>(used_bytes / bytes_per_mib);
+    if (used_bytes <= most_memory) process.memory_mib = static_cast<std::int64_t>(used_bytes / bytes_per_mib);
   }
   return processes;
 }

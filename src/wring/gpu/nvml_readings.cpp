@@ -1,5 +1,7 @@
 #include "wring/gpu/nvml_readings.h"
 
+#include <limits>
+
 #include "wring/gpu/nvml_errors.h"
 
 namespace wring {
@@ -7,6 +9,7 @@ namespace {
 
 constexpr double bytes_per_mib = 1024.0 * 1024.0;
 constexpr double milli = 1000;
+constexpr std::uint64_t every_bit = std::numeric_limits<std::uint64_t>::max();  // no reason: the driver does not know
 
 double mib(std::uint64_t bytes) {
   return static_cast<double>(bytes) / bytes_per_mib;
@@ -59,6 +62,7 @@ void NvmlReadings::read(nvml::Device device, double now_s, GpuSample& sample) {
   }
   read_throttle_reasons(device, sample);
   read_rarely_changing(device, now_s, sample);
+  reject_contradictions(sample.values);
 }
 
 // Both shares come from one call.
@@ -106,7 +110,7 @@ void NvmlReadings::read_throttle_reasons(nvml::Device device, GpuSample& sample)
   if (no_throttle_reasons_) return;
   std::uint64_t reasons = 0;
   const int code = nvml::call(functions_.clocks_event_reasons, device, &reasons);
-  if (code == nvml::success) sample.throttle_reasons = reasons;
+  if (code == nvml::success && reasons != every_bit) sample.throttle_reasons = reasons;
   no_throttle_reasons_ = nvml::is_permanent(code);
 }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "wring/gpu/missing_util.h"
 #include "wring/gpu/nvml_card.h"
 #include "wring/gpu/nvml_errors.h"
 #include "wring/gpu/nvml_problem.h"
@@ -39,7 +40,9 @@ class NvmlTelemetry : public Telemetry {
     std::vector<Gpu> all;
     for (const NvmlGpu& card : found) all.push_back(card.gpu);
     if (all.empty()) return;
+    const bool wsl = under_wsl(options_.root);
     for (const std::size_t place : select_gpus(all, options_.gpus)) {
+      if (wsl && !all[place].no_util) all[place].no_util = wsl_has_no_util;
       gpus_.push_back(all[place]);
       cards_.push_back(std::make_unique<NvmlCard>(library_->functions(), found[place], parents[place], options_));
     }

@@ -1,9 +1,11 @@
 #include "wring/gpu/smi_telemetry.h"
 
 #include <cstdlib>
+#include <limits>
 #include <mutex>
 #include <utility>
 
+#include "wring/gpu/missing_util.h"
 #include "wring/gpu/nvidia_smi.h"
 #include "wring/gpu/nvml_errors.h"
 #include "wring/gpu/nvml_problem.h"
@@ -40,11 +42,15 @@ class SmiTelemetry : public Telemetry {
         problems_(std::move(problems)),
         driver_version_(std::move(answer.driver_version)),
         query_(sample_fields()) {
+    if (answer.warning) problems_.push_back(*std::move(answer.warning));
     if (answer.gpus.empty()) {
       problems_.push_back(no_card_problem());
       return;
     }
     for (const std::size_t place : select_gpus(answer.gpus, options.gpus)) gpus_.push_back(answer.gpus[place]);
+    if (under_wsl(options.root)) {
+      for (Gpu& gpu : gpus_) gpu.no_util = wsl_has_no_util;
+    }
     delivered_.resize(gpus_.size());
   }
 
@@ -84,12 +90,14 @@ class SmiTelemetry : public Telemetry {
         if (fields[i] == field_of(metric)) sample[metric] = read_smi_value(metric, row[i]);
       }
       if (fields[i] == throttle_field && row[i].starts_with("0x")) {
-        sample.throttle_reasons = std::strtoull(row[i].c_str(), nullptr, 16);
+        const std::uint64_t reasons = std::strtoull(row[i].c_str(), nullptr, 16);
+        if (reasons != std::numeric_limits<std::uint64_t>::max()) sample.throttle_reasons = reasons;
       }
     }
     if (sample[Metric::memory_used].code == nvml::gpu_is_lost) {
       return failed(std::move(sample), nvml_problem(nvml::gpu_is_lost));
     }
+    reject_contradictions(sample.values);
     return sample;
   }
 

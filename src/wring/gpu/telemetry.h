@@ -68,7 +68,7 @@ class Telemetry {
   // threads at once, for one card from one thread at a time. Never throws: what cannot be read is in the sample.
   virtual GpuSample sample(std::size_t gpu) = 0;
 
-  // Where the values come from, and why an earlier source of the chain could not be used.
+  // Where the values come from, why an earlier source of the chain could not be used, and what this one warned of.
   virtual GpuSource source() const = 0;
   virtual const std::vector<GpuProblem>& problems() const = 0;
   virtual const std::string& driver_version() const = 0;

@@ -6,10 +6,11 @@
 
 namespace wring {
 
-// What the verdicts on one card look at: means over a window, in per cent unless the name says otherwise. Absent is
-// what could not be measured, and no rule takes it for 0.
+// What the verdicts on one card look at: means over the steady part, in per cent unless the name says otherwise. Absent
+// is what could not be measured, and no rule takes it for 0.
 struct Features {
-  double data_s = 0;  // time that GPU-Util describes, or SM activity where there is none
+  double data_s = 0;    // of what they are means of, described by GPU-Util, or by SM activity where there is none
+  double steady_s = 0;  // of the steady part, the same way; another number where the card hardly worked at all
 
   std::optional<double> gpu_util;
   std::optional<double> gpu_util_max;
@@ -24,12 +25,12 @@ struct Features {
   std::optional<double> pcie_rx_mib_s;
   std::optional<double> pcie_tx_mib_s;
   std::optional<double> link_mib_s;   // NVLink, or PCIe where there is none, both directions
-  std::optional<double> memory_full;  // peak of the samples over the total
+  std::optional<double> memory_full;  // peak of the samples over the total, of the whole time
   double power_throttled = 0;         // share of the time
   double heat_throttled = 0;
-  std::optional<double> temperature_max_c;
+  std::optional<double> temperature_max_c;  // of the whole time
 
-  // The other cards of the run that were in use at the same time.
+  // The other cards that were in use in their steady part.
   int busy_peers = 0;
   std::optional<double> busiest_peer_sm_activity;
   std::optional<double> busiest_peer_power_of_limit;
@@ -37,6 +38,9 @@ struct Features {
   std::optional<double> host_cpu;  // of all cores together
   std::optional<double> host_busiest_core;
   std::optional<double> host_iowait;
+
+  std::optional<ProgramMeans> program;  // that uses the card, where its processes can be seen
+  bool of_command = false;              // the card was watched from a command's start
 };
 
 Features features_of(const Summary& summary, std::size_t gpu);

@@ -5,6 +5,8 @@
 #include <pwd.h>
 #include <sys/stat.h>
 
+#include "wring/base/display_text.h"
+
 namespace wring {
 
 std::string process_owner(std::int64_t pid) {
@@ -14,7 +16,7 @@ std::string process_owner(std::int64_t pid) {
   passwd* found = nullptr;
   std::array<char, 4096> text{};
   if (::getpwuid_r(status.st_uid, &entry, text.data(), text.size(), &found) == 0 && found != nullptr)
-    return found->pw_name;
+    return clean_name(found->pw_name);
   return std::to_string(status.st_uid);
 }
 

@@ -127,6 +127,7 @@ struct Sampler::Shared {
 struct Sampler::State {
   SamplerOptions options;
   HostSampler host;
+  std::optional<ProgramSampler> program;
   std::vector<TickSink*> sinks;
   std::vector<std::thread> cards;
   std::thread thread;
@@ -160,6 +161,14 @@ Sampler::~Sampler() {
 
 void Sampler::add(TickSink& sink) {
   state_->sinks.push_back(&sink);
+}
+
+void Sampler::follow(pid_t command) {
+  state_->program.emplace(state_->options.host_root).follow(command);
+}
+
+void Sampler::follow_cuda() {
+  state_->program.emplace(state_->options.host_root).follow_cuda(shared_->cards.size());
 }
 
 const std::vector<Gpu>& Sampler::gpus() const {
@@ -215,6 +224,7 @@ void Sampler::clock_loop() {
     made.missed = state.missed;
     made.gpus = shared_->collect(patience_s(interval_s), state.options.overdue_s);
     made.host = state.host.sample();
+    if (state.program) made.program = state.program->sample(made.host.time_s);
     made.time_s = seconds(SteadyClock::now());
     made.unix_ms =
         std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())

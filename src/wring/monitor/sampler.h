@@ -4,6 +4,8 @@
 #include <memory>
 #include <vector>
 
+#include <sys/types.h>
+
 #include "wring/base/error.h"
 #include "wring/gpu/telemetry.h"
 #include "wring/monitor/tick.h"
@@ -31,6 +33,11 @@ class Sampler {
 
   // Borrowed: lives until stop() has returned. Before start() only.
   void add(TickSink& sink);
+
+  // What the program on the cards does on the CPU is then in the ticks: a command's, or that of whatever has CUDA open.
+  // Before start() only.
+  void follow(pid_t command);
+  void follow_cuda();
 
   // The first tick comes at once.
   void start();

@@ -5,16 +5,16 @@
 #include <map>
 #include <mutex>
 
+#include "wring/gpu/missing_util.h"
 #include "wring/monitor/distribution.h"
 #include "wring/monitor/features.h"
 #include "wring/monitor/plausible.h"
+#include "wring/monitor/throttle.h"
 
 namespace wring {
 namespace {
 
 constexpr double longest_hold = 3;  // intervals that a reading describes at most
-constexpr std::uint64_t power_reasons = throttle_power_cap | throttle_power_brake;
-constexpr std::uint64_t heat_reasons = throttle_thermal_software | throttle_thermal_hardware;
 
 Distribution::Bins bins_for(MetricKind kind) {
   return kind == MetricKind::share ? Distribution::Bins::tenths : Distribution::Bins::one_percent;
@@ -69,15 +69,15 @@ class Growth {
 // One card's part of the run so far.
 class Card {
  public:
-  explicit Card(Gpu gpu) : gpu_(std::move(gpu)) {
+  Card(Gpu gpu, bool of_command) : gpu_(std::move(gpu)), phases_(of_command) {
     for (const MetricRow& row : metric_rows()) values_.emplace_back(bins_for(row.kind));
   }
 
-  void add(const GpuTick& tick, double interval_s) {
+  void add(const GpuTick& tick, const Tick& all) {
     stuck_for_s_ = tick.stuck_for_s;
     if (!tick.sample) return;
     const GpuSample& sample = *tick.sample;
-    const double held_s = hold_.until(sample.time_s, interval_s);
+    const double held_s = hold_.until(sample.time_s, all.interval_s);
     for (const std::int64_t xid : sample.xids) ++xids_[xid];
     if (sample.problem) {
       problem_ = sample.problem;
@@ -92,9 +92,11 @@ class Card {
     if (sample[Metric::ecc_uncorrected].ok()) ecc_.add(sample[Metric::ecc_uncorrected].value);
     if (sample[Metric::memory_total].ok()) memory_total_mib_ = sample[Metric::memory_total].value;
     add_throttling(sample.throttle_reasons, held_s);
+    util_ = sample[Metric::gpu_util];
+    phases_.add({sample, all.host, held_s, all.program});
   }
 
-  GpuSummary summary(double duration_s) const {
+  GpuSummary summary(double duration_s, bool ended) const {
     GpuSummary summary;
     summary.gpu = gpu_;
     for (std::size_t i = 0; i < metric_count; ++i) summary.metrics[i] = optional_summary(values_[i], duration_s);
@@ -118,6 +120,9 @@ class Card {
     summary.problem = problem_ ? problem_ : gpu_.problem;
     summary.stuck_for_s = stuck_for_s_;
     summary.xids = xids_;
+    summary.phases = phases_.summary(ended);
+    const bool unreadable = !util_.ok() && util_.code != Reading::no_data;
+    if (samples_ > 0 && !summary[Metric::gpu_util] && unreadable) summary.no_util = why_no_gpu_util(gpu_, util_);
     return summary;
   }
 
@@ -150,8 +155,8 @@ class Card {
       return;
     }
     throttle_known_s_ += held_s;
-    const bool power = (*reasons & power_reasons) != 0;
-    const bool heat = (*reasons & heat_reasons) != 0;
+    const bool power = (*reasons & throttle_by_power) != 0;
+    const bool heat = (*reasons & throttle_by_heat) != 0;
     // The driver also reports this one for a moment when the performance state changes, so it must last.
     const bool hardware = (*reasons & throttle_hardware) != 0;
     if (power) power_throttled_s_ += held_s;
@@ -174,6 +179,8 @@ class Card {
   std::optional<GpuProblem> problem_;
   std::optional<double> stuck_for_s_;
   std::map<std::int64_t, std::int64_t> xids_;
+  PhaseHistory phases_;
+  Reading util_;  // the last one
 };
 
 // The computer's part.
@@ -218,10 +225,18 @@ struct SummaryBuilder::State {
   double interval_s = 0;
   std::int64_t ticks = 0;
   std::int64_t missed = 0;
+  bool of_command = false;
+  bool ended = false;
 };
 
-SummaryBuilder::SummaryBuilder(std::vector<Gpu> gpus) : state_(std::make_unique<State>()) {
-  for (Gpu& gpu : gpus) state_->cards.emplace_back(std::move(gpu));
+SummaryBuilder::SummaryBuilder(std::vector<Gpu> gpus, bool of_command) : state_(std::make_unique<State>()) {
+  state_->of_command = of_command;
+  for (Gpu& gpu : gpus) state_->cards.emplace_back(std::move(gpu), of_command);
+}
+
+void SummaryBuilder::command_ended() {
+  const std::scoped_lock lock(state_->mutex);
+  state_->ended = true;
 }
 
 SummaryBuilder::~SummaryBuilder() = default;
@@ -234,7 +249,7 @@ void SummaryBuilder::on_tick(const Tick& tick) {
   state_->missed = tick.missed;
   ++state_->ticks;
   for (std::size_t i = 0; i < state_->cards.size() && i < tick.gpus.size(); ++i) {
-    state_->cards[i].add(tick.gpus[i], tick.interval_s);
+    state_->cards[i].add(tick.gpus[i], tick);
   }
   state_->host.add(tick.host, tick.interval_s);
 }
@@ -246,9 +261,14 @@ Summary SummaryBuilder::summary() const {
   summary.interval_s = state_->interval_s;
   summary.ticks = state_->ticks;
   summary.missed = state_->missed;
-  for (const Card& card : state_->cards) summary.gpus.push_back(card.summary(summary.duration_s));
+  summary.of_command = state_->of_command;
+  for (const Card& card : state_->cards) summary.gpus.push_back(card.summary(summary.duration_s, state_->ended));
   state_->host.describe(summary);
-  for (std::size_t i = 0; i < summary.gpus.size(); ++i) summary.gpus[i].verdicts = verdicts(features_of(summary, i));
+  for (std::size_t i = 0; i < summary.gpus.size(); ++i) {
+    const Features features = features_of(summary, i);
+    summary.gpus[i].verdicts = verdicts(features);
+    if (summary.gpus[i].verdicts.empty()) summary.gpus[i].no_verdict = why_no_verdict(features);
+  }
   return summary;
 }
 

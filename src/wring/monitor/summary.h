@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "wring/gpu/telemetry.h"
+#include "wring/monitor/phase_history.h"
 #include "wring/monitor/straggler.h"
 #include "wring/monitor/tick.h"
 #include "wring/monitor/verdict.h"
@@ -34,8 +35,11 @@ struct GpuSummary {
   bool energy_from_counter = false;
   double throttled_share = 0;  // of the time, by power or heat
   std::int64_t samples = 0;
-  std::int64_t rejected = 0;          // readings above what is possible
-  std::vector<Verdict> verdicts;      // most certain first; empty below 20 s of data
+  std::int64_t rejected = 0;  // readings that cannot be
+  PhaseSummary phases;
+  std::vector<Verdict> verdicts;      // on the steady part, most certain first; empty below 20 s of it
+  Text no_verdict;                    // why there are none
+  std::optional<GpuProblem> no_util;  // why GPU-Util could never be read
   std::optional<GpuProblem> problem;  // why the card fell out, where it did
   double power_throttled_share = 0;   // of the time, parts of throttled_share that may overlap
   double heat_throttled_share = 0;
@@ -65,6 +69,7 @@ struct Summary {
   std::optional<MetricSummary> host_disk_read_mib_s;
   std::optional<double> host_peak_memory_mib;
   std::optional<RunSummary> run;  // that is watched with the machine
+  bool of_command = false;        // it began with a command
 
   bool lost_a_card() const;  // one fell out, or its driver call never came back
 };
@@ -76,9 +81,11 @@ struct Summary {
 // on_tick() and summary() may be called from different threads.
 class SummaryBuilder : public TickSink {
  public:
-  explicit SummaryBuilder(std::vector<Gpu> gpus);
+  // of_command: the ticks begin with a command, so that what its card shows before and after is known to be its own.
+  explicit SummaryBuilder(std::vector<Gpu> gpus, bool of_command = false);
   ~SummaryBuilder() override;
   void on_tick(const Tick& tick) override;
+  void command_ended();
   Summary summary() const;  // so far
 
  private:

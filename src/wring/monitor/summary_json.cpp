@@ -30,6 +30,50 @@ Json verdict_json(const Verdict& verdict, Language language) {
           {"next_step", verdict.next_step.in(language)}};
 }
 
+Json program_json(const std::optional<ProgramMeans>& program) {
+  if (!program) return {};
+  return {{"launching_percent", json_number(program->launching)},
+          {"backward_of_launching_percent", json_number(program->backward)},
+          {"readers", json_number(program->readers)},
+          {"readers_busy_percent", json_number(program->readers_busy)},
+          {"busiest_reader_percent", json_number(program->busiest_reader)},
+          {"readers_wanting_percent", json_number(program->readers_wanting)},
+          {"readers_at_disk_percent", json_number(program->readers_at_disk)},
+          {"read_mib_s", json_number(program->read_mib_s)}};
+}
+
+// Seconds by phase, and the means of the steady one; null where nothing told the phases.
+Json phases_json(const PhaseSummary& phases) {
+  if (!phases.known) return {};
+  Json json = Json::object();
+  const double all_s = phases.all_s();
+  for (const PhaseRow& row : phase_rows()) {
+    const double seconds = phases.of(row.phase);
+    json[std::string(row.key)] = {{"seconds", json_number(seconds)},
+                                  {"share", all_s > 0 ? json_number(seconds / all_s) : Json()}};
+  }
+  return json;
+}
+
+Json steady_json(const SteadyPart& steady) {
+  Json json = {{"seconds", json_number(steady.seconds)}, {"covered_s", json_number(steady.covered_s)}};
+  for (const MetricRow& row : metric_rows()) {
+    if (row.kind != MetricKind::counter) json[std::string(row.key)] = json_number(steady.mean(row.metric));
+  }
+  json["gpu_util_deviation"] = json_number(steady.gpu_util_deviation);
+  json["gpu_util_under_10_percent"] = json_number(steady.gpu_util_under_10);
+  json["cpu_percent"] = json_number(steady.host_cpu);
+  json["busiest_core_percent"] = json_number(steady.host_busiest_core);
+  json["iowait_percent"] = json_number(steady.host_iowait);
+  json["program"] = program_json(steady.program);
+  return json;
+}
+
+Json problem_json(const std::optional<GpuProblem>& problem, Language language) {
+  if (!problem) return {};
+  return {{"what", problem->what.in(language)}, {"cure", problem->cure.in(language)}, {"code", problem->code}};
+}
+
 Json gpu_json(const GpuSummary& card, Language language) {
   Json json = {{"index", card.gpu.index}, {"uuid", card.gpu.uuid},     {"name", card.gpu.name},
                {"samples", card.samples}, {"rejected", card.rejected}, {"metrics", Json::object()}};
@@ -49,10 +93,11 @@ Json gpu_json(const GpuSummary& card, Language language) {
   for (const auto& [xid, times] : card.xids) json["xids"][std::to_string(xid)] = times;
   json["verdicts"] = Json::array();
   for (const Verdict& verdict : card.verdicts) json["verdicts"].push_back(verdict_json(verdict, language));
-  json["problem"] = card.problem ? Json({{"what", card.problem->what.in(language)},
-                                         {"cure", card.problem->cure.in(language)},
-                                         {"code", card.problem->code}})
-                                 : Json();
+  json["no_verdict"] = card.no_verdict.empty() ? Json() : Json(card.no_verdict.in(language));
+  json["phases"] = phases_json(card.phases);
+  json["steady"] = steady_json(card.phases.steady);
+  json["no_gpu_util"] = problem_json(card.no_util, language);
+  json["problem"] = problem_json(card.problem, language);
   json["stuck_for_s"] = json_number(card.stuck_for_s);
   return json;
 }

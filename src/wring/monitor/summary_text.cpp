@@ -65,52 +65,117 @@ bool is_lost(const GpuSummary& card) {
   return card.problem || card.stuck_for_s;
 }
 
+// Mean GPU-Util of the steady part, where there is enough of it to be judged by.
+std::optional<double> steady_util(const GpuSummary& card) {
+  const SteadyPart& steady = card.phases.steady;
+  return steady.covered_s >= thresholds::silent_below_s ? steady.mean(Metric::gpu_util) : std::nullopt;
+}
+
+// A verdict that says how the card spends its time; the other ones stand beside it.
+bool explains_use(const Verdict& verdict) {
+  return verdict.cause != Cause::memory_nearly_full && verdict.cause != Cause::power_throttled;
+}
+
+// What GPU-Util does not show: a card that is in use and does little.
+bool belies_util(const Verdict& verdict) {
+  return verdict.cause == Cause::launch_bound || verdict.cause == Cause::collective_bound ||
+         verdict.cause == Cause::input_bound || verdict.cause == Cause::tensor_cores_unused;
+}
+
 // What the five lines say of all cards together.
 struct Overall {
-  std::optional<double> gpu_util, memory_percent, peak_memory_mib;
-  const Verdict* verdict = nullptr;  // the most certain one of the card that is used least
+  std::optional<double> gpu_util;         // of all of the time
+  std::optional<double> steady_gpu_util;  // of the steady part, where every card has one
+  std::optional<double> memory_percent, peak_memory_mib;
+  const GpuSummary* card = nullptr;  // the one that is used least, which the advice is for
   std::string which = "GPU";         // that card, where there are several
 
+  // GPU-Util that is judged: the steady part's, because a program that imports for a minute is not a bad one.
+  std::optional<double> judged() const { return steady_gpu_util ? steady_gpu_util : gpu_util; }
+  bool steady_differs() const {
+    constexpr double same = 1;  // per cent
+    return gpu_util && steady_gpu_util && std::abs(*gpu_util - *steady_gpu_util) >= same;
+  }
+  const Verdict* verdict() const {
+    if (card == nullptr) return nullptr;
+    const auto found = std::ranges::find_if(card->verdicts, explains_use);
+    return found == card->verdicts.end() ? nullptr : &*found;
+  }
+
   explicit Overall(const Summary& summary) {
-    std::vector<double> utils, fullness;
+    std::vector<double> utils, steady_utils, fullness;
     std::optional<double> least_util;
     // What a card did before it was lost says nothing of those that go on.
     const bool all_lost = std::ranges::all_of(summary.gpus, is_lost);
-    for (const GpuSummary& card : summary.gpus) {
-      if (is_lost(card) && !all_lost) continue;
-      if (const auto util = card.mean(Metric::gpu_util)) utils.push_back(*util);
-      const auto used = card.mean(Metric::memory_used);
-      const auto total = card.memory_total_mib();
+    for (const GpuSummary& one : summary.gpus) {
+      if (is_lost(one) && !all_lost) continue;
+      if (const auto util = one.mean(Metric::gpu_util)) {
+        utils.push_back(*util);
+        if (const auto steady = steady_util(one)) steady_utils.push_back(*steady);
+      }
+      const auto used = one.mean(Metric::memory_used);
+      const auto total = one.memory_total_mib();
       if (used && total && *total > 0) fullness.push_back(100 * *used / *total);
-      if (card.peak_memory_mib) peak_memory_mib = std::max(peak_memory_mib.value_or(0), *card.peak_memory_mib);
+      if (one.peak_memory_mib) peak_memory_mib = std::max(peak_memory_mib.value_or(0), *one.peak_memory_mib);
       // The advice is for the card that has the most room: another's would contradict it.
-      const double util = card.mean(Metric::gpu_util).value_or(100);
+      const auto steady = steady_util(one);
+      const double util = steady ? *steady : one.mean(Metric::gpu_util).value_or(100);
       if (least_util && util >= *least_util) continue;
       least_util = util;
-      verdict = card.verdicts.empty() ? nullptr : &card.verdicts.front();
-      if (summary.gpus.size() > 1) which = fmt::format("GPU {}", card.gpu.index);
+      card = &one;
+      if (summary.gpus.size() > 1) which = fmt::format("GPU {}", one.gpu.index);
     }
     gpu_util = mean_of(utils);
+    if (steady_utils.size() == utils.size()) steady_gpu_util = mean_of(steady_utils);
     memory_percent = mean_of(fullness);
   }
 };
 
+Text no_util_line(const Overall& overall) {
+  if (overall.card == nullptr || !overall.card->no_util) {
+    return {"GPU-Util could not be read", "没有读到GPU利用率"};
+  }
+  const GpuProblem& why = *overall.card->no_util;
+  return {fmt::format("GPU-Util could not be read: {} → {}", why.what.en, why.cure.en),
+          fmt::format("没有读到GPU利用率：{} → {}", why.what.zh, why.cure.zh)};
+}
+
+Text well_used_line(const Overall& overall) {
+  Text line{"The GPU is well used!", "GPU利用率良好!"};
+  if (const Verdict* but = overall.verdict(); but != nullptr && belies_util(*but)) {
+    const std::string which = overall.which == "GPU" ? "" : overall.which + " ";
+    return {fmt::format("GPU-Util is high, but {}{}. {}", which, but->headline.en, but->next_step.en),
+            fmt::format("GPU利用率良好! 但{}{}。{}", which, but->headline.zh, but->next_step.zh)};
+  }
+  if (overall.gpu_util && *overall.gpu_util <= good_gpu_util) {  // what is good is the steady part
+    line.en += " (in its steady part)";
+    line.zh += "（稳定阶段）";
+  }
+  return line;
+}
+
+// The advice follows the verdict, or says that it does not know.
+Text has_room_line(const Overall& overall) {
+  const std::string which_en = overall.which == "GPU" ? "The GPU" : overall.which;
+  if (const Verdict* why = overall.verdict()) {
+    return {fmt::format("{} has room: {}. {}", which_en, why->headline.en, why->next_step.en),
+            fmt::format("{}还有余力：{}。{}", overall.which, why->headline.zh, why->next_step.zh)};
+  }
+  Text line{which_en + " has room; why is not known", overall.which + "还有余力，原因未知"};
+  if (overall.card == nullptr || overall.card->no_verdict.empty()) return line;
+  line.en += ": " + overall.card->no_verdict.en;
+  line.zh += "：" + overall.card->no_verdict.zh;
+  return line;
+}
+
 // The fifth line.
 void add_judgement(Lines& lines, const Overall& overall) {
-  if (!overall.gpu_util) {
-    lines.add("❔", {"GPU-Util could not be read", "没有读到GPU利用率"});
-  } else if (*overall.gpu_util > good_gpu_util) {
-    lines.add("✅", {"The GPU is well used!", "GPU利用率良好!"});
-  } else if (overall.verdict != nullptr) {
-    const Verdict& why = *overall.verdict;
-    lines.add("💡", {fmt::format("{} has room: {}. {}", overall.which == "GPU" ? "The GPU" : overall.which,
-                                why.headline.en, why.next_step.en),
-                    fmt::format("{}还有余力：{}。{}", overall.which, why.headline.zh, why.next_step.zh)});
+  if (!overall.judged()) {
+    lines.add("❔", no_util_line(overall));
+  } else if (*overall.judged() > good_gpu_util) {
+    lines.add("✅", well_used_line(overall));
   } else {
-    lines.add("💡", {"The GPU has room: a larger batch_size, more num_workers and use_mixed_precision fill it; wring "
-                    "optimize CONFIG chooses them",
-                    "GPU还有余力：可增大 batch_size、增加 num_workers、启用 use_mixed_precision；wring optimize CONFIG "
-                    "会自动选择"});
+    lines.add("💡", has_room_line(overall));
   }
 }
 
@@ -187,6 +252,10 @@ void add_facts(Lines& lines, const GpuSummary& card) {
     lines.add({fmt::format("  {} impossible readings left out", card.rejected),
                fmt::format("  已剔除 {} 个不可能的读数", card.rejected)});
   }
+  if (card.no_util) {
+    lines.add({fmt::format("  GPU-Util is N/A: {} → {}", card.no_util->what.en, card.no_util->cure.en),
+               fmt::format("  GPU利用率为 N/A：{} → {}", card.no_util->what.zh, card.no_util->cure.zh)});
+  }
   if (card.problem) {
     lines.add({fmt::format("  {} -> {}", card.problem->what.en, card.problem->cure.en),
                fmt::format("  {} → {}", card.problem->what.zh, card.problem->cure.zh)});
@@ -195,6 +264,35 @@ void add_facts(Lines& lines, const GpuSummary& card) {
     lines.add({fmt::format("  driver call stuck for {:.0f} s at the end", *card.stuck_for_s),
                fmt::format("  结束时驱动调用已卡住 {:.0f} 秒", *card.stuck_for_s)});
   }
+}
+
+std::string duration_of(double seconds) {
+  return seconds < 60 ? fmt::format("{:.0f} s", seconds) : format_duration(std::round(seconds));
+}
+
+// "phases: no context on the card 21 s (28%), start-up 6 s (8%), steady 44 s (59%), end 4 s (5%)"
+void add_phases(Lines& lines, const GpuSummary& card) {
+  const double all_s = card.phases.all_s();
+  if (!card.phases.known || all_s <= 0) return;
+  Text text{"  phases:", "  阶段："};
+  bool first = true;
+  for (const PhaseRow& row : phase_rows()) {
+    const double seconds = card.phases.of(row.phase);
+    if (seconds <= 0) continue;
+    const std::string share = fmt::format("{:.0f}%", 100 * seconds / all_s);
+    text.en += fmt::format("{} {} {} ({})", first ? "" : ",", row.title.en, duration_of(seconds), share);
+    text.zh += fmt::format("{}{} {}（{}）", first ? "" : "、", row.title.zh, duration_of(seconds), share);
+    first = false;
+  }
+  lines.add(text);
+  if (const auto util = steady_util(card); util && card.phases.of(Phase::steady) < all_s) {
+    lines.add({"  GPU-Util in the steady part: " + percent(util), "  稳定阶段的GPU利用率：" + percent(util)});
+  }
+}
+
+void add_no_verdict(Lines& lines, const GpuSummary& card) {
+  if (card.no_verdict.empty() || is_lost(card)) return;
+  lines.add({"  no verdict: " + card.no_verdict.en, "  没有结论：" + card.no_verdict.zh});
 }
 
 void add_verdicts(Lines& lines, std::span<const Verdict> verdicts) {
@@ -248,7 +346,12 @@ std::string summary_headline(const Summary& summary, TextStyle style) {
   }
   const Overall overall(summary);
   const std::string peak = overall.peak_memory_mib ? gigabytes(*overall.peak_memory_mib) : "N/A";
-  lines.add({"Average GPU-Util: " + percent(overall.gpu_util), "平均GPU利用率: " + percent(overall.gpu_util)})
+  Text util{"Average GPU-Util: " + percent(overall.gpu_util), "平均GPU利用率: " + percent(overall.gpu_util)};
+  if (overall.steady_differs()) {
+    util.en += fmt::format(" (steady part: {})", percent(overall.steady_gpu_util));
+    util.zh += fmt::format("（稳定阶段: {}）", percent(overall.steady_gpu_util));
+  }
+  lines.add(util)
       .add({"Average memory use: " + percent(overall.memory_percent),
             "平均显存使用: " + percent(overall.memory_percent)})
       .add({"Peak memory use: " + peak, "峰值显存使用: " + peak});
@@ -264,7 +367,9 @@ std::string summary_details(const Summary& summary, TextStyle style) {
     const bool anything = std::ranges::any_of(card.metrics, [](const auto& metric) { return metric.has_value(); });
     if (anything) add_table(lines, card);
     add_facts(lines, card);
+    add_phases(lines, card);
     add_verdicts(lines, card.verdicts);
+    add_no_verdict(lines, card);
   }
   if (summary.run) add_run(lines, *summary.run);
   add_host(lines, summary);

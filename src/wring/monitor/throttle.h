@@ -15,6 +15,9 @@ struct ThrottleName {
   Text title;
 };
 
+inline constexpr std::uint64_t throttle_by_power = throttle_power_cap | throttle_power_brake;
+inline constexpr std::uint64_t throttle_by_heat = throttle_thermal_software | throttle_thermal_hardware;
+
 // One row a reason, in the order of the bits.
 std::span<const ThrottleName> throttle_names();
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "wring/gpu/host.h"
+#include "wring/gpu/program.h"
 #include "wring/gpu/telemetry.h"
 
 namespace wring {
@@ -22,6 +23,7 @@ struct Tick {
   std::int64_t missed = 0;    // ticks that could not be kept since the start
   std::vector<GpuTick> gpus;  // as Telemetry::gpus()
   HostSample host;
+  std::optional<ProgramSample> program;  // absent where none can be seen, and between its readings, which are rarer
 };
 
 // Receives ticks in order, all from one thread.

@@ -34,6 +34,19 @@ Json gpu_json(const Gpu& gpu, const GpuTick& tick) {
   return json;
 }
 
+Json program_json(const std::optional<ProgramSample>& program) {
+  if (!program) return {};
+  return {{"window_s", json_number(program->window_s)},
+          {"launching_percent", json_number(program->launching)},
+          {"backward_percent", json_number(program->backward)},
+          {"readers", program->readers},
+          {"readers_busy_percent", json_number(program->readers_busy)},
+          {"busiest_reader_percent", json_number(program->busiest_reader)},
+          {"readers_wanting_percent", json_number(program->readers_wanting)},
+          {"readers_at_disk_percent", json_number(program->readers_at_disk)},
+          {"read_mib_s", json_number(program->read_mib_s)}};
+}
+
 Json integer(std::optional<std::int64_t> value) {
   return value ? Json(*value) : Json();
 }
@@ -65,6 +78,7 @@ nlohmann::ordered_json tick_json(const Tick& tick, const std::vector<Gpu>& gpus)
                   {"memory_used_mib", integer(tick.host.memory_used_mib)},
                   {"memory_total_mib", integer(tick.host.memory_total_mib)},
                   {"disk_read_mib_s", json_number(tick.host.disk_read_mib_s)}};
+  json["program"] = program_json(tick.program);
   return json;
 }
 

@@ -51,7 +51,7 @@ ProgressBar::ProgressBar(std::FILE* stream, const Text& label, std::int64_t tota
       terminal_(is_terminal(stream)),
       look_{*options_.utf8, *options_.color},
       last_shown_s_(options_.clock()) {
-  state_.label = label.in(options_.language);
+  state_.label = shown(label.in(options_.language));
   state_.done = options_.first_done;
   state_.total = total;
   state_.start_s = last_shown_s_;
@@ -70,7 +70,10 @@ void ProgressBar::update(std::int64_t done, std::vector<std::string> fields) {
   const std::lock_guard lock(mutex_);
   const double now_s = options_.clock();
   state_.done = done;
-  if (!fields.empty()) state_.fields = std::move(fields);
+  if (!fields.empty()) {
+    for (std::string& field : fields) field = shown(field);
+    state_.fields = std::move(fields);
+  }
   state_.rate.add(now_s, done);
   if (finished_ || options_.quiet) return;
   if (now_s - last_shown_s_ < (terminal_ ? kRedrawS : options_.interval_s)) return;
@@ -88,7 +91,7 @@ void ProgressBar::line(std::string_view text) {
   if (options_.quiet) return;
   const bool redraw = drawn_;
   clear();
-  std::fputs((without_controls(text) + "\n").c_str(), stream_);
+  std::fputs((shown(without_controls(text)) + "\n").c_str(), stream_);
   if (redraw) draw(options_.clock());
   std::fflush(stream_);
 }
@@ -119,6 +122,10 @@ void ProgressBar::print_line(double now_s) {
   std::fputs((render_progress_line(state_, now_s) + "\n").c_str(), stream_);
   std::fflush(stream_);
   last_shown_s_ = now_s;
+}
+
+std::string ProgressBar::shown(const std::string& text) const {
+  return look_.utf8 ? text : to_ascii(text);
 }
 
 void ProgressBar::clear() {

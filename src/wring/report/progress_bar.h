@@ -49,6 +49,7 @@ class ProgressBar {
   void draw(double now_s);
   void print_line(double now_s);
   void clear();
+  std::string shown(const std::string& text) const;  // without the signs that the terminal cannot show
 
   std::mutex mutex_;
   std::FILE* const stream_;

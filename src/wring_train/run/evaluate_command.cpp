@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/display_text.h"
 #include "wring/base/error.h"
 #include "wring/base/files.h"
 #include "wring/base/message.h"
@@ -73,8 +74,8 @@ void print_json(const Method& method, const EvaluateOptions& options, const std:
 void print_table(const Method& method, const std::vector<Score>& scores) {
   std::size_t width = 5;
   for (const Score& one : scores) width = std::max(width, one.name.size());
-  fmt::print("{:<{}}  {:>9}  {:>7}\n", fmt::format("×{} {}", method.scale(), method.name()), width, "PSNR-Y dB",
-             "SSIM-Y");
+  fmt::print("{:<{}}  {:>9}  {:>7}\n", for_locale(fmt::format("×{} {}", method.scale(), method.name())), width,
+             "PSNR-Y dB", "SSIM-Y");
   for (const Score& one : scores) fmt::print("{:<{}}  {:>9.3f}  {:>7.4f}\n", one.name, width, one.psnr_y, one.ssim_y);
   const Score mean = mean_score(scores);
   fmt::print("{:<{}}  {:>9.3f}  {:>7.4f}\n", mean.name, width, mean.psnr_y, mean.ssim_y);

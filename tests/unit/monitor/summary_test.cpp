@@ -210,6 +210,21 @@ TEST_F(SummaryOfOneCard, TheHostIsWeighedTheSameWay) {
   EXPECT_FALSE(builder_.summary().host_iowait);
 }
 
+TEST_F(SummaryOfOneCard, TheBusiestCoreIsInTheSummaryAndInTheEvidence) {
+  for (int second = 0; second <= 30; ++second) {
+    Tick tick = tick_at(second);
+    tick.gpus[0].sample = sample_at(second, {{Metric::gpu_util, 18}, {Metric::sm_activity, 0.2}});
+    tick.host.time_s = second;
+    tick.host.busiest_core_percent = 97;
+    builder_.on_tick(tick);
+  }
+  EXPECT_DOUBLE_EQ(builder_.summary().host_busiest_core.value().mean, 97);
+  ASSERT_EQ(card().verdicts.size(), 1u);
+  EXPECT_EQ(card().verdicts[0].cause, Cause::launch_bound);
+  EXPECT_THAT(card().verdicts[0].numbers.en, testing::HasSubstr("busiest core 97 %"));
+  EXPECT_DOUBLE_EQ(card().verdicts[0].confidence, 0.65 + 0.15) << "the program that launches is what keeps it busy";
+}
+
 TEST_F(SummaryOfOneCard, BeforeTheFirstTickThereIsNothing) {
   const Summary summary = builder_.summary();
   EXPECT_EQ(summary.ticks, 0);

@@ -16,7 +16,27 @@ using testing::IsEmpty;
 Features minute() {
   Features features;
   features.data_s = 60;
+  features.steady_s = 60;
   return features;
+}
+
+// A program whose main thread does this much, in per cent of a core, of which the backward pass is a part.
+ProgramMeans main_thread(double launching, std::optional<double> backward, double read_mib_s = 0) {
+  ProgramMeans program;
+  program.launching = launching;
+  program.backward = backward;
+  program.read_mib_s = read_mib_s;
+  return program;
+}
+
+// One that waits for so many readers, each so busy.
+ProgramMeans readers(double count, double busy) {
+  ProgramMeans program = main_thread(20, 30);
+  program.readers = count;
+  program.readers_busy = busy;
+  program.busiest_reader = busy;
+  program.readers_wanting = busy;
+  return program;
 }
 
 Features matmul_loop() {
@@ -65,6 +85,19 @@ Features loader_without_workers() {
   f.host_busiest_core = 98;
   f.host_cpu = 7;
   f.host_iowait = 0;
+  f.program = main_thread(97, 2, 40);
+  return f;
+}
+
+Features small_step_from_python() {
+  Features f = minute();
+  f.gpu_util = 10;
+  f.gpu_util_deviation = 1.5;
+  f.sm_activity = 2;
+  f.tensor_activity = 0.3;
+  f.dram_activity = 1;
+  f.power_of_limit = 20;
+  f.program = main_thread(99, 27);
   return f;
 }
 
@@ -117,35 +150,93 @@ TEST(Verdict, ALoaderWithoutWorkersIsInputBound) {
 
 TEST(Verdict, ALoaderThatWaitsForTheDiskIsInputBoundAndTheAdviceNamesTheDisk) {
   Features f = loader_without_workers();
-  f.host_busiest_core = 40;
-  f.host_iowait = 22;
+  f.program = readers(8, 12);
+  f.program->readers_wanting = 90;
+  f.program->readers_at_disk = 80;
   ASSERT_THAT(keys(f), ElementsAre("input_bound"));
   EXPECT_THAT(verdicts(f)[0].next_step.en, HasSubstr("disk"));
-  EXPECT_THAT(verdicts(f)[0].numbers.en, HasSubstr("I/O wait 22 %"));
+  EXPECT_THAT(verdicts(f)[0].numbers.en, HasSubstr("readers waiting for the disk 80 %"));
 }
 
 TEST(Verdict, WorkersThatNeedEveryCoreAreInputBound) {
   Features f = loader_without_workers();
+  f.program = readers(16, 96);
   f.host_cpu = 97;
   ASSERT_THAT(keys(f), ElementsAre("input_bound"));
-  EXPECT_THAT(verdicts(f)[0].next_step.en, HasSubstr("cores"));
+  EXPECT_THAT(verdicts(f)[0].next_step.en, HasSubstr("all cores"));
+  EXPECT_THAT(verdicts(f)[0].numbers.en, HasSubstr("readers at work 16, each busy 96 %"));
+  f.host_cpu = 30;
+  EXPECT_THAT(verdicts(f)[0].next_step.en, HasSubstr("raise num_workers"));
 }
 
-TEST(Verdict, ASawtoothIsInputBoundAlsoWhereTheHostCannotBeRead) {
-  Features f = minute();
-  f.gpu_util = 50;
-  f.gpu_util_deviation = 45;
+TEST(Verdict, WorkersThatACgroupHoldsBackWantTheirCoreAllTheTime) {
+  Features f = loader_without_workers();
+  f.program = readers(16, 25);
+  f.program->readers_wanting = 97;
   EXPECT_THAT(keys(f), ElementsAre("input_bound"));
 }
 
-TEST(Verdict, JobsOneAfterAnotherBesideAHostThatDoesNothingAreNotInputBound) {
-  Features f = minute();
-  f.gpu_util = 53;
-  f.gpu_util_deviation = 50;
-  f.host_busiest_core = 4;
-  f.host_iowait = 0;
+TEST(Verdict, OneStageOfThePipelineIsEnough) {
+  Features f = loader_without_workers();
+  f.program = readers(9, 40);
+  f.program->busiest_reader = 98;  // the thread that pins memory, or one worker
+  EXPECT_THAT(keys(f), ElementsAre("input_bound"));
+}
+
+TEST(Verdict, ReadersThatMostlyWaitForTheCardAreNoCause) {
+  Features f = loader_without_workers();
+  f.program = readers(16, 40);
   EXPECT_THAT(keys(f), IsEmpty());
-  f.host_busiest_core = 60;
+  EXPECT_THAT(why_no_verdict(f).en, HasSubstr("readers (16 at work)"));
+}
+
+TEST(Verdict, ASwingOfTheMeanIsNoEvidenceOfWaiting) {
+  Features f = minute();
+  f.gpu_util = 50;
+  f.gpu_util_deviation = 45;
+  f.host_busiest_core = 99;
+  f.host_cpu = 90;
+  EXPECT_THAT(keys(f), IsEmpty()) << "another program may keep the cores busy";
+  EXPECT_THAT(why_no_verdict(f).en, HasSubstr("cannot be seen"));
+}
+
+TEST(Verdict, ASmallStepThatIsLaunchedFromPythonIsLaunchBoundAtLowUseToo) {
+  for (const double util : {3.0, 7.0, 13.0, 45.0}) {
+    Features f = small_step_from_python();
+    f.gpu_util = util;
+    f.sm_activity = util / 5;
+    EXPECT_THAT(keys(f), ElementsAre("launch_bound")) << util;
+  }
+  Features without_a_backward_thread = small_step_from_python();
+  without_a_backward_thread.program->backward.reset();
+  EXPECT_THAT(keys(without_a_backward_thread), ElementsAre("launch_bound"));
+}
+
+TEST(Verdict, AMainThreadThatReadsIsNotTakenForOneThatLaunches) {
+  Features reads = small_step_from_python();
+  reads.program = main_thread(99, 2, 30);
+  EXPECT_THAT(keys(reads), ElementsAre("input_bound"));
+  EXPECT_THAT(verdicts(reads)[0].next_step.en, HasSubstr("num_workers of 1 and more"));
+  Features draws_large_batches = small_step_from_python();
+  draws_large_batches.sm_activity = 6;  // of 10: the kernels fill the card while they run
+  draws_large_batches.program = main_thread(99, 2, 0);
+  EXPECT_THAT(keys(draws_large_batches), ElementsAre("input_bound"));
+  Features reads_a_little_and_launches = small_step_from_python();
+  reads_a_little_and_launches.program = main_thread(99, 27, 3);
+  EXPECT_THAT(keys(reads_a_little_and_launches), ElementsAre("launch_bound"));
+}
+
+TEST(Verdict, ABusyMainThreadThatMayDoEitherGetsNoVerdict) {
+  Features f = small_step_from_python();
+  f.program = main_thread(99, 3, 0);
+  EXPECT_THAT(keys(f), IsEmpty());
+  EXPECT_THAT(why_no_verdict(f).en, HasSubstr("launches small kernels or prepares data"));
+}
+
+TEST(Verdict, SmallKernelsThatWaitForReadersAreInputBoundAlone) {
+  Features f = small_step_from_python();
+  f.sm_activity = 0.5;
+  f.program = readers(4, 99);
   EXPECT_THAT(keys(f), ElementsAre("input_bound"));
 }
 
@@ -162,7 +253,30 @@ TEST(Verdict, ACardThatHardlyEverGetsABatchStarvesAndIsNotIdle) {
   f.host_busiest_core = 96.8;
   f.host_cpu = 13.2;
   f.host_iowait = 0.05;
+  f.program = main_thread(96, 1, 60);
   EXPECT_THAT(keys(f), ElementsAre("input_bound"));
+  f.program.reset();
+  EXPECT_THAT(keys(f), IsEmpty()) << "not idle, but whose the busy core is cannot be seen";
+}
+
+TEST(Verdict, AWellRunningProgramGetsNoAdvice) {
+  Features convolutions = minute();
+  convolutions.gpu_util = 82;
+  convolutions.gpu_util_deviation = 21;
+  convolutions.sm_activity = 64;
+  convolutions.tensor_activity = 18;
+  convolutions.dram_activity = 45;
+  convolutions.fp32_activity = 9;
+  convolutions.program = readers(16, 55);
+  EXPECT_THAT(keys(convolutions), IsEmpty());
+  EXPECT_THAT(why_no_verdict(convolutions).en, HasSubstr("no single limit"));
+  Features gpt = minute();
+  gpt.gpu_util = 96;
+  gpt.sm_activity = 88;
+  gpt.tensor_activity = 38;
+  gpt.dram_activity = 41;
+  gpt.program = main_thread(100, 6);  // it spins while it waits for the card
+  EXPECT_THAT(keys(gpt), ElementsAre("compute_bound"));
 }
 
 // As an H200 showed it beside EDSR 128×12 in bf16: the power cap is touched all the time and costs 0.7 % of the clock.
@@ -229,8 +343,9 @@ TEST(Verdict, AFullCardIsNeverUsedTooMuch) {
 TEST(Verdict, IsSilentBelowTwentySeconds) {
   for (Features f : {matmul_loop(), copy_loop(), tiny_eager_model(), loader_without_workers(), nothing_runs(),
                      waits_for_a_slower_card()}) {
-    f.data_s = 19.9;
+    f.data_s = f.steady_s = 19.9;
     EXPECT_THAT(verdicts(f), IsEmpty());
+    EXPECT_THAT(why_no_verdict(f).en, HasSubstr("the steady part lasted 19 s"));
     f.data_s = 20;
     EXPECT_FALSE(verdicts(f).empty());
   }
@@ -238,6 +353,7 @@ TEST(Verdict, IsSilentBelowTwentySeconds) {
 
 TEST(Verdict, SaysNothingWithoutEvidence) {
   EXPECT_THAT(verdicts(minute()), IsEmpty());
+  EXPECT_THAT(why_no_verdict(minute()).en, HasSubstr("could be read"));
   Features low = minute();
   low.gpu_util = 45;
   EXPECT_THAT(verdicts(low), IsEmpty()) << "low use alone has many causes";
@@ -276,17 +392,39 @@ TEST(Verdict, BeforeHopperTheRulesUseOtherReadingsAndTrustThemLess) {
   EXPECT_LT(verdicts(tiny)[0].confidence, verdicts(tiny_eager_model())[0].confidence);
 }
 
-TEST(Verdict, ModelsThatLeaveTheTensorCoresIdleAreToldSo) {
-  Features f = matmul_loop();
+TEST(Verdict, ThatTheTensorCoresAreUnusedIsAStatementOfItsOwn) {
+  Features f = minute();
+  f.gpu_util = 98;
+  f.sm_activity = 71;
   f.tensor_activity = 0;
-  f.fp32_activity = 85;
-  ASSERT_THAT(keys(f), ElementsAre("compute_bound"));
-  EXPECT_THAT(verdicts(f)[0].next_step.en, HasSubstr("tensor cores are not used"));
+  f.dram_activity = 30;
+  f.fp32_activity = 44;
+  ASSERT_THAT(keys(f), ElementsAre("tensor_cores_unused"));
+  EXPECT_THAT(verdicts(f)[0].next_step.en, HasSubstr("bf16"));
+  f.sm_activity = 92;
+  EXPECT_THAT(keys(f), ElementsAre("tensor_cores_unused")) << "it says more than compute-bound";
+}
+
+TEST(Verdict, ThatTheTensorCoresAreUnusedIsNotSaidWithoutTheCardsWord) {
+  Features f = minute();
+  f.gpu_util = 98;
+  f.sm_activity = 71;
+  f.fp32_activity = 44;
+  f.dram_activity = 30;
+  EXPECT_THAT(keys(f), IsEmpty()) << "tensor activity cannot be read";
+  f.tensor_activity = 4;
+  EXPECT_THAT(keys(f), IsEmpty()) << "they are used a little";
+  f.tensor_activity = 0;
+  f.fp32_activity = 2;
+  EXPECT_THAT(keys(f), IsEmpty()) << "no arithmetic to speak of";
+  f.fp32_activity = 44;
+  f.sm_activity = 20;
+  EXPECT_THAT(keys(f), IsEmpty()) << "the card hardly computes";
 }
 
 TEST(Verdict, CarriesRuleNumbersConfidenceAndNextStepInBothLanguages) {
   for (const Features& f : {matmul_loop(), copy_loop(), tiny_eager_model(), loader_without_workers(), nothing_runs(),
-                            waits_for_a_slower_card()}) {
+                            small_step_from_python(), waits_for_a_slower_card()}) {
     for (const Verdict& verdict : verdicts(f)) {
       for (const Text& text : {verdict.headline, verdict.rule, verdict.numbers, verdict.next_step}) {
         EXPECT_FALSE(text.en.empty()) << verdict.key;

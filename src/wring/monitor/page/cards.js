@@ -64,12 +64,14 @@ function verdictPanel() {
   let before = "";
   const update = (summary, duration) => {
     const verdict = summary?.verdicts[0];
-    const now = JSON.stringify([verdict, duration < 20]);
+    const why = summary?.no_verdict;
+    const now = JSON.stringify([verdict, why, duration < 20]);
     if (now === before) return;
     before = now;
     root.dataset.key = verdict ? verdict.key : "none";
     if (!verdict) {
-      root.replaceChildren(element("p", { class: "quiet", text: duration < 20 ? say("gathering") : say("noVerdict") }));
+      root.replaceChildren(element("p", { class: "quiet",
+        text: duration < 20 ? say("gathering") : why ? `${say("noVerdict")}: ${why}.` : say("noVerdict") }));
       return;
     }
     root.replaceChildren(

@@ -32,7 +32,7 @@ const words = {
   history: ["History", "历史曲线"],
   verdict: ["Last minute", "最近一分钟"],
   gathering: ["Gathering evidence: a verdict needs 20 s of data.", "正在收集证据：需要 20 秒数据才能给出结论。"],
-  noVerdict: ["Nothing stands out.", "没有明显异常。"],
+  noVerdict: ["No verdict", "没有结论"],
   sure: ["sure", "可信度"],
   next: ["Next", "下一步"],
   run: ["Since start", "启动以来"],
