@@ -93,7 +93,7 @@ def swaps(code):
         yield "twin", *found.span(), TWINS[found[0]]
     for found in re.finditer(r"(?<![\w.\x01'])(\d+(?:\.\d+)?(?:e-?\d+)?)(?=[uUlLfF]*(?![\w.']))", code):
         value = float(found[1]) if re.search(r"[.e]", found[1]) else int(found[1])
-        for changed in {value + 1, value - 1, value * 2} - {value}:
+        for changed in sorted({value + 1, value - 1, value * 2} - {value}):
             yield "constant", *found.span(1), str(changed)
 
 
@@ -124,7 +124,10 @@ def statements(code, before):
         spans = arguments(code, found.end() - 1)
         if spans:
             begin, end = spans[0][0], spans[-1][1]
-            yield "condition", begin, end, f"!({{}})"
+            declares = re.match(r"[^({]*(?:\([^()]*\)|\{[^{}]*\})*[^({]*; ", code[begin:end])
+            begin += declares.end() if declares else 0
+            if not re.match(r"(const )?auto[&* ]", code[begin:end]):
+                yield "condition", begin, end, "!({})"
     if whole and not DECLARATION.match(bare) and not NO_STATEMENT.match(bare):
         yield "statement", indent, len(code.rstrip()), ";"
         if not bare.startswith(("if ", "break", "continue")):

@@ -33,6 +33,11 @@ class Mutants(unittest.TestCase):
     def test_a_condition_is_turned_round_as_a_whole(self):
         self.assertIn("if (!(a && f(b))) {", changes("if (a && f(b)) {", "condition"))
         self.assertIn("} else if (!(a)) {", changes("} else if (a) {", "condition"))
+        self.assertEqual(changes("if (const int a = f(); a > 0) g();", "condition"),
+                         {"if (const int a = f(); !(a > 0)) g();"})
+        self.assertEqual(changes("if (const auto a = f()) g();", "condition"), set())
+        self.assertEqual(changes("if (any_of(a, [](int x) { x += 1; return x; })) {", "condition"),
+                         {"if (!(any_of(a, [](int x) { x += 1; return x; }))) {"})
 
     def test_constants_move_by_one_or_double(self):
         self.assertEqual(changes("const int a = 8;", "constant"), {"const int a = 9;", "const int a = 7;", "const int a = 16;"})
