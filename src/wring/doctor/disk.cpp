@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <system_error>
 #include <vector>
@@ -19,11 +18,8 @@ namespace {
 constexpr std::size_t piece_bytes = std::size_t{1} << 20;
 constexpr int pieces = 64;
 
-using SteadyClock = std::chrono::steady_clock;
-
-double rate_since(SteadyClock::time_point begin) {
-  const double seconds = std::chrono::duration<double>(SteadyClock::now() - begin).count();
-  return pieces / std::max(seconds, 1e-6);
+double mib_per_s(std::chrono::duration<double> time) {
+  return pieces / std::max(time.count(), 1e-6);
 }
 
 fs::path existing_parent(const fs::path& folder) {
@@ -62,7 +58,7 @@ bool read_pieces(int file) {
 
 }  // namespace
 
-DiskFacts measure_disk(const fs::path& folder) {
+DiskFacts measure_disk(const fs::path& folder, const DiskClock& now) {
   DiskFacts disk;
   disk.folder = existing_parent(folder);
   std::error_code error;
@@ -76,15 +72,15 @@ DiskFacts measure_disk(const fs::path& folder) {
     return disk;
   }
   ::unlink(name.c_str());  // at once: whatever happens now, nothing stays behind
-  const auto begin = SteadyClock::now();
+  const auto write_begin = now();
   if (!write_pieces(file.get())) {
     disk.problem = std::strerror(errno);
     return disk;
   }
-  disk.write_mib_s = rate_since(begin);
+  disk.write_mib_s = mib_per_s(now() - write_begin);
   ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED);
-  const auto middle = SteadyClock::now();
-  if (read_pieces(file.get())) disk.read_mib_s = rate_since(middle);
+  const auto read_begin = now();
+  if (read_pieces(file.get())) disk.read_mib_s = mib_per_s(now() - read_begin);
   return disk;
 }
 

@@ -1,5 +1,6 @@
 #include "wring/base/cache_folder.h"
 
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 
@@ -88,8 +89,43 @@ TEST_F(CacheFolder, TheLimitIsAShareOfTheDiskOrWhatTheUserSays) {
   EXPECT_LE(limit, static_cast<std::int64_t>(fs::space(folder_).capacity) / 5);
   ::setenv("WRING_CACHE_LIMIT_GIB", "2.5", 1);
   EXPECT_EQ(cache_limit_bytes(folder_), std::int64_t{5} << 29);
-  ::setenv("WRING_CACHE_LIMIT_GIB", "lots", 1);
-  EXPECT_THROW(cache_limit_bytes(folder_), Error);
+  ::setenv("WRING_CACHE_LIMIT_GIB", "0", 1);
+  EXPECT_EQ(cache_limit_bytes(folder_), 0);
+  for (const char* wrong : {"lots", "2x", "-1", "nan", "1e10"}) {
+    ::setenv("WRING_CACHE_LIMIT_GIB", wrong, 1);
+    EXPECT_THROW(cache_limit_bytes(folder_), Error) << wrong;
+  }
+}
+
+TEST_F(CacheFolder, AFifthOfWhatIsKeptAlreadyCountsToo) {
+  constexpr double kGib = 1 << 30;
+  double more = 0;
+  for (int i = 0; i < 5 && std::abs(more - kGib / 5) > kGib / 50; ++i) {  // others write to the same disk meanwhile
+    fs::remove(folder_ / "large");
+    const std::int64_t without = cache_limit_bytes(folder_);
+    std::ofstream(folder_ / "large").close();
+    fs::resize_file(folder_ / "large", std::uintmax_t{1} << 30);  // takes no room
+    more = static_cast<double>(cache_limit_bytes(folder_) - without);
+  }
+  EXPECT_NEAR(more, kGib / 5, kGib / 50);
+}
+
+TEST_F(CacheFolder, RoomThatIsJustEnoughRemovesNothing) {
+  add("entry", 40, 300);
+  EXPECT_TRUE(make_room(folder_, 60, 100));
+  EXPECT_THAT(names(), testing::ElementsAre("entry"));
+  EXPECT_TRUE(make_room(folder_, 100, 100)) << "all of it";
+  EXPECT_THAT(names(), testing::ElementsAre());
+}
+
+TEST_F(CacheFolder, WithoutAHomeNothingIsKept) {
+  ::unsetenv("HOME");
+  EXPECT_EQ(cache_folder(), std::nullopt);
+  EXPECT_EQ(decoded_images_folder(), std::nullopt);
+  ::setenv("HOME", "", 1);
+  EXPECT_EQ(cache_folder(), std::nullopt);
+  ::setenv("WRING_CACHE_DIR", "/fast/disk", 1);
+  EXPECT_EQ(decoded_images_folder(), fs::path("/fast/disk/images"));
 }
 
 }  // namespace

@@ -1,9 +1,12 @@
 #include "wring/base/files.h"
 
+#include <csignal>
 #include <fstream>
+#include <functional>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -65,6 +68,57 @@ TEST_F(Files, AMissingFileIsNamedInTheError) {
     EXPECT_THAT(error.what(), testing::HasSubstr("missing.yaml"));
     EXPECT_EQ(error.code(), ErrorCode::failed);
   }
+}
+
+TEST_F(Files, AnErrorSaysTheSystemsReasonAndWhatToDo) {
+  const auto error_of = [](const std::function<void()>& act) {
+    try {
+      act();
+    } catch (const Error& error) {
+      return error.message().en + "; " + error.hint().en;
+    }
+    return std::string("no error");
+  };
+  const std::string folder = folder_.string();
+  EXPECT_EQ(error_of([&] { read_file(folder_ / "missing"); }),
+            "cannot read " + folder + "/missing: No such file or directory; check the path");
+  EXPECT_EQ(error_of([&] { read_file(folder_); }),
+            "cannot read " + folder + ": Is a directory; check the path and its permissions");
+  EXPECT_EQ(error_of([&] { write_file_atomically(folder_ / "no/a.txt", "x"); }),
+            "cannot write " + folder + "/no/a.txt: No such file or directory; check the path");
+  write_file_atomically(folder_ / "a.txt", "x");
+  EXPECT_EQ(error_of([&] { make_folder(folder_ / "a.txt/b"); }),
+            "cannot create the folder " + folder + "/a.txt/b: Not a directory; check the path and its permissions");
+}
+
+TEST_F(Files, AFolderIsMadeWithItsParentsAndMayExist) {
+  make_folder(folder_ / "a/b/c");
+  EXPECT_TRUE(fs::is_directory(folder_ / "a/b/c"));
+  make_folder(folder_ / "a/b/c");
+}
+
+TEST_F(Files, WhatADiskDoesNotTakeLeavesTheOldContentAndNoTemporaryFile) {
+  write_file_atomically(folder_ / "a.txt", "old");
+  struct rlimit before {};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const struct rlimit little { 4096, before.rlim_max };
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &little), 0);
+  std::string what;
+  try {
+    write_file_atomically(folder_ / "a.txt", std::string(100'000, 'x'));
+  } catch (const Error& error) {
+    what = error.what();
+  }
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_THAT(what, testing::HasSubstr("a.txt: File too large"));
+  EXPECT_EQ(read_file(folder_ / "a.txt"), "old");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 1);
+}
+
+TEST_F(Files, ThisProgramIsTheOneThatRuns) {
+  EXPECT_EQ(this_program().filename(), "wring_unit_tests");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "fixtures/as_recorded.h"
 #include "test_images.h"
 #include "wring/base/error.h"
 #include "wring_train/data/bitmap_font.h"
@@ -51,6 +52,15 @@ TEST(BitmapFont, EveryLetterAndDigitDiffersFromAllOthersAndFromTheBox) {
       EXPECT_NE(drawn(all.substr(i, 1)), drawn(all.substr(j, 1))) << all[i] << " and " << all[j];
     }
   }
+}
+
+TEST(BitmapFont, IsTheOneThatWasDrawn) {
+  std::string alphabet;
+  for (const char* line :
+       {"ABCDEFGHIJKLM", "NOPQRSTUVWXYZ", "abcdefghijklm", "nopqrstuvwxyz", "0123456789%()", "+,-./:=_?"}) {
+    alphabet += drawn(line) + "\n";
+  }
+  testing_support::expect_as_recorded("font.txt", alphabet);
 }
 
 TEST(BitmapFont, TextBeyondTheImageIsCutOff) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "wring/base/error.h"
+#include "wring/report/tensorboard.h"
 #include "wring_train/data/bicubic.h"
 #include "wring_train/data/quality.h"
 
@@ -14,6 +15,15 @@ namespace {
 TEST(DeadLeaves, TheSeedAloneDecides) {
   EXPECT_EQ(dead_leaves(64, 48, 5).pixels, dead_leaves(64, 48, 5).pixels);
   EXPECT_NE(dead_leaves(64, 48, 5).pixels, dead_leaves(64, 48, 6).pixels);
+}
+
+// The demo's figures hold for these pictures, so every computer must draw them alike.
+TEST(DeadLeaves, ASeedDrawsTheSamePictureOnEveryComputer) {
+  const auto checksum = [](const Image& image) {
+    return tensorboard::crc32c({reinterpret_cast<const char*>(image.pixels.data()), image.pixels.size()});
+  };
+  EXPECT_EQ(checksum(dead_leaves(160, 96, 1)), 0U);
+  EXPECT_EQ(checksum(dead_leaves(61, 200, 2)), 0U);
 }
 
 TEST(DeadLeaves, EverySizeCanBeDrawn) {

@@ -1,6 +1,7 @@
 #include "wring/doctor/checks.h"
 
 #include <algorithm>
+#include <functional>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -180,6 +181,122 @@ TEST(Checks, ALocaleWithoutUtf8IsANote) {
   facts.locale = "LC_ALL=C";
   EXPECT_EQ(check_of("locale", facts).state, CheckState::note);
   EXPECT_EQ(check_of("locale", facts).found.en, "LC_ALL=C");
+}
+
+TEST(Checks, WhatIsLittleBeginsBelowAFixedAmount) {
+  const auto state = [](const std::string& id, const std::function<void(MachineFacts&)>& change) {
+    MachineFacts facts = sound_machine();
+    change(facts);
+    return check_of(id, facts).state;
+  };
+  EXPECT_EQ(state("cpu", [](auto& f) { f.cores = 4; }), CheckState::good);
+  EXPECT_EQ(state("cpu", [](auto& f) { f.cores = 3; }), CheckState::warning);
+  EXPECT_EQ(state("memory", [](auto& f) { f.memory_available_mib = 8192; }), CheckState::good);
+  EXPECT_EQ(state("memory", [](auto& f) { f.memory_available_mib = 8191; }), CheckState::warning);
+  EXPECT_EQ(state("memory", [](auto& f) { f.memory_limit_mib = 8192; }), CheckState::good);
+  EXPECT_EQ(state("memory", [](auto& f) { f.memory_limit_mib = 8191; }), CheckState::warning);
+  EXPECT_EQ(state("shared_memory", [](auto& f) { f.shared_memory_free_mib = 1024; }), CheckState::good);
+  EXPECT_EQ(state("shared_memory", [](auto& f) { f.shared_memory_free_mib = 1023; }), CheckState::note);
+  EXPECT_EQ(state("disk", [](auto& f) { f.disk.free_mib = 2048; }), CheckState::good);
+  EXPECT_EQ(state("disk", [](auto& f) { f.disk.free_mib = 2047; }), CheckState::warning);
+  EXPECT_EQ(state("disk", [](auto& f) { f.disk.write_mib_s = 50; }), CheckState::good);
+  EXPECT_EQ(state("disk", [](auto& f) { f.disk.write_mib_s = 49.9; }), CheckState::warning);
+  EXPECT_EQ(state("disk", [](auto& f) { f.disk.read_mib_s = 49.9; }), CheckState::warning);
+}
+
+TEST(Checks, WhatCouldNotBeReadIsUnknownAndNotLittle) {
+  MachineFacts facts = sound_machine();
+  facts.disk = {"/data/experiments", {}, {}, {}, ""};
+  EXPECT_EQ(check_of("disk", facts).state, CheckState::good);
+  EXPECT_EQ(check_of("disk", facts).found.en, "/data/experiments");
+  facts.memory_mib.reset();
+  facts.memory_available_mib.reset();
+  EXPECT_EQ(check_of("memory", facts).state, CheckState::note);
+  EXPECT_EQ(check_of("memory", facts).found.en, "unknown");
+  facts.shared_memory_mib.reset();
+  facts.shared_memory_free_mib.reset();
+  EXPECT_EQ(check_of("shared_memory", facts).state, CheckState::note);
+  EXPECT_EQ(check_of("shared_memory", facts).found.en, "none");
+}
+
+TEST(Checks, WhatWasFoundIsShownWithItsNumbers) {
+  MachineFacts facts = sound_machine();
+  Gpu second;
+  second.index = 1;
+  facts.gpus.gpus.push_back(second);
+  facts.engine->cuda = false;
+  facts.core_quota = 2.5;
+  EXPECT_EQ(check_of("wring_train", facts).found.en, "/opt/bin/wring-train");
+  EXPECT_EQ(check_of("libtorch", facts).found.en, "2.11.0 (without CUDA)");
+  EXPECT_EQ(check_of("libtorch", facts).found.zh, "2.11.0（不含 CUDA）");
+  EXPECT_EQ(check_of("gpu", facts).found.en, "0: NVIDIA H200, 140.4 GiB; 1: ?");
+  EXPECT_EQ(check_of("driver", facts).found.en, "580.1");
+  EXPECT_EQ(check_of("cpu", facts).found.en, "16 of 16 cores usable, quota 2.5");
+  EXPECT_EQ(check_of("cpu", facts).found.zh, "16 个核心可用（共 16 个），配额 2.5");
+  EXPECT_EQ(check_of("memory", facts).found.en, "128.0 GiB, 100.0 GiB available");
+  EXPECT_EQ(check_of("shared_memory", facts).found.en, "65536 MiB, 65536 MiB free");
+  EXPECT_EQ(check_of("disk", facts).found.en, "/data/experiments, 100.0 GiB free, writes 900 MiB/s, reads 2000 MiB/s");
+  EXPECT_EQ(check_of("disk", facts).found.zh, "/data/experiments，空闲 100.0 GiB，写 900 MiB/s，读 2000 MiB/s");
+}
+
+TEST(Checks, ACardWithAProblemIsNamedWithItsCure) {
+  MachineFacts facts = sound_machine();
+  Gpu lost;
+  lost.index = 1;
+  lost.problem = GpuProblem{"fell off the bus", "reboot", 15};
+  facts.gpus.gpus.push_back(lost);
+  const Check check = check_of("gpu", facts);
+  EXPECT_EQ(check.state, CheckState::warning);
+  EXPECT_EQ(check.means.en, "GPU 1: fell off the bus");
+  EXPECT_EQ(check.cure.en, "reboot");
+}
+
+TEST(Checks, ACardThatOnlyCudaShowsCountsAsOne) {
+  MachineFacts facts = sound_machine();
+  facts.gpus = {GpuSource::none, {}, "", {{"NVML: not found", "install the driver", 12}}};
+  facts.engine->gpus = 2;
+  EXPECT_EQ(check_of("gpu", facts, true).state, CheckState::good);
+  EXPECT_EQ(check_of("gpu", facts).found.en, "2 shown by CUDA");
+  EXPECT_EQ(check_of("driver", facts).state, CheckState::note);
+  EXPECT_EQ(check_of("driver", facts).cure.en, "install the driver");
+  EXPECT_EQ(check_of("nvml", facts).state, CheckState::warning);
+  EXPECT_EQ(check_of("nvml", facts).found.en, "NVML: not found");
+  EXPECT_THAT(check_of("nvml", facts).means.en, HasSubstr("cannot be watched"));
+  facts.engine->gpus = 0;
+  EXPECT_EQ(check_of("nvml", facts).state, CheckState::note);
+  facts.gpus.gpus = {Gpu{}};
+  EXPECT_EQ(check_of("driver", facts).state, CheckState::warning) << "a card whose driver has no version";
+}
+
+TEST(Checks, WithoutWringTrainTheLibrariesAreNotSaidToBeMissing) {
+  MachineFacts facts = sound_machine();
+  facts.wring_train.reset();
+  facts.engine.reset();
+  for (const char* id : {"cuda", "cudnn", "nccl"}) {
+    EXPECT_EQ(check_of(id, facts, true).state, CheckState::note) << id;
+    EXPECT_THAT(check_of(id, facts).found.en, HasSubstr("not asked")) << id;
+  }
+  EXPECT_THAT(check_of("libtorch", facts).found.en, HasSubstr("not asked"));
+  EXPECT_EQ(check_of("libtorch", facts).cure.en, "get wring-train first");
+}
+
+TEST(Checks, CudnnMattersWithAnyGpu) {
+  MachineFacts facts = sound_machine();
+  facts.engine->cudnn.reset();
+  EXPECT_EQ(check_of("cudnn", facts).state, CheckState::warning);
+  EXPECT_THAT(check_of("cudnn", facts).means.en, HasSubstr("slower"));
+  EXPECT_THAT(check_of("cudnn", facts).cure.en, HasSubstr("torch wheel"));
+  facts.engine->gpus = 0;
+  EXPECT_EQ(check_of("cudnn", facts).state, CheckState::note);
+  EXPECT_EQ(check_of("cudnn", facts).means.en, "not needed here");
+  EXPECT_TRUE(check_of("cudnn", facts).cure.empty());
+}
+
+TEST(Checks, EveryStateHasItsName) {
+  EXPECT_EQ(state_name(CheckState::good), "good");
+  EXPECT_EQ(state_name(CheckState::note), "note");
+  EXPECT_EQ(state_name(CheckState::warning), "warning");
+  EXPECT_EQ(state_name(CheckState::missing), "missing");
 }
 
 TEST(EngineFacts, AreReadOffWhatWringTrainPrints) {

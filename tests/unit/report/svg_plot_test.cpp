@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "fixtures/as_recorded.h"
+
 namespace wring {
 namespace {
 
@@ -12,6 +14,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
+using testing_support::expect_as_recorded;
 
 struct Position {
   double x, y;
@@ -35,6 +38,11 @@ TEST(RoundTicks, AreMultiplesOfOneTwoOrFive) {
   EXPECT_THAT(round_ticks(0, 1000, 5), ElementsAre(0, 200, 400, 600, 800, 1000));
   EXPECT_THAT(round_ticks(0, 0.9, 3), ElementsAre(0, 0.5, 1.0));
   EXPECT_THAT(round_ticks(3, 3, 5), IsEmpty());
+  EXPECT_THAT(round_ticks(3, 9, 0), IsEmpty());
+  EXPECT_THAT(round_ticks(0, 100, 1), ElementsAre(0, 100));
+  EXPECT_THAT(round_ticks(0, 6, 10), ElementsAre(0, 1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(round_ticks(0, 51, 10), ElementsAre(0, 10, 20, 30, 40, 50, 60)) << "6 a step are too little, 10 the next";
+  EXPECT_THAT(round_ticks(37, 52, 5), ElementsAre(35, 40, 45, 50, 55)) << "from the one below";
 }
 
 TEST(SvgPlot, PutsALargerValueHigherAndALargerBatchFurtherRight) {
@@ -66,6 +74,24 @@ TEST(SvgPlot, StaysInsideItsFrameForOneTrialAndForRatesOfZero) {
       EXPECT_LE(dot.y, 320);
     }
   }
+}
+
+// Every mark, a level, a legend; the batches span so much that the axis is logarithmic, then not.
+TEST(SvgPlot, IsThePictureThatWasRecorded) {
+  Plot plot{"Rate",
+            "batch size",
+            "samples/s",
+            {{"fitted", "fitted", PlotMark::line, {{8, 90, ""}, {64, 500, ""}, {512, 800, ""}}},
+             {"did not run", "failed", PlotMark::crosses, {{1024, 0, "batch 1024: out of memory"}}},
+             {"measured", "measured", PlotMark::dots, {{8, 100, "batch 8"}, {512, 780, "batch 512"}}},
+             {"", "chosen", PlotMark::ring, {{512, 780, ""}}},
+             {"nothing", "none", PlotMark::dots, {}}},
+            {{900, "the most"}}};
+  expect_as_recorded("plots/logarithmic.html", svg_plot(plot));
+  plot.series.resize(1);
+  plot.series[0].points = {{8, 90, ""}, {24, 220, ""}, {100, 400, ""}};
+  plot.levels.clear();
+  expect_as_recorded("plots/linear.html", svg_plot(plot));
 }
 
 TEST(SvgPlot, IsNothingWithoutPoints) {

@@ -1,0 +1,109 @@
+#include "wring/base/display_text.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fixtures/scoped_environment.h"
+
+namespace wring {
+namespace {
+
+using testing::ElementsAre;
+
+TEST(FirstCharacter, HasItsBytesColumnsAndCode) {
+  const auto is = [](std::string_view text, std::size_t bytes, int columns, char32_t code) {
+    const Character found = first_character(text);
+    EXPECT_EQ(found.bytes, bytes) << text;
+    EXPECT_EQ(found.columns, columns) << text;
+    EXPECT_EQ(found.code, code) << text;
+  };
+  is("ab", 1, 1, U'a');
+  is("éb", 2, 1, U'é');
+  is("显b", 3, 2, U'显');
+  is("🎯b", 4, 2, U'🎯');
+  is("\u0301b", 2, 0, U'\u0301');
+}
+
+TEST(FirstCharacter, ASequenceThatIsCutOffOrBrokenCountsByteByByte) {
+  for (const std::string_view broken : {"\xE6\x98", "\xE6\x98z", "\xF0\x9F\x8E", "\xC3", "\x98", "\xFF", "\xC3("}) {
+    EXPECT_EQ(first_character(broken).bytes, 1u);
+    EXPECT_EQ(first_character(broken).columns, 1);
+    EXPECT_EQ(first_character(broken).code, static_cast<unsigned char>(broken[0]));
+  }
+}
+
+TEST(DisplayWidth, WideBlocksEndWhereTheStandardHasThemEnd) {
+  for (const char* wide :
+       {"\u1100",     "\u115F",     "\u2705",     "\u274C",     "\u2E80",     "\u303E",     "\u3041",
+        "\uA4CF",     "\uAC00",     "\uD7A3",     "\uF900",     "\uFAFF",     "\uFE30",     "\uFE6F",
+        "\uFF00",     "\uFF60",     "\uFFE0",     "\uFFE6",     "\U0001F300", "\U0001F64F", "\U0001F680",
+        "\U0001F6FF", "\U0001F900", "\U0001FAFF", "\U00020000", "\U0003FFFD"}) {
+    EXPECT_EQ(display_width(wide), 2) << wide;
+  }
+  for (const char* narrow :
+       {"\u10FF",     "\u1160",     "\u2704",     "\u2706",     "\u274B",     "\u274D",     "\u2E7F",
+        "\u303F",     "\uA4D0",     "\uABFF",     "\uD7A4",     "\uF8FF",     "\uFB00",     "\uFE2F",
+        "\uFE70",     "\uFEFF",     "\uFF61",     "\uFFDF",     "\uFFE7",     "\U0001F2FF", "\U0001F650",
+        "\U0001F67F", "\U0001F700", "\U0001F8FF", "\U0001FB00", "\U0001FFFF", "\U0003FFFE"}) {
+    EXPECT_EQ(display_width(narrow), 1) << narrow;
+  }
+  for (const char* none : {"\u0300", "\u036F", "\u200B", "\u200F", "\u20D0", "\u20FF", "\uFE00", "\uFE0F"}) {
+    EXPECT_EQ(display_width(none), 0) << none;
+  }
+  for (const char* one : {"\u02FF", "\u0370", "\u200A", "\u2010", "\u20CF", "\u2100", "\uFDFF"}) {
+    EXPECT_EQ(display_width(one), 1) << one;
+  }
+}
+
+TEST(FitColumns, TakesWholeCharactersUpToTheWidth) {
+  EXPECT_EQ(fit_columns("abc", 2), "ab");
+  EXPECT_EQ(fit_columns("abc", 0), "");
+  EXPECT_EQ(fit_columns("显存", 4), "显存");
+  EXPECT_EQ(fit_columns("显存", 3), "显");
+  EXPECT_EQ(fit_columns("e\u0301", 1), "e\u0301") << "a mark needs no column of its own";
+}
+
+TEST(WithoutControls, EveryControlCharacterBecomesAQuestionMark) {
+  EXPECT_EQ(without_controls(std::string_view("a\0b\x1f c\x7f\x1b[31m\n", 12)), "a?b? c??[31m");
+  EXPECT_EQ(without_controls("plain ~ 显存"), "plain ~ 显存");
+}
+
+TEST(Wrap, AWordThatJustFitsStaysOnItsLine) {
+  EXPECT_THAT(wrap("one two", 7), ElementsAre("one two"));
+  EXPECT_THAT(wrap("one two", 6), ElementsAre("one", "two"));
+  EXPECT_THAT(wrap("显存大", 6), ElementsAre("显存大"));
+}
+
+TEST(Wrap, LinesCarryNoBlanksAtTheirEndsAndNoneAtTheStart) {
+  EXPECT_THAT(wrap("  one   two  ", 5), ElementsAre("one", "two"));
+  EXPECT_THAT(wrap("one two", 100), ElementsAre("one two"));
+}
+
+TEST(Wrap, NoClosingSignOfChineseBeginsALine) {
+  for (const char* sign : {"、", "。", "，", "：", "；", "）"}) {
+    EXPECT_THAT(wrap(std::string("显存足") + sign + "够", 6), ElementsAre("显存", std::string("足") + sign + "够"))
+        << sign;
+  }
+  EXPECT_THAT(wrap("显存足（够", 6), ElementsAre("显存足", "（够")) << "an opening one may";
+}
+
+TEST(ToAscii, EverySignOfOursHasAReplacement) {
+  EXPECT_EQ(to_ascii("→°×≥≤…–—·◆▲≈’“”"), "->x>=<=...--*#^~'\"\"");
+}
+
+TEST(LocaleIsUtf8, KnowsEverySpellingAndNeedsAVariable) {
+  testing_support::ScopedEnvironment environment;
+  for (const char* variable : {"LC_ALL", "LC_CTYPE", "LANG"}) environment.set(variable, std::nullopt);
+  EXPECT_FALSE(locale_is_utf8());
+  for (const char* name : {"en_US.UTF-8", "en_US.utf8", "C.Utf-8"}) {
+    environment.set("LANG", name);
+    EXPECT_TRUE(locale_is_utf8()) << name;
+  }
+  environment.set("LC_ALL", "");
+  EXPECT_TRUE(locale_is_utf8()) << "an empty variable is none";
+  environment.set("LC_CTYPE", "zh_CN.GB18030");
+  EXPECT_FALSE(locale_is_utf8());
+}
+
+}  // namespace
+}  // namespace wring
