@@ -22,7 +22,7 @@ from pathlib import Path
 
 import torch
 from vs_pytorch import ddp_worker
-from vs_pytorch.inputs import write_inputs
+from vs_pytorch.inputs import with_perceptual_weights, write_inputs
 from vs_pytorch.machine import describe_machine
 from vs_pytorch.markdown import machine_line, number, table
 from vs_pytorch.processes import environment, find_wring_train, reason_of
@@ -71,6 +71,7 @@ class Config:
     def __init__(self, name, values, folder, arguments, env):
         self.name, self.folder, self.arguments, self.env = name, folder, arguments, env
         folder.mkdir()
+        values = with_perceptual_weights(values, typed(values), folder)
         self.settings = typed(values)
         self.values = values
         write_flat_yaml(folder / "config.yaml", values)

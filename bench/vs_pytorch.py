@@ -9,15 +9,21 @@ Suites, as JSON and as the Markdown tables of docs/performance.md:
 
     bench/vs_pytorch.py --suite step,files,psnr --data TRAIN_PHOTOS --val SET5 --json OUT.json --markdown OUT.md
 
-step   four configurations on resident data: every PyTorch variant, up to an expert who compiles model and loss and
-       records the whole step, optimiser included, as one CUDA graph
+step   configurations on resident data: every PyTorch variant, up to an expert who compiles model and loss and records the
+       whole step, optimiser included, as one CUDA graph, and one who folds EDSR's linear tail as well
 files  end to end from image files: PyTorch's DataLoader with several numbers of workers, wring-train's data tiers;
        samples/s, waiting share, GPU-Util, SM and tensor activity; and the loaders alone
 psnr   seconds from process start to --target dB on --val
 
+The configurations are four tuned ones without the perceptual loss, or files as they are, whatever loss and engine they ask for:
+
+    bench/vs_pytorch.py --suite step --configs shipped --variants expert,folded_expert,amp --json OUT.json --markdown OUT.md
+    bench/vs_pytorch.py --suite step --configs configs/balanced.yaml,mine.yaml
+
 Each side runs as a process of its own, in turns. wring-train's part is `wring-train steps`, whose protocol is at the top of
 src/wring_train/run/steps_command.cpp, and `wring-train train`. A variant that cannot run becomes a row with the reason.
-Needs torch, numpy and safetensors; Pillow where image files are read. vs_pytorch/__init__.py says what is where.
+Needs torch, numpy and safetensors; Pillow where image files are read. WRING_BUILD_DIR names a build that was made elsewhere and
+carried here. vs_pytorch/__init__.py says what is where.
 """
 
 import argparse
@@ -91,11 +97,12 @@ def parse_arguments(words):
     many.add_argument("--budget", type=float, default=480, help="seconds for all suites; what does not fit is left out")
     many.add_argument("--quick", action="store_true", help="fewer variants, configurations and rounds: two minutes")
     many.add_argument("--seconds", type=float, default=1.0, help="length of a round (step) or window (files: three times)")
-    many.add_argument("--configs", type=names, default=[], help="of the four configurations; all without it")
+    many.add_argument("--configs", type=names, default=[],
+                      help="of the four tuned ones; \"shipped\": the guide's files as they are; config files; the four without it")  # fmt: skip
     many.add_argument("--tiny", action="store_true", help="a tiny network instead: checks the program, measures nothing")
     many.add_argument("--variants", type=variant_names, default=list(step_worker.VARIANTS), help="PyTorch's (step)")
     many.add_argument("--expert", type=names, default=["default", "max-autotune"],
-                      help="what the expert tries, keeping the fastest: default, max-autotune, autocast")  # fmt: skip
+                      help="what an expert tries, keeping the fastest: default, max-autotune, autocast")  # fmt: skip
     many.add_argument("--tiers", type=names, default=["gpu", "host", "none"], help="of wring-train's data tiers (files)")
     many.add_argument("--workers", type=worker_counts, help="DataLoader's, or none; 0,8,all cores without it (files)")
     many.add_argument("--loader-rate", type=Path, help="path of the program loader_rate (files)")

@@ -7,6 +7,6 @@ files_suite    from image files, and the loaders alone      psnr_suite   seconds
 image_files    HR files and their LR versions               gpu_sampler  GPU-Util and GPM counters, from outside
 bicubic        MATLAB's shrinking; PSNR on Y                torch_data   image files as PyTorch's DataLoader reads them
 machine        card, driver, software, date                 markdown     the results as tables
-vgg19          the perceptual loss
+vgg19          the perceptual loss                          folded_edsr  EDSR with its linear tail as one convolution
 *_worker       what runs in a PyTorch process of its own
 """

@@ -13,7 +13,7 @@ import time
 
 from .gpu_sampler import sampling
 from .image_files import FileSet
-from .inputs import write_inputs, write_weights
+from .inputs import with_perceptual_weights, write_inputs, write_weights
 from .processes import Deadline, Worker, environment, find_program, find_wring_train, reason_of
 from .settings import Failure, Unavailable, describe, guide_configs, typed, with_assignments, write_flat_yaml
 from .wring_run import WringRun
@@ -60,6 +60,7 @@ class Bench:
     def config(self, name, values):
         folder = self.folder / name
         folder.mkdir()
+        values = with_perceptual_weights(values, typed(values), folder)
         settings = typed(values)
         write_weights(folder, settings)
         self.pairs = self.files.pairs(settings["patch_size"])

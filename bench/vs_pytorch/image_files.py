@@ -28,6 +28,13 @@ def image_paths(folder):
     return paths
 
 
+def image_size(path):
+    """(width, height), from the file's header."""
+    image_module, _ = pillow()
+    with image_module.open(path) as image:
+        return image.size
+
+
 def read_rgb(path):
     """uint8 (H, W, 3)."""
     image_module, numpy = pillow()
@@ -49,7 +56,8 @@ def draw_set(folder, count=48, height=320, width=480):
 
 
 class FileSet:
-    """`hr` and `lr` below one folder, same stems. HR files are links to the originals."""
+    """`hr` and `lr` below one folder, same stems. HR files are links to the originals, numbered: a set may have one name in
+    two folders, or with two endings."""
 
     def __init__(self, source, folder, scale):
         self.hr, self.lr, self.sizes, self.scale = folder / "HR", folder / "LR", {}, scale
@@ -58,18 +66,17 @@ class FileSet:
             source = folder / "drawn"
         self.hr.mkdir(parents=True)
         self.lr.mkdir()
-        paths = image_paths(source)
-        if len({path.stem for path in paths}) != len(paths):
-            raise Failure(f"{source} has two images of one name: they could not be paired with their LR versions.")
+        named = [(f"{i:06}_{path.stem}", path) for i, path in enumerate(image_paths(source))]
 
-        def prepare(path):
+        def prepare(entry):
+            stem, path = entry
             pixels = crop_to_multiple(read_rgb(path), scale)
-            write_rgb(self.lr / f"{path.stem}.png", bicubic_shrink(pixels, scale))
-            os.symlink(path.resolve(), self.hr / path.name)
-            self.sizes[path.name] = tuple(pixels.shape[:2])
+            write_rgb(self.lr / f"{stem}.png", bicubic_shrink(pixels, scale))
+            os.symlink(path.resolve(), self.hr / (stem + path.suffix))
+            self.sizes[stem + path.suffix] = tuple(pixels.shape[:2])
 
         with ThreadPoolExecutor() as pool:
-            list(pool.map(prepare, paths))
+            list(pool.map(prepare, named))
 
     def pairs(self, patch):
         """[(HR path, LR path)] of the images that a patch fits into: those that wring uses too."""

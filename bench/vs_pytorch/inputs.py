@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from .settings import ROOT, Failure
+from .vgg19 import write_random_vgg19
 
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
 from basicsr_edsr import Edsr  # noqa: E402, F401
@@ -24,21 +25,35 @@ def smooth_images(count, height, width, generator):
 
 
 def photograph_crops(folder, count, size, generator):
-    """Random crops of the images below `folder`."""
-    from .image_files import image_paths, read_rgb
+    """Random crops of the images below `folder` that are large enough: equally many of each, up to one."""
+    from .image_files import image_paths, image_size, read_rgb
 
-    paths = image_paths(folder)
+    paths = [path for path in image_paths(folder) if min(image_size(path)) >= size]
+    if not paths:
+        raise Failure(f"no image in {folder} has {size} pixels on both sides.")
     crops = []
-    for path in paths:
+    for path in paths[:count]:
         pixels = read_rgb(path).permute(2, 0, 1)
         height, width = pixels.shape[1:]
-        for _ in range(math.ceil(count / len(paths)) if min(height, width) >= size else 0):
+        for _ in range(math.ceil(count / len(paths))):
             y = int(torch.randint(height - size + 1, (), generator=generator))
             x = int(torch.randint(width - size + 1, (), generator=generator))
             crops.append(pixels[:, y : y + size, x : x + size])
-    if len(crops) < count:
-        raise Failure(f"{folder} gives {len(crops)} crops of {size} pixels; {count} are needed.")
-    return torch.stack([crops[i] for i in torch.randperm(len(crops), generator=generator)[:count]])
+    # The first crop of every image, then the second: what is left over comes from different ones.
+    rounds = math.ceil(count / len(paths))
+    order = [image * rounds + turn for turn in range(rounds) for image in range(len(crops) // rounds)][:count]
+    return torch.stack([crops[order[i]] for i in torch.randperm(count, generator=generator)])
+
+
+def with_perceptual_weights(values, settings, folder):
+    """The values with a file of VGG-19 weights where the perceptual loss is on and none is named: random ones, the same for
+    both sides. What a step costs does not depend on them."""
+    if not settings["use_perceptual"] or settings["perceptual_weights_file"]:
+        return values
+    path = folder / "vgg19.safetensors"
+    if not path.exists():
+        write_random_vgg19(path, settings["seed"])
+    return {**values, "perceptual_weights_file": str(path)}
 
 
 def write_weights(folder, settings):

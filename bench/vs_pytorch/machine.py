@@ -8,6 +8,8 @@ from pathlib import Path
 
 import torch
 
+from .processes import environment
+
 
 def cpu_name():
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -31,7 +33,9 @@ def card_and_driver():
 
 def wring_version(wring_train):
     try:
-        finished = subprocess.run([str(wring_train), "--version"], capture_output=True, text=True, timeout=60)
+        finished = subprocess.run(
+            [str(wring_train), "--version"], capture_output=True, text=True, timeout=60, env=environment(1)
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return finished.stdout.strip().partition("\n")[0] or None

@@ -42,12 +42,13 @@ def step_row(row, header):
         label, number(row["samples_per_s"]), number(row["step_ms"], 2), number(row["peak_memory_mib"]),
         f"{ratio['median']:.2f} ({ratio['min']:.2f}–{ratio['max']:.2f})" if ratio else "",
         number(row.get("memory_ratio"), 2) if "memory_ratio" in row else "",
+        f"{row['loss_difference']:.1e}" if row.get("loss_difference") is not None else "",
         number(row["compile_s"]) if "compile_s" in row else "",
     ]  # fmt: skip
 
 
 def step_tables(results):
-    header = ["", "samples/s", "step ms", "peak MiB", "Wring is × faster", "Wring's memory ×", "compiling, s"]
+    header = ["", "samples/s", "step ms", "peak MiB", "Wring is × faster", "Wring's memory ×", "losses differ by", "compiling, s"]
     for name, result in results.items():
         rows = sorted(result["rows"].values(), key=lambda row: -(row.get("samples_per_s") or 0))
         yield f"**{name}** ({result['what']}), step on resident data\n\n" + table(

@@ -13,11 +13,10 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from .inputs import write_inputs
+from .inputs import with_perceptual_weights, write_inputs
 from .processes import environment, find_wring_train
 from .settings import COMMAND, FORCED, Failure, read_flat_yaml, typed, with_assignments, write_flat_yaml
 from .trainers import Trainer
-from .vgg19 import write_random_vgg19
 
 # What runs without --config: EDSR-baseline on a GPU, something a CPU finishes in a minute.
 WITHOUT_CONFIG = {
@@ -124,9 +123,7 @@ def compare(arguments):
     records = {name: [] for name in sides}
     with tempfile.TemporaryDirectory(prefix="wring_vs_pytorch_") as temporary:
         folder = Path(temporary)
-        if settings["use_perceptual"] and not settings["perceptual_weights_file"]:
-            values["perceptual_weights_file"] = str(folder / "vgg19.safetensors")
-            write_random_vgg19(values["perceptual_weights_file"], settings["seed"])
+        values = with_perceptual_weights(values, settings, folder)
         write_flat_yaml(folder / "config.yaml", values)
         write_inputs(folder, settings, arguments.data, arguments.batch_count)
         for number in range(arguments.rounds):

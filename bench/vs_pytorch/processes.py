@@ -12,14 +12,20 @@ import time
 import traceback
 from pathlib import Path
 
+import torch
+
 from .settings import COMMAND, ROOT, Failure, Unavailable
 
 
 def find_program(name, given=None, folder="bin"):
-    """A program of wring's: given, or of the newest build, or on the path. None when there is none."""
+    """A program of wring's: given, or of WRING_BUILD_DIR (a build that was carried here), or of the newest build, or on the
+    path. None when there is none."""
+    carried = os.environ.get("WRING_BUILD_DIR")
     if given:
         # Beside wring, which is what most people have on their path.
         path = given.with_name("wring-train") if given.name == "wring" else given
+    elif carried:
+        path = Path(carried) / folder / name
     else:
         built = sorted(ROOT.glob(f"build/*/{folder}/{name}"), key=lambda p: p.stat().st_mtime)
         path = built[-1] if built else Path(shutil.which(name) or name)
@@ -33,10 +39,20 @@ def find_wring_train(given):
     return path
 
 
+def torch_libraries():
+    """Folders of this torch's libraries, which a carried build runs with in the place of those that it was linked with."""
+    packages = Path(torch.__file__).resolve().parent.parent
+    folders = [packages / "torch" / "lib", *sorted(packages.glob("nvidia/*/lib"))]
+    return [str(folder) for folder in folders if folder.is_dir()]
+
+
 def environment(threads, cache=None, fp32_exact=False):
     """Both sides get the same threads. `cache` receives what either side keeps for
     its next start, so that the first start is measured and nothing stays behind."""
     changed = dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads), PYTHONUNBUFFERED="1")
+    if os.environ.get("WRING_BUILD_DIR"):
+        before = [path for path in changed.get("LD_LIBRARY_PATH", "").split(":") if path]
+        changed["LD_LIBRARY_PATH"] = ":".join(torch_libraries() + before)
     if fp32_exact:
         changed["NVIDIA_TF32_OVERRIDE"] = "0"  # read by cuDNN and cuBLAS, so it holds for both sides
     if cache:

@@ -28,6 +28,8 @@ COMMON = {
     "scale_factor": 4, "use_mixed_precision": "true", "amp_dtype": "bf16", "compile_model": "true", "optimizer": "adamw",
     "lr": 2e-4, "grad_clip": 1.0, "ema_decay": 0.999, "use_perceptual": "false", **FORCED,
 }  # fmt: skip
+# The guide's files, as they are shipped: every key as the file says, the perceptual loss included. What --configs shipped means.
+SHIPPED_CONFIGS = ("lightweight_config", "lightweight_optimized", "balanced", "high_performance")
 # Small enough for a check of the whole command on any CPU.
 TINY_CONFIGS = {"tiny": {"base_channels": 8, "num_blocks": 1, "patch_size": 32, "batch_size": 2}}
 
@@ -79,13 +81,38 @@ def typed(values):
     return settings
 
 
+def shipped_config(path):
+    """(name in the results, values) of a config file. Only FORCED differs from what it says: none of it is a step's work."""
+    name = f"shipped_{path.stem}" if path.resolve().parent == ROOT / "configs" else path.stem
+    return name, {**read_flat_yaml(path), **FORCED}
+
+
+def config_files(names):
+    """Paths of the entries of --configs that are files: X.yaml, and "shipped" for the guide's."""
+    files = []
+    for name in names:
+        if name == "shipped":
+            files += [ROOT / "configs" / f"{shipped}.yaml" for shipped in SHIPPED_CONFIGS]
+        elif name.endswith((".yaml", ".yml")):
+            files.append(Path(name))
+    missing = [str(path) for path in files if not path.is_file()]
+    if missing:
+        raise Failure(f"--configs: there is no {', '.join(missing)}.")
+    return files
+
+
 def guide_configs(names, device, tiny):
     """{name: values}. On a CPU both sides compute in fp32: wring-train leaves 16 bits off where a CPU emulates them."""
+    files = config_files(names)
     known = TINY_CONFIGS if tiny else GUIDE_CONFIGS
-    unknown = set(names) - set(known)
+    tuned = [name for name in names if name != "shipped" and not name.endswith((".yaml", ".yml"))]
+    unknown = set(tuned) - set(known)
     if unknown:
-        raise Failure(f"--configs knows {', '.join(known)}; not {', '.join(sorted(unknown))}.")
-    configs = {name: {**COMMON, **known[name]} for name in names or known}
+        raise Failure(
+            f"--configs knows {', '.join(known)}, shipped and config files; not {', '.join(sorted(unknown))}."
+        )
+    configs = {name: {**COMMON, **known[name]} for name in tuned or ([] if files else known)}
+    configs.update(shipped_config(path) for path in files)
     if device == "cpu":
         for values in configs.values():
             values["use_mixed_precision"] = "false"
@@ -93,6 +120,8 @@ def guide_configs(names, device, tiny):
 
 
 def describe(settings):
-    return (
-        f"C{settings['base_channels']} N{settings['num_blocks']} p{settings['patch_size']} b{settings['batch_size']}"
-    )
+    text = f"C{settings['base_channels']} N{settings['num_blocks']} p{settings['patch_size']} b{settings['batch_size']}"
+    text += f" {settings['amp_dtype'] if settings['use_mixed_precision'] else 'fp32'}"
+    if settings["scale_factor"] != 4:
+        text += f" ×{settings['scale_factor']}"
+    return text + (f" + {settings['perceptual_weight']} × VGG-19" if settings["use_perceptual"] else "")

@@ -1,7 +1,8 @@
 """Training steps on resident data: wring-train beside every PyTorch variant, in interleaved rounds.
 
 All processes of all configurations start and compile side by side, except for what compares kernels by their speed
-(max-autotune), which has the card to itself. Then each configuration is measured in rounds, one side at a time.
+(max-autotune, cuDNN's choice of algorithms), which has the card to itself. Then each configuration is measured in rounds, one
+side at a time.
 """
 
 import json
@@ -10,10 +11,10 @@ import statistics
 import subprocess
 import sys
 
-from .inputs import write_inputs
+from .inputs import with_perceptual_weights, write_inputs
 from .processes import Deadline, Worker, environment, find_wring_train, reason_of
 from .settings import Failure, Unavailable, describe, guide_configs, typed, with_assignments, write_flat_yaml
-from .step_worker import CANDIDATES, VARIANTS
+from .step_worker import CANDIDATES, EXPERTS, VARIANTS
 
 COMPARED_LOSSES = 20
 PREPARE_S = 240  # longest that a variant may compile
@@ -30,6 +31,7 @@ class OneConfig:
     def __init__(self, name, values, folder, arguments, env):
         self.name, self.folder, self.arguments, self.env = name, folder, arguments, env
         folder.mkdir()
+        values = with_perceptual_weights(values, typed(values), folder)
         self.settings = typed(values)
         write_flat_yaml(folder / "config.yaml", values)
         write_inputs(folder, self.settings, arguments.data, arguments.batch_count)
@@ -42,7 +44,7 @@ class OneConfig:
             options = {
                 "variant": variant, "settings": self.settings, "device": self.arguments.device,
                 "weights": str(self.folder / "weights.safetensors"),
-                "batches": str(self.folder / "batches.safetensors"),
+                "batches": str(self.folder / "batches.safetensors"), "turn": str(self.folder.parent / "turn"),
             }  # fmt: skip
             self.rows[variant] = {"label": VARIANTS[variant]}
             self.workers[variant] = Worker("step", options, self.env, self.folder / f"{variant}.log")
@@ -65,7 +67,7 @@ class OneConfig:
         """Starts compiling; await_ready() waits for it."""
         for variant in variants:
             if variant in self.workers:
-                candidate = {"candidate": self.arguments.expert[0]} if variant == "expert" else {}
+                candidate = {"candidate": self.arguments.expert[0]} if variant in EXPERTS else {}
                 self.workers[variant].send(do="prepare", **candidate)
 
     def await_ready(self, deadline):
@@ -75,29 +77,32 @@ class OneConfig:
             if ready:
                 self.rows[variant]["compile_s"] = ready["compile_s"]
 
-    def prepare_expert(self, deadline):
+    def prepare_experts(self, deadline):
+        for variant in EXPERTS:
+            if variant in self.workers:
+                self.prepare_expert(variant, deadline)
+
+    def prepare_expert(self, variant, deadline):
         """The candidates that want the card to themselves, and the choice among them."""
         for candidate in self.arguments.expert[1:]:
-            if "expert" not in self.workers:
+            if variant not in self.workers:
                 return
-            say(f"  {self.name}: the expert's {candidate} …")
+            say(f"  {self.name}: the {variant}'s {candidate} …")
             try:
                 deadline.check(60)
-                ready = self.workers["expert"].ask(
-                    min(PREPARE_S, deadline.left_s()), do="prepare", candidate=candidate
-                )
-                self.rows["expert"]["compile_s"] = ready["compile_s"]
+                ready = self.workers[variant].ask(min(PREPARE_S, deadline.left_s()), do="prepare", candidate=candidate)
+                self.rows[variant]["compile_s"] = ready["compile_s"]
             except Unavailable as reason:  # the other candidates stay
-                self.rows["expert"].setdefault("notes", []).append(f"{candidate}: {reason}")
+                self.rows[variant].setdefault("notes", []).append(f"{candidate}: {reason}")
                 if str(reason).startswith("no answer"):
-                    self.drop("expert", reason)
+                    self.drop(variant, reason)
             except Failure as reason:
-                self.drop("expert", reason)
-        if "expert" in self.workers:
-            worker = self.workers["expert"]
-            chosen = self.attempt("expert", lambda: worker.ask(60, do="choose", seconds=self.arguments.seconds / 2))
+                self.drop(variant, reason)
+        if variant in self.workers:
+            worker = self.workers[variant]
+            chosen = self.attempt(variant, lambda: worker.ask(60, do="choose", seconds=self.arguments.seconds / 2))
             if chosen:
-                self.rows["expert"].update(candidate=chosen["candidate"], candidate_rates=chosen["rates"])
+                self.rows[variant].update(candidate=chosen["candidate"], candidate_rates=chosen["rates"])
 
     def losses(self):
         for variant, worker in list(self.workers.items()):
@@ -220,7 +225,7 @@ def measured(configs, arguments, deadline):
     results = {}
     for config in configs:
         # Rounds come first; an expert's candidate that no longer fits is left out with its reason.
-        config.prepare_expert(Deadline(deadline.left_s() - 20 * len(configs)))
+        config.prepare_experts(Deadline(deadline.left_s() - 20 * len(configs)))
         say(f"step: {config.name}, {arguments.rounds} rounds …")
         config.losses()
         for number in range(arguments.rounds):

@@ -24,14 +24,15 @@ def write_random_vgg19(path, seed):
 
 
 class Perceptual:
-    """|conv5_4(sr) − conv5_4(hr)|, its mean, of RGB images in [0, 1]."""
+    """|conv5_4(sr) − conv5_4(hr)|, its mean, of RGB images in [0, 1]. `dtype`: what the weights are kept in; a 16-bit type
+    spares autocast the conversion of each step."""
 
-    def __init__(self, path, device, memory_format):
+    def __init__(self, path, device, memory_format, dtype=torch.float32):
         stored = load_file(path)
         self.weights = []
         for number, _, _ in LAYERS:
-            weight = stored[f"features.{number}.weight"].to(device, memory_format=memory_format)
-            self.weights.append((weight, stored[f"features.{number}.bias"].to(device)))
+            weight = stored[f"features.{number}.weight"].to(device, dtype, memory_format=memory_format)
+            self.weights.append((weight, stored[f"features.{number}.bias"].to(device, dtype)))
         self.mean, self.deviation = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (MEAN, DEVIATION))
 
     def features(self, images):

@@ -99,6 +99,36 @@ TEST_F(Diagnose, WithoutCompileModelTheFastestEngineIsMeasuredBesideEager) {
   EXPECT_THAT(engines, testing::ElementsAre(false));
 }
 
+TEST_F(Diagnose, DoesNotCallAStepGoodThatReachesALittleOfTheAttainableRate) {
+  programs_.use_machine("rtx4090");
+  set_card("busy=98,attained=40,start=0");
+  const ChildResult text = diagnose({"--no-cache"});
+  ASSERT_EQ(text.exit_status, 0) << text.err;
+  EXPECT_THAT(text.out, HasSubstr("slow kernels"));
+  EXPECT_THAT(text.out, HasSubstr("at the 500 TFLOP/s that one large product reaches here: 40 % of its"));
+  EXPECT_THAT(text.out, HasSubstr("elementwise passes over memory 30 %"));
+  EXPECT_THAT(text.out, HasSubstr("2.5 × is the bound"));
+  EXPECT_THAT(text.out, Not(HasSubstr("good")));
+
+  const json found = json::parse(diagnose({"--no-cache", "--json"}).out);
+  EXPECT_EQ(found["verdicts"][0]["key"], "slow_kernels");
+  const json& trial = found["trials"][1];
+  EXPECT_EQ(trial["data"], "resident");
+  EXPECT_EQ(trial["arithmetic"]["matmul_tflops"], 500);
+  EXPECT_NEAR(trial["arithmetic"]["share_percent"], 40, 0.01);
+  EXPECT_EQ(trial["kernels"][1]["kind"], "elementwise");
+  EXPECT_EQ(trial["kernels"][1]["heaviest"], "vectorized_elementwise_kernel");
+}
+
+TEST_F(Diagnose, SaysHowGoodAGoodStepIs) {
+  programs_.use_machine("rtx4090");
+  set_card("busy=98,attained=72,start=0");
+  const ChildResult result = diagnose({"--no-cache", "--lang", "zh"});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("很好：已达可达速率的 72%"));
+  EXPECT_THAT(diagnose({"--no-cache"}).out, HasSubstr("good: 72 % of the attainable rate"));
+}
+
 TEST_F(Diagnose, ABatchLargerThanTheDataSetIsNotTried) {
   programs_.use_machine("rtx4090");
   set_card("dataset=20");

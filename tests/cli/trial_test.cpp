@@ -107,6 +107,29 @@ TEST_F(Trial, OnTheCpuThereIsNoShareOfKernelsToTell) {
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].outcome, TrialOutcome::ok) << found[0].message;
   EXPECT_FALSE(found[0].kernel_busy_percent);
+  EXPECT_TRUE(found[0].kernels.empty());
+}
+
+TEST_F(Trial, TellsWhatAStepAsksOfTheArithmeticUnitsAndWhatTheyReachWhereItIsAskedTo) {
+  TrialRequest request = quick(TrialData::resident);
+  EXPECT_FALSE(results(events({request})).at(0).arithmetic.matmul_tflops);
+  request.measure.kernels = true;
+  TrialRequest larger = request;
+  larger.set = {{"batch_size", "6"}};
+  TrialRequest perceptual = request;
+  perceptual.set = {{"use_perceptual", "true"}};
+  const auto found = results(events({request, larger, perceptual}));
+  ASSERT_EQ(found.size(), 3U);
+  const TrialArithmetic& step = found[0].arithmetic;
+  EXPECT_EQ(step.precision, "fp32");
+  EXPECT_GT(step.matmul_tflops, 0.0);
+  EXPECT_EQ(found[1].arithmetic.matmul_tflops, step.matmul_tflops) << "measured once a worker";
+  ASSERT_TRUE(step.tflop_per_step && found[1].arithmetic.tflop_per_step && found[2].arithmetic.tflop_per_step);
+  // 8 channels, 1 block, ×2 on 16×16 LR pixels, two samples: first layer 216 twice, body and folded tail thrice.
+  const double macs = 2 * 216.0 + 3 * (3 * 576.0 + 25 * 8 * 12);
+  EXPECT_NEAR(*step.tflop_per_step * 1e12, 2 * 2 * macs * 256, 1);
+  EXPECT_NEAR(*found[1].arithmetic.tflop_per_step / *step.tflop_per_step, 3, 1e-9);
+  EXPECT_GT(*found[2].arithmetic.tflop_per_step, 100 * *step.tflop_per_step) << "VGG-19";
 }
 
 TEST_F(Trial, TellsItsPhasesAndValidatesBetweenStepsWhereAsked) {

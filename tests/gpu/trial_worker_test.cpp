@@ -1,6 +1,8 @@
 // The trial worker on a GPU: what only shows there.
 #include "wring_train/run/trial_worker.h"
 
+#include <algorithm>
+
 #include "fixtures/temporary_folder.h"
 #include "gpu_test.h"
 #include "wring_train/data/dead_leaves.h"
@@ -54,6 +56,35 @@ TEST_F(TrialWorkerOnGpu, TheShareOfAStepInWhichKernelsRunIsToldWhereItIsAskedFor
   ASSERT_TRUE(busy);
   EXPECT_GT(*busy, 0);
   EXPECT_LE(*busy, 100);
+}
+
+TEST_F(TrialWorkerOnGpu, TheKernelsKindsAddUpToTheTimeInWhichTheyRun) {
+  for (const char* compile : {"true", "false"}) {
+    TrialWorker worker(config_, {std::string("compile_model=") + compile}, at::Device(at::kCUDA, 0));
+    const TrialResult result = run(worker, true);
+    double ms = 0;
+    double products = 0;
+    for (const KernelKindTime& kind : result.kernels) {
+      ms += kind.ms;
+      if (kind.kind == KernelKind::product) products = kind.ms;
+      EXPECT_LE(kind.small_ms, kind.ms * 1.001);
+      EXPECT_GT(kind.calls, 0);
+      EXPECT_FALSE(kind.heaviest.empty());
+    }
+    ASSERT_TRUE(result.kernel_busy_percent);
+    EXPECT_NEAR(std::min(100.0, 100 * ms / result.step_ms.median), *result.kernel_busy_percent, 0.1) << compile;
+    EXPECT_GT(products, 0) << "convolutions are known for what they are; compile_model: " << compile;
+  }
+}
+
+TEST_F(TrialWorkerOnGpu, LargeProductsAreFasterThanASmallStepAndMeasuredOnce) {
+  TrialWorker worker(config_, {}, at::Device(at::kCUDA, 0));
+  const TrialArithmetic first = run(worker, true).arithmetic;
+  const TrialResult again = run(worker, true);
+  EXPECT_EQ(first.precision, "bf16");
+  ASSERT_TRUE(first.matmul_tflops && first.tflop_per_step);
+  EXPECT_EQ(again.arithmetic.matmul_tflops, first.matmul_tflops);
+  EXPECT_LT(*first.tflop_per_step / (again.step_ms.median / 1000), *first.matmul_tflops);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "wring/report/tuning_words.h"
+#include "wring/tune/attainable.h"
 #include "wring/tune/trial_json.h"
 
 namespace wring {
@@ -61,6 +62,16 @@ Json utilisation_json(const TrialUtilisation& utilisation) {
           {"dram_activity", or_null(utilisation.dram_activity)}};
 }
 
+// What the step asks of the arithmetic units, beside what they attain.
+Json attained_json(const TrialResult& result) {
+  const TrialArithmetic& arithmetic = result.arithmetic;
+  const std::optional<Attainable> found = attainable(result);
+  return {{"tflop_per_step", or_null(arithmetic.tflop_per_step)},
+          {"precision", arithmetic.precision.empty() ? Json() : Json(arithmetic.precision)},
+          {"matmul_tflops", or_null(arithmetic.matmul_tflops)},
+          {"share_percent", found ? Json(found->share_percent) : Json()}};
+}
+
 Json set_json(const std::vector<Assignment>& assignments) {
   Json set = Json::object();
   for (const Assignment& assignment : assignments) set[assignment.key] = value_of(assignment.value);
@@ -88,6 +99,8 @@ Json trial_json(const RecordedTrial& trial) {
                {"message", result.message.empty() ? Json() : Json(result.message)}};
   // What did not run has no rate, and none is not 0.
   if (result.outcome == TrialOutcome::ok) json.update(measured_json(result));
+  json["kernels"] = result.kernels.empty() ? Json() : Json(kernels_json(result.kernels));
+  json["arithmetic"] = attained_json(result);
   json["engine"] = result.engine.empty() ? Json() : Json(result.engine);
   json["memory"] = memory_json(result.memory);
   json["utilisation"] = utilisation_json(result.utilisation);

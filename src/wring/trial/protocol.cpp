@@ -21,6 +21,8 @@ constexpr std::int64_t kLargestId = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kLargestCount = 1'000'000'000'000;  // of steps and of MiB
 constexpr double kLargestNumber = 1e15;                    // of rates and times
 constexpr double kLongestSeconds = 86400;
+constexpr std::size_t kLongestName = 200;  // of a kernel
+constexpr std::size_t kMostKinds = 100;
 
 constexpr std::array<std::pair<TrialData, std::string_view>, 3> kData{{
     {TrialData::real, "real"},
@@ -96,6 +98,22 @@ void put(Json& json, const char* name, const std::optional<Value>& value) {
   if (value) json[name] = *value;
 }
 
+Json to_json(const KernelKindTime& time) {
+  Json json{{"kind", kernel_kind_rows()[static_cast<std::size_t>(time.kind)].key}, {"ms", time.ms}};
+  json["small_ms"] = time.small_ms;
+  json["calls"] = time.calls;
+  if (!time.heaviest.empty()) json["heaviest"] = time.heaviest.substr(0, kLongestName);
+  return json;
+}
+
+Json to_json(const TrialArithmetic& arithmetic) {
+  Json json = Json::object();
+  put(json, "tflop_per_step", arithmetic.tflop_per_step);
+  if (!arithmetic.precision.empty()) json["precision"] = arithmetic.precision;
+  put(json, "matmul_tflops", arithmetic.matmul_tflops);
+  return json;
+}
+
 Json to_json(const TrialResult& result) {
   Json json{{"outcome", name_of(result.outcome, kOutcomes)}};
   if (!result.message.empty()) json["message"] = result.message;
@@ -109,6 +127,8 @@ Json to_json(const TrialResult& result) {
     json["warmup_s"] = result.warmup_s;
     put(json, "loss", result.loss);
     put(json, "kernel_busy_percent", result.kernel_busy_percent);
+    for (const KernelKindTime& time : result.kernels) json["kernels"].push_back(to_json(time));
+    if (Json arithmetic = to_json(result.arithmetic); !arithmetic.empty()) json["arithmetic"] = std::move(arithmetic);
     put(json, "dataset_samples", result.dataset_samples);
   }
   if (!result.engine.empty()) json["engine"] = result.engine;
@@ -175,6 +195,36 @@ TrialMemory read_memory(const JsonFields& fields) {
   return memory;
 }
 
+// A kind that is not known is some other kernel: programs may tell more than we do.
+std::vector<KernelKindTime> read_kernels(const JsonFields& fields) {
+  std::vector<KernelKindTime> times;
+  const auto found = fields.json().find("kernels");
+  if (found == fields.json().end() || found->is_null()) return times;
+  if (!found->is_array() || found->size() > kMostKinds) fields.wrong("kernels", "a list", "列表");
+  for (const auto& one : *found) {
+    if (!one.is_object()) fields.wrong("kernels", "a list of objects", "对象列表");
+    const JsonFields kernel(one, "kernels.");
+    KernelKindTime time;
+    time.kind = kernel_kind_of_key(kernel.text("kind").value_or("")).value_or(KernelKind::other);
+    const auto ms = kernel.number("ms", 0, kLargestNumber);
+    if (!ms) kernel.missing("ms");
+    time.ms = *ms;
+    time.small_ms = kernel.number("small_ms", 0, kLargestNumber).value_or(0);
+    time.calls = kernel.number("calls", 0, kLargestNumber).value_or(0);
+    time.heaviest = kernel.text("heaviest").value_or("");
+    times.push_back(std::move(time));
+  }
+  return times;
+}
+
+TrialArithmetic read_arithmetic(const JsonFields& fields) {
+  TrialArithmetic arithmetic;
+  arithmetic.tflop_per_step = fields.number("tflop_per_step", 0, kLargestNumber);
+  arithmetic.matmul_tflops = fields.number("matmul_tflops", 0, kLargestNumber);
+  arithmetic.precision = fields.text("precision").value_or("");
+  return arithmetic;
+}
+
 TrialResult read_result(const JsonFields& fields) {
   TrialResult result;
   const auto outcome = named(fields, "outcome", kOutcomes);
@@ -190,6 +240,8 @@ TrialResult read_result(const JsonFields& fields) {
   constexpr double any = std::numeric_limits<double>::max();
   result.loss = fields.number("loss", -any, any);
   result.kernel_busy_percent = fields.number("kernel_busy_percent", 0, 100);
+  result.kernels = read_kernels(fields);
+  if (const auto arithmetic = fields.object("arithmetic")) result.arithmetic = read_arithmetic(*arithmetic);
   result.dataset_samples = fields.integer("dataset_samples", 1, kLargestCount);
   result.engine = fields.text("engine").value_or("");
   if (const auto memory = fields.object("memory")) result.memory = read_memory(*memory);

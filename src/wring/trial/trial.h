@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "wring/config/patcher.h"
+#include "wring/trial/kernel_kinds.h"
 
 namespace wring {
 
@@ -22,7 +23,7 @@ struct TrialMeasure {
   double rel_ci = 0.02;        // half-width of the median's 95 % confidence interval, relative, at which it may end
   std::int64_t min_steps = 2;  // optimiser steps; the peak of memory counts from the second on
   bool validate = false;       // a validation on the largest images in between, as training has them
-  bool kernels = false;        // on a GPU: afterwards a few steps under the profiler, for kernel_busy_percent
+  bool kernels = false;        // afterwards what the step's kernels do: kernel_busy_percent, kernels and arithmetic
 };
 
 // One measurement of a training step: the config with `set` in place of its values.
@@ -64,6 +65,13 @@ struct TrialUtilisation {
   std::optional<double> dram_activity;
 };
 
+// What a step asks of the arithmetic units, and what those reach here. Absent where a program does not say.
+struct TrialArithmetic {
+  std::optional<double> tflop_per_step;  // 10¹² operations that network and loss need, of one optimiser step on one card
+  std::optional<double> matmul_tflops;   // TFLOP/s that one large product reached on this device, in `precision`
+  std::string precision;                 // "bf16", "fp16", "TF32", "fp32": what the step's products run in
+};
+
 struct TrialResult {
   TrialOutcome outcome = TrialOutcome::ok;
   std::string message;  // of whatever is not ok: the program's own words
@@ -73,6 +81,8 @@ struct TrialResult {
   double warmup_s = 0;
   std::optional<double> loss;
   std::optional<double> kernel_busy_percent;    // of a step in which any kernel or copy ran; where it was asked for
+  std::vector<KernelKindTime> kernels;          // of a step, the longest kind first; where it was asked for
+  TrialArithmetic arithmetic;
   std::optional<std::int64_t> dataset_samples;  // of one epoch: no batch can be larger
   std::string engine;                           // "graph, fused"; "" where the program does not say
   TrialMemory memory;

@@ -19,8 +19,9 @@ enum class Bottleneck {
   too_small,               // the card is not filled
   precision_bound,         // 32-bit arithmetic, while the 16-bit matrix units stand idle
   memory_bandwidth_bound,  // waits for its own memory
+  slow_kernels,            // kernels run all the time, far below the rate that the card attains
   throttled,               // clocks held down by heat or power
-  compute_bound,           // good: the card computes
+  compute_bound,           // good: near that rate
 };
 
 // What was measured. Everything but `real` may be absent, and then supports no rule.
@@ -45,7 +46,7 @@ struct DiagnosisInput {
 struct Diagnosis {
   Bottleneck cause = Bottleneck::compute_bound;
   std::string_view key;         // "data_bound"
-  Text headline;                // "data-bound: the GPU waits for the loader"
+  Text headline;                // "data-bound: the step waits for the loader"
   Text numbers;                 // what was measured
   Text rule;                    // the rule that fired, with its thresholds
   double confidence = 0;        // 0 to 1
@@ -75,7 +76,7 @@ inline constexpr double low_sm = 50;
 inline constexpr double dram_bound = 60;
 inline constexpr double tensor_busy = 50;
 inline constexpr double sm_busy = 80;
-inline constexpr double full_util = 90;
+inline constexpr double attained = 55;
 inline constexpr double throttled = 20;
 inline constexpr double heat_throttled = 5;
 inline constexpr double memory_full = 90;

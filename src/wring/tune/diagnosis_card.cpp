@@ -59,7 +59,7 @@ void DiagnosisRules::precision_bound() {
            fmt::format("数据常驻时 16 位运算提速 {:.0f}% 以上", limit::mixed_gain)},
           {"compute in 16 bits and keep the weights in 32: use_mixed_precision=true",
            "用 16 位计算、32 位保存权重：use_mixed_precision=true"});
-  add_precision(found, true);
+  found.fix.push_back({"use_mixed_precision", "true"});
 }
 
 void DiagnosisRules::throttled() {
@@ -85,46 +85,17 @@ void DiagnosisRules::memory_bandwidth_bound() {
   const Percent dram = load().dram_activity;
   const Percent tensor = load().tensor_activity;
   if (!dram || *dram < limit::dram_bound || (tensor && *tensor >= limit::tensor_busy)) return;
-  const bool fp32 = !in_.config.use_mixed_precision;
+  if (const auto found = attained(); found && found->share_percent >= limit::attained) return;
   Diagnosis& found = add(
-      Bottleneck::memory_bandwidth_bound, own_share(), confidence_of(*dram, limit::dram_bound, 90), activity(),
+      Bottleneck::memory_bandwidth_bound, own_share(), confidence_of(*dram, limit::dram_bound, 90),
+      arithmetic_and_activity(),
       {fmt::format("DRAM activity {:.0f} % or more, tensor activity below {:.0f} %", limit::dram_bound,
                    limit::tensor_busy),
        fmt::format("显存带宽活跃度不低于 {:.0f}%，张量核心活跃度低于 {:.0f}%", limit::dram_bound, limit::tensor_busy)},
       {"fused layers (compile_model) and 16-bit tensors move less", "融合层（compile_model）与 16 位张量可减少访存"});
-  add_precision(found, fp32);
+  if (!in_.config.use_mixed_precision) found.fix.push_back({"use_mixed_precision", "true"});
   if (!in_.config.channels_last) found.fix.push_back({"channels_last", "true"});
   if (!fast_engine_wanted(in_.config)) found.fix.push_back({"compile_model", "true"});
-}
-
-void DiagnosisRules::add_precision(Diagnosis& found, bool fp32) {
-  if (fp32) found.fix.push_back({"use_mixed_precision", "true"});
-}
-
-void DiagnosisRules::compute_bound() {
-  const TrialUtilisation& used = load();
-  const bool computes = (used.tensor_activity && *used.tensor_activity >= limit::tensor_busy) ||
-                        (used.sm_activity && *used.sm_activity >= limit::sm_busy);
-  const bool full = used.gpu_util && *used.gpu_util >= limit::full_util && !used.sm_activity;
-  if (!computes && !full) return;
-  if (has(Bottleneck::memory_bandwidth_bound)) return;
-  const bool fp32 = !in_.config.use_mixed_precision;
-  // GPU-Util counts windows in which any kernel ran: it alone proves little.
-  const double sure = computes ? confidence_of(used.sm_activity.value_or(limit::sm_busy), limit::low_sm, 95) : 0.5;
-  Diagnosis& found = add(
-      Bottleneck::compute_bound, own_share(), sure, activity(),
-      {fmt::format(
-           "tensor activity {:.0f} % or more, or SM activity {:.0f} % or more, or GPU-Util {:.0f} % where these "
-           "cannot be read",
-           limit::tensor_busy, limit::sm_busy, limit::full_util),
-       fmt::format("张量核心活跃度不低于 {:.0f}%，或 SM 活跃度不低于 {:.0f}%，或两者不可读时 GPU 利用率不低于 {:.0f}%",
-                   limit::tensor_busy, limit::sm_busy, limit::full_util)},
-      {"good: what is left is a smaller network, a smaller patch or a faster card",
-       "很好：剩下的只有更小的网络、更小的图块或更快的显卡"});
-  if (!fp32) return;
-  found.next_step = {"the matrix units are idle in fp32: use_mixed_precision=true",
-                     "fp32 未使用矩阵单元：use_mixed_precision=true"};
-  add_precision(found, fp32);
 }
 
 double DiagnosisRules::own_share() const {

@@ -111,10 +111,27 @@ void DiagnosisRules::transfer_bound() {
                                "缩短批次的传输路径：" + assignments_text(found.fix));
 }
 
+Percent DiagnosisRules::graph_gain() const {
+  if (!ran(in_.eager) || !ran(in_.graph)) return std::nullopt;
+  return percent(in_.graph->samples_per_s / in_.eager->samples_per_s - 1);
+}
+
+Text DiagnosisRules::graph_rates() const {
+  const double gain = graph_gain().value_or(0) / 100;
+  const std::string graph = rate_figure(in_.graph->samples_per_s);
+  const std::string eager = rate_figure(in_.eager->samples_per_s);
+  return {fmt::format("one graph a step makes {} samples/s, launching one by one {} ({} % more)", graph, eager,
+                      percent_figure(gain)),
+          fmt::format("整步一个图 {} samples/s，逐个启动 {}（快 {}%）", graph, eager, percent_figure(gain))};
+}
+
+bool DiagnosisRules::kernels_fill_the_step() const {
+  return ran(in_.resident) && in_.resident->kernel_busy_percent.value_or(0) >= limit::kernels_idle;
+}
+
 void DiagnosisRules::launch_bound() {
-  Percent gain;
-  if (ran(in_.eager) && ran(in_.graph)) gain = percent(in_.graph->samples_per_s / in_.eager->samples_per_s - 1);
-  const bool gains = gain && *gain >= limit::graph_gain;
+  const Percent gain = graph_gain();
+  const bool gains = gain && *gain >= limit::graph_gain && !kernels_fill_the_step();
   const bool idle = in_.kernel_busy_percent && *in_.kernel_busy_percent < limit::kernels_idle;
   // The graph itself shows that nothing is left to gain, whatever share of the time kernels run.
   if (!gains && (!idle || gain)) return;
@@ -122,11 +139,7 @@ void DiagnosisRules::launch_bound() {
   Text numbers;
   double cost = 0;
   if (gain) {
-    numbers = {fmt::format("one graph a step makes {} samples/s, launching one by one {} ({} % more)",
-                           rate_figure(in_.graph->samples_per_s), rate_figure(in_.eager->samples_per_s),
-                           percent_figure(*gain / 100)),
-               fmt::format("整步一个图 {} samples/s，逐个启动 {}（快 {}%）", rate_figure(in_.graph->samples_per_s),
-                           rate_figure(in_.eager->samples_per_s), percent_figure(*gain / 100))};
+    numbers = graph_rates();
     cost = percent(1 - 1 / (1 + *gain / 100));
   }
   if (in_.kernel_busy_percent) {

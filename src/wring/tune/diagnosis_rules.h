@@ -2,6 +2,7 @@
 #include <optional>
 #include <vector>
 
+#include "wring/tune/attainable.h"
 #include "wring/tune/diagnosis.h"
 
 namespace wring {
@@ -18,7 +19,8 @@ double percent(double share);
 double confidence_of(double value, double threshold, double sure);
 
 // The rules of one diagnosis, each adding a verdict where its evidence is there. Those of the host (data, transfer,
-// launches) stand in diagnosis_host.cpp, those of the card in diagnosis_card.cpp.
+// launches) stand in diagnosis_host.cpp, those of the card in diagnosis_card.cpp, whether its kernels are good ones in
+// diagnosis_kernels.cpp.
 class DiagnosisRules {
  public:
   explicit DiagnosisRules(const DiagnosisInput& input) : in_(input) {}
@@ -45,14 +47,29 @@ class DiagnosisRules {
   void feed_the_step(Diagnosis& found, double headroom) const;
   void transfer_bound();
   void launch_bound();
+  // What a captured step makes beyond one whose kernels are launched one by one, per cent.
+  Percent graph_gain() const;
+  Text graph_rates() const;
+  // Whether the graph's gain is one of launches: not where the profiler saw kernels all the time.
+  bool kernels_fill_the_step() const;
   void too_small();
   void precision_bound();
   void throttled();
   const TrialUtilisation& load() const { return ran(in_.resident) ? in_.resident->utilisation : in_.real.utilisation; }
   void memory_bandwidth_bound();
-  static void add_precision(Diagnosis& found, bool fp32);
-  // Good, unless the arithmetic is done the slow way.
+  // Far below the attainable rate, with what the kernels do instead.
+  void slow_kernels();
+  std::vector<Assignment> kernel_cures() const;
+  Text without_a_cure() const;
+  Text slow_rule(bool far, bool elsewhere) const;
+  // Good: near the attainable rate.
   void compute_bound();
+  // Of the step on a resident batch.
+  std::optional<Attainable> attained() const;
+  // Whether 16 bits might help and were not tried.
+  bool untried_precision() const;
+  // "a step needs 15.8 TFLOP in bf16, …; of the step convolutions and products take 58 %, …; GPU-Util 99 %, …"
+  Text arithmetic_and_activity() const;
   // What the card itself takes of the step: all that is not lost before it.
   double own_share() const;
   Text activity() const;

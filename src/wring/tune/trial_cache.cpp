@@ -20,7 +20,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kFormat = "wring trial";
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;  // 2: kernels by kind, arithmetic
 
 // Keys of the config that no step's time or memory depends on.
 constexpr std::array<std::string_view, 20> kIdleKeys = {"lr",

@@ -91,6 +91,32 @@ TrialMeasure measure_from(const json& object) {
   return measure;
 }
 
+std::vector<KernelKindTime> kernels_from(const json& list) {
+  std::vector<KernelKindTime> kernels;
+  if (!list.is_array()) refuse("kernels", "not a list");
+  for (const json& one : list) {
+    expect_object(one, "kernels");
+    KernelKindTime time;
+    std::string kind;
+    read(one, "kind", kind);
+    time.kind = kernel_kind_of_key(kind).value_or(KernelKind::other);
+    read(one, "ms", time.ms);
+    read(one, "small_ms", time.small_ms);
+    read(one, "calls", time.calls);
+    read(one, "heaviest", time.heaviest);
+    kernels.push_back(std::move(time));
+  }
+  return kernels;
+}
+
+TrialArithmetic arithmetic_from(const json& object) {
+  TrialArithmetic arithmetic;
+  read(object, "tflop_per_step", arithmetic.tflop_per_step);
+  read(object, "matmul_tflops", arithmetic.matmul_tflops);
+  read(object, "precision", arithmetic.precision);
+  return arithmetic;
+}
+
 }  // namespace
 
 std::string_view outcome_key(TrialOutcome outcome) {
@@ -122,6 +148,26 @@ json request_json(const TrialRequest& request) {
             {"kernels", measure.kernels}}}};
 }
 
+json kernels_json(const std::vector<KernelKindTime>& kernels) {
+  json list = json::array();
+  for (const KernelKindTime& time : kernels) {
+    list.push_back({{"kind", kernel_kind_rows()[static_cast<std::size_t>(time.kind)].key},
+                    {"ms", time.ms},
+                    {"small_ms", time.small_ms},
+                    {"calls", time.calls},
+                    {"heaviest", time.heaviest}});
+  }
+  return list;
+}
+
+json arithmetic_json(const TrialArithmetic& arithmetic) {
+  json object = json::object();
+  write(object, "tflop_per_step", arithmetic.tflop_per_step);
+  write(object, "matmul_tflops", arithmetic.matmul_tflops);
+  if (!arithmetic.precision.empty()) object["precision"] = arithmetic.precision;
+  return object;
+}
+
 json result_json(const TrialResult& result) {
   json object = {{"outcome", outcome_key(result.outcome)}, {"seconds", result.seconds}};
   if (!result.message.empty()) object["message"] = result.message;
@@ -129,6 +175,10 @@ json result_json(const TrialResult& result) {
   write(object, "data_wait_ms", result.data_wait_ms);
   write(object, "loss", result.loss);
   write(object, "kernel_busy_percent", result.kernel_busy_percent);
+  if (!result.kernels.empty()) object["kernels"] = kernels_json(result.kernels);
+  if (json arithmetic = arithmetic_json(result.arithmetic); !arithmetic.empty()) {
+    object["arithmetic"] = std::move(arithmetic);
+  }
   write(object, "dataset_samples", result.dataset_samples);
   if (result.outcome == TrialOutcome::ok) {
     object["samples_per_s"] = result.samples_per_s;
@@ -190,6 +240,8 @@ TrialResult result_from_json(const json& value) {
   read(value, "warmup_s", result.warmup_s);
   read(value, "loss", result.loss);
   read(value, "kernel_busy_percent", result.kernel_busy_percent);
+  if (value.contains("kernels")) result.kernels = kernels_from(value.at("kernels"));
+  result.arithmetic = arithmetic_from(object_in(value, "arithmetic"));
   read(value, "dataset_samples", result.dataset_samples);
   read(value, "engine", result.engine);
   read(value, "seconds", result.seconds);

@@ -174,7 +174,7 @@ int measure(const StepsOptions& options, const TrainConfig& config, at::Device d
   record["loss"] = losses;
   write_file_atomically(options.out, record.dump(2) + "\n");
   if (!options.kernel_times.empty() && ranks.alone()) {
-    const KernelTimes kernels = record_kernel_times(kProfiledSteps, [&] {
+    const KernelTimes kernels = record_kernel_times(kProfiledSteps, config.use_mixed_precision, [&] {
       run(kProfiledSteps);
       synchronize(device);
     });

@@ -74,7 +74,7 @@ TrainConfig trial_config(const std::filesystem::path& path, const std::vector<st
 
 TrialWorker::TrialWorker(const std::filesystem::path& config, const std::vector<std::string>& set, at::Device device,
                          Ranks& ranks)
-    : path_(config), config_(trial_config(config, set)), device_(device), ranks_(ranks) {}
+    : path_(config), config_(trial_config(config, set)), device_(device), ranks_(ranks), arithmetic_(device) {}
 
 TrialResult TrialWorker::run(const TrialRequest& request, const std::function<void(const std::string&)>& phase) {
   return guarded_trial([&] { return measured(request, phase); });
@@ -161,12 +161,14 @@ TrialResult TrialWorker::measured(const TrialRequest& request, const std::functi
   result.memory = allocator_memory(device_, engine->replayed_memory_bytes());
   combine_ranks(result);
   if (measure.kernels && !device_.is_cpu()) {
-    const KernelTimes kernels = record_kernel_times(kProfiledSteps, [&] {
+    KernelTimes kernels = record_kernel_times(kProfiledSteps, config.use_mixed_precision, [&] {
       run_steps(kProfiledSteps);
       synchronize(device_);
     });
     result.kernel_busy_percent = kernel_busy_percent(kernels, result.step_ms.median);
+    result.kernels = std::move(kernels.kinds);
   }
+  if (measure.kernels) result.arithmetic = arithmetic_.of(config);
   return result;
 }
 

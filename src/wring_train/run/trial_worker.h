@@ -11,6 +11,7 @@
 #include "wring/trial/trial.h"
 #include "wring_train/dist/ranks.h"
 #include "wring_train/run/training_data.h"
+#include "wring_train/run/trial_arithmetic.h"
 
 namespace wring {
 
@@ -55,6 +56,7 @@ class TrialWorker {
   Ranks& ranks_;
   std::string image_keys_;  // of the images that are open
   std::optional<TrainingImages> images_;
+  ArithmeticMeter arithmetic_;
 };
 
 }  // namespace wring

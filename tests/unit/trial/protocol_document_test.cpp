@@ -42,7 +42,7 @@ TEST(ProtocolDocument, ItsRequestIsOneOfOurs) {
 
 TEST(ProtocolDocument, ItsEventsAreOurs) {
   const auto lines = lines_of(blocks("json").at(1));
-  EXPECT_EQ(lines.size(), 7u);
+  EXPECT_EQ(lines.size(), 8u);
   for (const std::string& line : lines) {
     const auto event = parse_event(line);
     ASSERT_TRUE(event) << line;

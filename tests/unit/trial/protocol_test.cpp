@@ -136,6 +136,8 @@ TEST(TrialProtocol, ADoneEventArrivesAsItWasSent) {
   sent.done->warmup_s = 2.1;
   sent.done->loss = 0.03;
   sent.done->kernel_busy_percent = 87.5;
+  sent.done->kernels = {{.kind = KernelKind::layout, .ms = 1.5, .small_ms = 0.5, .calls = 12, .heaviest = "nchwToNhwc"}};
+  sent.done->arithmetic = {.tflop_per_step = 15.8, .matmul_tflops = 702.5, .precision = "bf16"};
   sent.done->dataset_samples = 800;
   sent.done->engine = "graph, fused";
   sent.done->memory.peak_reserved_mib = 1210;
@@ -147,6 +149,15 @@ TEST(TrialProtocol, ADoneEventArrivesAsItWasSent) {
   EXPECT_EQ(got.done->samples_per_s, 100.5);
   EXPECT_EQ(got.done->step_ms.median, 6.25);
   EXPECT_EQ(got.done->step_ms.mad, 0.04);
+  ASSERT_EQ(got.done->kernels.size(), 1u);
+  EXPECT_EQ(got.done->kernels[0].kind, KernelKind::layout);
+  EXPECT_EQ(got.done->kernels[0].ms, 1.5);
+  EXPECT_EQ(got.done->kernels[0].small_ms, 0.5);
+  EXPECT_EQ(got.done->kernels[0].calls, 12);
+  EXPECT_EQ(got.done->kernels[0].heaviest, "nchwToNhwc");
+  EXPECT_EQ(got.done->arithmetic.tflop_per_step, 15.8);
+  EXPECT_EQ(got.done->arithmetic.matmul_tflops, 702.5);
+  EXPECT_EQ(got.done->arithmetic.precision, "bf16");
   EXPECT_EQ(got.done->step_ms.p95, 6.4);
   EXPECT_EQ(got.done->step_ms.n, 96);
   EXPECT_EQ(got.done->data_wait_ms, 0.5);
@@ -235,6 +246,20 @@ TEST(TrialProtocol, ABrokenEventIsAnErrorThatNamesTheField) {
   EXPECT_THAT(
       refused_event(R"({"v":1,"id":1,"event":"done","outcome":"ok","samples_per_s":5,"memory":{"alloc_retries":-1}})"),
       HasSubstr("\"memory.alloc_retries\" is -1"));
+  const std::string ok = R"({"v":1,"id":1,"event":"done","outcome":"ok","samples_per_s":5,)";
+  EXPECT_THAT(refused_event(ok + R"("kernels":{}})"), HasSubstr("\"kernels\" is {…}"));
+  EXPECT_THAT(refused_event(ok + R"("kernels":[1]})"), HasSubstr("a list of objects"));
+  EXPECT_THAT(refused_event(ok + R"("kernels":[{"kind":"product"}]})"), HasSubstr("\"kernels.ms\" is missing"));
+  EXPECT_THAT(refused_event(ok + R"("kernels":[{"kind":"product","ms":-1}]})"), HasSubstr("\"kernels.ms\" is -1"));
+  EXPECT_THAT(refused_event(ok + R"("arithmetic":{"matmul_tflops":"700"}})"),
+              HasSubstr("\"arithmetic.matmul_tflops\" is \"700\""));
+}
+
+TEST(TrialProtocol, AKindOfKernelsThatIsNotKnownIsSomeOther) {
+  const auto got = parse_event(
+      R"({"v":1,"id":1,"event":"done","outcome":"ok","samples_per_s":5,"kernels":[{"kind":"attention","ms":2}]})");
+  ASSERT_EQ(got.value().done->kernels.size(), 1u);
+  EXPECT_EQ(got->done->kernels[0].kind, KernelKind::other);
 }
 
 TEST(TrialProtocol, AWorkerCannotSayWhatOnlyItsSupervisorSees) {

@@ -48,6 +48,8 @@ TrialResult full_result() {
   result.warmup_s = 2.1;
   result.loss = 0.03;
   result.kernel_busy_percent = 87.5;
+  result.kernels = {{.kind = KernelKind::elementwise, .ms = 2.5, .small_ms = 0.5, .calls = 7, .heaviest = "relu"}};
+  result.arithmetic = {.tflop_per_step = 15.8, .matmul_tflops = 702, .precision = "bf16"};
   result.dataset_samples = 800;
   result.engine = "graph, fused";
   result.memory = {946, 1210, 0, 140100, 143771};
@@ -73,6 +75,10 @@ TEST_F(TrialCacheTest, KeepsEveryFieldOfARequestAndAResult) {
   EXPECT_EQ(back.memory.peak_reserved_mib, 1210);
   EXPECT_EQ(back.utilisation.sm_activity, 88.5);
   EXPECT_EQ(back.step_ms.n, 96);
+  ASSERT_EQ(back.kernels.size(), 1U);
+  EXPECT_EQ(back.kernels[0].kind, KernelKind::elementwise);
+  EXPECT_EQ(back.kernels[0].heaviest, "relu");
+  EXPECT_EQ(back.arithmetic.matmul_tflops, 702);
   EXPECT_EQ(back.seconds, 4.5);
 }
 

@@ -1,0 +1,27 @@
+#pragma once
+#include <optional>
+
+#include "wring/trial/trial.h"
+
+namespace wring {
+
+// A step beside what its card attains: its convolutions and products at the rate of one large product in the same
+// precision, measured on the same card. No step reaches it; well-written ones come near.
+struct Attainable {
+  double needed_ms = 0;      // of a step's products at that rate
+  double step_ms = 0;        // as measured
+  double share_percent = 0;  // needed of measured: MFU against the measured rate
+  double reach = 1;          // how many times as fast a step of nothing but those products would be
+};
+
+// Absent where the step's operations or the rate are not known.
+std::optional<Attainable> attainable(const TrialResult& result);
+
+// The time of a kind in a step, in per cent of the step; of all kinds together never more than 100, although recording
+// makes kernels a little longer. 0 where it did not run.
+double kind_percent(const TrialResult& result, KernelKind kind);
+
+// The rate of the products alone over that of one large product, in per cent. Absent where the kernels are not known.
+std::optional<double> product_rate_percent(const TrialResult& result);
+
+}  // namespace wring
