@@ -109,7 +109,6 @@ Json to_json(const TrialResult& result) {
     json["warmup_s"] = result.warmup_s;
     put(json, "loss", result.loss);
     put(json, "kernel_busy_percent", result.kernel_busy_percent);
-    put(json, "dataset_samples", result.dataset_samples);
   }
   if (!result.engine.empty()) json["engine"] = result.engine;
   Json memory = Json::object();
@@ -190,7 +189,6 @@ TrialResult read_result(const JsonFields& fields) {
   constexpr double any = std::numeric_limits<double>::max();
   result.loss = fields.number("loss", -any, any);
   result.kernel_busy_percent = fields.number("kernel_busy_percent", 0, 100);
-  result.dataset_samples = fields.integer("dataset_samples", 1, kLargestCount);
   result.engine = fields.text("engine").value_or("");
   if (const auto memory = fields.object("memory")) result.memory = read_memory(*memory);
   return result;

@@ -73,7 +73,6 @@ struct TrialResult {
   double warmup_s = 0;
   std::optional<double> loss;
   std::optional<double> kernel_busy_percent;    // of a step in which any kernel or copy ran; where it was asked for
-  std::optional<std::int64_t> dataset_samples;  // of one epoch: no batch can be larger
   std::string engine;                           // "graph, fused"; "" where the program does not say
   TrialMemory memory;
   TrialUtilisation utilisation;

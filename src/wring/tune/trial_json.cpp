@@ -129,7 +129,6 @@ json result_json(const TrialResult& result) {
   write(object, "data_wait_ms", result.data_wait_ms);
   write(object, "loss", result.loss);
   write(object, "kernel_busy_percent", result.kernel_busy_percent);
-  write(object, "dataset_samples", result.dataset_samples);
   if (result.outcome == TrialOutcome::ok) {
     object["samples_per_s"] = result.samples_per_s;
     object["warmup_s"] = result.warmup_s;
@@ -190,7 +189,6 @@ TrialResult result_from_json(const json& value) {
   read(value, "warmup_s", result.warmup_s);
   read(value, "loss", result.loss);
   read(value, "kernel_busy_percent", result.kernel_busy_percent);
-  read(value, "dataset_samples", result.dataset_samples);
   read(value, "engine", result.engine);
   read(value, "seconds", result.seconds);
   const json& step = object_in(value, "step_ms");

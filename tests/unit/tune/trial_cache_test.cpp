@@ -48,7 +48,6 @@ TrialResult full_result() {
   result.warmup_s = 2.1;
   result.loss = 0.03;
   result.kernel_busy_percent = 87.5;
-  result.dataset_samples = 800;
   result.engine = "graph, fused";
   result.memory = {946, 1210, 0, 140100, 143771};
   result.utilisation = {97, 88.5, 61, 40};
