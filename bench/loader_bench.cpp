@@ -48,7 +48,6 @@ void loader(benchmark::State& state, bool cached) {
   wring::LoaderOptions options;
   options.batch_size = kBatch;
   options.patch_size = 192;
-  options.enlarge_ratio = 100;
   options.num_workers = static_cast<int>(state.range(0));
   options.cache_decoded = cached;
   wring::Loader loader(images.set(), options);

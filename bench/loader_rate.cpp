@@ -26,7 +26,6 @@ int measure(const Options& options) {
   wring::LoaderOptions loader_options = options.loader;
   loader_options.cache_decoded = options.cache == "host";
   loader_options.prefetch_factor = 4;
-  loader_options.enlarge_ratio = 100;  // small sets: an epoch must hold a batch
   auto images = wring::scan_images(options.hr, lr, loader_options.scale, loader_options.patch_size);
   const auto image_count = static_cast<std::int64_t>(images.pairs.size());
   wring::Loader loader(std::move(images), loader_options);

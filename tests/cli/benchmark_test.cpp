@@ -97,27 +97,6 @@ TEST_F(Benchmark, AConfigThatIsTooLargeForTheCardStillComesOutWell) {
   EXPECT_EQ(found["changes"][0]["old"], 512);
 }
 
-TEST_F(Benchmark, ABatchLargerThanTheDataSetIsNoCandidate) {
-  set_card("dataset=40,start=40");
-  const ChildResult result = benchmark({"--knobs", "none"});
-  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
-  const json found = record();
-  EXPECT_LE(found["chosen_batch_size"], 40);
-  for (const json& request : requests()) EXPECT_LE(request["set"]["batch_size"], 40);
-  EXPECT_THAT(result.out, HasSubstr("the data set has 40 samples an epoch"));
-}
-
-TEST_F(Benchmark, AConfigWhoseBatchExceedsTheDataSetIsToldSoAndGetsOneThatTrains) {
-  set_card("dataset=10,start=40");
-  const ChildResult result = benchmark({"--knobs", "none"});
-  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
-  const json found = record();
-  EXPECT_LE(found["chosen_batch_size"], 10);
-  EXPECT_THAT(found["trials"], testing::Not(testing::IsEmpty()));
-  for (const json& trial : found["trials"]) EXPECT_EQ(trial["outcome"], "ok");
-  EXPECT_THAT(result.out, HasSubstr("own batch 16 is larger than the data set"));
-}
-
 TEST_F(Benchmark, WhereNothingRunsItSaysWhyAndLeavesNoConfig) {
   set_card("crash=1");
   const ChildResult result = benchmark();
@@ -242,6 +221,17 @@ TEST_F(Benchmark, AdvisesOnTheLearningRateAndChangesItOnlyWhenAsked) {
   ASSERT_EQ(benchmark({"--knobs", "none", "--scale-lr"}).exit_status, 0);
   EXPECT_THAT(programs_.read(output), Not(HasSubstr("lr: 0.0002\n")));
   EXPECT_THAT(record()["changes"], Contains(testing::ResultOf([](const json& c) { return c["key"]; }, "lr")));
+}
+
+TEST_F(Benchmark, AShortRunBySetIsMeasuredAndWrittenWithAWarmUpThatFitsIt) {
+  programs_.folder().write(config, std::string(sample_config) + "warmup_iters: 1000\ntotal_iters: 100000\n");
+  const ChildResult result = benchmark({"--set", "total_iters=400", "--knobs", "none"});
+  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
+  EXPECT_THAT(result.out, HasSubstr("warmup_iters: 1000 → 4"));
+  EXPECT_THAT(programs_.read(output), testing::AllOf(HasSubstr("warmup_iters: 4\n"), HasSubstr("total_iters: 400\n")));
+  const ChildResult refused = benchmark({"--set", "warmup_iters=200000"});
+  EXPECT_EQ(refused.exit_status, 2);
+  EXPECT_THAT(refused.err, HasSubstr("error: --set warmup_iters=200000: warmup_iters 200000 is not below"));
 }
 
 TEST_F(Benchmark, ASettingThatHelpsIsWrittenAndOneThatDoesNotIsNot) {

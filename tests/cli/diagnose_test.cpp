@@ -129,15 +129,6 @@ TEST_F(Diagnose, SaysHowGoodAGoodStepIs) {
   EXPECT_THAT(diagnose({"--no-cache"}).out, HasSubstr("good: 72 % of the attainable rate"));
 }
 
-TEST_F(Diagnose, ABatchLargerThanTheDataSetIsNotTried) {
-  programs_.use_machine("rtx4090");
-  set_card("dataset=20");
-  ASSERT_EQ(diagnose({"--no-cache"}).exit_status, 0);
-  for (const json& request : requests()) {
-    EXPECT_LE(request["set"].value("batch_size", 16), 20);
-  }
-}
-
 TEST_F(Diagnose, SpeaksChinese) {
   set_card("worker=400");
   const ChildResult result = diagnose({"--lang", "zh"});

@@ -75,7 +75,7 @@ TEST_F(HandOver, AConfigThatCannotWorkIsRefusedBeforeWringTrainStarts) {
   EXPECT_THAT(typo.err, HasSubstr("batch_size"));
   const ChildResult patch = run({"train", "config.yaml", "--set", "patch_size=127"});
   EXPECT_EQ(patch.exit_status, 2);
-  EXPECT_THAT(patch.err, HasSubstr("patch_size"));
+  EXPECT_THAT(patch.err, HasSubstr("error: --set patch_size=127: patch_size 127 is not a multiple"));
   EXPECT_EQ(run({"train", "config.yaml", "--set", "batch_sise=8"}).exit_status, 2);
   EXPECT_EQ(run({"train", "missing.yaml"}).exit_status, 1);
 }

@@ -1,5 +1,8 @@
 // What can go wrong in the middle of a training run: signals, damaged checkpoints, a full disk, an unstable loss.
+#include <map>
+
 #include "train_fixture.h"
+#include "wring_train/data/safetensors.h"
 
 namespace wring {
 namespace {
@@ -118,7 +121,7 @@ TEST_F(TrainFaults, AReaderOfTheMessagesThatEndsDoesNotEndTheRun) {
 
 TEST_F(TrainFaults, ASignalBeforeTheFirstStepEndsTheRunAndTouchesNothing) {
   // The run reads its config from a pipe: it is known to listen for signals then.
-  for (const std::string signal : {"INT", "TERM", "HUP"}) {
+  for (const std::string signal : {"INT", "TERM", "HUP", "USR1"}) {
     const ChildResult result =
         programs_.run("sh", {"-c", "rm -f pipe; mkfifo pipe; " + Programs::binary("wring-train") +
                                        " train pipe --device cpu & p=$!; exec 3> pipe; kill -" + signal +
@@ -267,11 +270,26 @@ TEST_F(TrainFaults, Fp16OnTheCpuSaysWhatItComputesInInstead) {
 
 TEST_F(TrainFaults, QueuesThatCannotFitIntoTheHostsMemoryAreRefusedWithTheNumbers) {
   const ChildResult result = train({"--set", "num_workers=512", "prefetch_factor=256", "batch_size=4096",
-                                    "dataset_enlarge_ratio=100000", "patch_size=32"});
+                                    "patch_size=32"});
   EXPECT_EQ(result.exit_status, 1);
   EXPECT_THAT(result.err, AllOf(HasSubstr("512 workers × 256 batches ahead × 4096 patches"), HasSubstr("GiB"),
                                 HasSubstr("lower prefetch_factor")));
   EXPECT_FALSE(programs_.exists("experiments"));
+}
+
+TEST_F(TrainFaults, AStateOfAnEarlierVersionGoesOnAndSaysThatItsSamplesAreOthers) {
+  ASSERT_EQ(train({"--set", "total_iters=4", "scheduler=constant"}).exit_status, 0);
+  const fs::path state = path(checkpoint("state_4.safetensors"));
+  {
+    const SafetensorsFile file(state);
+    std::map<std::string, std::string> metadata = file.metadata();
+    for (const char* later : {"sampling", kSealKey}) ASSERT_EQ(metadata.erase(later), 1U);
+    write_safetensors(state, file.tensors(), metadata, Seal::crc32);
+  }
+  const ChildResult resumed = train({"--resume", "--set", "scheduler=constant"});
+  EXPECT_EQ(resumed.exit_status, 0) << resumed.err;
+  EXPECT_THAT(resumed.err, AllOf(HasSubstr("resuming at step 4"), HasSubstr("which drew other samples")));
+  EXPECT_THAT(train({"--resume", "--set", "total_iters=8"}).err, Not(HasSubstr("which drew other samples")));
 }
 
 class ApplyFaults : public TrainFaults {

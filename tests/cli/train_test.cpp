@@ -147,6 +147,26 @@ TEST_F(Train, SigtermSavesToo) {
   EXPECT_THAT(saved_steps(), Not(testing::IsEmpty()));
 }
 
+TEST_F(Train, WhatASchedulerWarnsWithSavesAndPrintsTheCommandThatResumes) {
+  for (const char* signal : {"USR1", "USR2"}) {
+    const ChildResult result = interrupted_by(signal);
+    EXPECT_EQ(result.exit_status, 130) << signal << ": " << result.err;
+    EXPECT_THAT(result.err, HasSubstr("wring train tiny.yaml --resume --set total_iters=1000000 --device cpu"));
+    EXPECT_GT(saved_steps().front(), 0) << signal;
+    fs::remove_all(programs_.folder().path() / "experiments");
+  }
+}
+
+TEST_F(Train, RankAloneIsNamedWithTheCureOfOneWhoTrainsAlone) {
+  programs_.set("RANK", "0");
+  const ChildResult result = train();
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_THAT(result.err, HasSubstr("RANK is set to 0, but WORLD_SIZE is not set"));
+  EXPECT_THAT(result.err, HasSubstr("to train alone: env -u RANK wring train"));
+  const ChildResult cured = programs_.run("env", {"-u", "RANK", Programs::binary("wring"), "train", "tiny.yaml"});
+  EXPECT_EQ(cured.exit_status, 0) << cured.err;
+}
+
 TEST_F(Train, ASecondRunOfTheSameNameKeepsTheFirst) {
   ASSERT_EQ(train().exit_status, 0);
   const std::string first = programs_.read("experiments/run/train.log");
@@ -170,10 +190,36 @@ TEST_F(Train, DamagedAndSmallImagesAreNamedOnceAndLeftOut) {
   EXPECT_THAT(result.err, HasSubstr("4 training images"));
 }
 
-TEST_F(Train, ABatchLargerThanTheDataSetIsRefusedWithTheCure) {
-  const ChildResult result = train({"--set", "batch_size=64"});
-  EXPECT_EQ(result.exit_status, 2);
-  EXPECT_THAT(result.err, HasSubstr("dataset_enlarge_ratio"));
+TEST_F(Train, ABatchOf256TrainsFromTwelveImagesAndFromOne) {
+  for (int i = 4; i < 12; ++i) draw_photograph(programs_, "data/train/HR/" + std::to_string(i) + ".png", 48, 40, i);
+  draw_photograph(programs_, "one/only.png", 48, 40, 1);
+  draw_photograph(programs_, "one/small.png", 20, 20, 2);
+  const auto run = [&](const std::string& folder, const std::string& name, const std::string& tier) {
+    const ChildResult result =
+        train({"--train-hr", folder, "--set", "batch_size=256", "patch_size=16", "total_iters=3", "log_freq=1",
+               "val_freq=3", "experiment_name=" + name, "data_cache=" + tier});
+    EXPECT_EQ(result.exit_status, 0) << result.err;
+    EXPECT_TRUE(programs_.exists(checkpoint("best.safetensors", name)));
+    return result.err;
+  };
+  EXPECT_THAT(run("data/train/HR", "twelve", "auto"), HasSubstr("12 training images"));
+  EXPECT_DOUBLE_EQ(metrics("twelve").front()["epoch"], 256.0 / 12);
+  // What is left out is named, also where next to nothing is left.
+  const std::string said = run("one", "one", "host");
+  EXPECT_THAT(said, testing::AllOf(HasSubstr("1 training images"), HasSubstr("small.png")));
+  run("one", "one_by_file", "none");
+  EXPECT_EQ(programs_.read(checkpoint("last.safetensors", "one")),
+            programs_.read(checkpoint("last.safetensors", "one_by_file")));
+}
+
+TEST_F(Train, AShortTryShortensTheWarmUpAndSaysSo) {
+  std::string config = tiny_config;
+  config.replace(config.find("total_iters: 6\n"), 15, "total_iters: 3000\nwarmup_iters: 1000\n");
+  programs_.folder().write("tiny.yaml", config);
+  const ChildResult result = train({"--set", "total_iters=6"});
+  EXPECT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("warmup_iters: 1000 → 2, the same share of total_iters 6 (--set)"));
+  EXPECT_THAT(programs_.read("experiments/run/config.yaml"), HasSubstr("warmup_iters: 2\n"));
 }
 
 TEST_F(Train, AFolderWithoutImagesIsNamed) {
@@ -194,7 +240,7 @@ TEST_F(Train, LowResolutionImagesOfAnotherSizeAreRefused) {
 TEST_F(Train, AStartThatFailsLeavesTheEarlierRunInItsPlace) {
   ASSERT_EQ(train().exit_status, 0);
   const std::string before = programs_.read("experiments/run/checkpoints/best.safetensors");
-  EXPECT_EQ(train({"--set", "batch_size=64"}).exit_status, 2);
+  EXPECT_EQ(train({"--set", "data_dir=nowhere"}).exit_status, 1);
   EXPECT_EQ(programs_.read("experiments/run/checkpoints/best.safetensors"), before);
 }
 
@@ -293,6 +339,19 @@ TEST_F(Apply, ResumingWithAnotherNetworkIsRefused) {
     EXPECT_EQ(result.exit_status, 1) << other;
     EXPECT_THAT(result.err, HasSubstr("state_6.safetensors"));
   }
+}
+
+TEST_F(Apply, ResumingWithAnotherOptimiserIsRefusedAndChangesNothing) {
+  const std::string state = programs_.read(checkpoint("state_6.safetensors"));
+  for (const std::string other : {"adam", "adan"}) {
+    const ChildResult result = train({"--resume", "--set", "optimizer=" + other, "total_iters=8"});
+    EXPECT_EQ(result.exit_status, 1) << other;
+    EXPECT_THAT(result.err, HasSubstr("state_6.safetensors was trained with optimizer adamw, and this config says " +
+                                      other));
+    EXPECT_THAT(result.err, HasSubstr("go on with optimizer: adamw"));
+  }
+  EXPECT_EQ(programs_.read(checkpoint("state_6.safetensors")), state);
+  EXPECT_THAT(programs_.read("experiments/run/config.yaml"), HasSubstr("optimizer: adamw\n"));
 }
 
 TEST_F(Apply, SavingOverTheEvaluatedImagesIsRefused) {

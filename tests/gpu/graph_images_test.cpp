@@ -17,7 +17,6 @@ struct DrawnImages {
 
   explicit DrawnImages(const TrainConfig& config) {
     settings.seed = 9;
-    settings.epoch_samples = kImages * 4;
     settings.batch_size = static_cast<int>(config.batch_size);
     settings.scale = 4;
     settings.patch_size = static_cast<int>(config.patch_size);

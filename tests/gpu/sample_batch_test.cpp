@@ -66,17 +66,15 @@ class SampleBatch : public GpuTest {
         ASSERT_TRUE(at::equal(cut.lr.cpu(), bytes_of(expected.lr, expected.size, expected.lr_patch)))
             << "step " << step;
       }
-      EXPECT_GT(expected_epochs(host, steps), 2) << "the steps stay within too few epochs to show anything";
+      EXPECT_GT(host.epochs_before(steps), 2) << "the steps stay within too few permutations to show anything";
     }
   }
-  static std::int64_t expected_epochs(const Loader& loader, int steps) { return steps / loader.steps_per_epoch(); }
 
   static LoaderOptions options(int scale, int patch) {
     LoaderOptions options;
     options.scale = scale;
     options.patch_size = patch;
     options.batch_size = 5;
-    options.enlarge_ratio = 3;
     options.seed = 17;
     return options;
   }
@@ -116,8 +114,15 @@ TEST_F(SampleBatch, EveryRankCutsItsOwnShare) {
 TEST_F(SampleBatch, ABatchLargerThanABlockOfThreadsIsDrawnWhole) {
   LoaderOptions with = options(4, 16);
   with.batch_size = 300;
-  with.enlarge_ratio = 100;
   expect_the_loaders_batches(with, 8);
+}
+
+TEST_F(SampleBatch, OneImageFillsEveryBatch) {
+  images_.pairs.resize(1);
+  images_.sizes.resize(1);
+  LoaderOptions with = options(4, 96);
+  with.batch_size = 256;
+  expect_the_loaders_batches(with, 4);
 }
 
 TEST_F(SampleBatch, EitherHalfCanBeLeftOut) {

@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <ATen/ATen.h>
@@ -13,10 +14,13 @@
 #include "fixtures/scoped_environment.h"
 #include "random_batch.h"
 #include "wring/base/error.h"
+#include "wring/base/files.h"
+#include "wring_train/data/sampling.h"
 #include "wring_train/engine/loss_scaler.h"
 #include "wring_train/engine/optimizer.h"
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/engine/step_guard.h"
+#include "wring_train/nn/checkpoint.h"
 #include "wring_train/run/run_state.h"
 
 namespace wring {
@@ -256,6 +260,66 @@ TEST(EagerEngine, AStateOfAnotherNetworkIsRefused) {
     EXPECT_THAT(error.what(), testing::HasSubstr(file.string()));
   }
   std::filesystem::remove(file);
+}
+
+// In the folder of a run, as `wring train` lays it out.
+class SavedRun : public testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::create_directories(file_.parent_path()); }
+  void TearDown() override { std::filesystem::remove_all(run_); }
+
+  static std::unique_ptr<StepEngine> engine_with(const std::string& optimizer) {
+    TrainConfig config = tiny_config();
+    config.optimizer = optimizer;
+    return make_engine(config);
+  }
+  // As versions that named neither optimiser nor sampling saved it.
+  void save_as_before(const std::string& optimizer) const {
+    save_run_state(file_, *engine_with(optimizer), Progress{});
+    LoadedTensors state = load_tensors(file_, Seal::crc32);
+    std::vector<NamedTensor> tensors;
+    for (const auto& [name, tensor] : state.tensors) tensors.push_back({name, tensor});
+    for (const char* later : {"optimizer", "sampling", kSealKey}) state.metadata.erase(later);
+    save_tensors(file_, tensors, state.metadata, Seal::crc32);
+  }
+  std::string loaded_with(const std::string& optimizer) const {
+    try {
+      return fmt::format("sampling {}", load_run_state(file_, *engine_with(optimizer)).sampling);
+    } catch (const Error& error) {
+      return error.message().en;
+    }
+  }
+
+  static testing::Matcher<std::string> refused(const std::string& own, const std::string& other) {
+    return testing::HasSubstr(fmt::format("with optimizer {}, and this config says {}", own, other));
+  }
+
+  const std::filesystem::path run_ =
+      std::filesystem::path(testing::TempDir()) / ("wring_run_" + std::to_string(::getpid()));
+  const std::filesystem::path file_ = run_ / "checkpoints/state_0.safetensors";
+};
+
+TEST_F(SavedRun, GoesOnWithItsOwnOptimiserAlone) {
+  for (const std::string own : {"adamw", "adam", "adan"}) {
+    save_run_state(file_, *engine_with(own), Progress{});
+    for (const std::string other : {"adamw", "adam", "adan"}) {
+      EXPECT_THAT(loaded_with(other), own == other ? testing::Eq(fmt::format("sampling {}", kSamplingVersion))
+                                                   : refused(own, other));
+    }
+  }
+}
+
+TEST_F(SavedRun, OfAnEarlierVersionIsJudgedByItsTensorsAndItsConfig) {
+  save_as_before("adan");
+  EXPECT_EQ(loaded_with("adan"), "sampling 1");
+  EXPECT_THAT(loaded_with("adam"), refused("adan", "adam"));
+  save_as_before("adamw");
+  EXPECT_EQ(loaded_with("adam"), "sampling 1") << "nobody tells";
+  EXPECT_THAT(loaded_with("adan"), testing::HasSubstr("exp_avg_diff"));
+  write_file_atomically(run_ / "config.yaml", "optimizer: adamw\n");
+  EXPECT_EQ(loaded_with("adamw"), "sampling 1");
+  EXPECT_THAT(loaded_with("adam"), refused("adamw", "adam"));
+  EXPECT_THAT(loaded_with("adan"), refused("adamw", "adan"));
 }
 
 // The state's tensors, as they are now.

@@ -19,6 +19,24 @@ TEST(StopSignal, TwoInterruptsAtOnceAreOneStop) {
   EXPECT_TRUE(stop.requested());
 }
 
+TEST(StopSignal, EveryWishToStopIsHeardAndWhatTheParentIgnoresIsNot) {
+  for (const int signal : kStopSignals) {
+    const StopSignal stop;
+    std::raise(signal);
+    EXPECT_TRUE(stop.requested()) << signal;
+  }
+  for (const int signal : {SIGHUP, SIGUSR1, SIGUSR2}) {
+    std::signal(signal, SIG_IGN);
+    {
+      const StopSignal stop;
+      std::raise(signal);
+      EXPECT_FALSE(stop.requested()) << signal;
+    }
+    EXPECT_TRUE(is_ignored(signal)) << "and stays ignored";
+    std::signal(signal, SIG_DFL);
+  }
+}
+
 TEST(StopSignalDeathTest, ALaterSecondInterruptEndsTheProgram) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(

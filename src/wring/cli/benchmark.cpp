@@ -66,7 +66,7 @@ class BenchmarkRun {
   // Every stage leaves behind what it found, so that Ctrl-C loses nothing.
   void search() {
     try {
-      ask_dataset();
+      open_images();
       find_batch(session_.start_batch());
       if (!chosen_ || session_.interrupted()) return;
       turn_knobs();
@@ -80,15 +80,15 @@ class BenchmarkRun {
     }
   }
 
-  // Opens the images before the search's clock runs, and learns how many samples an epoch has. Another program can only
-  // be run as it is. What fails here fails again in the search, which tells of it.
-  void ask_dataset() {
+  // Before the search's clock runs. Another program can only be run as it is. What fails here fails again in the search,
+  // which tells of it.
+  void open_images() {
     if (options_.tuning.command) return;
     TrialRequest request;
     request.set = settings();
     request.set.push_back({session_.batch_key(), "1"});
     request.measure = {.data = TrialData::loader, .min_seconds = 0, .max_seconds = 0.05, .rel_ci = 1, .min_steps = 1};
-    dataset_samples_ = session_.runner().run(request).dataset_samples;
+    session_.runner().run(request);
   }
 
   std::vector<Assignment> settings() const {
@@ -115,7 +115,6 @@ class BenchmarkRun {
     search.set = settings();
     search.budget_s = options_.budget_s;
     search.target_gpu_util = options_.target_gpu_util;
-    search.dataset_size = dataset_samples_;
     // What counts tokens instead of images has other sizes; and a config's own batch has to be compared with.
     search.max_batch = std::max(search.max_batch, options_.tuning.command ? 8 * start : start);
     search.validates = !options_.tuning.command;
@@ -192,8 +191,7 @@ class BenchmarkRun {
 
   void conclude_chosen() {
     pick_trials(record_, session_.start_batch(), *chosen_, settings_given(), kept_);
-    const bool own_can_run = !dataset_samples_ || session_.start_batch() <= *dataset_samples_;
-    if (!record_.before && search_->cut_short && own_can_run) return give_up();
+    if (!record_.before && search_->cut_short) return give_up();
     TrainConfig values = session_.values();
     values.batch_size = session_.start_batch();
     const BatchAdvice advice =
@@ -265,8 +263,7 @@ class BenchmarkRun {
   KnobResult knobs_;
   std::vector<Assignment> kept_;
   std::optional<std::int64_t> chosen_;
-  std::optional<std::int64_t> dataset_samples_;  // of one epoch
-  std::string text_;                             // of the changed config
+  std::string text_;  // of the changed config
 };
 
 }  // namespace

@@ -71,11 +71,10 @@ DiagnosisInput measure_for_diagnosis(TuningSession& session, TuningProgress& pro
   }
   const std::int64_t twice = 2 * session.start_batch();
   for (const std::int64_t larger : {std::max(kFewSamples, twice), twice}) {
-    if (input.larger || (input.real.dataset_samples && larger > *input.real.dataset_samples)) continue;
     input.larger =
         if_it_ran(measure(session, progress, TrialData::resident, {{session.batch_key(), fmt::format("{}", larger)}}));
     if (input.larger) input.larger_batch = larger;
-    if (larger == twice) break;
+    if (input.larger || larger == twice) break;
   }
   return input;
 }

@@ -15,6 +15,7 @@
 #include "wring/cli/doctor.h"
 #include "wring/cli/launch_ranks.h"
 #include "wring/cli/train_options.h"
+#include "wring/config/overrides.h"
 #include "wring/config/reader.h"
 
 namespace wring {
@@ -52,8 +53,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& strings) {
 // Wrong values are reported here, in milliseconds, and not after LibTorch has been loaded.
 void check_config(const TrainOptions& options) {
   ConfigFile config = read_config(options.config, UnknownKeys::reject);
-  for (const std::string& assignment : options.set) set_value(config.values, assignment);
-  check_combinations(config.values, options.config);
+  override_values(config.values, options.set, options.config);
 }
 
 }  // namespace

@@ -71,7 +71,8 @@ struct RankProcess {
 
 class Supervisor {
  public:
-  Supervisor(const std::vector<std::string>& command, int count, int input) : signals_({SIGINT, SIGTERM, SIGHUP}) {
+  Supervisor(const std::vector<std::string>& command, int count, int input)
+      : signals_(std::vector<int>(kStopSignals.begin(), kStopSignals.end())) {
     const std::uint16_t port = free_port();
     ranks_.resize(static_cast<std::size_t>(count));
     try {
@@ -127,12 +128,16 @@ class Supervisor {
     }
   }
 
-  // The ranks are in groups of their own, so that Ctrl-C reaches them once, from here.
+  // The ranks are in groups of their own, so that Ctrl-C reaches them once, from here. A second Ctrl-C ends them; another
+  // second signal, of a scheduler that warns and then ends the job, leaves them the time to save.
   void pass_signals_on() {
-    if (const auto seen = signals_.wait(Clock::now() + kLook)) {
-      if (interrupted_ && Clock::now() - *interrupted_ < kOneStop) return;
-      send_all(interrupted_ ? SIGKILL : seen->signal);
-      if (!interrupted_) interrupted_ = Clock::now();
+    const auto seen = signals_.wait(Clock::now() + kLook);
+    if (!seen) return;
+    if (!interrupted_) {
+      send_all(seen->signal);
+      interrupted_ = Clock::now();
+    } else if (seen->signal == SIGINT && Clock::now() - *interrupted_ >= kOneStop) {
+      send_all(SIGKILL);
     }
   }
 
@@ -219,8 +224,10 @@ int launch_ranks(const std::filesystem::path& program, const Arguments& argument
     throw Error(ErrorCode::usage,
                 {fmt::format("--nproc starts the ranks, and {} is set: a launcher has started this one", name),
                  fmt::format("--nproc 会启动各进程，但 {} 已设置：本进程已由启动器启动", name)},
-                {"leave --nproc out under torchrun, srun and the like, or unset RANK and WORLD_SIZE",
-                 "在 torchrun、srun 等之下请去掉 --nproc，或取消设置 RANK 和 WORLD_SIZE"});
+                {"leave --nproc out under torchrun, srun and the like; where nothing launched this process: "
+                 "env -u RANK -u WORLD_SIZE wring train … --nproc N",
+                 "在 torchrun、srun 等之下请去掉 --nproc；若并非由启动器启动："
+                 "env -u RANK -u WORLD_SIZE wring train … --nproc N"});
   }
   std::vector<std::string> command = {program.string()};
   for (const std::string& word : without_nproc(arguments)) command.push_back(word);

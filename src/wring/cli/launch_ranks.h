@@ -9,7 +9,7 @@ namespace wring {
 // Starts `count` processes of `program` with these arguments (without --nproc) as the ranks of one run on this machine,
 // and supervises them: each gets RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR (the loopback address) and
 // MASTER_PORT, and the rest of the environment as it is, NCCL_* among it. Rank 0 prints as if it were alone; what the
-// others say is shown with their number, and once only where several say the same. Ctrl-C and SIGTERM are passed on.
+// others say is shown with their number, and once only where several say the same. kStopSignals are passed on.
 // When one fails the others get a few seconds to say why and are then killed. Returns the exit code of the rank that
 // failed first, 130 after an interrupt, 0 when all are done. Throws Error{failed} naming the rank that a signal ended,
 // Error{usage} where a launcher's variables are set already.

@@ -1,9 +1,15 @@
 #pragma once
+#include <array>
 #include <chrono>
+#include <csignal>
 #include <optional>
 #include <vector>
 
 namespace wring {
+
+// What asks a training to save and end: Ctrl-C, kill, a closed terminal, and what schedulers send before they end a job
+// (Slurm by --signal; submitit and Lightning use SIGUSR1 and SIGUSR2).
+inline constexpr std::array kStopSignals = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
 
 // Signals that come within this time are one request to stop: timeout(1) signals its child, then its process group.
 inline constexpr std::chrono::milliseconds kOneStop{500};

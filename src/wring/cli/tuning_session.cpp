@@ -16,6 +16,7 @@
 #include "wring/config/document.h"
 #include "wring/config/keys.h"
 #include "wring/config/vgg_weights.h"
+#include "wring/config/overrides.h"
 #include "wring/gpu/visible_gpus.h"
 #include "wring/tune/host_memory.h"
 
@@ -80,8 +81,8 @@ TuningSession::TuningSession(const TuningOptions& options, const Console& consol
 
 void TuningSession::read() {
   require_config(options_.config);
-  for (const std::string& pair : options_.set) given_.push_back(assignment_of(pair));
   if (options_.command) {
+    for (const std::string& pair : options_.set) given_.push_back(assignment_of(pair));
     file_ = read_foreign(options_.config);
     values_ = file_.values;
     for (const Assignment& given : given_) {
@@ -91,8 +92,9 @@ void TuningSession::read() {
   }
   file_ = read_config(options_.config, UnknownKeys::ignore);
   values_ = file_.values;
-  for (const std::string& pair : options_.set) set_value(values_, pair);
-  check_combinations(values_, options_.config);
+  const Overrides overrides = override_values(values_, options_.set, options_.config);
+  for (const std::string& pair : overrides.assignments) given_.push_back(assignment_of(pair));
+  override_notes_ = overrides.notes;
 }
 
 const std::string& TuningSession::batch_key() const {
@@ -226,7 +228,7 @@ std::optional<Text> TuningSession::loss_note() const {
 }
 
 std::vector<Text> TuningSession::notes() const {
-  std::vector<Text> notes;
+  std::vector<Text> notes = override_notes_;
   if (!on_gpu() && options_.device != Device::cpu) {
     notes.emplace_back("no GPU was found: this was measured on the CPU and holds for the CPU alone",
                        "未找到 GPU：以上在 CPU 上测得，也只适用于 CPU");

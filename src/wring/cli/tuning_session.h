@@ -51,7 +51,7 @@ class TuningSession {
   const Console& console() const { return console_; }
   const ConfigFile& file() const { return file_; }
   const TrainConfig& values() const { return values_; }  // with the values of --set
-  const std::vector<Assignment>& given() const { return given_; }
+  const std::vector<Assignment>& given() const { return given_; }  // --set, and what follows
   const std::string& batch_key() const;
   std::int64_t start_batch() const { return start_batch_; }  // the config's own
   const Machine& machine() const { return machine_; }
@@ -69,7 +69,7 @@ class TuningSession {
   TuningRecord new_record(const std::string& program) const;
   // What wring-train's perceptual loss compares with, where the config has one.
   std::optional<Text> loss_note() const;
-  // What the trial cache could not do, what the machine lacks.
+  // What --set changed beside what it names, what the trial cache could not do, what the machine lacks.
   std::vector<Text> notes() const;
 
  private:
@@ -85,6 +85,7 @@ class TuningSession {
   ConfigFile file_;
   TrainConfig values_;
   std::vector<Assignment> given_;
+  std::vector<Text> override_notes_;
   std::int64_t start_batch_ = 0;
   Inventory inventory_;
   Machine machine_;

@@ -17,11 +17,14 @@ namespace wring {
 namespace fs = std::filesystem;
 namespace {
 
-[[noreturn]] void refuse(const std::string& where, std::string_view key, const BadValue& problem) {
+[[noreturn]] void refuse(const Text& where, const BadValue& problem) {
   throw Error(ErrorCode::usage,
-              Text(fmt::format("{}: {}: {}", where, key, problem.what.en),
-                   fmt::format("{}：{}：{}", where, key, problem.what.zh)),
+              Text(fmt::format("{}: {}", where.en, problem.what.en), fmt::format("{}：{}", where.zh, problem.what.zh)),
               problem.cure);
+}
+
+Text key_at(const std::string& place, std::string_view key) {
+  return {fmt::format("{}: {}", place, key), fmt::format("{}：{}", place, key)};
 }
 
 // A key that only looks like one of ours would be left out without a word where foreign keys are allowed.
@@ -29,7 +32,7 @@ void refuse_lookalike(const std::string& where, const std::string& key) {
   const auto look = find_lookalike(key);
   const std::string plain(trimmed(without_lookalikes(key)));
   if (!look || find_key(plain) == nullptr) return;
-  refuse(where, plain,
+  refuse(key_at(where, plain),
          {{"the key has " + look->name.en, "键中有" + look->name.zh}, {"write " + plain, "请写成 " + plain}});
 }
 
@@ -69,12 +72,12 @@ ConfigFile parse_config(std::string text, const fs::path& path, UnknownKeys unkn
     const Key* key = find_key(entry.key);
     const std::string where = place(path, entry.line);
     if (key == nullptr) refuse_lookalike(where, entry.key);
-    if (key == nullptr && unknown == UnknownKeys::reject) refuse(where, entry.key, unknown_key(entry.key));
+    if (key == nullptr && unknown == UnknownKeys::reject) refuse(key_at(where, entry.key), unknown_key(entry.key));
     if (key != nullptr) {
       try {
         assign(file.values, *key, entry.value);
       } catch (const BadValue& problem) {
-        refuse(where, entry.key, problem);
+        refuse(key_at(where, entry.key), problem);
       }
     }
     file.entries.push_back({entry.key, entry.value.text, entry.line, entry.value.kind == NodeKind::null});
@@ -99,11 +102,12 @@ void set_value(TrainConfig& config, std::string_view assignment) {
   }
   const std::string_view name = assignment.substr(0, equals);
   const Key* key = find_key(name);
-  if (key == nullptr) refuse("--set", name, unknown_key(name));
+  const std::string as_typed = fmt::format("--set {}", assignment);
+  if (key == nullptr) refuse(as_typed, unknown_key(name));
   try {
     assign(config, *key, node_of_argument(*key, assignment.substr(equals + 1)));
   } catch (const BadValue& problem) {
-    refuse("--set", name, problem);
+    refuse(as_typed, problem);
   }
 }
 

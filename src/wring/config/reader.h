@@ -38,12 +38,14 @@ ConfigFile read_config(const std::filesystem::path& path, UnknownKeys unknown);
 // Same for text already in memory; `path` is only used in messages.
 ConfigFile parse_config(std::string text, const std::filesystem::path& path, UnknownKeys unknown);
 
-// Applies "key=value" as --set gives it. Throws Error{usage} naming the key.
+// Applies "key=value" as --set gives it. Throws Error{usage} naming the assignment.
 void set_value(TrainConfig& config, std::string_view assignment);
 
 // Rejects combinations that cannot work (patch_size not a multiple of scale_factor, warm-up longer than the
-// run, …). Throws Error{usage} naming `path` and the keys. What needs the data set is checked by the trainer.
-void check_combinations(const TrainConfig& config, const std::filesystem::path& path);
+// run, …). Throws Error{usage} naming the keys and where their values come from: those of `given` ("key=value") from
+// --set, the others from `path`.
+void check_combinations(const TrainConfig& config, const std::filesystem::path& path,
+                        std::span<const std::string> given = {});
 
 // Every key with its value, as YAML in the table's order: the record of what a run really used.
 std::string to_yaml(const TrainConfig& config);

@@ -129,7 +129,6 @@ Json to_json(const TrialResult& result) {
     put(json, "kernel_busy_percent", result.kernel_busy_percent);
     for (const KernelKindTime& time : result.kernels) json["kernels"].push_back(to_json(time));
     if (Json arithmetic = to_json(result.arithmetic); !arithmetic.empty()) json["arithmetic"] = std::move(arithmetic);
-    put(json, "dataset_samples", result.dataset_samples);
   }
   if (!result.engine.empty()) json["engine"] = result.engine;
   Json memory = Json::object();
@@ -242,7 +241,6 @@ TrialResult read_result(const JsonFields& fields) {
   result.kernel_busy_percent = fields.number("kernel_busy_percent", 0, 100);
   result.kernels = read_kernels(fields);
   if (const auto arithmetic = fields.object("arithmetic")) result.arithmetic = read_arithmetic(*arithmetic);
-  result.dataset_samples = fields.integer("dataset_samples", 1, kLargestCount);
   result.engine = fields.text("engine").value_or("");
   if (const auto memory = fields.object("memory")) result.memory = read_memory(*memory);
   return result;

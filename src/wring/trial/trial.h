@@ -83,7 +83,6 @@ struct TrialResult {
   std::optional<double> kernel_busy_percent;    // of a step in which any kernel or copy ran; where it was asked for
   std::vector<KernelKindTime> kernels;          // of a step, the longest kind first; where it was asked for
   TrialArithmetic arithmetic;
-  std::optional<std::int64_t> dataset_samples;  // of one epoch: no batch can be larger
   std::string engine;                           // "graph, fused"; "" where the program does not say
   TrialMemory memory;
   TrialUtilisation utilisation;

@@ -175,8 +175,8 @@ Text why_not_more(const BatchSearchResult& result, const TrialResult& trial) {
   if (result.cut_short) {
     return {"the search ended before larger sizes were tried", "搜索在尝试更大的 batch 之前已结束"};
   }
-  return {"the sizes above are held back by a limit (memory, data set, host memory or max_batch)",
-          "更大的 batch 受到限制（显存、数据集、主机内存或上限）"};
+  return {"the sizes above are held back by a limit (memory, host memory or max_batch)",
+          "更大的 batch 受到限制（显存、主机内存或上限）"};
 }
 
 void fill_target(BatchSearchResult& result, const BatchSearchOptions& options) {
@@ -205,26 +205,6 @@ void fill_target(BatchSearchResult& result, const BatchSearchOptions& options) {
   result.target_util_text.zh += "：" + why.zh;
 }
 
-// Where the data set is what ended the search, or what the config's own batch does not fit into.
-Text note_of_the_data_set(const BatchPicture& picture, const BatchSearchOptions& options) {
-  if (!options.dataset_size) return {};
-  const std::int64_t samples = *options.dataset_size;
-  if (options.start_batch > samples) {
-    return {
-        fmt::format("the configuration's own batch {} is larger than the data set, which has {} samples an epoch: "
-                    "it cannot be trained with",
-                    options.start_batch, samples),
-        fmt::format("配置自身的 batch {} 大于数据集（每个 epoch {} 个样本），无法训练", options.start_batch, samples)};
-  }
-  const SizePicture* largest = picture.largest_usable();
-  const SizeGrid grid = grid_of(options);
-  if (largest == nullptr || grid.most != samples || largest->batch != grid.at_or_below(static_cast<double>(samples))) {
-    return {};
-  }
-  return {fmt::format("the data set has {} samples an epoch: no larger batch was a candidate", samples),
-          fmt::format("数据集每个 epoch 有 {} 个样本：未考虑更大的 batch", samples)};
-}
-
 void fill_notes(BatchSearchResult& result, const BatchPicture& picture, const BatchSearchOptions& options) {
   for (const SizePicture& size : picture.sizes) {
     const bool larger_ran = picture.largest_usable() != nullptr && picture.largest_usable()->batch > size.batch;
@@ -232,7 +212,6 @@ void fill_notes(BatchSearchResult& result, const BatchPicture& picture, const Ba
     result.notes.emplace_back(fmt::format("batch {} does not fit although larger ones do: {}", size.batch, size.how.en),
                               fmt::format("batch {} 不可行，尽管更大的可行：{}", size.batch, size.how.zh));
   }
-  if (Text note = note_of_the_data_set(picture, options); !note.empty()) result.notes.push_back(std::move(note));
   if (picture.noise > options.epsilon) {
     result.notes.emplace_back(
         fmt::format("repeats of one size differ by {} %: something else uses this machine, or its "

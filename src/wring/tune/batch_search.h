@@ -21,7 +21,6 @@ struct BatchSearchOptions {
   double budget_s = 30;                          // for everything, the soak included
   std::int64_t max_batch = 8192;                 // beyond it no photograph trainer was ever seen to gain
   std::int64_t min_batch = 1;                    // the config's own batch here never recommends a smaller one
-  std::optional<std::int64_t> dataset_size;      // samples of one epoch: no batch is larger
   std::optional<std::int64_t> host_batch_limit;  // host_memory_limit(): what the loader's queues can hold
   std::optional<std::int64_t> natural_multiple;  // sizes of which the card does in whole waves; a hint
 

@@ -22,7 +22,6 @@ OptimalBatchSize BatchSizeOptimizer::find_optimal_batch_size(const SampleData& s
   BatchSearchOptions options = options_;
   options.start_batch = config_.batch_size;
   options.target_gpu_util = target_gpu_util;
-  if (sample_data.count) options.dataset_size = sample_data.count;
   const LoaderQueues queues{config_.num_workers, config_.prefetch_factor, sample_data.bytes};
   if (const auto limit = host_memory_limit(queues, sample_data.host_available_bytes)) options.host_batch_limit = limit;
 

@@ -13,7 +13,6 @@ namespace wring {
 // What the search needs to know of the data.
 struct SampleData {
   double bytes = 0;                                  // of one sample as it leaves the loader; 0: not known
-  std::optional<std::int64_t> count;                 // samples of one epoch
   std::optional<std::int64_t> host_available_bytes;  // for the loader's queues
 };
 
@@ -37,7 +36,7 @@ class BatchSizeOptimizer {
   BatchSizeOptimizer(std::unique_ptr<TrialRunner> runner, TrainConfig config, BatchSearchOptions options = {},
                      SearchControl control = {});
 
-  // Searches from config.batch_size. `sample_data` caps the batch by the data set and by the host's memory;
+  // Searches from config.batch_size. `sample_data` caps the batch by the host's memory;
   // `target_gpu_util` (per cent) is reported against in `stats`. Throws Error{failed} with the reason when no batch
   // runs, Error{interrupted} when it was ended before one did.
   OptimalBatchSize find_optimal_batch_size(const SampleData& sample_data = {}, double target_gpu_util = 85.0);

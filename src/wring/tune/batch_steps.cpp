@@ -123,7 +123,6 @@ SizeGrid grid_of(const BatchSearchOptions& options) {
     refuse({"a batch must be at least 1", "batch 至少为 1"}, {});
   }
   SizeGrid grid{.least = options.min_batch, .most = options.max_batch, .own = options.start_batch};
-  if (options.dataset_size) grid.most = std::min(grid.most, std::max<std::int64_t>(1, *options.dataset_size));
   if (options.host_batch_limit) {
     grid.most = std::min(grid.most, *options.host_batch_limit);
     if (grid.most < 1) {

@@ -179,7 +179,6 @@ json result_json(const TrialResult& result) {
   if (json arithmetic = arithmetic_json(result.arithmetic); !arithmetic.empty()) {
     object["arithmetic"] = std::move(arithmetic);
   }
-  write(object, "dataset_samples", result.dataset_samples);
   if (result.outcome == TrialOutcome::ok) {
     object["samples_per_s"] = result.samples_per_s;
     object["warmup_s"] = result.warmup_s;
@@ -242,7 +241,6 @@ TrialResult result_from_json(const json& value) {
   read(value, "kernel_busy_percent", result.kernel_busy_percent);
   if (value.contains("kernels")) result.kernels = kernels_from(value.at("kernels"));
   result.arithmetic = arithmetic_from(object_in(value, "arithmetic"));
-  read(value, "dataset_samples", result.dataset_samples);
   read(value, "engine", result.engine);
   read(value, "seconds", result.seconds);
   const json& step = object_in(value, "step_ms");

@@ -36,10 +36,9 @@ std::size_t patch_bytes(int patch) {
 
 }  // namespace
 
-SamplerSettings sampler_settings(const LoaderOptions& options, std::size_t image_count) {
+SamplerSettings sampler_settings(const LoaderOptions& options) {
   SamplerSettings settings;
   settings.seed = options.seed;
-  settings.epoch_samples = std::uint64_t(image_count) * options.enlarge_ratio;
   settings.batch_size = options.batch_size;
   settings.world_size = options.world_size;
   settings.rank = options.rank;
@@ -54,17 +53,10 @@ BatchMaker::BatchMaker(ImageSet images, const LoaderOptions& options)
     : options_(checked(options)),
       lr_patch_(options.patch_size / options.scale),
       image_count_(images.pairs.size()),
-      sampler_(sampler_settings(options, image_count_)),
+      epoch_samples_(std::uint64_t(image_count_) * options.enlarge_ratio),
+      sampler_(sampler_settings(options)),
       decoded_(options.decoded) {
   if (image_count_ == 0) throw Error(ErrorCode::usage, "the data set has no images", "check the data folder");
-  if (sampler_.steps_per_epoch() == 0) {
-    const std::uint64_t step_samples = std::uint64_t(options_.batch_size) * options_.world_size;
-    const std::uint64_t ratio = (step_samples + image_count_ - 1) / image_count_;
-    throw Error(ErrorCode::usage,
-                fmt::format("a batch of {} is larger than the data set: {} images × dataset_enlarge_ratio {}",
-                            step_samples, image_count_, options_.enlarge_ratio),
-                fmt::format("set dataset_enlarge_ratio to {} or more, or use a smaller batch_size", ratio));
-  }
   if (!decoded_ && options_.cache_decoded) {
     decoded_ = std::make_shared<const DecodedSet>(decode_to_memory(images, {options_.scale, options_.on_skip, {}, {}}));
   }
@@ -77,8 +69,18 @@ BatchMaker::BatchMaker(ImageSet images, const LoaderOptions& options)
   lr_buffers_ = std::make_shared<BufferPool>(patch_bytes(lr_patch_) * options_.batch_size, options_.allocate);
 }
 
+double BatchMaker::epochs_before(std::int64_t step) const {
+  return static_cast<double>(std::uint64_t(step) * sampler_.global_batch()) / static_cast<double>(epoch_samples_);
+}
+
+std::int64_t BatchMaker::next_epoch(std::int64_t step) const {
+  const std::uint64_t batch = sampler_.global_batch();
+  const std::uint64_t begins = (std::uint64_t(step) * batch / epoch_samples_ + 1) * epoch_samples_;
+  return static_cast<std::int64_t>((begins + batch - 1) / batch);
+}
+
 std::optional<Batch> BatchMaker::make(std::int64_t step, const std::atomic<bool>& stop) {
-  Batch batch{step, step / steps_per_epoch(), options_.batch_size, options_.patch_size, lr_patch_, nullptr, nullptr};
+  Batch batch{step, options_.batch_size, options_.patch_size, lr_patch_, nullptr, nullptr};
   if (decoded_ && !any_decoded_) none_usable();
   if (options_.without_bytes) return batch;
   batch.hr = hr_buffers_->take();
@@ -110,17 +112,17 @@ void BatchMaker::cut_decoded(std::int64_t step, int i, std::uint8_t* hr, std::ui
 }
 
 void BatchMaker::cut_from_files(std::int64_t step, int i, std::uint8_t* hr, std::uint8_t* lr) {
-  const SamplePlace place = place_of(sampler_, std::uint64_t(step), std::uint64_t(i));
+  const std::uint64_t number = sample_number(sampler_, std::uint64_t(step), std::uint64_t(i));
   SampleDraw draw;
   std::optional<ImageFiles::Patch> patch;
   const auto can_be_read = [&](std::uint64_t index) {
     if (!files_->usable(index)) return false;
     const ImageSize size = files_->size_of(index);
-    draw = draw_from(sampler_, place, index, size.width, size.height);
+    draw = draw_from(sampler_, number, index, size.width, size.height);
     patch = files_->read(index, draw.x, draw.y);
     return patch.has_value();
   };
-  if (find_image(sampler_, place, image_count_, can_be_read) == image_count_) none_usable();
+  if (find_image(sampler_.seed, number, image_count_, can_be_read) == image_count_) none_usable();
   const auto cut = [&](const ImagePart& part, int x, int y, int side, std::uint8_t* out) {
     const std::size_t stride = std::size_t(part.pixels.width) * 3;
     copy_patch(part.pixels.row(y - part.y) + std::size_t(x - part.x) * 3, stride, side, draw, out);

@@ -12,15 +12,18 @@
 namespace wring {
 
 // What decides the samples that a loader with these options gives.
-SamplerSettings sampler_settings(const LoaderOptions& options, std::size_t image_count);
+SamplerSettings sampler_settings(const LoaderOptions& options);
 
 // Makes batch k of a Loader, from any thread: what a batch holds, without when and where it is made.
 class BatchMaker {
  public:
-  // Throws Error{usage} for options that do not fit each other or the data set.
+  // Throws Error{usage} for options that do not fit each other, or where there is no image.
   BatchMaker(ImageSet images, const LoaderOptions& options);
 
-  std::int64_t steps_per_epoch() const { return static_cast<std::int64_t>(sampler_.steps_per_epoch()); }
+  // Epochs that have passed before batch `step`.
+  double epochs_before(std::int64_t step) const;
+  // The first batch that begins in another epoch than batch `step` does.
+  std::int64_t next_epoch(std::int64_t step) const;
   std::size_t image_count() const { return image_count_; }
 
   const SamplerSettings& sampler() const { return sampler_; }
@@ -36,6 +39,7 @@ class BatchMaker {
   const LoaderOptions options_;
   const int lr_patch_;
   const std::size_t image_count_;
+  const std::uint64_t epoch_samples_;  // images × enlarge ratio
   SamplerSettings sampler_;
   std::shared_ptr<const DecodedSet> decoded_;
   bool any_decoded_ = false;         // some image of decoded_ can be used

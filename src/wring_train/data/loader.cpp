@@ -89,8 +89,7 @@ void Loader::State::seek(std::int64_t step) {
 void Loader::State::start_workers() {
   room.notify_all();  // one may still wait for room, though the epoch's last batch is claimed
   threads.clear();    // joins the last epoch's
-  const std::int64_t steps = maker.steps_per_epoch();
-  end = persistent ? std::numeric_limits<std::int64_t>::max() : (next_step / steps + 1) * steps;
+  end = persistent ? std::numeric_limits<std::int64_t>::max() : maker.next_epoch(next_step);
   for (int i = 0; i < workers; ++i) threads.emplace_back([this] { work(); });
 }
 
@@ -159,8 +158,8 @@ void Loader::seek(std::int64_t step) {
 SamplerSettings Loader::sampler() const {
   return state_->maker.sampler();
 }
-std::int64_t Loader::steps_per_epoch() const {
-  return state_->maker.steps_per_epoch();
+double Loader::epochs_before(std::int64_t step) const {
+  return state_->maker.epochs_before(step);
 }
 std::size_t Loader::image_count() const {
   return state_->maker.image_count();

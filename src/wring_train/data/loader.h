@@ -19,13 +19,13 @@ struct LoaderOptions {
   int scale = 4;
   int num_workers = 0;             // 0: batches are made in next(), in the caller's thread
   int prefetch_factor = 2;         // finished batches kept ready per worker
-  bool persistent_workers = true;  // false: worker threads end with each epoch and start anew
+  bool persistent_workers = true;  // false: worker threads end where an epoch begins, and start anew
   bool hflip = true;
   bool rotate = true;     // vertical flip and transpose, each with probability 1/2, as BasicSR's use_rot
   int enlarge_ratio = 1;  // every image counts this often in an epoch
   std::uint64_t seed = 0;
   std::int64_t first_step = 0;  // resume: the batch that next() gives first
-  int rank = 0;                 // of world_size processes that share each epoch's images among them
+  int rank = 0;                 // of world_size processes that share each batch of all among them
   int world_size = 1;
   // The images, decoded (the caller decides whether they fit). Without it, cache_decoded says whether the loader
   // decodes them itself before the first batch, or each file anew for every sample.
@@ -45,7 +45,6 @@ struct LoaderOptions {
 // used again once its last owner lets go, so hold it until an asynchronous copy out of it has ended.
 struct Batch {
   std::int64_t step = 0;  // counts batches since the start of training
-  std::int64_t epoch = 0;
   int size = 0;
   int hr_patch = 0;
   int lr_patch = 0;
@@ -57,13 +56,14 @@ struct Batch {
 // memory. Micro-batch j of batch k is step k × parts + j. `parts` divides the batch's size.
 std::vector<Batch> split(const Batch& batch, int parts);
 
-// Random crops of an image set, for ever. Batch k is a function of (seed, k) and the files alone: the number
-// of workers changes only the speed. An image that turns out unusable is replaced by the next usable one of
-// the epoch's order. An epoch is one pass over images × enlarge_ratio in a new order, its last incomplete
-// batch left out.
+// Random crops of an image set, for ever: batches cut from an endless stream of permutations of the images
+// (sampling.h), of which one may begin in the middle of a batch. So any number of images fills any batch, and at any
+// moment the images have been shown equally often, up to one. Batch k is a function of (seed, k) and the files alone:
+// the number of workers changes only the speed. An image that turns out unusable is replaced by the next usable one of
+// the permutation. An epoch is images × enlarge_ratio samples.
 class Loader {
  public:
-  // Throws Error{usage} when the batch is larger than the data set, or an option is out of range.
+  // Throws Error{usage} when an option is out of range, or there is no image.
   Loader(ImageSet images, const LoaderOptions& options);
   ~Loader();
   Loader(const Loader&) = delete;
@@ -78,7 +78,8 @@ class Loader {
 
   // What decides the samples, for a device that cuts them.
   SamplerSettings sampler() const;
-  std::int64_t steps_per_epoch() const;
+  // Epochs that have passed before batch `step`.
+  double epochs_before(std::int64_t step) const;
   std::size_t image_count() const;
 
  private:

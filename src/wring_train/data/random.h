@@ -22,9 +22,9 @@ constexpr std::uint32_t random_below(std::uint64_t bits, std::uint32_t bound) {
   return static_cast<std::uint32_t>(((bits >> 32) * bound) >> 32);
 }
 
-// Element `index` of a pseudo-random permutation of [0, size), chosen by (seed, epoch): a four-round Feistel
+// Element `index` of a pseudo-random permutation of [0, size), chosen by (seed, number): a four-round Feistel
 // network on the next power of four, walked until it lands inside. Needs no table and no order of calls.
-constexpr std::uint64_t permuted_index(std::uint64_t seed, std::uint64_t epoch, std::uint64_t index,
+constexpr std::uint64_t permuted_index(std::uint64_t seed, std::uint64_t number, std::uint64_t index,
                                        std::uint64_t size) {
   int half_bits = 1;
   while ((std::uint64_t{1} << (2 * half_bits)) < size) ++half_bits;
@@ -33,7 +33,7 @@ constexpr std::uint64_t permuted_index(std::uint64_t seed, std::uint64_t epoch, 
     std::uint64_t left = index >> half_bits;
     std::uint64_t right = index & mask;
     for (std::uint64_t round = 0; round < 4; ++round) {
-      const std::uint64_t next = left ^ (random_bits(seed, epoch * 4 + round, right) & mask);
+      const std::uint64_t next = left ^ (random_bits(seed, number * 4 + round, right) & mask);
       left = right;
       right = next;
     }

@@ -4,14 +4,18 @@
 #include "wring_train/data/random.h"
 #include "wring_train/data/stored_image.h"
 
-// Which samples a training step shows. Everything here is constexpr, so that the loader on the host and the kernels on
-// a device (nvcc --expt-relaxed-constexpr) compute it with the same code and cut the same patches.
+// Which samples a training step shows: batches are cut from one endless stream, in which one permutation of the images
+// follows the other. Everything here is constexpr, so that the loader on the host and the kernels on a device (nvcc
+// --expt-relaxed-constexpr) compute it with the same code and cut the same patches.
 namespace wring {
+
+// Of the function from a step to its samples. A state of a run names it: one that was saved under another number goes on
+// with other samples.
+inline constexpr std::int64_t kSamplingVersion = 2;
 
 // What, beside the images, decides the samples of a step.
 struct SamplerSettings {
   std::uint64_t seed = 0;
-  std::uint64_t epoch_samples = 0;  // images × enlarge ratio
   std::int32_t batch_size = 0;
   std::int32_t parts =
       1;  // micro-batches that share a loader's batch: each has batch_size samples, one after the other
@@ -25,11 +29,9 @@ struct SamplerSettings {
   constexpr std::uint64_t whole_batch() const {
     return static_cast<std::uint64_t>(batch_size) * static_cast<std::uint64_t>(parts);
   }
+  // Of all processes.
+  constexpr std::uint64_t global_batch() const { return whole_batch() * static_cast<std::uint64_t>(world_size); }
   constexpr std::int32_t lr_patch() const { return patch_size / scale; }
-  // An epoch's last incomplete step is left out.
-  constexpr std::uint64_t steps_per_epoch() const {
-    return epoch_samples / (whole_batch() * static_cast<std::uint64_t>(world_size));
-  }
 };
 
 // Where a training sample is cut and how it is turned: LR pixels, the HR corner is (x, y) × scale. The flips are
@@ -54,46 +56,36 @@ struct SampleDraw {
 };
 static_assert(sizeof(SampleDraw) == 16);
 
-// Sample i of micro-batch `step`: its epoch, its place in the epoch's order, and its number since training began, over
-// all processes.
-struct SamplePlace {
-  std::uint64_t epoch = 0;
-  std::uint64_t position = 0;
-  std::uint64_t number = 0;
-};
-
-// A step is a whole batch of samples of each process in turn, so the processes share an epoch's images among them.
-constexpr SamplePlace place_of(const SamplerSettings& settings, std::uint64_t step, std::uint64_t i) {
-  const std::uint64_t batch = settings.whole_batch();
+// The number in the stream of sample i of micro-batch `step`. Batch k of all processes is samples k·B … (k+1)·B − 1, of
+// which each process takes its share, so that any number of them shows the same samples.
+constexpr std::uint64_t sample_number(const SamplerSettings& settings, std::uint64_t step, std::uint64_t i) {
   const auto parts = static_cast<std::uint64_t>(settings.parts);
   i += step % parts * static_cast<std::uint64_t>(settings.batch_size);
   step /= parts;
-  const auto world = static_cast<std::uint64_t>(settings.world_size);
-  const auto rank = static_cast<std::uint64_t>(settings.rank);
-  const std::uint64_t steps = settings.steps_per_epoch();
-  return {step / steps, ((step % steps) * world + rank) * batch + i, (step * world + rank) * batch + i};
+  return step * settings.global_batch() + static_cast<std::uint64_t>(settings.rank) * settings.whole_batch() + i;
 }
 
-// The image that a sample shows: the first one that `usable(index)` accepts, from its place in the epoch's order on.
-// `count` when there is none.
+// The image of `count` that sample `number` shows: position number % count of permutation number / count. Where
+// `usable(index)` is false, the next one of the permutation takes its place. `count` when there is none.
 template <class Usable>
-constexpr std::uint64_t find_image(const SamplerSettings& settings, const SamplePlace& place, std::uint64_t count,
+constexpr std::uint64_t find_image(std::uint64_t seed, std::uint64_t number, std::uint64_t count,
                                    const Usable& usable) {
-  for (std::uint64_t probe = 0; probe < settings.epoch_samples; ++probe) {
-    const std::uint64_t at = (place.position + probe) % settings.epoch_samples;
-    const std::uint64_t index = permuted_index(settings.seed, place.epoch, at, settings.epoch_samples) % count;
+  const std::uint64_t permutation = number / count;
+  const std::uint64_t position = number % count;
+  for (std::uint64_t probe = 0; probe < count; ++probe) {
+    const std::uint64_t index = permuted_index(seed, permutation, (position + probe) % count, count);
     if (usable(index)) return index;
   }
   return count;
 }
 
-// The top bit keeps these streams apart from those of permuted_index, which are 4 × epoch + round.
+// The top bit keeps these streams apart from those of permuted_index, which are 4 × permutation + round.
 constexpr std::uint64_t kCropXStream = 0x8000000000000000ULL;
 constexpr std::uint64_t kCropYStream = 0x8000000000000001ULL;
 constexpr std::uint64_t kTurnStream = 0x8000000000000002ULL;
 
-// `sample` is SamplePlace::number. columns and rows are the numbers of places the corner can have:
-// LR size − LR patch + 1.
+// `sample` is its number in the stream, so that an image which stands twice in a batch is cut at two places. columns and
+// rows are the numbers of places the corner can have: LR size − LR patch + 1.
 constexpr SampleCrop draw_crop(std::uint64_t seed, std::uint64_t sample, std::uint32_t columns, std::uint32_t rows,
                                bool hflip, bool rotate) {
   const std::uint64_t turn = random_bits(seed, kTurnStream, sample);
@@ -111,12 +103,12 @@ constexpr bool usable(const StoredImage& image, const SamplerSettings& settings)
   return image.hr_width >= settings.patch_size && image.hr_height >= settings.patch_size;
 }
 
-// How the sample at `place` is cut from image `index`, of hr_width × hr_height (multiples of the scale).
-constexpr SampleDraw draw_from(const SamplerSettings& settings, const SamplePlace& place, std::uint64_t index,
+// How sample `number` is cut from image `index`, of hr_width × hr_height (multiples of the scale).
+constexpr SampleDraw draw_from(const SamplerSettings& settings, std::uint64_t number, std::uint64_t index,
                                std::int32_t hr_width, std::int32_t hr_height) {
   const auto columns = static_cast<std::uint32_t>(hr_width / settings.scale - settings.lr_patch() + 1);
   const auto rows = static_cast<std::uint32_t>(hr_height / settings.scale - settings.lr_patch() + 1);
-  const SampleCrop crop = draw_crop(settings.seed, place.number, columns, rows, settings.hflip, settings.rotate);
+  const SampleCrop crop = draw_crop(settings.seed, number, columns, rows, settings.hflip, settings.rotate);
   SampleDraw draw;
   draw.image = static_cast<std::uint32_t>(index);
   draw.x = crop.x;
@@ -130,10 +122,11 @@ constexpr SampleDraw draw_from(const SamplerSettings& settings, const SamplePlac
 // Sample i of micro-batch `step` over a decoded set. At least one of the images must be usable.
 constexpr SampleDraw draw_sample(const SamplerSettings& settings, const StoredImage* images, std::uint64_t count,
                                  std::uint64_t step, std::uint64_t i) {
-  const SamplePlace place = place_of(settings, step, i);
-  const std::uint64_t index =
-      find_image(settings, place, count, [&](std::uint64_t candidate) { return usable(images[candidate], settings); });
-  return draw_from(settings, place, index, images[index].hr_width, images[index].hr_height);
+  const std::uint64_t number = sample_number(settings, step, i);
+  const std::uint64_t index = find_image(settings.seed, number, count, [&](std::uint64_t candidate) {
+    return usable(images[candidate], settings);
+  });
+  return draw_from(settings, number, index, images[index].hr_width, images[index].hr_height);
 }
 
 struct PatchPixel {

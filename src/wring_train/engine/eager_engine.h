@@ -22,6 +22,7 @@ class EagerEngine : public StepEngine {
               Ranks& ranks = lone_rank());
 
   std::string name() const override { return "eager"; }
+  const std::string& optimizer() const override { return config_.optimizer; }
   void step(std::span<const Batch> micro_batches, double lr) override;
   void use_images(std::shared_ptr<const DeviceImages> images, const kernels::SamplerSettings& settings) override;
   StepReport report() override;

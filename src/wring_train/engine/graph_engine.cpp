@@ -62,6 +62,8 @@ class GraphEngine : public StepEngine {
     return fused() ? "graph, fused" : "graph";
   }
 
+  const std::string& optimizer() const override { return config_.optimizer; }
+
   void use_images(std::shared_ptr<const DeviceImages> images, const kernels::SamplerSettings& settings) override {
     stream_.synchronize();
     captured_.clear();

@@ -33,6 +33,8 @@ class StepEngine {
  public:
   virtual ~StepEngine() = default;
   virtual std::string name() const = 0;
+  // As the config names it.
+  virtual const std::string& optimizer() const = 0;
 
   // One optimiser step over these micro-batches (gradient accumulation averages them). The batches' memory may be
   // reused by the caller once the call returns their last reference. Does not wait for the device.

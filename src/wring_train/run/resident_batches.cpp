@@ -35,7 +35,6 @@ std::shared_ptr<const DeviceImages> resident_images(std::span<const Batch> batch
     images[i].lr_width = images[i].lr_height = first.lr_patch;
   }
   settings.seed = static_cast<std::uint64_t>(config.seed);
-  settings.epoch_samples = count;
   settings.batch_size = first.size;
   settings.scale = static_cast<std::int32_t>(config.scale_factor);
   settings.patch_size = first.hr_patch;

@@ -8,8 +8,10 @@
 #include <fmt/format.h>
 
 #include "wring/base/error.h"
+#include "wring/config/reader.h"
 #include "wring_train/data/safetensors.h"
 #include "wring_train/nn/checkpoint.h"
+#include "wring_train/run/experiment.h"
 #include "wring_train/run/state_files.h"
 
 namespace wring {
@@ -31,6 +33,38 @@ LoadedTensors read_state(const fs::path& path) {
   return load_tensors(path, sealed ? Seal::crc32 : Seal::none);
 }
 
+// What the run's config.yaml says, which lies beside the folder of its states.
+std::optional<std::string> recorded_optimizer(const fs::path& state) {
+  try {
+    const fs::path config = Experiment{state.parent_path().parent_path()}.config();
+    return read_config(config, UnknownKeys::ignore).values.optimizer;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+// Nothing where nobody tells: Adam and AdamW keep tensors of the same names.
+std::optional<std::string> optimizer_of(const LoadedTensors& state, const fs::path& path) {
+  if (const auto named = state.metadata.find("optimizer"); named != state.metadata.end()) return named->second;
+  const bool adan =
+      std::ranges::any_of(state.tensors, [](const auto& tensor) { return tensor.first.starts_with("exp_avg_diff."); });
+  if (adan) return "adan";
+  const auto recorded = recorded_optimizer(path);
+  return recorded == "adan" ? std::nullopt : recorded;
+}
+
+// A moment means another thing to another rule, so that the run would go on as neither of the two.
+void require_same_optimizer(const LoadedTensors& state, const fs::path& path, const StepEngine& engine) {
+  const auto saved = optimizer_of(state, path);
+  if (!saved || *saved == engine.optimizer()) return;
+  throw Error(ErrorCode::failed,
+              {fmt::format("{} was trained with optimizer {}, and this config says {}", path.string(), *saved,
+                           engine.optimizer()),
+               fmt::format("{} 由优化器 {} 训练，而当前配置为 {}", path.string(), *saved, engine.optimizer())},
+              {fmt::format("go on with optimizer: {}, or start a new run under another experiment_name", *saved),
+               fmt::format("请用 optimizer: {} 继续，或换一个 experiment_name 开始新的训练", *saved)});
+}
+
 Progress restore(const LoadedTensors& state, const fs::path& path, StepEngine& engine) {
   const auto optional_entry = [&](const std::string& key, const std::string& otherwise) {
     const auto found = state.metadata.find(key);
@@ -50,6 +84,7 @@ Progress restore(const LoadedTensors& state, const fs::path& path, StepEngine& e
         fmt::format("{} was saved from {}, and this config describes {}", path.string(), entry("network"), wanted),
         "resume with the config that the run was started with, or start a new run under another experiment_name");
   }
+  require_same_optimizer(state, path, engine);
   Progress progress;
   progress.step = std::atoll(entry("step").c_str());
   progress.best_psnr = std::strtod(entry("best_psnr").c_str(), nullptr);
@@ -60,6 +95,7 @@ Progress restore(const LoadedTensors& state, const fs::path& path, StepEngine& e
   progress.rollbacks = std::atoll(optional_entry("rollbacks", "0").c_str());
   progress.lr_factor = std::strtod(optional_entry("lr_factor", "1").c_str(), nullptr);
   progress.random_vgg = std::atoll(optional_entry("random_vgg", "-1").c_str());
+  progress.sampling = std::atoll(optional_entry("sampling", "1").c_str());
   engine.load_state(state, path);
   return progress;
 }
@@ -70,6 +106,8 @@ void save_run_state(const fs::path& path, const StepEngine& engine, const Progre
   save_tensors(path, engine.state(),
                {{"format", kFormat},
                 {"network", network_name(engine.model().shape())},
+                {"optimizer", engine.optimizer()},
+                {"sampling", std::to_string(kSamplingVersion)},
                 {"step", std::to_string(progress.step)},
                 {"best_psnr", fmt::format("{}", progress.best_psnr)},
                 {"best_step", std::to_string(progress.best_step)},

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "wring/base/text.h"
+#include "wring_train/data/sampling.h"
 #include "wring_train/engine/step_engine.h"
 
 namespace wring {
@@ -25,12 +26,14 @@ struct Progress {
   // Whether the perceptual loss compares with a VGG-19 of random weights (1) or with a trained one (0); -1: there is no
   // such loss, or the state does not say.
   std::int64_t random_vgg = -1;
+  std::int64_t sampling = kSamplingVersion;  // by which the steps so far drew their samples
 };
 
 // Writes engine and progress to one safetensors file, whole or not at all, with a checksum.
 void save_run_state(const std::filesystem::path& path, const StepEngine& engine, const Progress& progress);
 
-// Throws Error{failed} naming the file when it is damaged or belongs to another network.
+// Throws Error{failed} naming the file when it is damaged or belongs to another network or optimiser. Older states
+// do not name their optimiser: their tensors and the run's config.yaml tell it then.
 Progress load_run_state(const std::filesystem::path& path, StepEngine& engine);
 
 // Loads the newest whole state of a checkpoints folder; nothing where there is none at all. A damaged one is named to

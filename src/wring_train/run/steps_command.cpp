@@ -146,7 +146,6 @@ int measure(const StepsOptions& options, const TrainConfig& config, at::Device d
     const auto images = resident_images(batches, device, config, settings);
     settings.rank = ranks.rank();
     settings.world_size = ranks.size();
-    settings.epoch_samples *= static_cast<std::uint64_t>(ranks.size());
     engine->use_images(images, settings);
     for (Batch& batch : batches) batch.hr = batch.lr = nullptr;
   }

@@ -30,17 +30,17 @@ extern "C" void on_stop(int signal) {
 
 }  // namespace
 
-StopSignal::StopSignal() : hangup_(!is_ignored(SIGHUP)) {
+StopSignal::StopSignal() {
   stop_requested_ms = 0;
-  std::signal(SIGINT, on_stop);
-  std::signal(SIGTERM, on_stop);
-  if (hangup_) std::signal(SIGHUP, on_stop);
+  for (const int signal : kStopSignals) {
+    if (signal != SIGINT && signal != SIGTERM && is_ignored(signal)) continue;
+    std::signal(signal, on_stop);
+    taken_.push_back(signal);
+  }
 }
 
 StopSignal::~StopSignal() {
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
-  if (hangup_) std::signal(SIGHUP, SIG_DFL);
+  for (const int signal : taken_) std::signal(signal, SIG_DFL);
 }
 
 bool StopSignal::requested() const {

@@ -1,10 +1,11 @@
 #pragma once
+#include <vector>
 
 namespace wring {
 
-// Turns SIGINT, SIGTERM and SIGHUP (a closed terminal) into a request that the training loop answers after the step it
-// is in. A second SIGINT, kOneStop or more later, ends the process at once, as users expect of an impatient Ctrl-C. A
-// SIGHUP that nohup had the program ignore stays ignored.
+// Turns kStopSignals into a request that the training loop answers after the step it is in. A second SIGINT, kOneStop or
+// more later, ends the process at once, as users expect of an impatient Ctrl-C. What the parent had the program ignore,
+// as nohup does with SIGHUP, stays ignored, save SIGINT and SIGTERM.
 class StopSignal {
  public:
   StopSignal();
@@ -15,7 +16,7 @@ class StopSignal {
   bool requested() const;
 
  private:
-  bool hangup_;  // whether SIGHUP is ours
+  std::vector<int> taken_;
 };
 
 }  // namespace wring

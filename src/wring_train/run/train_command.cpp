@@ -14,6 +14,7 @@
 #include "wring/base/shell_words.h"
 #include "wring/base/system_memory.h"
 #include "wring/cli/launch_ranks.h"
+#include "wring/config/overrides.h"
 #include "wring/config/reader.h"
 #include "wring/config/vgg_weights.h"
 #include "wring_train/engine/device.h"
@@ -34,10 +35,14 @@
 namespace wring {
 namespace {
 
-TrainConfig load_config(const TrainOptions& options) {
-  TrainConfig config = read_config(options.config, UnknownKeys::reject).values;
-  for (const std::string& assignment : options.set) set_value(config, assignment);
-  check_combinations(config, options.config);
+struct RunConfig {
+  TrainConfig values;
+  std::vector<Text> notes;  // what --set changed beside what it names
+};
+
+RunConfig load_config(const TrainOptions& options) {
+  RunConfig config{read_config(options.config, UnknownKeys::reject).values, {}};
+  config.notes = override_values(config.values, options.set, options.config).notes;
   return config;
 }
 
@@ -220,8 +225,17 @@ void compare_vgg(const TrainConfig& config, Progress& progress, Messages& messag
                            "perceptual_weights_file 指定权重文件"));
 }
 
-int train(const TrainOptions& options, const TrainConfig& config, at::Device device, Ranks& ranks,
+// A state of an earlier version: its weights are as good, but a step does not show what it would have shown there.
+void say_other_samples(Messages& messages, const Progress& progress) {
+  if (progress.sampling == kSamplingVersion || progress.step == 0) return;
+  messages.note({"the state is of an earlier version of wring, which drew other samples: from here on every step shows "
+                 "those of this version, as in a run that was started with it",
+                 "该状态由较早版本的 wring 保存，其采样方式不同：从此处起每步使用本版本的样本，与由本版本开始的训练相同"});
+}
+
+int train(const TrainOptions& options, const RunConfig& run_config, at::Device device, Ranks& ranks,
           StartupClock& startup, const StopSignal& stop) {
+  const TrainConfig& config = run_config.values;
   const std::string name = experiment_name(config, options.config);
   const std::filesystem::path earlier = Experiment{options.experiments / name}.checkpoints();
   // Rank 0 looks for all: the others may not see its disk.
@@ -232,6 +246,7 @@ int train(const TrainOptions& options, const TrainConfig& config, at::Device dev
   // Everything that can be wrong with the config or the data comes to light before a folder is touched: a failed start
   // must not move an earlier run out of its place.
   Messages messages;
+  for (const Text& note : run_config.notes) messages.note(note);
   if (options.resume && !resuming) {
     messages.note({"nothing to resume yet: starting a new run", "没有可继续的训练：重新开始"});
   }
@@ -255,6 +270,7 @@ int train(const TrainOptions& options, const TrainConfig& config, at::Device dev
   share_state(ranks, *engine, progress);
   if (resuming) {
     messages.note({fmt::format("resuming at step {}", progress.step), fmt::format("从第 {} 步继续", progress.step)});
+    say_other_samples(messages, progress);
   }
   messages.note({fmt::format("device: {}; engine: {}; network: EDSR {}×{}, ×{}", describe(device), engine->name(),
                              config.base_channels, config.num_blocks, config.scale_factor),
@@ -323,8 +339,8 @@ int train_command(const TrainOptions& options) {
   StartupClock startup;
   const StopSignal stop;
   std::signal(SIGPIPE, SIG_IGN);  // the end of a `tee` that shows the messages is no reason to end the training
-  const TrainConfig config = load_config(options);
-  set_cublas_workspaces(config.base_channels);
+  const RunConfig config = load_config(options);
+  set_cublas_workspaces(config.values.base_channels);
   const auto [device, ranks] = start_ranks(options.device, options.common);
   return run_in_ranks(
       *ranks, [&, &device = device, &ranks = ranks] { return train(options, config, device, *ranks, startup, stop); });

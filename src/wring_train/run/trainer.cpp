@@ -25,8 +25,6 @@ double now_s() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// Full HR images do not fit where training patches do; LR tiles of this side keep validation's memory small.
-constexpr int kValidationTile = 256;
 constexpr int kSmallestValidationTile = 32;
 
 // One or two steps may go wrong by chance; the weights do not change by a skipped step, so that ten in a row will go on
@@ -263,8 +261,7 @@ void Trainer::write_metrics() {
       {"skipped_steps", static_cast<double>(progress_.skipped_steps)},
       {"samples_per_s", samples_per_s},
       {"data_wait_share", rank_times.data_wait_share},
-      {"epoch", static_cast<double>(progress_.step * config_.gradient_accumulation_steps) /
-                    static_cast<double>(data_.loader->steps_per_epoch())},
+      {"epoch", data_.loader->epochs_before(progress_.step * config_.gradient_accumulation_steps)},
       {"peak_memory_mib", rank_times.peak_memory_mib},
       {"tflops", arithmetic_.flops_per_sample * samples_per_s / 1e12}};
   if (config_.grad_clip > 0) values.emplace_back("clip_factor", clip_factor(config_.grad_clip, report.gradient_norm));

@@ -14,6 +14,7 @@
 #include "wring/base/error.h"
 #include "wring/cli/common_options.h"
 #include "wring/cli/launch_ranks.h"
+#include "wring/cli/signal_wait.h"
 #include "wring_train/engine/device.h"
 
 namespace wring {
@@ -37,20 +38,19 @@ void take_own_gpu(const RankPlace& place) {
 class EndedBySignals {
  public:
   EndedBySignals() {
-    for (std::size_t i = 0; i < kSignals.size(); ++i) {
-      ::sigaction(kSignals[i], nullptr, &before_[i]);
-      if (before_[i].sa_handler != SIG_IGN) std::signal(kSignals[i], SIG_DFL);
+    for (std::size_t i = 0; i < kStopSignals.size(); ++i) {
+      ::sigaction(kStopSignals[i], nullptr, &before_[i]);
+      if (before_[i].sa_handler != SIG_IGN) std::signal(kStopSignals[i], SIG_DFL);
     }
   }
   ~EndedBySignals() {
-    for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
+    for (std::size_t i = 0; i < kStopSignals.size(); ++i) ::sigaction(kStopSignals[i], &before_[i], nullptr);
   }
   EndedBySignals(const EndedBySignals&) = delete;
   EndedBySignals& operator=(const EndedBySignals&) = delete;
 
  private:
-  static constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
-  std::array<struct sigaction, kSignals.size()> before_{};
+  std::array<struct sigaction, kStopSignals.size()> before_{};
 };
 
 }  // namespace

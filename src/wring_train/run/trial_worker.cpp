@@ -11,6 +11,7 @@
 #include <ATen/DeviceAccelerator.h>
 
 #include "wring/base/message.h"
+#include "wring/config/overrides.h"
 #include "wring/config/reader.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/graph_engine.h"
@@ -32,7 +33,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kProfiledSteps = 10;
 constexpr std::size_t kValidationImages = 2;
-constexpr int kValidationTile = 512;  // LR pixels, as in training
 
 double seconds_since(Clock::time_point began) {
   return std::chrono::duration<double>(Clock::now() - began).count();
@@ -74,7 +74,12 @@ TrainConfig trial_config(const std::filesystem::path& path, const std::vector<st
 
 TrialWorker::TrialWorker(const std::filesystem::path& config, const std::vector<std::string>& set, at::Device device,
                          Ranks& ranks)
-    : path_(config), config_(trial_config(config, set)), device_(device), ranks_(ranks), arithmetic_(device) {}
+    : path_(config),
+      config_(read_config(config, UnknownKeys::ignore).values),
+      set_(set),
+      device_(device),
+      ranks_(ranks),
+      arithmetic_(device) {}
 
 TrialResult TrialWorker::run(const TrialRequest& request, const std::function<void(const std::string&)>& phase) {
   return guarded_trial([&] { return measured(request, phase); });
@@ -95,14 +100,12 @@ TrialResult TrialWorker::measured(const TrialRequest& request, const std::functi
   }
   open_images(config);
   TrainingData data = start_loading(shared_images(), config, data_options(), 0);
-  TrialResult result;
   if (measure.data == TrialData::loader) {
     phase("measure");
-    result = loader_rate(config, *data.loader, measure);
-    result.dataset_samples = dataset_samples(config);
-    return result;
+    return loader_rate(config, *data.loader, measure);
   }
 
+  TrialResult result;
   const EdsrShape shape{config.base_channels, config.num_blocks, config.scale_factor};
   const auto engine =
       make_step_engine(config, Edsr(shape, static_cast<std::uint64_t>(config.seed)), device_, say, ranks_);
@@ -157,7 +160,6 @@ TrialResult TrialWorker::measured(const TrialRequest& request, const std::functi
   result.samples_per_s = 1000.0 * static_cast<double>(samples) / result.step_ms.median;
   result.loss = engine->report().loss;
   result.engine = engine->name();
-  result.dataset_samples = dataset_samples(config);
   result.memory = allocator_memory(device_, engine->replayed_memory_bytes());
   combine_ranks(result);
   if (measure.kernels && !device_.is_cpu()) {
@@ -223,8 +225,9 @@ TrainingDataOptions TrialWorker::data_options() const {
 
 TrainConfig TrialWorker::with(const TrialRequest& request) const {
   TrainConfig config = config_;
-  for (const Assignment& assignment : request.set) set_value(config, assignment.key + "=" + assignment.value);
-  check_combinations(config, path_);
+  std::vector<std::string> set = set_;
+  for (const Assignment& assignment : request.set) set.push_back(assignment.key + "=" + assignment.value);
+  override_values(config, set, path_);
   return config;
 }
 
@@ -234,10 +237,6 @@ void TrialWorker::open_images(const TrainConfig& config) {
   images_.reset();
   images_ = open_training_images(config, data_options());
   image_keys_ = keys;
-}
-
-std::int64_t TrialWorker::dataset_samples(const TrainConfig& config) const {
-  return std::ssize(images_->train.pairs) * config.dataset_enlarge_ratio / ranks_.size();
 }
 
 // The same images for another loader; the cache stays here.

@@ -43,7 +43,6 @@ class TrialWorker {
   TrialResult measured(const TrialRequest& request, const std::function<void(const std::string&)>& phase);
   TrainConfig with(const TrialRequest& request) const;
   void open_images(const TrainConfig& config);
-  std::int64_t dataset_samples(const TrainConfig& config) const;  // of one epoch: a rank's share
   TrainingImages shared_images() const;
   TrialResult loader_rate(const TrainConfig& config, Loader& loader, const TrialMeasure& measure) const;
   TrainingDataOptions data_options() const;
@@ -51,7 +50,8 @@ class TrialWorker {
   void combine_ranks(TrialResult& result) const;
 
   std::filesystem::path path_;
-  TrainConfig config_;
+  TrainConfig config_;  // of the file
+  std::vector<std::string> set_;
   at::Device device_;
   Ranks& ranks_;
   std::string image_keys_;  // of the images that are open

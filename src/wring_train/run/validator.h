@@ -9,6 +9,9 @@
 
 namespace wring {
 
+// Full HR images do not fit where training patches do; LR tiles of this side keep validation's memory small.
+inline constexpr int kValidationTile = 256;
+
 // Scores a network on the validation set during training. The decoded pairs stay in memory when they are few.
 class Validator {
  public:

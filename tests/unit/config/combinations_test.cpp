@@ -73,6 +73,25 @@ TEST(Combinations, MultistepNeedsMilestonesWithinTheRun) {
   EXPECT_EQ(refusal(multistep({100, 299})), "");
 }
 
+TEST(Combinations, AValueOfSetIsBlamedAndNotTheFile) {
+  const auto refusal_of = [](const std::function<void(TrainConfig&)>& change, const std::vector<std::string>& given) {
+    TrainConfig config;
+    change(config);
+    return error_of([&] { check_combinations(config, "c.yaml", given); });
+  };
+  const auto patch = [](TrainConfig& c) { c.patch_size = 127; };
+  EXPECT_THAT(refusal_of(patch, {"patch_size=127"}), testing::StartsWith("--set patch_size=127: patch_size 127 is not"));
+  EXPECT_THAT(refusal_of(patch, {"scale_factor=4", "lr=1", "patch_size=120", "patch_size=127"}),
+              testing::StartsWith("--set patch_size=127 scale_factor=4: "));
+  EXPECT_THAT(refusal_of(patch, {"lr=1"}), testing::StartsWith("c.yaml: patch_size 127"));
+  EXPECT_THAT(refusal_of([](TrainConfig& c) { c.lr = 1e-8; }, {"lr=1e-8"}),
+              testing::StartsWith("--set lr=1e-8: eta_min 1e-07 is above lr 1e-08"));
+  EXPECT_THAT(refusal_of([](TrainConfig& c) { c.experiment_name = "a/b"; }, {"experiment_name=a/b"}),
+              testing::StartsWith("--set experiment_name=a/b: "));
+  EXPECT_THAT(refusal_of([](TrainConfig& c) { c.scheduler = "multistep"; }, {"scheduler=multistep"}),
+              testing::StartsWith("--set scheduler=multistep: scheduler multistep has no milestones"));
+}
+
 TEST(Combinations, PrefetchWithoutWorkersIsHarmless) {
   EXPECT_EQ(refusal([](TrainConfig& c) {
               c.num_workers = 0;

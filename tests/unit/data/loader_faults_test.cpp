@@ -107,22 +107,6 @@ TEST_F(LoaderTest, WhatAWorkerThrowsComesOutOfNext) {
   EXPECT_THROW(loader.next(), std::runtime_error);
 }
 
-TEST_F(LoaderTest, ABatchLargerThanTheDataSetNamesTheCure) {
-  LoaderOptions with = options();
-  with.batch_size = 64;
-  with.enlarge_ratio = 2;
-  try {
-    Loader loader(images_, with);
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::usage);
-    EXPECT_THAT(error.what(), HasSubstr("a batch of 64 is larger than the data set: 6 images"));
-    EXPECT_THAT(error.hint().en, HasSubstr("dataset_enlarge_ratio to 11 or more"));
-  }
-  with.enlarge_ratio = 11;
-  EXPECT_EQ(Loader(images_, with).steps_per_epoch(), 1);
-}
-
 TEST_F(LoaderTest, OptionsOutOfRangeAreUsageErrors) {
   const auto refused = [&](const std::function<void(LoaderOptions&)>& change) {
     LoaderOptions with = options();

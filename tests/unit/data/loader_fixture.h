@@ -35,7 +35,7 @@ inline std::vector<Bytes> take(Loader& loader, int count) {
   std::vector<Bytes> all;
   for (int i = 0; i < count; ++i) {
     const Batch batch = loader.next();
-    all.push_back(std::to_string(batch.step) + " of epoch " + std::to_string(batch.epoch));
+    all.push_back(std::to_string(batch.step));
     all.push_back(hr_of(batch));
     all.push_back(lr_of(batch));
   }

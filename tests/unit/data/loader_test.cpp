@@ -23,13 +23,11 @@ TEST_F(LoaderTest, WorkersAndPrefetchDoNotChangeTheBatches) {
 
 TEST_F(LoaderTest, BatchesAreNumberedAndDescribed) {
   Loader loader(images_, options());
-  EXPECT_EQ(loader.steps_per_epoch(), 2);
   EXPECT_EQ(loader.image_count(), 6U);
   loader.next();
   loader.next();
   const Batch third = loader.next();
   EXPECT_EQ(third.step, 2);
-  EXPECT_EQ(third.epoch, 1);
   EXPECT_EQ(third.size, 3);
   EXPECT_EQ(third.hr_patch, 8);
   EXPECT_EQ(third.lr_patch, 4);
@@ -91,19 +89,66 @@ TEST_F(LoaderTest, APatchLargerThanATileIsTurnedRightly) {
   }
 }
 
-TEST_F(LoaderTest, AnEpochShowsEveryImageEquallyOften) {
+// Whatever the batch, also one that is larger than the set.
+TEST_F(LoaderTest, EveryImageIsShownEquallyOftenUpToOne) {
+  for (const int batch_size : {1, 4, 6, 7, 40}) {
+    LoaderOptions with = options();
+    with.batch_size = batch_size;
+    with.num_workers = 2;
+    Loader loader(images_, with);
+    std::vector<int> shown(kImages);
+    for (int step = 0; step < 30; ++step) {
+      const Batch batch = loader.next();
+      for (int i = 0; i < batch.size; ++i) ++shown[image_of(batch, i)];
+      const auto [least, most] = std::ranges::minmax(shown);
+      ASSERT_LE(most - least, 1) << "batch " << batch_size << ", step " << step;
+    }
+  }
+}
+
+TEST_F(LoaderTest, OneImageFillsAnyBatchWithCropsOfItsOwn) {
+  ImageSet one;
+  one.pairs = {images_.pairs[5]};
+  one.sizes = {images_.sizes[5]};
+  for (const bool cached : {true, false}) {
+    LoaderOptions with = options();
+    with.batch_size = 24;
+    with.cache_decoded = cached;
+    Loader loader(one, with);
+    const Batch batch = loader.next();
+    std::set<Bytes> patches;
+    for (int i = 0; i < batch.size; ++i) {
+      EXPECT_EQ(image_of(batch, i), 5);
+      expect_sample(batch, i, hr_[5], bicubic_shrink(hr_[5], kScale), with);
+      patches.insert(hr_of(batch).substr(std::size_t(i) * kPatch * kPatch * 3, kPatch * kPatch * 3));
+    }
+    EXPECT_GT(patches.size(), 20U);  // two may be alike by chance
+  }
+}
+
+TEST_F(LoaderTest, AnEpochIsTheImagesTimesTheEnlargeRatio) {
   LoaderOptions with = options();
   with.enlarge_ratio = 4;
-  Loader loader(images_, with);
-  ASSERT_EQ(loader.steps_per_epoch(), 8);
-  for (int epoch = 0; epoch < 3; ++epoch) {
-    std::vector<int> shown(kImages);
-    for (int step = 0; step < 8; ++step) {
-      const Batch batch = loader.next();
-      EXPECT_EQ(batch.epoch, epoch);
-      for (int i = 0; i < batch.size; ++i) ++shown[image_of(batch, i)];
+  EXPECT_DOUBLE_EQ(Loader(images_, with).epochs_before(4), 0.5);  // 12 of 24 samples
+  with.batch_size = 48;
+  EXPECT_DOUBLE_EQ(Loader(images_, with).epochs_before(4), 8);
+  with.world_size = 2;
+  EXPECT_DOUBLE_EQ(Loader(images_, with).epochs_before(4), 16);
+}
+
+TEST_F(LoaderTest, WorkersThatEndWithTheEpochGiveTheSameBatchesWhateverTheEpoch) {
+  for (const int batch_size : {4, 5, 40}) {
+    for (const int ratio : {1, 3}) {
+      LoaderOptions with = options();
+      with.batch_size = batch_size;
+      with.enlarge_ratio = ratio;
+      Loader reference(images_, with);
+      const std::vector<Bytes> expected = take(reference, 12);
+      with.num_workers = 3;
+      with.persistent_workers = false;
+      Loader loader(images_, with);
+      EXPECT_EQ(take(loader, 12), expected) << "batch " << batch_size << ", ratio " << ratio;
     }
-    EXPECT_THAT(shown, testing::Each(4));
   }
 }
 
@@ -155,7 +200,7 @@ TEST_F(LoaderTest, ALoaderThatIsSentBackGivesTheSameBatchesAgain) {
   }
 }
 
-TEST_F(LoaderTest, ProcessesShareAnEpochBetweenThem) {
+TEST_F(LoaderTest, ProcessesShareABatchBetweenThem) {
   std::vector<int> shown(kImages);
   std::set<Bytes> patches;
   for (int rank = 0; rank < 2; ++rank) {
@@ -163,7 +208,6 @@ TEST_F(LoaderTest, ProcessesShareAnEpochBetweenThem) {
     with.rank = rank;
     with.world_size = 2;
     Loader loader(images_, with);
-    ASSERT_EQ(loader.steps_per_epoch(), 1);
     const Batch batch = loader.next();
     for (int i = 0; i < batch.size; ++i) ++shown[image_of(batch, i)];
     patches.insert(hr_of(batch));

@@ -138,7 +138,6 @@ TEST(TrialProtocol, ADoneEventArrivesAsItWasSent) {
   sent.done->kernel_busy_percent = 87.5;
   sent.done->kernels = {{.kind = KernelKind::layout, .ms = 1.5, .small_ms = 0.5, .calls = 12, .heaviest = "nchwToNhwc"}};
   sent.done->arithmetic = {.tflop_per_step = 15.8, .matmul_tflops = 702.5, .precision = "bf16"};
-  sent.done->dataset_samples = 800;
   sent.done->engine = "graph, fused";
   sent.done->memory.peak_reserved_mib = 1210;
   const TrialEvent got = parse_event(event_line(sent)).value();
@@ -164,7 +163,6 @@ TEST(TrialProtocol, ADoneEventArrivesAsItWasSent) {
   EXPECT_EQ(got.done->warmup_s, 2.1);
   EXPECT_EQ(got.done->loss, 0.03);
   EXPECT_EQ(got.done->kernel_busy_percent, 87.5);
-  EXPECT_EQ(got.done->dataset_samples, 800);
   EXPECT_EQ(got.done->engine, "graph, fused");
   EXPECT_EQ(got.done->memory.peak_reserved_mib, 1210);
   EXPECT_EQ(got.done->memory.peak_allocated_mib, std::nullopt);

@@ -50,7 +50,6 @@ TrialResult full_result() {
   result.kernel_busy_percent = 87.5;
   result.kernels = {{.kind = KernelKind::elementwise, .ms = 2.5, .small_ms = 0.5, .calls = 7, .heaviest = "relu"}};
   result.arithmetic = {.tflop_per_step = 15.8, .matmul_tflops = 702, .precision = "bf16"};
-  result.dataset_samples = 800;
   result.engine = "graph, fused";
   result.memory = {946, 1210, 0, 140100, 143771};
   result.utilisation = {97, 88.5, 61, 40};

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -17,7 +18,8 @@ constexpr int kSlurmPorts = 10000;
 
 class Variables {
  public:
-  explicit Variables(const VariableLookup& lookup) : lookup_(lookup) {}
+  // `signs`: by which this launcher is known.
+  Variables(const VariableLookup& lookup, std::vector<const char*> signs) : lookup_(lookup), signs_(std::move(signs)) {}
 
   bool has(const char* name) const { return text(name).has_value(); }
   std::optional<std::string> text(const char* name) const {
@@ -27,13 +29,7 @@ class Variables {
 
   int number(const char* name, int least, int most) const {
     const std::optional<std::string> value = text(name);
-    if (!value) {
-      throw Error(ErrorCode::usage, {fmt::format("{} is not set", name), fmt::format("未设置 {}", name)},
-                  {"the launcher sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT together: use torchrun, srun, or "
-                   "wring train CONFIG --nproc N",
-                   "启动器应同时设置 RANK、WORLD_SIZE、MASTER_ADDR 和 MASTER_PORT：请使用 torchrun、srun 或 "
-                   "wring train CONFIG --nproc N"});
-    }
+    if (!value) missing(name);
     int result = 0;
     const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), result);
     if (error != std::errc() || end != value->data() + value->size() || result < least || result > most) {
@@ -48,8 +44,32 @@ class Variables {
     return has(name) ? number(name, least, most) : otherwise;
   }
 
+  // Names what made this process look for others: a job system or an image may export it for every process.
+  [[noreturn]] void missing(const char* name) const {
+    Text set;
+    std::string without = "env";
+    for (const char* sign : signs_) {
+      const std::optional<std::string> value = text(sign);
+      if (!value) continue;
+      const char* separator = set.empty() ? "" : ", ";
+      set = {fmt::format("{}{}{} is set to {}", set.en, separator, sign, *value),
+             fmt::format("{}{}{} 已设为 {}", set.zh, set.empty() ? "" : "，", sign, *value)};
+      without += fmt::format(" -u {}", sign);
+    }
+    throw Error(
+        ErrorCode::usage,
+        {fmt::format("{}, but {} is not set", set.en, name), fmt::format("{}，但未设置 {}", set.zh, name)},
+        {fmt::format("to train alone: {} wring train …; for several ranks: torchrun, srun, or wring train CONFIG --nproc "
+                     "N, which set all that they need",
+                     without),
+         fmt::format("单进程训练：{} wring train …；多进程训练：torchrun、srun 或 wring train CONFIG --nproc N，"
+                     "它们会设置所需的全部变量",
+                     without)});
+  }
+
  private:
   const VariableLookup& lookup_;
+  std::vector<const char*> signs_;
 };
 
 constexpr int kMost = 1 << 20;
@@ -114,11 +134,13 @@ RankPlace from_srun(const Variables& variables) {
 }  // namespace
 
 RankPlace rank_place(const VariableLookup& lookup) {
-  const Variables variables(lookup);
-  if (variables.has("RANK") || variables.has("WORLD_SIZE")) return from_torchrun(variables);
-  if (variables.has("OMPI_COMM_WORLD_RANK")) return from_mpirun(variables);
+  const Variables torchrun(lookup, {"RANK", "WORLD_SIZE"});
+  if (torchrun.has("RANK") || torchrun.has("WORLD_SIZE")) return from_torchrun(torchrun);
+  const Variables mpirun(lookup, {"OMPI_COMM_WORLD_RANK"});
+  if (mpirun.has("OMPI_COMM_WORLD_RANK")) return from_mpirun(mpirun);
   // A batch script has SLURM_PROCID too, but is one process: only srun starts steps.
-  if (variables.has("SLURM_PROCID") && variables.has("SLURM_STEP_NODELIST")) return from_srun(variables);
+  const Variables srun(lookup, {"SLURM_PROCID"});
+  if (srun.has("SLURM_PROCID") && srun.has("SLURM_STEP_NODELIST")) return from_srun(srun);
   return {};
 }
 
