@@ -16,6 +16,7 @@
 #include "wring/tune/batch_search.h"
 #include "wring/tune/host_memory.h"
 #include "wring/tune/knobs.h"
+#include "wring/tune/search_words.h"
 
 namespace wring {
 namespace {
@@ -237,9 +238,9 @@ class BenchmarkRun {
             : Text(
                   fmt::format("Interrupted. The fastest until then: batch {} with {} samples/s; no config was written, "
                               "and the next search goes on from these trials.",
-                              best->batch_size, rate_text(best->result.samples_per_s)),
+                              best->batch_size, rate_figure(best->result.samples_per_s)),
                   fmt::format("已中断。目前最快：批大小 {}，{} 样本/秒；未写入配置，下次搜索会沿用这些试验。",
-                              best->batch_size, rate_text(best->result.samples_per_s)));
+                              best->batch_size, rate_figure(best->result.samples_per_s)));
   }
 
   [[noreturn]] void fail() const {

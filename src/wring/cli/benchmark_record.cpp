@@ -6,6 +6,7 @@
 
 #include "wring/config/values.h"
 #include "wring/report/tuning_words.h"
+#include "wring/tune/search_words.h"
 
 namespace wring {
 namespace {
@@ -56,14 +57,14 @@ class Changes {
 Text batch_reason(const TuningRecord& record) {
   const RecordedTrial *before = record.before_trial(), *after = record.after_trial();
   if (after == nullptr) return {"measured", "实测"};
-  const std::string rate = rate_text(after->result.samples_per_s);
+  const std::string rate = rate_figure(after->result.samples_per_s);
   if (before == nullptr) return {rate + " samples/s measured", fmt::format("实测 {} 样本/秒", rate)};
   if (before->result.outcome != TrialOutcome::ok) {
     const Text failed = outcome_text(before->result.outcome);
     return {fmt::format("{} samples/s; {} did not run: {}", rate, before->batch_size, failed.en),
             fmt::format("{} 样本/秒；{} 无法运行：{}", rate, before->batch_size, failed.zh)};
   }
-  const std::string old_rate = rate_text(before->result.samples_per_s);
+  const std::string old_rate = rate_figure(before->result.samples_per_s);
   return {fmt::format("{} samples/s measured, {} before", rate, old_rate),
           fmt::format("实测 {} 样本/秒，原为 {}", rate, old_rate)};
 }

@@ -9,14 +9,13 @@
 namespace wring {
 namespace {
 
-RecordedTrial recorded(const SearchTrial& trial, bool reused) {
+RecordedTrial recorded(const SearchTrial& trial) {
   return {.batch_size = trial.batch,
           .purpose = std::string(role_name(trial.role)),
           .request = trial.request,
           .result = trial.result,
           .verdict = trial.note,
-          .fits = trial.fit == Fit::fits,
-          .reused = reused};
+          .fits = trial.fit == Fit::fits};
 }
 
 Ink ink_of(const RecordedTrial& trial) {
@@ -36,7 +35,7 @@ SearchControl TuningProgress::control() {
     if (event.kind == SearchEvent::Kind::started) {
       started(event.trial->batch, event.trial->request);
     } else {
-      finished(recorded(*event.trial, session_.last_was_reused()));
+      finished(recorded(*event.trial));
     }
   };
   return control;

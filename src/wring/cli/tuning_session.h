@@ -59,7 +59,6 @@ class TuningSession {
   int ranks() const { return options_.ranks(); }
 
   TrialRunner& runner();
-  bool last_was_reused() const { return cached_ != nullptr && cached_->last_was_reused(); }
   bool interrupted() const { return watch_.interrupted(); }
 
   // What the loader's queues cost the host.

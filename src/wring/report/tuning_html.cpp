@@ -6,6 +6,8 @@
 #include "wring/report/tuning_plots.h"
 #include "wring/report/tuning_style.h"
 #include "wring/report/tuning_words.h"
+#include "wring/trial/telling_line.h"
+#include "wring/tune/search_words.h"
 #include "wring/tune/trial_json.h"
 
 namespace wring {
@@ -60,7 +62,7 @@ class Page {
     if (after == nullptr || after->result.outcome != TrialOutcome::ok) return;
     out_ += "<div class=\"tiles\">\n";
     tile(in("batch size", "批大小"), fmt::format("{}", after->batch_size));
-    tile(in("samples per second", "样本/秒"), rate_text(after->result.samples_per_s));
+    tile(in("samples per second", "样本/秒"), rate_figure(after->result.samples_per_s));
     if (const auto ratio = speed_up(record_)) tile(in("against before", "相比优化前"), fmt::format("{:.2f} ×", *ratio));
     if (const auto peak = measured_peak_mib(after->result.memory))
       tile(in("peak memory", "峰值显存"), memory_text(peak));
@@ -127,7 +129,7 @@ class Page {
   void close_table() { out_ += "</table></div>\n</section>\n"; }
 
   static std::string rate(const RecordedTrial& trial) {
-    return trial.result.outcome == TrialOutcome::ok ? rate_text(trial.result.samples_per_s) : "–";
+    return trial.result.outcome == TrialOutcome::ok ? rate_figure(trial.result.samples_per_s) : "–";
   }
   static std::string step(const RecordedTrial& trial) {
     const bool timed = trial.result.outcome == TrialOutcome::ok && trial.result.step_ms.n > 0;
@@ -176,8 +178,8 @@ class Page {
   std::string verdict_cell(const RecordedTrial& trial) const {
     std::string text = trial_verdict(trial).in(language_);
     const bool ran = trial.result.outcome == TrialOutcome::ok;
-    if (!ran && trial.verdict.empty() && !trial.result.message.empty()) text += ": " + trial.result.message;
-    if (trial.reused) text += language_ == Language::zh ? "（沿用先前结果）" : " (measured earlier)";
+    if (!ran && trial.verdict.empty() && !trial.result.message.empty()) text += ": " + first_words(trial.result.message);
+    if (trial.result.reused) text += language_ == Language::zh ? "（沿用先前结果）" : " (measured earlier)";
     return text;
   }
 

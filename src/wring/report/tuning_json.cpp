@@ -33,13 +33,15 @@ const char* effect_name(Effect effect) {
   return "speed";
 }
 
+Json step_json(const StepTimes& step) {
+  if (step.n == 0) return nullptr;
+  return {{"median", step.median}, {"mad", step.mad}, {"p95", step.p95}, {"n", step.n}};
+}
+
 Json measured_json(const TrialResult& result) {
-  return {{"samples_per_s", result.samples_per_s},
-          {"step_ms",
-           {{"median", result.step_ms.median},
-            {"mad", result.step_ms.mad},
-            {"p95", result.step_ms.p95},
-            {"n", result.step_ms.n}}},
+  return {{"samples_per_s", or_null(result.samples_per_s)},
+          {"no_rate", result.no_rate.empty() ? Json() : Json(result.no_rate)},
+          {"step_ms", step_json(result.step_ms)},
           {"data_wait_ms", or_null(result.data_wait_ms)},
           {"warmup_s", result.warmup_s},
           {"loss", or_null(result.loss)},
@@ -83,7 +85,7 @@ Json trial_json(const RecordedTrial& trial) {
                {"batch_size", trial.batch_size},
                {"set", set_json(trial.request.set)},
                {"data", data_key(trial.request.measure.data)},
-               {"reused", trial.reused},
+               {"reused", result.reused},
                {"outcome", outcome_key(result.outcome)},
                {"message", result.message.empty() ? Json() : Json(result.message)}};
   // What did not run has no rate, and none is not 0.

@@ -7,6 +7,7 @@
 #include "wring/report/html_text.h"
 #include "wring/report/svg_plot.h"
 #include "wring/report/tuning_words.h"
+#include "wring/tune/search_words.h"
 
 namespace wring {
 namespace {
@@ -74,7 +75,7 @@ Measured measured(const TuningRecord& record, Language language, const Value& va
 using Shown = std::pair<std::optional<double>, std::string>;
 
 Shown rate_of(const RecordedTrial& trial) {
-  return {trial.result.samples_per_s, rate_text(trial.result.samples_per_s) + " samples/s"};
+  return {trial.result.samples_per_s, rate_figure(trial.result.samples_per_s) + " samples/s"};
 }
 
 Shown memory_of(const RecordedTrial& trial) {

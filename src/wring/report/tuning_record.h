@@ -21,7 +21,6 @@ struct RecordedTrial {
   TrialResult result;
   Text verdict;         // what it says of its size, in a few words; empty: what its outcome says
   bool fits = true;     // ran, and counts as running
-  bool reused = false;  // from an earlier run's record, not measured now
 };
 
 // Whether the utilisation that was asked for is reached.

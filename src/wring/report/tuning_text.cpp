@@ -9,6 +9,8 @@
 #include "wring/base/display_text.h"
 #include "wring/report/text_table.h"
 #include "wring/report/tuning_words.h"
+#include "wring/trial/telling_line.h"
+#include "wring/tune/search_words.h"
 #include "wring/tune/trial_json.h"
 
 namespace wring {
@@ -39,8 +41,7 @@ class Lines {
 // The program's own words about a failure, cut to what a table can hold.
 std::string short_message(const TrialResult& result) {
   constexpr int columns = 60;
-  const std::string first = result.message.substr(0, result.message.find('\n'));
-  const std::string clean = without_controls(first);
+  const std::string clean = first_words(result.message);
   const std::string_view fitting = fit_columns(clean, columns);
   return fitting.size() == clean.size() ? clean : std::string(fitting) + "…";
 }
@@ -49,7 +50,7 @@ std::string verdict_cell(const RecordedTrial& trial, Language language) {
   std::string cell = trial_verdict(trial).in(language);
   const bool says_more = trial.result.outcome == TrialOutcome::error || trial.result.outcome == TrialOutcome::killed;
   if (says_more && trial.verdict.empty() && !trial.result.message.empty()) cell += ": " + short_message(trial.result);
-  if (trial.reused) cell += language == Language::zh ? "（沿用先前结果）" : " (measured earlier)";
+  if (trial.result.reused) cell += language == Language::zh ? "（沿用先前结果）" : " (measured earlier)";
   return cell;
 }
 
@@ -58,7 +59,7 @@ bool ran(const RecordedTrial& trial) {
 }
 
 std::string rate_cell(const RecordedTrial& trial) {
-  return ran(trial) ? rate_text(trial.result.samples_per_s) : "–";
+  return ran(trial) ? rate_figure(trial.result.samples_per_s) : "–";
 }
 
 std::string step_cell(const RecordedTrial& trial) {

@@ -21,12 +21,12 @@ double DiagnosisRules::wait_percent() const {
 
 double DiagnosisRules::lost_percent() const {
   if (!ran(in_.resident)) return 0;
-  return std::max(0.0, percent(1 - in_.real.samples_per_s / in_.resident->samples_per_s));
+  return std::max(0.0, percent(1 - *in_.real.samples_per_s / *in_.resident->samples_per_s));
 }
 
 std::optional<double> DiagnosisRules::headroom_percent() const {
   if (!ran(in_.loader) || !ran(in_.resident)) return std::nullopt;
-  return percent(in_.loader->samples_per_s / in_.resident->samples_per_s - 1);
+  return percent(*in_.loader->samples_per_s / *in_.resident->samples_per_s - 1);
 }
 
 Text DiagnosisRules::three_rates() const {
@@ -113,7 +113,7 @@ void DiagnosisRules::transfer_bound() {
 
 void DiagnosisRules::launch_bound() {
   Percent gain;
-  if (ran(in_.eager) && ran(in_.graph)) gain = percent(in_.graph->samples_per_s / in_.eager->samples_per_s - 1);
+  if (ran(in_.eager) && ran(in_.graph)) gain = percent(*in_.graph->samples_per_s / *in_.eager->samples_per_s - 1);
   const bool gains = gain && *gain >= limit::graph_gain;
   const bool idle = in_.kernel_busy_percent && *in_.kernel_busy_percent < limit::kernels_idle;
   // The graph itself shows that nothing is left to gain, whatever share of the time kernels run.

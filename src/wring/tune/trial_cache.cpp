@@ -150,10 +150,11 @@ CachedRunner::CachedRunner(TrialRunner& inner, std::filesystem::path folder, Tra
 TrialResult CachedRunner::run(const TrialRequest& request) {
   const TrialKey key = trial_key(config_, request, place_);
   const int repeat = asked_[key.hash()]++;
-  const std::optional<TrialResult> known = cache_.find(key, repeat);
-  last_was_reused_ = known && reusable(*known);
-  if (last_was_reused_) {
+  std::optional<TrialResult> known;
+  if (!request.fresh) known = cache_.find(key, repeat);
+  if (known && reusable(*known)) {
     ++reused_;
+    known->reused = true;
     return *known;
   }
   TrialResult result = inner_.run(request);

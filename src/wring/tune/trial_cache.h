@@ -61,14 +61,13 @@ class TrialCache {
 bool reusable(const TrialResult& result);
 
 // Answers from the cache where it can, and stores what it has to run. The n-th ask for a request in one life of this
-// runner is answered by the n-th stored result: repeats are repeats.
+// runner is answered by the n-th stored result: repeats are repeats. One that has to be fresh is always run.
 class CachedRunner : public TrialRunner {
  public:
   CachedRunner(TrialRunner& inner, std::filesystem::path folder, TrainConfig config, TrialPlace place);
 
   TrialResult run(const TrialRequest& request) override;
 
-  bool last_was_reused() const { return last_was_reused_; }
   int reused() const { return reused_; }
   const std::vector<Text>& notes() const { return cache_.notes(); }
 
@@ -79,7 +78,6 @@ class CachedRunner : public TrialRunner {
   TrialPlace place_;
   std::map<std::string, int> asked_;
   int reused_ = 0;
-  bool last_was_reused_ = false;
 };
 
 }  // namespace wring

@@ -98,7 +98,12 @@ TrialResult TrialWorker::measured(const TrialRequest& request, const std::functi
   TrialResult result;
   if (measure.data == TrialData::loader) {
     phase("measure");
-    result = loader_rate(config, *data.loader, measure);
+    // A loader that only says which patches come next has no rate.
+    if (data.on_device) {
+      result.no_rate = kImagesOnDevice;
+    } else {
+      result = loader_rate(config, *data.loader, measure);
+    }
     result.dataset_samples = dataset_samples(config);
     return result;
   }
