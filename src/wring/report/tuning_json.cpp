@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "wring/report/measured.h"
 #include "wring/report/tuning_words.h"
 #include "wring/tune/trial_json.h"
 
@@ -97,6 +98,19 @@ Json trial_json(const RecordedTrial& trial) {
   return json;
 }
 
+Json compared_json(const TuningRecord& record, const std::optional<Measured>& measured) {
+  if (!measured) return nullptr;
+  const RecordedTrial& trial = record.trials[measured->shown];
+  Json set = Json::object();
+  for (const auto& [key, value] : settings_of(trial.request, record.batch_key)) set[key] = value_of(value);
+  return {{"batch_size", trial.batch_size},
+          {"set", set},
+          {"samples_per_s", or_null(measured->samples_per_s)},
+          {"spread", measured->spread},
+          {"peak_mib", or_null(measured->peak_mib)},
+          {"trials", measured->trials}};
+}
+
 Json line_json(const std::optional<Line>& line) {
   if (!line) return nullptr;
   return {{"intercept", line->intercept},
@@ -147,9 +161,13 @@ std::string tuning_json(const TuningRecord& record, Language language, int inden
                {"machine", machine}};
   const RecordedTrial* after = record.after_trial();
   json["chosen_batch_size"] = after != nullptr ? Json(after->batch_size) : Json();
-  json["before_trial"] = or_null(record.before);
-  json["chosen_trial"] = or_null(record.after);
+  const std::optional<Measured> old_one = measured_before(record), new_one = measured_after(record);
+  json["before"] = compared_json(record, old_one);
+  json["chosen"] = compared_json(record, new_one);
+  json["before_trial"] = old_one ? Json(old_one->shown) : Json();
+  json["chosen_trial"] = new_one ? Json(new_one->shown) : Json();
   json["speed_up"] = or_null(speed_up(record));
+  json["disturbed"] = or_null(record.disturbed);
   json["reason"] = record.reason.empty() ? Json() : Json(record.reason.in(language));
   json["changes"] = Json::array();
   for (const Change& change : record.changes) json["changes"].push_back(change_json(change, language));

@@ -4,17 +4,6 @@
 
 namespace wring {
 
-std::optional<double> speed_up(const TuningRecord& record) {
-  if (record.changes.empty()) return std::nullopt;  // two measurements of one configuration are noise
-  const RecordedTrial* before = record.before_trial();
-  const RecordedTrial* after = record.after_trial();
-  const auto ran = [](const RecordedTrial* trial) {
-    return trial != nullptr && trial->result.outcome == TrialOutcome::ok && trial->result.samples_per_s > 0;
-  };
-  if (!ran(before) || !ran(after)) return std::nullopt;
-  return *after->result.samples_per_s / *before->result.samples_per_s;
-}
-
 Text outcome_text(TrialOutcome outcome) {
   switch (outcome) {
     case TrialOutcome::ok:

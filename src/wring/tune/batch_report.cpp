@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/trial/telling_line.h"
 #include "wring/tune/batch_steps.h"
 #include "wring/tune/search_words.h"
 
@@ -230,21 +231,30 @@ Text sentence_of_the_end(const BatchSearchResult& result, const BatchSearchOptio
                       result.seconds, options.budget_s)};
 }
 
-Text reason_for_nothing(const BatchSearchResult& result, const SearchEnd& end) {
+Text reason_for_nothing(const BatchSearchResult& result, const BatchSearchOptions& options, const SearchEnd& end) {
   if (!end.broken.empty())
     return {"No batch runs: " + end.broken.en + ".", "没有可行的 batch：" + end.broken.zh + "。"};
   if (result.trials.empty()) return {"Nothing was measured.", "没有任何测量。"};
+  const SearchTrial& last = result.trials.back();
+  if (last.fit == Fit::unknown) {
+    const Text doing = phase_text(first_words(last.result.message));
+    return {fmt::format("The {:g} s of the budget ended before batch {} was measured: it was {}.", options.budget_s,
+                        last.batch, doing.en),
+            fmt::format("{:g} 秒的预算在测出 batch {} 之前用尽：当时{}。", options.budget_s, last.batch, doing.zh)};
+  }
   const SearchTrial* smallest = &result.trials.front();
   for (const SearchTrial& trial : result.trials) {
     if (trial.batch <= smallest->batch) smallest = &trial;
   }
   const std::int64_t batch = smallest->batch;
+  Text text = {fmt::format("No measured batch fits; the smallest was {}: {}.", batch, smallest->note.en),
+               fmt::format("测过的 batch 均不可行；最小的是 {}：{}。", batch, smallest->note.zh)};
   if (batch == 1) {
-    return {fmt::format("Not even batch 1 fits: {}.", smallest->note.en),
+    text = {fmt::format("Not even batch 1 fits: {}.", smallest->note.en),
             fmt::format("即使 batch 为 1 也不可行：{}。", smallest->note.zh)};
   }
-  return {fmt::format("No measured batch fits; the smallest was {}: {}.", batch, smallest->note.en),
-          fmt::format("测过的 batch 均不可行；最小的是 {}：{}。", batch, smallest->note.zh)};
+  append(text, sentence_of_the_end(result, options, end));
+  return text;
 }
 
 Text why_not_more(const BatchSearchResult& result, const TrialResult& trial) {
@@ -355,28 +365,21 @@ void fill_choice(BatchSearchResult& result, const BatchPicture& picture, const B
   fill_memory(result, picture, chosen);
 }
 
-Text reason_of(const BatchSearchResult& result, const BatchPicture& picture, const BatchSearchOptions& options,
-               const SearchEnd& end) {
-  Text reason;
-  if (result.disturbed) {
-    const std::string spread = percent_figure(*result.disturbed);
-    return {fmt::format("The machine is disturbed: rates of one size differ by {} %.", spread),
-            fmt::format("机器受到干扰：同一大小的速率相差 {}%。", spread)};
-  }
-  if (end.chosen == nullptr) {
-    reason = reason_for_nothing(result, end);
-    if (end.broken.empty()) append(reason, sentence_of_the_end(result, options, end));
-    return reason;
-  }
-  const bool stays = end.chosen == own_size(picture, options);
-  append(reason, stays ? sentence_of_staying(picture, *end.chosen, end)
-                       : sentence_of_choice(picture, *end.chosen, options));
-  append(reason, sentence_of_failures(picture, options, end));
-  append(reason, sentence_of_larger(result, picture));
-  append(reason, sentence_of_memory(result, options));
-  append(reason, sentence_of_proof(result, options));
-  append(reason, sentence_of_the_end(result, options, end));
-  return reason;
+// What is told beside the choice itself.
+Text details_of(const BatchSearchResult& result, const BatchPicture& picture, const BatchSearchOptions& options,
+                const SearchEnd& end) {
+  Text details;
+  append(details, sentence_of_failures(picture, options, end));
+  append(details, sentence_of_larger(result, picture));
+  append(details, sentence_of_memory(result, options));
+  append(details, sentence_of_proof(result, options));
+  append(details, sentence_of_the_end(result, options, end));
+  return details;
+}
+
+Text sentence_of_disturbance(double spread) {
+  return {fmt::format("The machine is disturbed: rates of one size differ by {} %.", percent_figure(spread)),
+          fmt::format("机器受到干扰：同一大小的速率相差 {}%。", percent_figure(spread))};
 }
 
 }  // namespace
@@ -405,7 +408,17 @@ void conclude(BatchSearchResult& result, const BatchPicture& picture, const Batc
   fill_failures(result, picture);
   fill_notes(result, picture, options);
   if (end.chosen != nullptr) fill_target(result, options);
-  result.reason = reason_of(result, picture, options, end);
+  if (result.disturbed) {
+    result.reason = sentence_of_disturbance(*result.disturbed);
+  } else if (end.chosen == nullptr) {
+    result.reason = reason_for_nothing(result, options, end);
+  } else {
+    const bool stays = end.chosen == own_size(picture, options);
+    result.reason = stays ? sentence_of_staying(picture, *end.chosen, end)
+                          : sentence_of_choice(picture, *end.chosen, options);
+    result.details = details_of(result, picture, options, end);
+    append(result.reason, result.details);
+  }
 }
 
 }  // namespace wring

@@ -49,6 +49,7 @@ struct FailedSize {
 struct BatchSearchResult {
   std::optional<std::int64_t> batch;  // chosen; always one that was run. Absent: nothing ran
   Text reason;                        // why this one, or why none; whole sentences with their numbers
+  Text details;                       // of them what holds whatever is made of the choice: memory, soak, what was left out
   std::vector<SearchTrial> trials;    // in the order in which they were run
 
   LineFit memory_line;  // MiB

@@ -55,7 +55,7 @@ class Rounds {
     if (left_s <= expected_s) return !(result_.cut_short = true);
     SearchTrial trial;
     trial.batch = after ? options_.after_batch : options_.before_batch;
-    trial.role = TrialRole::compare;
+    trial.role = options_.role;
     trial.started_s = spent_s();
     trial.request = {.set = set, .measure = options_.measure, .time_limit_s = left_s, .fresh = true};
     tell(SearchEvent::Kind::started, trial);

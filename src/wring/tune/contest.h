@@ -39,6 +39,7 @@ struct Contest {
 struct ContestOptions {
   std::int64_t before_batch = 0;  // for the record
   std::int64_t after_batch = 0;
+  TrialRole role = TrialRole::confirm;
   TrialMeasure measure{};
   double budget_s = 60;  // no trial is running after it
   int max_rounds = 5;
@@ -46,7 +47,7 @@ struct ContestOptions {
 
 struct ContestResult {
   Contest rates;
-  std::vector<SearchTrial> trials;  // role compare
+  std::vector<SearchTrial> trials;
   Text failed;                      // how a side failed; empty where both ran
   bool cut_short = false;           // its time ended before it was settled
   bool cancelled = false;

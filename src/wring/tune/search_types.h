@@ -22,7 +22,8 @@ enum class TrialRole {
   compare,  // what was there and what may replace it, in turns
   validate,  // a validation beside a small batch: what memory it takes
   soak,      // many steps with a validation in between: the proof
-  knob,     // one setting against another (knobs.h)
+  confirm,   // all that changes together against the config as it was, in turns
+  knob,      // one setting against another (knobs.h)
 };
 std::string_view role_name(TrialRole role);  // "probe", …: as in JSON
 Text role_text(TrialRole role);              // as a user reads it

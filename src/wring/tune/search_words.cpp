@@ -48,6 +48,8 @@ std::string_view role_name(TrialRole role) {
       return "validate";
     case TrialRole::soak:
       return "soak";
+    case TrialRole::confirm:
+      return "confirm";
     case TrialRole::knob:
       return "knob";
   }
@@ -72,6 +74,8 @@ Text role_text(TrialRole role) {
       return {"validate", "验证"};
     case TrialRole::soak:
       return {"soak", "长测"};
+    case TrialRole::confirm:
+      return {"confirm", "确认"};
     case TrialRole::knob:
       return {"knob", "选项"};
   }

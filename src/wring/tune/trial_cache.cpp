@@ -140,6 +140,11 @@ void TrialCache::store(const TrialKey& key, int repeat, const TrialRequest& requ
   }
 }
 
+void TrialCache::remove(const TrialKey& key, int repeat) {
+  std::error_code ignored;
+  std::filesystem::remove(path_of(key, repeat), ignored);
+}
+
 bool reusable(const TrialResult& result) {
   return result.outcome == TrialOutcome::ok || result.outcome == TrialOutcome::oom;
 }
@@ -159,7 +164,13 @@ TrialResult CachedRunner::run(const TrialRequest& request) {
   }
   TrialResult result = inner_.run(request);
   cache_.store(key, repeat, request, result);
+  stored_.emplace_back(key, repeat);
   return result;
+}
+
+void CachedRunner::forget() {
+  for (const auto& [key, repeat] : stored_) cache_.remove(key, repeat);
+  stored_.clear();
 }
 
 }  // namespace wring

@@ -46,6 +46,9 @@ class TrialCache {
   // Written atomically. A folder that cannot be written to becomes a note, once.
   void store(const TrialKey& key, int repeat, const TrialRequest& request, const TrialResult& result);
 
+  // As if it had never been stored.
+  void remove(const TrialKey& key, int repeat);
+
   // Files that could not be read or are not ours, and folders that could not be written to.
   const std::vector<Text>& notes() const { return notes_; }
 
@@ -68,6 +71,9 @@ class CachedRunner : public TrialRunner {
 
   TrialResult run(const TrialRequest& request) override;
 
+  // Removes what this runner has stored: rates of a disturbed machine are of no use to a later search.
+  void forget();
+
   int reused() const { return reused_; }
   const std::vector<Text>& notes() const { return cache_.notes(); }
 
@@ -77,6 +83,7 @@ class CachedRunner : public TrialRunner {
   TrainConfig config_;
   TrialPlace place_;
   std::map<std::string, int> asked_;
+  std::vector<std::pair<TrialKey, int>> stored_;
   int reused_ = 0;
 };
 
