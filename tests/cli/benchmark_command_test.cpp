@@ -62,6 +62,18 @@ TEST_F(BenchmarkCommand, ASizeAtWhichItPrintsNothingIsAFailedTrialLikeAnyOther) 
   EXPECT_THAT(result.out, HasSubstr("no line of the command's output matches"));
 }
 
+TEST_F(BenchmarkCommand, AProgramThatFailsIsToldByTheLineThatSaysWhy) {
+  programs_.folder().write_script("train.sh",
+                                  "printf 'Traceback (most recent call last):\\n  File \"t.py\", line 3, in <module>\\n"
+                                  "    lr = 1 / zero\\n         ~~^~~~~~\\nZeroDivisionError: division by zero\\n' >&2\n"
+                                  "exit 1\n");
+  const ChildResult result = tune();
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr("the program failed: ZeroDivisionError: division by zero"));
+  EXPECT_THAT(result.out + result.err, Not(HasSubstr("^")));
+  EXPECT_THAT(programs_.read("configs/mine_optimized.html"), HasSubstr("ZeroDivisionError: division by zero"));
+}
+
 TEST_F(BenchmarkCommand, AProgramThatCannotValidateIsNotSaidToHaveDoneSo) {
   const ChildResult result = tune({"--budget", "20s"});
   EXPECT_THAT(result.out, HasSubstr("It was measured once more at the end."));

@@ -186,8 +186,8 @@ TEST_F(Trial, RanksRunEveryRequestTogetherAndSpeakWithOneVoice) {
     EXPECT_EQ(result.outcome, TrialOutcome::ok) << result.message;
   }
   // The rate is that of both: a batch of 2 on each.
-  EXPECT_NEAR(found[1].samples_per_s * found[1].step_ms.median, 1000 * 2 * 2, 1e-6);
-  EXPECT_NEAR(alone[0].samples_per_s * alone[0].step_ms.median, 1000 * 2, 1e-6);
+  EXPECT_NEAR(found[1].samples_per_s.value() * found[1].step_ms.median, 1000 * 2 * 2, 1e-6);
+  EXPECT_NEAR(alone[0].samples_per_s.value() * alone[0].step_ms.median, 1000 * 2, 1e-6);
 }
 
 TEST_F(Trial, ABatchThatDoesNotFitIsTheOutcomeOfAllRanks) {

@@ -53,7 +53,7 @@ TEST_F(ModuleRunnerTest, MeasuresWholeStepsAtTheBatchThatIsAskedFor) {
   const TrialResult result = run(7);
   EXPECT_EQ(result.outcome, TrialOutcome::ok) << result.message;
   EXPECT_GT(result.samples_per_s, 0);
-  EXPECT_NEAR(result.samples_per_s * result.step_ms.median, 7000, 1e-6);
+  EXPECT_NEAR(result.samples_per_s.value() * result.step_ms.median, 7000, 1e-6);
   EXPECT_GE(result.step_ms.n, 2);
   EXPECT_THAT(layer_->batches, testing::Each(7));
 }

@@ -11,11 +11,13 @@
 #include "wring/cli/paths.h"
 #include "wring/cli/tuning_output.h"
 #include "wring/cli/tuning_progress.h"
-#include "wring/report/tuning_words.h"
+#include "wring/report/measured.h"
 #include "wring/tune/batch_advice.h"
 #include "wring/tune/batch_search.h"
+#include "wring/tune/contest.h"
 #include "wring/tune/host_memory.h"
 #include "wring/tune/knobs.h"
+#include "wring/tune/search_words.h"
 
 namespace wring {
 namespace {
@@ -39,17 +41,18 @@ class BenchmarkRun {
         progress_(session_, options.json || console.quiet) {}
 
   int run() {
-    const auto begin = SteadyClock::now();
     record_ = session_.new_record("wring benchmark");
     record_.output = output_;
     if (const auto loss = session_.loss_note()) progress_.headline(*loss);
     search();
-    record_.seconds = std::chrono::duration<double>(SteadyClock::now() - begin).count();
+    record_.seconds = spent_s();
     conclude();
     std::optional<Error> unwritten;
-    // Where no size runs, an earlier run's config, record and report stay as they were.
+    // Where no size runs, an earlier run's config, record and report stay as they were; on a disturbed machine nothing
+    // is written at all.
     std::error_code error;
-    const bool leave = !chosen_ && !record_.interrupted && std::filesystem::exists(output_, error);
+    const bool leave =
+        !chosen_ && !record_.interrupted && (record_.disturbed || std::filesystem::exists(output_, error));
     if (!options_.dry_run && !leave) unwritten = write_results(record_, text_, console_);
     print_record(record_,
                  options_.dry_run     ? FilesWritten::dry_run
@@ -63,31 +66,41 @@ class BenchmarkRun {
   }
 
  private:
+  double spent_s() const { return std::chrono::duration<double>(SteadyClock::now() - began_).count(); }
+  double left_s() const { return std::max(kLeastBudgetS, options_.budget_s - spent_s()); }
+
   // Every stage leaves behind what it found, so that Ctrl-C loses nothing.
   void search() {
     try {
       open_images();
-      find_batch(session_.start_batch());
-      if (!chosen_ || session_.interrupted()) return;
+      find_batch(session_.start_batch(), has_settings_to_try() ? kSearchShare * left_s() : left_s());
+      if (!goes_on()) return;
+      const std::optional<BatchSearchResult> without_settings = search_;
       turn_knobs();
-      if (kept_.empty() || only_loader_keys(kept_) || session_.interrupted()) return;
-      progress_.headline(
-          {"The settings moved the lines: the batch size again", "设置改变了速度与显存：重新搜索批大小"});
-      find_batch(*chosen_);
+      if (kept_.empty() || !goes_on()) return;
+      if (!only_loader_keys(kept_)) {
+        progress_.headline(
+            {"The settings moved the lines: the batch size again", "设置改变了速度与显存：重新搜索批大小"});
+        find_batch(*chosen_, left_s() - confirmation_s());
+        if (!goes_on()) return;
+      }
+      confirm(*without_settings);
     } catch (const Error& error) {
       // A trial that was cut off by Ctrl-C.
       if (error.code() != ErrorCode::interrupted) throw;
     }
   }
 
-  // Before the search's clock runs. Another program can only be run as it is. What fails here fails again in the search,
-  // which tells of it.
+  bool goes_on() const { return chosen_ && !record_.disturbed && !session_.interrupted(); }
+
+  // Another program can only be run as it is. What fails here fails again in the search, which tells of it.
   void open_images() {
     if (options_.tuning.command) return;
     TrialRequest request;
     request.set = settings();
     request.set.push_back({session_.batch_key(), "1"});
     request.measure = {.data = TrialData::loader, .min_seconds = 0, .max_seconds = 0.05, .rel_ci = 1, .min_steps = 1};
+    request.time_limit_s = left_s();
     session_.runner().run(request);
   }
 
@@ -98,7 +111,7 @@ class BenchmarkRun {
     return set;
   }
 
-  void find_batch(std::int64_t start) {
+  void find_batch(std::int64_t start, double budget_s) {
     const std::string config = options_.tuning.config.string();
     progress_.headline(
         session_.ranks() > 1
@@ -113,18 +126,68 @@ class BenchmarkRun {
     search.batch_key = session_.batch_key();
     search.start_batch = start;
     search.set = settings();
-    search.budget_s = options_.budget_s;
+    search.budget_s = std::max(kLeastBudgetS, budget_s);
     search.target_gpu_util = options_.target_gpu_util;
     // What counts tokens instead of images has other sizes; and a config's own batch has to be compared with.
     search.max_batch = std::max(search.max_batch, options_.tuning.command ? 8 * start : start);
     search.validates = !options_.tuning.command;
+    search.starts_anew = options_.tuning.command.has_value();
     const TrainConfig& values = session_.values();
     search.host_batch_limit =
         host_memory_limit({values.num_workers, values.prefetch_factor, session_.sample_bytes()}, memory_of_a_rank());
     BatchSearchResult found = search_batch(session_.runner(), search, progress_.control());
+    if (found.disturbed) record_.disturbed = found.disturbed;
     if (search_ && !found.batch) return;  // the first search's choice ran with these settings
     if (found.batch && !found.cancelled) chosen_ = found.batch;
     search_ = std::move(found);
+  }
+
+  // What two rounds of the config as it was and of the choice will take, by what their trials took.
+  double confirmation_s() const {
+    double own_s = 0, chosen_s = 0;
+    for (const RecordedTrial& trial : progress_.trials()) {
+      if (trial.purpose != role_name(TrialRole::compare) && trial.purpose != role_name(TrialRole::knob)) continue;
+      if (trial.batch_size == session_.start_batch()) own_s = std::max(own_s, trial.result.seconds);
+      if (trial.batch_size == *chosen_) chosen_s = std::max(chosen_s, trial.result.seconds);
+    }
+    return 2 * 1.1 * (own_s + chosen_s);
+  }
+
+  // All that changes against the config as it was, in turns: each setting won over the one before, and the batch over
+  // the config's own, but only this says what they make together.
+  void confirm(const BatchSearchResult& without_settings) {
+    progress_.headline({"The result against the configuration as it was", "与原配置交替对比"});
+    ContestOptions contest;
+    contest.before_batch = session_.start_batch();
+    contest.after_batch = *chosen_;
+    contest.measure.max_seconds = kConfirmS;
+    contest.budget_s = left_s();
+    std::vector<Assignment> before = settings_given();
+    before.push_back({session_.batch_key(), fmt::format("{}", session_.start_batch())});
+    std::vector<Assignment> after = settings();
+    after.push_back({session_.batch_key(), fmt::format("{}", *chosen_)});
+    // A config that does not run has nothing to compare with.
+    if (!without_settings.start_rate) return;
+    const ContestResult found = run_contest(session_.runner(), before, after, contest, progress_.control());
+    if (found.cancelled) return;
+    if (found.rates.disturbed()) record_.disturbed = found.rates.spread();
+    if (found.rates.won()) return;
+    const std::string kept = assignments_text(kept_);
+    Text why = {"the time ended before they were compared together with the configuration as it was",
+                "时间不足，未能与原配置整体对比"};
+    if (!found.failed.empty()) {
+      why = found.failed;
+    } else if (found.rates.in_turns()) {
+      const std::string gain = percent_figure(found.rates.gain());
+      const std::string noise = percent_figure(found.rates.ratio().half_width);
+      why = {fmt::format("together they make {} % ± {} % against the configuration as it was", gain, noise),
+             fmt::format("整体与原配置相比为 {}% ± {}%", gain, noise)};
+    }
+    record_.notes.emplace_back(fmt::format("{} not kept: {}", kept, why.en), fmt::format("{} 未保留：{}", kept, why.zh));
+    kept_.clear();
+    for (KnobDecision& decision : knobs_.decisions) decision.kept = false;
+    chosen_ = without_settings.batch;
+    search_ = without_settings;
   }
 
   // All ranks are on this machine, each with workers of its own.
@@ -133,22 +196,37 @@ class BenchmarkRun {
     return available ? std::optional(*available / session_.ranks()) : std::nullopt;
   }
 
-  void turn_knobs() {
+  KnobOptions knob_options() const {
     KnobOptions knobs;
-    knobs.budget_s = options_.budget_s;
     knobs.set = settings();
-    knobs.set.push_back({session_.batch_key(), fmt::format("{}", *chosen_)});
     knobs.disabled = disabled_knobs();
-    if (knobs.disabled.size() == kKnobs) return;
+    knobs.starts_anew = options_.tuning.command.has_value();
     if (session_.machine().card) knobs.compute_major = session_.machine().card->compute_major;
     knobs.cpu_cores = std::max(1, session_.machine().cpu_cores / session_.ranks());
     knobs.sample_bytes = session_.sample_bytes();
     knobs.host_available_bytes = memory_of_a_rank();
+    return knobs;
+  }
+
+  // Whether a setting is worth a trial also where the step never waits for its data: what a search keeps time for.
+  bool has_settings_to_try() const {
+    TrialResult fed;
+    fed.step_ms = {.median = 1, .mad = 0, .p95 = 1, .n = 1};
+    fed.data_wait_ms = 0;
+    return !knob_candidates(session_.values(), fed, knob_options()).empty();
+  }
+
+  void turn_knobs() {
+    KnobOptions knobs = knob_options();
+    if (knobs.disabled.size() == kKnobs) return;
+    knobs.budget_s = std::max(kLeastBudgetS, left_s() - confirmation_s());
+    knobs.set.push_back({session_.batch_key(), fmt::format("{}", *chosen_)});
     progress_.headline({fmt::format("Trying the settings at batch {}", *chosen_),
                         fmt::format("在批大小 {} 下尝试各项设置", *chosen_)});
     TrainConfig values = session_.values();
     values.batch_size = *chosen_;
     knobs_ = tune_knobs(session_.runner(), values, knobs, progress_.control());
+    if (knobs_.disturbed) record_.disturbed = knobs_.disturbed;
     if (!knobs_.cancelled) kept_ = knobs_.kept;
   }
 
@@ -181,6 +259,8 @@ class BenchmarkRun {
     add_knobs(record_, knobs_);
     if (record_.interrupted) {
       conclude_interrupted();
+    } else if (record_.disturbed) {
+      conclude_disturbed();
     } else if (chosen_) {
       conclude_chosen();
     }
@@ -192,6 +272,7 @@ class BenchmarkRun {
   void conclude_chosen() {
     pick_trials(record_, session_.start_batch(), *chosen_, settings_given(), kept_);
     if (!record_.before && search_->cut_short) return give_up();
+    if (!kept_.empty()) record_.reason = reason_of_settings(record_, kept_, search_->details);
     TrainConfig values = session_.values();
     values.batch_size = session_.start_batch();
     const BatchAdvice advice =
@@ -205,17 +286,14 @@ class BenchmarkRun {
     if (session_.ranks() > 1) record_.next_command += fmt::format(" --nproc {}", session_.ranks());
   }
 
-  // A batch that was never compared with the config's own is no improvement on it.
-  void give_up() {
-    const std::int64_t own = session_.start_batch();
-    record_.after.reset();
+  // Rates that jump compare nothing, and are of no use to a later search either.
+  void conclude_disturbed() {
     chosen_.reset();
+    session_.forget_trials();
+    const std::string spread = percent_figure(*record_.disturbed);
     record_.reason = {
-        fmt::format("The budget of {:g} s ended before the configuration's own batch {} was run: nothing can "
-                    "be compared with it; give a longer --budget",
-                    options_.budget_s, own),
-        fmt::format("预算的 {:g} 秒在运行配置自身的批大小 {} 之前已用完，无从比较；请用 --budget 给出更长的时间",
-                    options_.budget_s, own)};
+        fmt::format("the machine is disturbed: rates of one size differ by {} %; nothing was written", spread),
+        fmt::format("机器受到干扰：同一大小的速率相差 {}%；未写入任何文件", spread)};
   }
 
   std::vector<Assignment> settings_given() const {
@@ -225,37 +303,52 @@ class BenchmarkRun {
   }
 
   void conclude_interrupted() {
-    const RecordedTrial* best = nullptr;
-    for (const RecordedTrial& trial : record_.trials) {
-      const bool counts = trial.fits && trial.result.outcome == TrialOutcome::ok;
-      if (counts && (best == nullptr || trial.result.samples_per_s > best->result.samples_per_s)) best = &trial;
+    std::optional<Measured> best;
+    for (const Measured& measured : all_measured(record_)) {
+      const bool counts = measured.samples_per_s && record_.trials[measured.verdict].fits;
+      if (counts && (!best || *measured.samples_per_s > *best->samples_per_s)) best = measured;
     }
-    record_.reason =
-        best == nullptr
-            ? Text("Interrupted before anything ran.", "已中断，尚无可运行的结果。")
-            : Text(
-                  fmt::format("Interrupted. The fastest until then: batch {} with {} samples/s; no config was written, "
-                              "and the next search goes on from these trials.",
-                              best->batch_size, rate_text(best->result.samples_per_s)),
-                  fmt::format("已中断。目前最快：批大小 {}，{} 样本/秒；未写入配置，下次搜索会沿用这些试验。",
-                              best->batch_size, rate_text(best->result.samples_per_s)));
+    if (!best) {
+      record_.reason = {"Interrupted before anything ran.", "已中断，尚无可运行的结果。"};
+      return;
+    }
+    const std::int64_t batch = record_.trials[best->shown].batch_size;
+    const std::string rate = rate_figure(best->samples_per_s);
+    record_.reason = {fmt::format("Interrupted. The fastest until then: batch {} with {} samples/s; no config was written, "
+                                  "and the next search goes on from these trials.",
+                                  batch, rate),
+                      fmt::format("已中断。目前最快：批大小 {}，{} 样本/秒；未写入配置，下次搜索会沿用这些试验。", batch, rate)};
   }
 
   [[noreturn]] void fail() const {
     Text why = record_.reason;
     if (why.empty()) why = {"no batch size ran", "没有能运行的批大小"};
-    const Text kept(
-        fmt::format("{} is as it was; what was tried: {}", options_.tuning.config.string(),
-                    record_path(output_).string()),
-        fmt::format("{} 未改动；试验记录：{}", options_.tuning.config.string(), record_path(output_).string()));
-    throw Error(ErrorCode::failed, why, options_.dry_run ? Text() : kept);
+    if (record_.disturbed) {
+      throw Error(ErrorCode::failed, why,
+                  {"something else uses this machine (wring monitor shows what): search again when it has ended",
+                   "有其他任务在使用这台机器（可用 wring monitor 查看）：请待其结束后重新搜索"});
+    }
+    const std::string config = options_.tuning.config.string(), tried = record_path(output_).string();
+    Text hint(fmt::format("{} is as it was; what was tried: {}", config, tried),
+              fmt::format("{} 未改动；试验记录：{}", config, tried));
+    if (options_.dry_run) hint = {};
+    if (search_ && search_->cut_short && !search_->start_rate) {
+      hint = {fmt::format("give more time, --budget {:.0f}s", 4 * options_.budget_s),
+              fmt::format("请给出更长的时间：--budget {:.0f}s", 4 * options_.budget_s)};
+    }
+    throw Error(ErrorCode::failed, why, hint);
   }
 
   static constexpr std::size_t kKnobs = 5;
+  // Of the time, where settings are tried as well.
+  static constexpr double kSearchShare = 0.6;
+  static constexpr double kLeastBudgetS = 0.1;
+  static constexpr double kConfirmS = 1.5;  // of a trial, at most
 
   const BenchmarkOptions& options_;
   const Console console_;
   const fs::path output_;
+  const SteadyClock::time_point began_ = SteadyClock::now();
   TuningSession session_;
   TuningProgress progress_;
   TuningRecord record_;

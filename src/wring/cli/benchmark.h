@@ -11,7 +11,7 @@ namespace wring {
 struct BenchmarkOptions {
   TuningOptions tuning;
   std::optional<std::filesystem::path> output;  // absent: benchmarked_path(config)
-  double budget_s = 30;                         // of the batch search; the settings get as much again
+  double budget_s = 60;                         // of everything; a trial that runs then is ended
   double target_gpu_util = 85;                  // per cent
   bool scale_lr = false;
   bool keep_effective_batch = false;

@@ -52,9 +52,9 @@ double seconds_of(const std::string& option, const std::string& text) {
               {"for example 30s, 2m or 1h", "例如 30s、2m 或 1h"});
 }
 
-// One trial of a program that needs as long to start as to be measured costs about twice its measured time, and a
-// search takes about ten.
-constexpr double trials_in_a_budget = 20;
+// One trial of a program that needs as long to start as to be measured costs about twice its measured time; a search
+// takes about ten, and the settings some more.
+constexpr double trials_in_a_budget = 30;
 
 }  // namespace
 
@@ -71,8 +71,8 @@ std::optional<int> parse_benchmark(const Arguments& arguments, BenchmarkOptions&
                  "要写入的文件（默认：与 CONFIG 同目录的 …_optimized.yaml），另有 OUT.json 和 OUT.html"});
   std::optional<std::string> budget;
   parser.option("--budget", "TIME", budget,
-                {"time for the search of the batch size (default: 30s); the settings get as much again",
-                 "搜索批大小的时间（默认：30s）；其他设置另用同样长的时间"});
+                {"time for everything, batch size and settings (default: 60s); a trial that still runs then is ended",
+                 "批大小与各项设置合计的时间（默认：60s）；届时仍在运行的试验会被终止"});
   parser.option("--target-gpu-util", "PERCENT", options.target_gpu_util,
                 {"the GPU-Util to report against (default: 85)", "作为目标的GPU利用率（默认：85）"});
   std::string knobs = "all";

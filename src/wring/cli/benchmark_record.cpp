@@ -6,7 +6,9 @@
 
 #include "wring/base/error.h"
 #include "wring/config/values.h"
+#include "wring/report/measured.h"
 #include "wring/report/tuning_words.h"
+#include "wring/tune/search_words.h"
 
 namespace wring {
 namespace {
@@ -65,16 +67,17 @@ class Changes {
 };
 
 Text batch_reason(const TuningRecord& record) {
-  const RecordedTrial *before = record.before_trial(), *after = record.after_trial();
-  if (after == nullptr) return {"measured", "实测"};
-  const std::string rate = rate_text(after->result.samples_per_s);
-  if (before == nullptr) return {rate + " samples/s measured", fmt::format("实测 {} 样本/秒", rate)};
-  if (before->result.outcome != TrialOutcome::ok) {
-    const Text failed = outcome_text(before->result.outcome);
-    return {fmt::format("{} samples/s; {} did not run: {}", rate, before->batch_size, failed.en),
-            fmt::format("{} 样本/秒；{} 无法运行：{}", rate, before->batch_size, failed.zh)};
+  const std::optional<Measured> before = measured_before(record), after = measured_after(record);
+  if (!after) return {"measured", "实测"};
+  const std::string rate = rate_figure(after->samples_per_s);
+  if (!before) return {rate + " samples/s measured", fmt::format("实测 {} 样本/秒", rate)};
+  const RecordedTrial& own = record.trials[before->shown];
+  if (!before->samples_per_s) {
+    const Text failed = outcome_text(own.result.outcome);
+    return {fmt::format("{} samples/s; {} did not run: {}", rate, own.batch_size, failed.en),
+            fmt::format("{} 样本/秒；{} 无法运行：{}", rate, own.batch_size, failed.zh)};
   }
-  const std::string old_rate = rate_text(before->result.samples_per_s);
+  const std::string old_rate = rate_figure(before->samples_per_s);
   return {fmt::format("{} samples/s measured, {} before", rate, old_rate),
           fmt::format("实测 {} 样本/秒，原为 {}", rate, old_rate)};
 }
@@ -130,12 +133,32 @@ void pick_trials(TuningRecord& record, std::int64_t start_batch, std::int64_t ch
   const Settings chosen = settings_from(given, kept, record.batch_key);
   for (std::size_t i = 0; i < record.trials.size(); ++i) {
     const RecordedTrial& trial = record.trials[i];
-    if (!record.before && trial.batch_size == start_batch && same_settings(trial, as_given, record.batch_key)) {
+    const bool told = trial.result.outcome != TrialOutcome::cut_off;
+    if (!record.before && told && trial.batch_size == start_batch &&
+        same_settings(trial, as_given, record.batch_key)) {
       record.before = i;
     }
     const bool ran = trial.result.outcome == TrialOutcome::ok;
     if (ran && trial.batch_size == chosen_batch && same_settings(trial, chosen, record.batch_key)) record.after = i;
   }
+}
+
+Text reason_of_settings(const TuningRecord& record, const std::vector<Assignment>& kept, const Text& details) {
+  const std::optional<Measured> before = measured_before(record), after = measured_after(record);
+  if (!after) return details;
+  const std::int64_t batch = record.trials[after->shown].batch_size;
+  const std::string rate = rate_figure(after->samples_per_s), settings = assignments_text(kept);
+  Text text(fmt::format("Batch {} with {} runs at {} samples/s", batch, settings, rate),
+            fmt::format("batch {}、{} 的速率为 {} samples/s", batch, settings, rate));
+  if (before && before->samples_per_s && after->samples_per_s) {
+    const std::string gain = percent_figure(*after->samples_per_s / *before->samples_per_s - 1);
+    text.en += fmt::format(", {} % more than the configuration as it was ({}), measured in turns", gain,
+                           rate_figure(before->samples_per_s));
+    text.zh += fmt::format("，与原配置（{}）交替测量，快 {}%", rate_figure(before->samples_per_s), gain);
+  }
+  text.en += "." + (details.en.empty() ? "" : " " + details.en);
+  text.zh += "。" + details.zh;
+  return text;
 }
 
 std::vector<Change> changes_of(const ConfigFile& file, const TuningRecord& record, const std::vector<Assignment>& given,

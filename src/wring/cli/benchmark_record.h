@@ -22,6 +22,10 @@ void add_knobs(TuningRecord& record, const KnobResult& knobs);
 void pick_trials(TuningRecord& record, std::int64_t start_batch, std::int64_t chosen_batch,
                  const std::vector<Assignment>& given, const std::vector<Assignment>& kept);
 
+// The reason of a result with settings that were kept, by the rates that the record shows; `details`: what the search
+// tells beside its choice.
+Text reason_of_settings(const TuningRecord& record, const std::vector<Assignment>& kept, const Text& details);
+
 // The keys that differ from the file, each with its reason: values given with --set, the settings kept, the batch size
 // and what goes with it.
 std::vector<Change> changes_of(const ConfigFile& file, const TuningRecord& record, const std::vector<Assignment>& given,

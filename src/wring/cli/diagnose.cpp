@@ -12,6 +12,7 @@
 #include "wring/cli/paths.h"
 #include "wring/cli/tuning_output.h"
 #include "wring/report/tuning_words.h"
+#include "wring/trial/telling_line.h"
 
 namespace wring {
 namespace {
@@ -73,7 +74,7 @@ class DiagnoseRun {
 
   [[noreturn]] void fail(const TrialResult& real) const {
     const Text outcome = outcome_text(real.outcome);
-    const std::string words = real.message.empty() ? "" : ": " + real.message;
+    const std::string words = real.message.empty() ? "" : ": " + first_words(real.message);
     const bool oom = real.outcome == TrialOutcome::oom;
     throw Error(
         ErrorCode::failed,

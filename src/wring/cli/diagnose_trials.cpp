@@ -37,7 +37,6 @@ TrialResult measure(TuningSession& session, TuningProgress& progress, TrialData 
   trial.purpose = purpose;
   trial.request = request;
   trial.result = session.runner().run(request);
-  trial.reused = session.last_was_reused();
   progress.finished(trial);
   return trial.result;
 }

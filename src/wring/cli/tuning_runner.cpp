@@ -40,7 +40,9 @@ const char* device_name(Device device) {
 }  // namespace
 
 std::unique_ptr<TrialRunner> make_trial_runner(const TuningOptions& options, std::shared_ptr<UtilisationMeter> meter,
-                                               std::function<bool()> cancelled) {
+                                               std::function<bool()> cancelled,
+                                               std::function<void(const std::string& phase)> on_phase) {
+  const auto tell = [on_phase = std::move(on_phase)](const TrialRequest&, const std::string& phase) { on_phase(phase); };
   const std::optional<milliseconds> timeout = given_timeout();
   if (options.command) {
     CommandOptions program;
@@ -54,6 +56,7 @@ std::unique_ptr<TrialRunner> make_trial_runner(const TuningOptions& options, std
       program.start_timeout = start_factor * *timeout;
     }
     program.cancelled = std::move(cancelled);
+    program.on_phase = tell;
     program.meter = std::move(meter);
     return std::make_unique<CommandRunner>(std::move(program));
   }
@@ -69,6 +72,7 @@ std::unique_ptr<TrialRunner> make_trial_runner(const TuningOptions& options, std
     worker.start_timeout = start_factor * *timeout;
   }
   worker.cancelled = std::move(cancelled);
+  worker.on_phase = tell;
   worker.meter = std::move(meter);
   return std::make_unique<WorkerRunner>(std::move(worker));
 }

@@ -162,7 +162,13 @@ void TuningSession::make_runner() {
     watched.gpus = {first.uuid.empty() ? fmt::format("{}", first.index) : first.uuid};
     meter = std::make_shared<UtilisationMeter>(open_telemetry(watched));
   }
-  runner_ = make_trial_runner(options_, meter, [this] { return watch_.interrupted(); });
+  const auto cancelled = [this] {
+    if (watcher_.on_tick) watcher_.on_tick();
+    return watch_.interrupted();
+  };
+  runner_ = make_trial_runner(options_, meter, cancelled, [this](const std::string& phase) {
+    if (watcher_.on_phase) watcher_.on_phase(phase);
+  });
   if (options_.use_cache) cached_ = std::make_unique<CachedRunner>(*runner_, trial_folder, values_, place());
   TrialRunner& runner = cached_ != nullptr ? static_cast<TrialRunner&>(*cached_) : *runner_;
   proven_ = std::make_unique<ProvenRunner>(runner);
@@ -178,10 +184,16 @@ TrialPlace TuningSession::place() const {
     place.gpus = static_cast<int>(inventory_.gpus.size());
   }
   place.ranks = ranks();
+  // Another program may read anything in its config: nested values, and our keys in its own way.
+  if (options_.command) place.foreign.push_back({"config", file_.text});
   for (const ConfigEntry& entry : file_.entries) {
     if (find_key(entry.key) == nullptr) place.foreign.push_back({entry.key, entry.value});
   }
   return place;
+}
+
+void TuningSession::forget_trials() {
+  if (cached_ != nullptr) cached_->forget();
 }
 
 TrialRunner& TuningSession::runner() {

@@ -40,6 +40,12 @@ struct TuningOptions {
   int ranks() const { return nproc.value_or(1); }
 };
 
+// Who is told what a running trial does: its phase, and that time goes by.
+struct TrialWatcher {
+  std::function<void(const std::string& phase)> on_phase;
+  std::function<void()> on_tick;
+};
+
 // A config, the machine, and what runs trials of the one on the other. Trials are watched for Ctrl-C from the
 // construction on.
 class TuningSession {
@@ -59,7 +65,9 @@ class TuningSession {
   int ranks() const { return options_.ranks(); }
 
   TrialRunner& runner();
-  bool last_was_reused() const { return cached_ != nullptr && cached_->last_was_reused(); }
+  void set_watcher(TrialWatcher watcher) { watcher_ = std::move(watcher); }
+  // What was measured now is not kept for a later search.
+  void forget_trials();
   bool interrupted() const { return watch_.interrupted(); }
 
   // What the loader's queues cost the host.
@@ -89,6 +97,7 @@ class TuningSession {
   std::int64_t start_batch_ = 0;
   Inventory inventory_;
   Machine machine_;
+  TrialWatcher watcher_;
   InterruptWatch watch_;  // before the runner: its children and threads inherit what is blocked
   std::unique_ptr<TrialRunner> runner_;
   std::unique_ptr<CachedRunner> cached_;

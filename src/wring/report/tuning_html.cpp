@@ -1,11 +1,16 @@
 #include "wring/report/tuning_html.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "wring/report/html_text.h"
+#include "wring/report/measured.h"
 #include "wring/report/tuning_plots.h"
 #include "wring/report/tuning_style.h"
 #include "wring/report/tuning_words.h"
+#include "wring/trial/telling_line.h"
+#include "wring/tune/search_words.h"
 #include "wring/tune/trial_json.h"
 
 namespace wring {
@@ -56,16 +61,16 @@ class Page {
   }
 
   void tiles() {
-    const RecordedTrial* after = record_.after_trial();
-    if (after == nullptr || after->result.outcome != TrialOutcome::ok) return;
+    const std::optional<Measured> after = measured_after(record_);
+    if (!after || !after->samples_per_s) return;
+    const RecordedTrial& trial = record_.trials[after->shown];
     out_ += "<div class=\"tiles\">\n";
-    tile(in("batch size", "批大小"), fmt::format("{}", after->batch_size));
-    tile(in("samples per second", "样本/秒"), rate_text(after->result.samples_per_s));
+    tile(in("batch size", "批大小"), fmt::format("{}", trial.batch_size));
+    tile(in("samples per second", "样本/秒"), rate_figure(after->samples_per_s));
     if (const auto ratio = speed_up(record_)) tile(in("against before", "相比优化前"), fmt::format("{:.2f} ×", *ratio));
-    if (const auto peak = measured_peak_mib(after->result.memory))
-      tile(in("peak memory", "峰值显存"), memory_text(peak));
+    if (after->peak_mib) tile(in("peak memory", "峰值显存"), memory_text(after->peak_mib));
     if (record_.headroom_mib) tile(in("head-room", "显存余量"), memory_text(record_.headroom_mib));
-    if (after->result.utilisation.gpu_util) tile("GPU-Util", percent_text(after->result.utilisation.gpu_util));
+    if (trial.result.utilisation.gpu_util) tile("GPU-Util", percent_text(trial.result.utilisation.gpu_util));
     out_ += "</div>\n";
   }
 
@@ -127,7 +132,7 @@ class Page {
   void close_table() { out_ += "</table></div>\n</section>\n"; }
 
   static std::string rate(const RecordedTrial& trial) {
-    return trial.result.outcome == TrialOutcome::ok ? rate_text(trial.result.samples_per_s) : "–";
+    return trial.result.outcome == TrialOutcome::ok ? rate_figure(trial.result.samples_per_s) : "–";
   }
   static std::string step(const RecordedTrial& trial) {
     const bool timed = trial.result.outcome == TrialOutcome::ok && trial.result.step_ms.n > 0;
@@ -139,19 +144,23 @@ class Page {
   }
 
   void before_after() {
-    if (record_.before_trial() == nullptr || record_.after_trial() == nullptr) return;
+    const std::optional<Measured> old_one = measured_before(record_), new_one = measured_after(record_);
+    if (!old_one || !new_one) return;
     open_table(in("Before and after", "优化前后"));
     row("th", {{""}, {in("before", "优化前"), true}, {in("after", "优化后"), true}});
-    const RecordedTrial &before = *record_.before_trial(), &after = *record_.after_trial();
+    const RecordedTrial &before = record_.trials[old_one->shown], &after = record_.trials[new_one->shown];
     const auto compare = [&](const std::string& name, const auto& value) {
       row("td", {{name}, {value(before), true}, {value(after), true}});
     };
     compare(in("batch size", "批大小"), [](const RecordedTrial& t) { return fmt::format("{}", t.batch_size); });
-    compare(in("samples per second", "样本/秒"), rate);
+    row("td", {{in("samples per second", "样本/秒")},
+               {rate_figure(old_one->samples_per_s), true},
+               {rate_figure(new_one->samples_per_s), true}});
     compare(in("step, ms (median ± MAD)", "每步 ms（中位数 ± MAD）"), step);
     compare(in("waiting for data, ms", "等待数据 ms"), wait);
-    compare(in("peak memory", "峰值显存"),
-            [](const RecordedTrial& t) { return memory_text(measured_peak_mib(t.result.memory)); });
+    row("td", {{in("peak memory", "峰值显存")},
+               {memory_text(old_one->peak_mib), true},
+               {memory_text(new_one->peak_mib), true}});
     const auto busy = [&](const std::string& name, std::optional<double> TrialUtilisation::*value) {
       if (!(before.result.utilisation.*value) && !(after.result.utilisation.*value)) return;
       compare(name, [&](const RecordedTrial& t) { return percent_text(t.result.utilisation.*value); });
@@ -176,13 +185,14 @@ class Page {
   std::string verdict_cell(const RecordedTrial& trial) const {
     std::string text = trial_verdict(trial).in(language_);
     const bool ran = trial.result.outcome == TrialOutcome::ok;
-    if (!ran && trial.verdict.empty() && !trial.result.message.empty()) text += ": " + trial.result.message;
-    if (trial.reused) text += language_ == Language::zh ? "（沿用先前结果）" : " (measured earlier)";
+    if (!ran && trial.verdict.empty() && !trial.result.message.empty()) text += ": " + first_words(trial.result.message);
+    if (trial.result.reused) text += language_ == Language::zh ? "（沿用先前结果）" : " (measured earlier)";
     return text;
   }
 
   void trials() {
     if (record_.trials.empty()) return;
+    const std::optional<Measured> chosen = measured_after(record_);
     open_table(in("Every trial", "全部试验"));
     row("th", {{in("batch", "批大小"), true},
                {in("purpose", "目的")},
@@ -196,7 +206,8 @@ class Page {
                {in("verdict", "结论")}});
     for (std::size_t i = 0; i < record_.trials.size(); ++i) {
       const RecordedTrial& trial = record_.trials[i];
-      const char* css = record_.after == i ? "picked" : trial.result.outcome != TrialOutcome::ok ? "bad" : "";
+      const bool picked = chosen && std::ranges::find(chosen->trials, i) != chosen->trials.end();
+      const char* css = picked ? "picked" : trial.result.outcome != TrialOutcome::ok ? "bad" : "";
       row("td",
           {{fmt::format("{}", trial.batch_size), true},
            {trial.purpose},

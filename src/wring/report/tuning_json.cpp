@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "wring/report/measured.h"
 #include "wring/report/tuning_words.h"
 #include "wring/tune/attainable.h"
 #include "wring/tune/trial_json.h"
@@ -34,13 +35,15 @@ const char* effect_name(Effect effect) {
   return "speed";
 }
 
+Json step_json(const StepTimes& step) {
+  if (step.n == 0) return nullptr;
+  return {{"median", step.median}, {"mad", step.mad}, {"p95", step.p95}, {"n", step.n}};
+}
+
 Json measured_json(const TrialResult& result) {
-  return {{"samples_per_s", result.samples_per_s},
-          {"step_ms",
-           {{"median", result.step_ms.median},
-            {"mad", result.step_ms.mad},
-            {"p95", result.step_ms.p95},
-            {"n", result.step_ms.n}}},
+  return {{"samples_per_s", or_null(result.samples_per_s)},
+          {"no_rate", result.no_rate.empty() ? Json() : Json(result.no_rate)},
+          {"step_ms", step_json(result.step_ms)},
           {"data_wait_ms", or_null(result.data_wait_ms)},
           {"warmup_s", result.warmup_s},
           {"loss", or_null(result.loss)},
@@ -94,7 +97,7 @@ Json trial_json(const RecordedTrial& trial) {
                {"batch_size", trial.batch_size},
                {"set", set_json(trial.request.set)},
                {"data", data_key(trial.request.measure.data)},
-               {"reused", trial.reused},
+               {"reused", result.reused},
                {"outcome", outcome_key(result.outcome)},
                {"message", result.message.empty() ? Json() : Json(result.message)}};
   // What did not run has no rate, and none is not 0.
@@ -106,6 +109,19 @@ Json trial_json(const RecordedTrial& trial) {
   json["utilisation"] = utilisation_json(result.utilisation);
   json["seconds"] = result.seconds;
   return json;
+}
+
+Json compared_json(const TuningRecord& record, const std::optional<Measured>& measured) {
+  if (!measured) return nullptr;
+  const RecordedTrial& trial = record.trials[measured->shown];
+  Json set = Json::object();
+  for (const auto& [key, value] : settings_of(trial.request, record.batch_key)) set[key] = value_of(value);
+  return {{"batch_size", trial.batch_size},
+          {"set", set},
+          {"samples_per_s", or_null(measured->samples_per_s)},
+          {"spread", measured->spread},
+          {"peak_mib", or_null(measured->peak_mib)},
+          {"trials", measured->trials}};
 }
 
 Json line_json(const std::optional<Line>& line) {
@@ -158,9 +174,13 @@ std::string tuning_json(const TuningRecord& record, Language language, int inden
                {"machine", machine}};
   const RecordedTrial* after = record.after_trial();
   json["chosen_batch_size"] = after != nullptr ? Json(after->batch_size) : Json();
-  json["before_trial"] = or_null(record.before);
-  json["chosen_trial"] = or_null(record.after);
+  const std::optional<Measured> old_one = measured_before(record), new_one = measured_after(record);
+  json["before"] = compared_json(record, old_one);
+  json["chosen"] = compared_json(record, new_one);
+  json["before_trial"] = old_one ? Json(old_one->shown) : Json();
+  json["chosen_trial"] = new_one ? Json(new_one->shown) : Json();
   json["speed_up"] = or_null(speed_up(record));
+  json["disturbed"] = or_null(record.disturbed);
   json["reason"] = record.reason.empty() ? Json() : Json(record.reason.in(language));
   json["changes"] = Json::array();
   for (const Change& change : record.changes) json["changes"].push_back(change_json(change, language));

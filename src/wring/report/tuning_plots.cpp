@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 
 #include "wring/report/html_text.h"
+#include "wring/report/measured.h"
 #include "wring/report/svg_plot.h"
 #include "wring/report/tuning_words.h"
+#include "wring/tune/search_words.h"
 
 namespace wring {
 namespace {
@@ -42,18 +44,18 @@ PlotSeries fitted(const Line& line, const Text& name, Language language, const V
   return series;
 }
 
-struct Measured {
+struct Drawn {
   PlotSeries dots, failures, choice;
 };
 
-template <typename Value>
-Measured measured(const TuningRecord& record, Language language, const Value& value) {
+template <typename Value, typename OfChoice>
+Drawn measured(const TuningRecord& record, Language language, const Value& value, const OfChoice& of_choice) {
   const auto in = [&](const char* en, const char* zh) { return Text(en, zh).in(language); };
-  Measured found{{in("measured", "实测"), "measured", PlotMark::dots, {}},
+  Drawn found{{in("measured", "实测"), "measured", PlotMark::dots, {}},
                  {in("did not run", "未能运行"), "failed", PlotMark::crosses, {}},
                  {in("chosen", "选定"), "chosen", PlotMark::ring, {}}};
   for (const RecordedTrial& trial : record.trials) {
-    if (!belongs(trial, record)) continue;
+    if (!belongs(trial, record) || trial.result.outcome == TrialOutcome::cut_off) continue;
     const auto batch = static_cast<double>(trial.batch_size);
     if (!ran(trial)) {
       found.failures.points.push_back(
@@ -62,10 +64,10 @@ Measured measured(const TuningRecord& record, Language language, const Value& va
       found.dots.points.push_back({batch, *y, tip(trial, words, language)});
     }
   }
-  const RecordedTrial* after = record.after_trial();
-  if (after != nullptr && ran(*after)) {
-    if (const auto [y, words] = value(*after); y) {
-      found.choice.points.push_back({static_cast<double>(after->batch_size), *y, tip(*after, words, language)});
+  if (const std::optional<Measured> after = measured_after(record)) {
+    const RecordedTrial& trial = record.trials[after->shown];
+    if (const auto [y, words] = of_choice(*after); y) {
+      found.choice.points.push_back({static_cast<double>(trial.batch_size), *y, tip(trial, words, language)});
     }
   }
   return found;
@@ -73,14 +75,22 @@ Measured measured(const TuningRecord& record, Language language, const Value& va
 
 using Shown = std::pair<std::optional<double>, std::string>;
 
+Shown shown_rate(const std::optional<double>& samples_per_s) {
+  return {samples_per_s, rate_figure(samples_per_s) + " samples/s"};
+}
+
+// A soak validates in between: its rate is no step's.
 Shown rate_of(const RecordedTrial& trial) {
-  return {trial.result.samples_per_s, rate_text(trial.result.samples_per_s) + " samples/s"};
+  return trial.request.measure.validate ? Shown() : shown_rate(trial.result.samples_per_s);
+}
+
+Shown shown_memory(const std::optional<std::int64_t>& peak_mib) {
+  if (!peak_mib) return {};
+  return {static_cast<double>(*peak_mib), memory_text(peak_mib)};
 }
 
 Shown memory_of(const RecordedTrial& trial) {
-  const auto peak = measured_peak_mib(trial.result.memory);
-  if (!peak) return {std::nullopt, ""};
-  return {static_cast<double>(*peak), memory_text(peak)};
+  return shown_memory(measured_peak_mib(trial.result.memory));
 }
 
 }  // namespace
@@ -88,7 +98,7 @@ Shown memory_of(const RecordedTrial& trial) {
 std::string rate_plot(const TuningRecord& record, Language language) {
   const auto in = [&](const char* en, const char* zh) { return Text(en, zh).in(language); };
   Plot plot{in("Rate", "吞吐量"), in("batch size", "批大小"), in("samples per second", "样本/秒"), {}, {}};
-  Measured found = measured(record, language, rate_of);
+  Drawn found = measured(record, language, rate_of, [](const Measured& m) { return shown_rate(m.samples_per_s); });
   if (found.dots.points.empty()) return "";
   if (record.step_ms) {
     const Line& line = *record.step_ms;
@@ -102,7 +112,7 @@ std::string rate_plot(const TuningRecord& record, Language language) {
 std::string memory_plot(const TuningRecord& record, Language language) {
   const auto in = [&](const char* en, const char* zh) { return Text(en, zh).in(language); };
   Plot plot{in("Peak memory", "峰值显存"), in("batch size", "批大小"), "MiB", {}, {}};
-  Measured found = measured(record, language, memory_of);
+  Drawn found = measured(record, language, memory_of, [](const Measured& m) { return shown_memory(m.peak_mib); });
   if (found.dots.points.empty()) return "";
   if (record.memory_mib) {
     const Line& line = *record.memory_mib;

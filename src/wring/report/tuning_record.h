@@ -21,7 +21,6 @@ struct RecordedTrial {
   TrialResult result;
   Text verdict;         // what it says of its size, in a few words; empty: what its outcome says
   bool fits = true;     // ran, and counts as running
-  bool reused = false;  // from an earlier run's record, not measured now
 };
 
 // Whether the utilisation that was asked for is reached.
@@ -61,8 +60,10 @@ struct TuningRecord {
   std::optional<Line> memory_mib;        // peak reserved
   std::optional<Line> step_ms;           // median time of a step
 
-  std::optional<std::size_t> before;             // the trial of the config as it was
-  std::optional<std::size_t> after;              // the trial of what was chosen
+  std::optional<std::size_t> before;             // a trial of the config as it was
+  std::optional<std::size_t> after;              // a trial of what was chosen
+  std::optional<double> disturbed;               // how much rates of one configuration differ (0.47: 47 %), where that
+                                                 // is too much to compare: nothing was chosen
   Text reason;                                   // why this one; empty when nothing could be chosen
   std::vector<Change> changes;                   // of the config
   std::optional<std::int64_t> headroom_mib;      // of the device's memory, beside the chosen trial's peak
@@ -75,9 +76,7 @@ struct TuningRecord {
 
   const RecordedTrial* before_trial() const { return before ? &trials.at(*before) : nullptr; }
   const RecordedTrial* after_trial() const { return after ? &trials.at(*after) : nullptr; }
+  // Their rates are those of measured_before() and measured_after() (measured.h).
 };
-
-// The rate of the one over that of the other; absent where either did not run.
-std::optional<double> speed_up(const TuningRecord& record);
 
 }  // namespace wring

@@ -1,14 +1,16 @@
 #include "wring/report/tuning_text.h"
 
 #include <algorithm>
-#include <map>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "wring/base/display_text.h"
+#include "wring/report/measured.h"
 #include "wring/report/text_table.h"
 #include "wring/report/tuning_words.h"
+#include "wring/trial/telling_line.h"
+#include "wring/tune/search_words.h"
 #include "wring/tune/trial_json.h"
 
 namespace wring {
@@ -39,8 +41,7 @@ class Lines {
 // The program's own words about a failure, cut to what a table can hold.
 std::string short_message(const TrialResult& result) {
   constexpr int columns = 60;
-  const std::string first = result.message.substr(0, result.message.find('\n'));
-  const std::string clean = without_controls(first);
+  const std::string clean = first_words(result.message);
   const std::string_view fitting = fit_columns(clean, columns);
   return fitting.size() == clean.size() ? clean : std::string(fitting) + "…";
 }
@@ -49,7 +50,7 @@ std::string verdict_cell(const RecordedTrial& trial, Language language) {
   std::string cell = trial_verdict(trial).in(language);
   const bool says_more = trial.result.outcome == TrialOutcome::error || trial.result.outcome == TrialOutcome::killed;
   if (says_more && trial.verdict.empty() && !trial.result.message.empty()) cell += ": " + short_message(trial.result);
-  if (trial.reused) cell += language == Language::zh ? "（沿用先前结果）" : " (measured earlier)";
+  if (trial.result.reused) cell += language == Language::zh ? "（沿用先前结果）" : " (measured earlier)";
   return cell;
 }
 
@@ -58,7 +59,7 @@ bool ran(const RecordedTrial& trial) {
 }
 
 std::string rate_cell(const RecordedTrial& trial) {
-  return ran(trial) ? rate_text(trial.result.samples_per_s) : "–";
+  return ran(trial) ? rate_figure(trial.result.samples_per_s) : "–";
 }
 
 std::string step_cell(const RecordedTrial& trial) {
@@ -76,23 +77,13 @@ std::string settings_cell(const RecordedTrial& trial, const std::string& batch_k
   return fmt::format("{}{}data={}", cell, cell.empty() ? "" : " ", data_key(trial.request.measure.data));
 }
 
-// Of trials that asked for the same only the last; by settings, then by batch.
-std::vector<const RecordedTrial*> last_of_each(const TuningRecord& record) {
-  std::map<std::pair<std::string, std::int64_t>, const RecordedTrial*> last;
-  for (const RecordedTrial& trial : record.trials) {
-    last[{settings_cell(trial, record.batch_key), trial.batch_size}] = &trial;
-  }
-  std::vector<const RecordedTrial*> trials;
-  for (const auto& [key, trial] : last) trials.push_back(trial);
-  return trials;
-}
-
 std::string right(const std::string& cell, int width) {
   return std::string(static_cast<std::size_t>(std::max(0, width - display_width(cell))), ' ') + cell;
 }
 
 void add_before_after(Lines& lines, const TuningRecord& record, Language language) {
-  if (record.before_trial() == nullptr || record.after_trial() == nullptr) return;
+  const std::optional<Measured> before = measured_before(record), after = measured_after(record);
+  if (!before || !after) return;
   const auto title = [&](const char* en, const char* zh) { return Text(en, zh).in(language); };
   using Align = TextTable::Align;
   TextTable table({{"", Align::left},
@@ -102,14 +93,15 @@ void add_before_after(Lines& lines, const TuningRecord& record, Language languag
                    {title("memory", "显存")},
                    {"GPU-Util"},
                    {title("SM activity", "SM活跃度")}});
-  const auto row = [&](const Text& name, const RecordedTrial& trial) {
+  const auto row = [&](const Text& name, const Measured& measured) {
+    const RecordedTrial& trial = record.trials[measured.shown];
     const TrialUtilisation& busy = trial.result.utilisation;
-    table.row({name.in(language), fmt::format("{}", trial.batch_size), rate_cell(trial), step_cell(trial),
-               memory_text(measured_peak_mib(trial.result.memory)), busy.gpu_util ? percent_text(busy.gpu_util) : "",
+    table.row({name.in(language), fmt::format("{}", trial.batch_size), rate_figure(measured.samples_per_s),
+               step_cell(trial), memory_text(measured.peak_mib), busy.gpu_util ? percent_text(busy.gpu_util) : "",
                busy.sm_activity ? percent_text(busy.sm_activity) : ""});
   };
-  row({"before", "优化前"}, *record.before_trial());
-  row({"after", "优化后"}, *record.after_trial());
+  row({"before", "优化前"}, *before);
+  row({"after", "优化后"}, *after);
   lines.add_table(table);
   if (const auto ratio = speed_up(record)) {
     lines.add(Text(fmt::format("  {:.2f} × the samples per second", *ratio),
@@ -177,17 +169,20 @@ std::string trials_text(const TuningRecord& record, TextStyle style) {
   using Align = TextTable::Align;
   TextTable table({{title("batch", "批大小")},
                    {title("samples/s", "样本/秒")},
+                   {title("trials", "次数")},
                    {title("step ms", "每步 ms")},
                    {title("data wait ms", "等数据 ms")},
                    {title("memory", "显存")},
                    {"GPU-Util"},
                    {title("settings", "设置"), Align::left},
                    {title("verdict", "结论"), Align::left}});
-  for (const RecordedTrial* trial : last_of_each(record)) {
-    const auto& util = trial->result.utilisation.gpu_util;
-    table.row({fmt::format("{}", trial->batch_size), rate_cell(*trial), step_cell(*trial), wait_cell(*trial),
-               memory_text(measured_peak_mib(trial->result.memory)), util ? percent_text(util) : "",
-               settings_cell(*trial, record.batch_key), verdict_cell(*trial, language)});
+  for (const Measured& measured : all_measured(record)) {
+    const RecordedTrial& trial = record.trials[measured.shown];
+    const auto& util = trial.result.utilisation.gpu_util;
+    table.row({fmt::format("{}", trial.batch_size), rate_figure(measured.samples_per_s),
+               fmt::format("{}", measured.trials.size()), step_cell(trial), wait_cell(trial),
+               memory_text(measured.peak_mib), util ? percent_text(util) : "", settings_cell(trial, record.batch_key),
+               verdict_cell(record.trials[measured.verdict], language)});
   }
   Lines lines(style);
   if (!table.empty()) lines.add_table(table);

@@ -12,7 +12,7 @@ namespace wring {
 // other. batch_key: the config's key for the batch, which is not repeated among the settings.
 std::string trial_line(const RecordedTrial& trial, TextStyle style, const std::string& batch_key = "batch_size");
 
-// The trials as a table by settings and batch, of those that asked for the same only the last.
+// What was measured, as a table by settings and batch: trials that asked for the same are one row with their median.
 std::string trials_text(const TuningRecord& record, TextStyle style);
 
 // The choice: reason, before and after, head-room, target, changes, findings, notes.

@@ -4,17 +4,6 @@
 
 namespace wring {
 
-std::optional<double> speed_up(const TuningRecord& record) {
-  if (record.changes.empty()) return std::nullopt;  // two measurements of one configuration are noise
-  const RecordedTrial* before = record.before_trial();
-  const RecordedTrial* after = record.after_trial();
-  const auto ran = [](const RecordedTrial* trial) {
-    return trial != nullptr && trial->result.outcome == TrialOutcome::ok && trial->result.samples_per_s > 0;
-  };
-  if (!ran(before) || !ran(after)) return std::nullopt;
-  return after->result.samples_per_s / before->result.samples_per_s;
-}
-
 Text outcome_text(TrialOutcome outcome) {
   switch (outcome) {
     case TrialOutcome::ok:
@@ -26,14 +15,11 @@ Text outcome_text(TrialOutcome outcome) {
     case TrialOutcome::hang:
       return {"no answer, killed", "无响应，已终止"};
     case TrialOutcome::killed:
-      return {"killed from outside", "被外部终止"};
+      return {"ended by a signal", "被信号终止"};
+    case TrialOutcome::cut_off:
+      return {"the time budget ended", "时间预算用尽"};
   }
   return {};
-}
-
-std::string rate_text(double samples_per_s) {
-  if (samples_per_s >= 100) return fmt::format("{:.0f}", samples_per_s);
-  return samples_per_s >= 10 ? fmt::format("{:.1f}", samples_per_s) : fmt::format("{:.2f}", samples_per_s);
 }
 
 std::string percent_text(const std::optional<double>& percent) {
@@ -63,9 +49,15 @@ std::string settings_text(const TrialRequest& request, const std::string& batch_
   return text;
 }
 
+Text no_rate_text(const TrialResult& result) {
+  if (result.no_rate != kImagesOnDevice) return result.no_rate;
+  return {"no loader runs: the GPU cuts its batches itself", "无需数据加载：GPU 自行裁取批次"};
+}
+
 Text trial_verdict(const RecordedTrial& trial) {
   if (!trial.verdict.empty()) return trial.verdict;
   const TrialResult& result = trial.result;
+  if (result.outcome == TrialOutcome::ok && !result.samples_per_s) return no_rate_text(result);
   if (result.outcome == TrialOutcome::ok && result.memory.alloc_retries.value_or(0) > 0) {
     return {fmt::format("fits only by giving memory back ({} times)", *result.memory.alloc_retries),
             fmt::format("只能靠反复释放显存运行（{} 次）", *result.memory.alloc_retries)};

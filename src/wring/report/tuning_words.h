@@ -13,7 +13,6 @@ namespace wring {
 
 Text outcome_text(TrialOutcome outcome);  // as a user reads it; outcome_key() is for machines
 
-std::string rate_text(double samples_per_s);                      // "5120", "87.4", "3.21"
 std::string percent_text(const std::optional<double>& percent);   // "87 %"; "–" where it was not measured
 std::string memory_text(const std::optional<std::int64_t>& mib);  // "1210 MiB", "37.4 GiB"; "–"
 
@@ -21,6 +20,9 @@ std::string memory_text(const std::optional<std::int64_t>& mib);  // "1210 MiB",
 using Settings = std::map<std::string, std::string>;  // by key
 Settings settings_of(const TrialRequest& request, const std::string& batch_key);
 std::string settings_text(const TrialRequest& request, const std::string& batch_key);
+
+// Why a trial that ran has no rate.
+Text no_rate_text(const TrialResult& result);
 
 // What to make of one trial, in a few words: "ok", "out of memory", "fits only with retries (3)", ….
 Text trial_verdict(const RecordedTrial& trial);

@@ -30,7 +30,7 @@ struct CommandOptions {
   std::chrono::milliseconds grace{5'000};            // between SIGTERM and SIGKILL
 
   std::function<void(const TrialRequest& request, const std::string& phase)>
-      on_phase;                     // "warmup", then "measure"; or the program's own
+      on_phase;                     // kFirstRatePhase, then "measure"; or kStartPhase, then the program's own
   std::function<bool()> cancelled;  // asked every 50 ms: true kills the program, and run() throws Error{interrupted}
   std::shared_ptr<UtilisationMeter> meter;  // memory and utilisation from outside; null: absent
 };

@@ -12,6 +12,7 @@
 #include "wring/base/line_splitter.h"
 #include "wring/trial/outcome.h"
 #include "wring/trial/protocol.h"
+#include "wring/trial/telling_line.h"
 
 namespace wring {
 namespace {
@@ -40,16 +41,24 @@ class CommandTrial {
  public:
   CommandTrial(const CommandOptions& options, const RatePattern* pattern, const TrialRequest& request,
                std::optional<std::int64_t> batch, ChildPipes& child)
-      : options_(options), pattern_(pattern), request_(request), batch_(batch), child_(child) {
+      : options_(options),
+        pattern_(pattern),
+        request_(request),
+        batch_(batch),
+        child_(child),
+        phase_(pattern != nullptr ? kFirstRatePhase : kStartPhase) {
     deadline_ = start_ + options.start_timeout;
+    if (const auto limit = request.time_limit_s) {
+      ends_ = start_ + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(*limit));
+    }
   }
 
   TrialResult run() {
     if (options_.meter) options_.meter->begin(child_.pid());
-    if (options_.on_phase) options_.on_phase(request_, "warmup");
+    if (options_.on_phase) options_.on_phase(request_, phase_);
     while (!result_) {
       ask_cancelled();
-      child_.wait(kAskInterval);
+      child_.wait(std::min(kAskInterval, limit_left()));
       read_output();
       if (!result_) judge();
     }
@@ -60,6 +69,12 @@ class CommandTrial {
   }
 
  private:
+  // Until the time that the request allows; an hour where it sets none.
+  milliseconds limit_left() const {
+    if (!ends_) return std::chrono::hours(1);
+    return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(*ends_ - Clock::now()));
+  }
+
   void ask_cancelled() const {
     if (options_.cancelled && options_.cancelled()) throw Error(ErrorCode::interrupted, {"interrupted", "已中断"});
   }
@@ -99,17 +114,20 @@ class CommandTrial {
     deadline_ = Clock::now() + (event.phase == "load" ? options_.start_timeout : options_.event_timeout);
     if (event.done) {
       result_ = event.done;
+      result_->message = led_by_telling_line(result_->message);
       return;
     }
     if (options_.meter) event.phase == "measure" ? options_.meter->begin_measure() : options_.meter->end_measure();
-    if (options_.on_phase) options_.on_phase(request_, event.phase);
+    phase_ = event.phase;
+    if (options_.on_phase) options_.on_phase(request_, phase_);
   }
 
   void begin_measure() {
     first_rate_ = Clock::now();
     if (speaks_protocol_) return;  // it names its phases itself
     if (options_.meter) options_.meter->begin_measure();
-    if (options_.on_phase) options_.on_phase(request_, "measure");
+    phase_ = "measure";
+    if (options_.on_phase) options_.on_phase(request_, phase_);
   }
 
   void judge() {
@@ -121,6 +139,8 @@ class CommandTrial {
       take_rates();
     } else if (child_.end()) {
       take_end(*child_.end());
+    } else if (limit_left() == milliseconds(0)) {
+      take_limit();
     } else if (now >= deadline_) {
       take_silence();
     }
@@ -140,7 +160,7 @@ class CommandTrial {
     if (never_ran && rates_.empty() && !speaks_protocol_) {
       throw Error(
           ErrorCode::failed,
-          {"the command cannot be run: " + last_words(words_.text()), "无法运行该命令：" + last_words(words_.text())},
+          {"the command cannot be run: " + telling_line(words_.text()), "无法运行该命令：" + telling_line(words_.text())},
           {"check that the program is installed and on PATH", "请检查该程序是否已安装并在 PATH 中"});
     }
     if (end.exit_status != 0) {
@@ -152,6 +172,13 @@ class CommandTrial {
     } else {
       refuse_without_rate();
     }
+  }
+
+  // What was told until then is a rate, if of fewer readings.
+  void take_limit() {
+    if (rates_.size() >= kRatesWanted) return take_rates();
+    const std::string words = last_words(words_.text(), 1);
+    fail(TrialOutcome::cut_off, phase_ + (words.empty() ? "" : "\n" + words));
   }
 
   void take_silence() {
@@ -184,7 +211,7 @@ class CommandTrial {
   void fail(TrialOutcome outcome, std::string message) {
     result_.emplace();
     result_->outcome = outcome;
-    const std::string words = outcome == TrialOutcome::hang ? last_words(words_.text()) : "";
+    const std::string words = outcome == TrialOutcome::hang ? last_words(words_.text(), 1) : "";
     result_->message = std::move(message) + (words.empty() ? "" : "; its last words: " + words);
   }
 
@@ -220,6 +247,8 @@ class CommandTrial {
   const std::optional<long long> kills_before_ = kernel_oom_kills();
   const Clock::time_point start_ = Clock::now();
   Clock::time_point deadline_;
+  std::optional<Clock::time_point> ends_;  // by the request's limit
+  std::string phase_;
   std::optional<Clock::time_point> first_rate_;
   LineSplitter out_{"\r\n"};  // progress bars begin their line anew by \r
   LineSplitter err_{"\r\n"};

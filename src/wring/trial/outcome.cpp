@@ -12,6 +12,7 @@
 #include <signal.h>
 
 #include "wring/base/display_text.h"
+#include "wring/trial/telling_line.h"
 
 namespace wring {
 namespace {
@@ -112,6 +113,12 @@ std::string signal_words(int signal, std::optional<long long> oom_kills) {
   return words + ": most likely the host's memory ran out";
 }
 
+// The line that says why, then the last that were printed.
+std::string led_words(std::string_view output) {
+  const std::string line = telling_line(output).substr(0, kLongestMessageBytes), last = last_words(output);
+  return line.empty() || last.starts_with(line) ? last : line + "\n" + last;
+}
+
 }  // namespace
 
 std::span<const OutOfMemorySign> out_of_memory_signs() {
@@ -133,7 +140,7 @@ std::optional<OutOfMemory> find_out_of_memory(std::string_view output) {
 
 TrialResult failed_result(const ProcessEnd& end, std::string_view output, std::optional<long long> oom_kills) {
   TrialResult result;
-  const std::string words = last_words(output);
+  const std::string words = led_words(output);
   if (const auto memory = find_out_of_memory(output)) {
     result.outcome = TrialOutcome::oom;
     result.message = memory->certain ? memory->line : "most likely out of memory: " + memory->line;

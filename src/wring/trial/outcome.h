@@ -38,7 +38,7 @@ struct OutOfMemory {
 std::optional<OutOfMemory> find_out_of_memory(std::string_view output);
 
 // The result of a program that ended without one: oom where its output says so, killed where a signal ended it, else
-// error; the message holds its own last words. `oom_kills`: how often the kernel has killed for memory meanwhile,
+// error; the message holds its own words, the telling line (telling_line.h) first. `oom_kills`: how often the kernel has killed for memory meanwhile,
 // where that is known.
 TrialResult failed_result(const ProcessEnd& end, std::string_view output, std::optional<long long> oom_kills = {});
 

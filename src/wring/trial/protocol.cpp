@@ -118,11 +118,15 @@ Json to_json(const TrialResult& result) {
   Json json{{"outcome", name_of(result.outcome, kOutcomes)}};
   if (!result.message.empty()) json["message"] = result.message;
   if (result.outcome == TrialOutcome::ok) {
-    json["samples_per_s"] = result.samples_per_s;
-    json["step_ms"] = {{"median", result.step_ms.median},
-                       {"mad", result.step_ms.mad},
-                       {"p95", result.step_ms.p95},
-                       {"n", result.step_ms.n}};
+    if (result.samples_per_s) {
+      json["samples_per_s"] = *result.samples_per_s;
+      json["step_ms"] = {{"median", result.step_ms.median},
+                         {"mad", result.step_ms.mad},
+                         {"p95", result.step_ms.p95},
+                         {"n", result.step_ms.n}};
+    } else {
+      json["no_rate"] = result.no_rate;
+    }
     put(json, "data_wait_ms", result.data_wait_ms);
     json["warmup_s"] = result.warmup_s;
     put(json, "loss", result.loss);
@@ -230,9 +234,11 @@ TrialResult read_result(const JsonFields& fields) {
   if (!outcome) fields.missing("outcome");
   result.outcome = *outcome;
   result.message = fields.text("message").value_or("");
-  const auto rate = fields.number("samples_per_s", 0, kLargestNumber);
-  if (!rate && result.outcome == TrialOutcome::ok) fields.missing("samples_per_s");
-  result.samples_per_s = rate.value_or(0);
+  result.samples_per_s = fields.number("samples_per_s", 0, kLargestNumber);
+  if (!result.samples_per_s && result.outcome == TrialOutcome::ok) {
+    result.no_rate = fields.text("no_rate").value_or("");
+    if (result.no_rate.empty()) fields.missing("samples_per_s");
+  }
   if (const auto step = fields.object("step_ms")) result.step_ms = read_step_times(*step);
   result.data_wait_ms = fields.number("data_wait_ms", 0, kLargestNumber);
   result.warmup_s = fields.number("warmup_s", 0, kLargestNumber).value_or(0);

@@ -30,6 +30,10 @@ struct TrialMeasure {
 struct TrialRequest {
   std::vector<Assignment> set;
   TrialMeasure measure;
+  // The whole trial may take so long, the start of a program included; then it is ended: cut_off. Kept by the
+  // supervisor, the worker does not know.
+  std::optional<double> time_limit_s = {};
+  bool fresh = false;  // measured anew, whatever is kept of earlier runs
 };
 
 // A trial that does not fit or does not end is an outcome, not an accident.
@@ -39,6 +43,7 @@ enum class TrialOutcome {
   error,   // the program said so, or ended by itself
   hang,    // no event within its time: killed by the supervisor
   killed,  // by a signal that we did not send: where it is SIGKILL, most likely for host memory
+  cut_off,  // by its time limit: says nothing of its size
 };
 
 struct StepTimes {
@@ -72,10 +77,15 @@ struct TrialArithmetic {
   std::string precision;                 // "bf16", "fp16", "TF32", "fp32": what the step's products run in
 };
 
+// No loader's rate: the GPU cuts its batches from images in its own reach, no loader runs.
+inline constexpr const char* kImagesOnDevice = "images_on_device";
+
 struct TrialResult {
   TrialOutcome outcome = TrialOutcome::ok;
-  std::string message;  // of whatever is not ok: the program's own words
-  double samples_per_s = 0;
+  std::string message;  // of whatever is not ok: the program's own words, the line that says why first;
+                        // of cut_off the phase that it was in, then its last words
+  std::optional<double> samples_per_s;  // of what is ok, absent where there is none to tell: no_rate says why
+  std::string no_rate;                  // kImagesOnDevice, or the program's own words; "" beside a rate
   StepTimes step_ms;
   std::optional<double> data_wait_ms;  // a step's wait for its batch
   double warmup_s = 0;
@@ -86,8 +96,14 @@ struct TrialResult {
   std::string engine;                           // "graph, fused"; "" where the program does not say
   TrialMemory memory;
   TrialUtilisation utilisation;
-  double seconds = 0;  // of the whole trial, as the supervisor saw it
+  double seconds = 0;    // of the whole trial, as the supervisor saw it
+  bool reused = false;   // measured by an earlier run
 };
+
+// Phases of a trial that supervisors name themselves, beside those of the protocol ("load", "warmup", "measure",
+// "validate").
+inline constexpr const char* kStartPhase = "start";            // of a worker, until its first event
+inline constexpr const char* kFirstRatePhase = "first_rate";  // of a program that prints its rates, until the first
 
 // Runs trials one at a time: in child processes, from a recording, or on a simulated card. Never throws for a trial
 // that fails; throws Error where trials cannot be run at all (no such program, a config that it refuses).

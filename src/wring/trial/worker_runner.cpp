@@ -9,6 +9,7 @@
 #include "wring/base/line_splitter.h"
 #include "wring/trial/outcome.h"
 #include "wring/trial/protocol.h"
+#include "wring/trial/telling_line.h"
 
 namespace wring {
 namespace {
@@ -60,8 +61,11 @@ struct WorkerRunner::Worker {
 // One request, from its line to its outcome.
 class WorkerRunner::Trial {
  public:
-  Trial(const WorkerOptions& options, Worker& worker, const NumberedRequest& numbered)
+  Trial(const WorkerOptions& options, Worker& worker, const NumberedRequest& numbered, Clock::time_point began)
       : options_(options), worker_(worker), numbered_(numbered) {
+    if (const auto limit = numbered.request.time_limit_s) {
+      ends_ = began + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(*limit));
+    }
     const bool starting = !worker.has_spoken;
     wait_for_event(starting ? options.start_timeout : event_time());
   }
@@ -74,9 +78,10 @@ class WorkerRunner::Trial {
       if (options_.cancelled && options_.cancelled()) {
         throw Error(ErrorCode::interrupted, {"interrupted", "已中断"});
       }
-      worker_.pipes.wait(std::min(kAskInterval, time_left()));
+      worker_.pipes.wait(std::min({kAskInterval, time_left(), limit_left()}));
       read_output();
       if (!result_) check_worker();
+      if (!result_ && limit_left() == milliseconds(0)) cut_off();
     }
     if (options_.meter) result_->utilisation = options_.meter->end();
     return *result_;
@@ -95,6 +100,17 @@ class WorkerRunner::Trial {
 
   milliseconds time_left() const {
     return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(deadline_ - Clock::now()));
+  }
+
+  // Until the time that the request allows; an hour where it sets none.
+  milliseconds limit_left() const {
+    if (!ends_) return std::chrono::hours(1);
+    return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(*ends_ - Clock::now()));
+  }
+
+  void cut_off() {
+    const std::string words = last_words(worker_.words.text(), 1);
+    fail(TrialOutcome::cut_off, phase_ + (words.empty() ? "" : "\n" + words));
   }
 
   void read_output() {
@@ -122,8 +138,10 @@ class WorkerRunner::Trial {
     if (options_.meter) measures ? options_.meter->begin_measure() : options_.meter->end_measure();
     if (event.done) {
       result_ = event.done;
+      result_->message = led_by_telling_line(result_->message);
       return;
     }
+    phase_ = event.phase;
     wait_for_event(event.phase == "load" ? options_.start_timeout : event_time());
     if (options_.on_phase) options_.on_phase(numbered_.request, event.phase);
   }
@@ -134,10 +152,11 @@ class WorkerRunner::Trial {
       take_end(*worker_.pipes.end());
     } else if (Clock::now() >= deadline_) {
       if (closed_) {
-        fail(TrialOutcome::error, "closed its output without a result" + last_words_after(": "));
+        const std::string line = telling_line(worker_.words.text());
+        fail(TrialOutcome::error, "closed its output without a result" + (line.empty() ? "" : ": " + line));
       } else {
         fail(TrialOutcome::hang, fmt::format("said nothing for {:.1f} s", patience_.count() / 1e3) +
-                                     last_words_after("; its last words: "));
+                                     last_words_after());
       }
     } else if (!closed_ && !worker_.pipes.out_open()) {
       closed_ = true;
@@ -153,9 +172,9 @@ class WorkerRunner::Trial {
     result_ = failed_result(end, words, kernel_oom_kills_since(kills_before_));
   }
 
-  std::string last_words_after(const std::string& introduction) const {
-    const std::string words = last_words(worker_.words.text());
-    return words.empty() ? "" : introduction + words;
+  std::string last_words_after() const {
+    const std::string words = last_words(worker_.words.text(), 1);
+    return words.empty() ? "" : "; its last words: " + words;
   }
 
   void fail(TrialOutcome outcome, const std::string& message) {
@@ -170,6 +189,8 @@ class WorkerRunner::Trial {
   const std::optional<long long> kills_before_ = kernel_oom_kills();
   milliseconds patience_{};
   Clock::time_point deadline_;
+  std::optional<Clock::time_point> ends_;  // by the request's limit
+  std::string phase_ = kStartPhase;
   bool closed_ = false;
   std::optional<TrialResult> result_;
 };
@@ -184,10 +205,12 @@ TrialResult WorkerRunner::run(const TrialRequest& request) {
   const auto start = Clock::now();
   if (worker_) worker_->pipes.wait(milliseconds(0));
   if (options_.fresh || (worker_ && worker_->pipes.end())) end_worker();
-  if (!worker_) worker_ = std::make_unique<Worker>(options_);
+  const bool fresh = !worker_;
+  if (fresh) worker_ = std::make_unique<Worker>(options_);
   const NumberedRequest numbered{next_id_++, request};
   try {
-    TrialResult result = Trial(options_, *worker_, numbered).run();
+    if (options_.on_phase && fresh) options_.on_phase(request, kStartPhase);
+    TrialResult result = Trial(options_, *worker_, numbered, start).run();
     result.seconds = seconds_since(start);
     if (result.outcome != TrialOutcome::ok) worker_.reset();
     if (options_.fresh) end_worker();

@@ -25,7 +25,7 @@ struct WorkerOptions {
   std::chrono::milliseconds start_timeout{300'000};  // to the first event of a fresh worker, and within "load"
   std::chrono::milliseconds event_timeout{60'000};   // after any other event, on top of the request's max_seconds
 
-  // Called from run(), in its thread, at each event "phase".
+  // Called from run(), in its thread, at each event "phase", and with kStartPhase where a worker is started.
   std::function<void(const TrialRequest& request, const std::string& phase)> on_phase;
   // Asked every 50 ms: true kills the worker, and run() throws Error{interrupted}.
   std::function<bool()> cancelled;

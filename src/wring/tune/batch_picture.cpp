@@ -12,8 +12,10 @@
 namespace wring {
 namespace {
 
-// Two runs of one program on one idle machine differ by about this much, however long each is.
-constexpr double kLeastNoise = 0.005;
+// A gain at the very edge of what is worth a change is hard to prove: where there is more to have, it is had.
+constexpr double kClearlyWorthIt = kWorthAChange + 0.02;
+// A smaller batch is seldom the faster one, and what comes and goes on the machine can make it look so twice.
+constexpr std::size_t kLeastForASmaller = 4;
 // How many repeats that belief is worth against what repeats really show.
 constexpr double kNoiseWeight = 1;
 // Above this share of the memory a size is near the limit, where allocators begin to give back and ask again.
@@ -30,24 +32,37 @@ struct Gathered {
   double error_within = 0;  // mean of the trials'
 };
 
+// A validation comes in between: its memory and its time are no step's.
+bool is_of_steps_alone(const SearchTrial& trial) {
+  return trial.role != TrialRole::soak && trial.role != TrialRole::validate;
+}
+
+// What an earlier run measured is told by what was measured now, where there is such.
+bool has_fresh_rates(std::int64_t batch, std::span<const SearchTrial> trials) {
+  return std::ranges::any_of(trials, [&](const SearchTrial& trial) {
+    return trial.batch == batch && is_of_steps_alone(trial) && !trial.result.reused &&
+           trial.result.outcome == TrialOutcome::ok && trial.result.samples_per_s > 0;
+  });
+}
+
 Gathered gather(std::int64_t batch, std::span<const SearchTrial> trials) {
   Gathered gathered;
   gathered.size.batch = batch;
+  const bool fresh_only = has_fresh_rates(batch, trials);
   double errors = 0;
   for (const SearchTrial& trial : trials) {
     if (trial.batch != batch) continue;
-    if (trial.fit == Fit::fails || trial.fit == Fit::retries) {
+    if ((trial.fit == Fit::fails || trial.fit == Fit::retries) && trial.role != TrialRole::validate) {
       gathered.size.fit = trial.fit;
       gathered.size.outcome = trial.result.outcome;
       gathered.size.how = trial.note;
     }
-    // A soak validates in between: its memory and its time are no step's.
-    if (trial.result.outcome != TrialOutcome::ok || trial.role == TrialRole::soak) continue;
+    if (trial.result.outcome != TrialOutcome::ok || !is_of_steps_alone(trial)) continue;
     if (const auto peak = measured_peak_mib(trial.result.memory)) {
       gathered.size.peak_mib = std::max(gathered.size.peak_mib.value_or(0), *peak);
     }
-    if (trial.result.samples_per_s <= 0) continue;
-    gathered.size.rates.push_back(trial.result.samples_per_s);
+    if (trial.result.samples_per_s <= 0 || (fresh_only && trial.result.reused)) continue;
+    gathered.size.rates.push_back(*trial.result.samples_per_s);
     errors += error_within(trial.result);
   }
   gathered.size.rate = median_of(gathered.size.rates);
@@ -98,6 +113,18 @@ std::optional<std::int64_t> capacity_of(std::span<const SearchTrial> trials, con
     }
   }
   return least;
+}
+
+// What a validation took beyond the steps of its size: the most that was seen.
+std::int64_t validation_mib(std::span<const SearchTrial> trials, const std::vector<SizePicture>& sizes) {
+  std::int64_t most = 0;
+  for (const SearchTrial& trial : trials) {
+    const auto peak = measured_peak_mib(trial.result.memory);
+    const auto size = std::ranges::find(sizes, trial.batch, &SizePicture::batch);
+    const bool validated = trial.request.measure.validate && trial.result.outcome == TrialOutcome::ok;
+    if (validated && peak && size != sizes.end() && size->peak_mib) most = std::max(most, *peak - *size->peak_mib);
+  }
+  return most;
 }
 
 void mark_without_room(BatchPicture& picture) {
@@ -162,9 +189,12 @@ void steady(BatchPicture& picture) {
 
 }  // namespace
 
+bool near_the_limit(const BatchPicture& picture, double peak_mib) {
+  return picture.capacity_mib && peak_mib >= kNearTheLimit * static_cast<double>(*picture.capacity_mib);
+}
+
 bool near_the_limit(const BatchPicture& picture, const SizePicture& size) {
-  return picture.capacity_mib && size.peak_mib &&
-         static_cast<double>(*size.peak_mib) >= kNearTheLimit * static_cast<double>(*picture.capacity_mib);
+  return size.peak_mib && near_the_limit(picture, static_cast<double>(*size.peak_mib));
 }
 
 const SizePicture* BatchPicture::find(std::int64_t batch) const {
@@ -172,10 +202,10 @@ const SizePicture* BatchPicture::find(std::int64_t batch) const {
   return found == sizes.end() ? nullptr : &*found;
 }
 
-const SizePicture* BatchPicture::best() const {
+const SizePicture* BatchPicture::best(std::int64_t most) const {
   const SizePicture* best = nullptr;
   for (const SizePicture& size : sizes) {
-    if (size.usable() && (best == nullptr || size.steadied > best->steadied)) best = &size;
+    if (size.batch <= most && size.usable() && (best == nullptr || size.steadied > best->steadied)) best = &size;
   }
   return best;
 }
@@ -195,12 +225,18 @@ double BatchPicture::memory_limit_mib() const {
 
 BatchPicture picture_of(std::span<const SearchTrial> trials, const BatchSearchOptions& options) {
   std::map<std::int64_t, bool> batches;
-  for (const SearchTrial& trial : trials) batches[trial.batch] = true;
+  for (const SearchTrial& trial : trials) {
+    if (trial.fit != Fit::unknown) batches[trial.batch] = true;
+  }
   std::vector<Gathered> all;
   for (const auto& [batch, known] : batches) all.push_back(gather(batch, trials));
 
   BatchPicture picture;
   picture.noise = noise_of(all);
+  for (const Gathered& one : all) {
+    picture.spread = std::max(picture.spread, spread_of(one.size.rates));
+    if (one.size.measured()) picture.repeats += one.size.rates.size() - 1;
+  }
   for (Gathered& one : all) {
     const double noise = std::hypot(picture.noise, one.error_within);
     // The median of two is their mean.
@@ -214,8 +250,8 @@ BatchPicture picture_of(std::span<const SearchTrial> trials, const BatchSearchOp
   picture.capacity_mib = capacity_of(trials, options);
   if (picture.capacity_mib) {
     const double residual = picture.memory.line ? picture.memory.line->residual : 0;
-    picture.reserve_mib =
-        options.min_reserve_mib + options.validation_spike_mib + static_cast<std::int64_t>(std::ceil(residual));
+    const std::int64_t validation = std::max(options.validation_spike_mib, validation_mib(trials, picture.sizes));
+    picture.reserve_mib = options.min_reserve_mib + validation + static_cast<std::int64_t>(std::ceil(residual));
   }
   mark_without_room(picture);
   mark_collapsed(picture, options.epsilon);
@@ -224,8 +260,13 @@ BatchPicture picture_of(std::span<const SearchTrial> trials, const BatchSearchOp
   return picture;
 }
 
+const SizePicture* own_size(const BatchPicture& picture, const BatchSearchOptions& options) {
+  const SizePicture* own = picture.find(options.start_batch);
+  return own != nullptr && own->measured() && own->fit != Fit::fails ? own : nullptr;
+}
+
 double rate_to_reach(const BatchPicture& picture, const BatchSearchOptions& options, std::int64_t most) {
-  const SizePicture* best = picture.best();
+  const SizePicture* best = picture.best(most);
   if (best == nullptr) return 0;
   double reference = best->steadied;
   if (picture.time.line && most > best->batch) {
@@ -233,15 +274,31 @@ double rate_to_reach(const BatchPicture& picture, const BatchSearchOptions& opti
   }
   // One standard error of the comparison, so that noise does not make 4 % out of 3; never more than half of ε.
   const double doubt = std::min(options.epsilon / 2, best->steadied_error);
-  return reference * (1 - options.epsilon) * (1 + doubt);
+  const double wanted = reference * (1 - options.epsilon) * (1 + doubt);
+  const SizePicture* own = own_size(picture, options);
+  if (own == nullptr) return wanted;
+  return std::min(best->steadied, std::max(wanted, own->steadied * (1 + kClearlyWorthIt)));
 }
 
 const SizePicture* choose(const BatchPicture& picture, const BatchSearchOptions& options, std::int64_t most) {
+  const SizePicture* own = own_size(picture, options);
+  if (own != nullptr && own->batch > most) own = nullptr;
+  const SizePicture* best = picture.best(most);
+  if (best == nullptr) return own;
+  if (own != nullptr && best->steadied <= own->steadied * (1 + kWorthAChange)) return own;
   const double wanted = rate_to_reach(picture, options, most);
   for (const SizePicture& size : picture.sizes) {
-    if (size.usable() && size.steadied >= wanted) return &size;
+    if (size.batch <= most && size.usable() && size.steadied >= wanted) return &size;
   }
-  return picture.best();
+  return best;
+}
+
+Contest contest_of(const BatchPicture& picture, const SizePicture& own, const SizePicture& other) {
+  return {.before = own.rates,
+          .after = other.rates,
+          .noise = picture.noise,
+          .repeats = picture.repeats,
+          .least = other.batch < own.batch ? kLeastForASmaller : 2};
 }
 
 }  // namespace wring

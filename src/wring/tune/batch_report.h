@@ -7,7 +7,7 @@ namespace wring {
 // What a search ended with, before it is put into words.
 struct SearchEnd {
   const SizePicture* chosen = nullptr;  // of the picture
-  std::int64_t ceiling = 0;             // the largest size that was worth a try
+  std::optional<std::int64_t> failed_soak;
   bool cut_short = false;
   bool cancelled = false;
   Text broken;  // why the search gave up: the program fails whatever the batch is

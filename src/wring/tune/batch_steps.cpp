@@ -207,7 +207,7 @@ std::optional<std::int64_t> doubted_jump(const BatchPicture& picture, const Batc
 std::optional<std::int64_t> closer_size(const BatchPicture& picture, const BatchSearchOptions& options,
                                         const SizeGrid& grid, std::int64_t most) {
   const SizePicture* upper = choose(picture, options, most);
-  if (upper == nullptr) return std::nullopt;
+  if (upper == nullptr || upper == own_size(picture, options)) return std::nullopt;
   const double wanted = rate_to_reach(picture, options, most);
   if (upper->steadied < wanted) return std::nullopt;  // nothing smaller will
   const SizePicture* below = measured_below(picture, upper->batch);
@@ -248,25 +248,46 @@ std::vector<std::int64_t> finalists(const BatchPicture& picture, const BatchSear
   std::vector<std::int64_t> sizes;
   const SizePicture* chosen = choose(picture, options, most);
   if (chosen == nullptr) return sizes;
+  const SizePicture* own = own_size(picture, options);
   const SizePicture* narrowly_out = nullptr;
   const double wanted = rate_to_reach(picture, options, most);
   for (const SizePicture& size : picture.sizes) {
     const double margin = std::max(options.epsilon, 2 * size.relative_error);
-    if (size.batch < chosen->batch && size.usable() && size.steadied >= wanted * (1 - margin)) narrowly_out = &size;
+    const bool near = size.usable() && size.steadied >= wanted * (1 - margin);
+    if (size.batch < chosen->batch && near && &size != own) narrowly_out = &size;
   }
   // The best of a noisy few was lucky; a choice that is also the best has to be so against what is larger.
-  const SizePicture* rival = picture.best();
+  const SizePicture* rival = picture.best(most);
   if (rival == chosen) {
     rival = nullptr;
     for (const SizePicture& size : picture.sizes) {
-      const bool larger = size.batch > chosen->batch && size.usable();
+      const bool larger = size.batch > chosen->batch && size.batch <= most && size.usable();
       if (larger && (rival == nullptr || size.steadied > rival->steadied)) rival = &size;
     }
   }
-  if (narrowly_out != nullptr) sizes.push_back(narrowly_out->batch);
+  const bool has_won = own == nullptr || own == chosen || contest_of(picture, *own, *chosen).won();
+  if (!has_won) sizes.push_back(own->batch);
   sizes.push_back(chosen->batch);
-  if (rival != nullptr) sizes.push_back(rival->batch);
+  if (narrowly_out != nullptr) sizes.push_back(narrowly_out->batch);
+  if (rival != nullptr && rival != own) sizes.push_back(rival->batch);
   return sizes;
+}
+
+const SizePicture* decide(const BatchPicture& picture, const BatchSearchOptions& options, std::int64_t most) {
+  const SizePicture* own = own_size(picture, options);
+  if (own == nullptr || own->batch > most) return choose(picture, options, most);
+  if (picture.spread > kDisturbed) return own;
+  double best = 0;
+  std::vector<const SizePicture*> winners;
+  for (const SizePicture& size : picture.sizes) {
+    if (&size == own || size.batch > most || !size.usable() || !contest_of(picture, *own, size).won()) continue;
+    winners.push_back(&size);
+    best = std::max(best, size.steadied);
+  }
+  for (const SizePicture* size : winners) {
+    if (size->steadied >= best * (1 - options.epsilon)) return size;
+  }
+  return own;
 }
 
 }  // namespace wring

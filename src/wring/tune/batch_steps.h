@@ -42,7 +42,12 @@ std::optional<std::int64_t> natural_neighbour(const BatchPicture& picture, const
                                               const SizeGrid& grid, std::int64_t most);
 
 // Which sizes to measure again in turn: the choice, its best rival (where the choice is the best itself, among the
-// larger ones), and what was narrowly left out below it.
+// larger ones), and what was narrowly left out below it. The config's own comes first where the choice has not won over
+// it yet.
 std::vector<std::int64_t> finalists(const BatchPicture& picture, const BatchSearchOptions& options, std::int64_t most);
+
+// The search's answer: the smallest within ε of the best among the sizes that have won over the config's own in turns,
+// else that one. Where it did not run, the choice. nullptr where nothing ran.
+const SizePicture* decide(const BatchPicture& picture, const BatchSearchOptions& options, std::int64_t most);
 
 }  // namespace wring

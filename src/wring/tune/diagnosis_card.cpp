@@ -15,7 +15,7 @@ namespace limit = diagnosis_thresholds;
 
 void DiagnosisRules::too_small() {
   if (!ran(in_.larger) || !ran(in_.resident) || !in_.larger_batch) return;
-  const double gain = percent(in_.larger->samples_per_s / in_.resident->samples_per_s - 1);
+  const double gain = percent(*in_.larger->samples_per_s / *in_.resident->samples_per_s - 1);
   if (gain < limit::larger_gain) return;
   Diagnosis& found =
       add(Bottleneck::too_small, percent(1 - 1 / (1 + gain / 100)), confidence_of(gain, limit::larger_gain, 60),
@@ -46,7 +46,7 @@ void DiagnosisRules::too_small() {
 
 void DiagnosisRules::precision_bound() {
   if (in_.config.use_mixed_precision || !ran(in_.mixed) || !ran(in_.resident)) return;
-  const double gain = percent(in_.mixed->samples_per_s / in_.resident->samples_per_s - 1);
+  const double gain = percent(*in_.mixed->samples_per_s / *in_.resident->samples_per_s - 1);
   if (gain < limit::mixed_gain) return;
   Diagnosis& found =
       add(Bottleneck::precision_bound, percent(1 - 1 / (1 + gain / 100)), confidence_of(gain, limit::mixed_gain, 60),

@@ -21,12 +21,12 @@ double DiagnosisRules::wait_percent() const {
 
 double DiagnosisRules::lost_percent() const {
   if (!ran(in_.resident)) return 0;
-  return std::max(0.0, percent(1 - in_.real.samples_per_s / in_.resident->samples_per_s));
+  return std::max(0.0, percent(1 - *in_.real.samples_per_s / *in_.resident->samples_per_s));
 }
 
 std::optional<double> DiagnosisRules::headroom_percent() const {
   if (!ran(in_.loader) || !ran(in_.resident)) return std::nullopt;
-  return percent(in_.loader->samples_per_s / in_.resident->samples_per_s - 1);
+  return percent(*in_.loader->samples_per_s / *in_.resident->samples_per_s - 1);
 }
 
 Text DiagnosisRules::three_rates() const {
@@ -113,13 +113,13 @@ void DiagnosisRules::transfer_bound() {
 
 Percent DiagnosisRules::graph_gain() const {
   if (!ran(in_.eager) || !ran(in_.graph)) return std::nullopt;
-  return percent(in_.graph->samples_per_s / in_.eager->samples_per_s - 1);
+  return percent(*in_.graph->samples_per_s / *in_.eager->samples_per_s - 1);
 }
 
 Text DiagnosisRules::graph_rates() const {
   const double gain = graph_gain().value_or(0) / 100;
-  const std::string graph = rate_figure(in_.graph->samples_per_s);
-  const std::string eager = rate_figure(in_.eager->samples_per_s);
+  const std::string graph = rate_figure(*in_.graph->samples_per_s);
+  const std::string eager = rate_figure(*in_.eager->samples_per_s);
   return {fmt::format("one graph a step makes {} samples/s, launching one by one {} ({} % more)", graph, eager,
                       percent_figure(gain)),
           fmt::format("整步一个图 {} samples/s，逐个启动 {}（快 {}%）", graph, eager, percent_figure(gain))};

@@ -8,7 +8,7 @@
 #include "wring/config/keys.h"
 #include "wring/config/reader.h"
 #include "wring/config/values.h"
-#include "wring/tune/search_session.h"
+#include "wring/tune/search_trial.h"
 #include "wring/tune/search_words.h"
 #include "wring/tune/statistics.h"
 #include "wring/tune/trial_costs.h"
@@ -16,13 +16,18 @@
 namespace wring {
 namespace {
 
-// Two runs of one program on one idle machine differ by about this much.
-constexpr double kLeastNoise = 0.005;
+// A trial that is begun has some time, however little is left.
+constexpr double kLeastLimitS = 0.1;
 
 class KnobTuning {
  public:
   KnobTuning(TrialRunner& runner, const TrainConfig& config, const KnobOptions& options, const SearchControl& control)
-      : runner_(runner), config_(config), options_(options), control_(control), began_s_(now_s()) {
+      : runner_(runner),
+        config_(config),
+        options_(options),
+        control_(control),
+        began_s_(now_s()),
+        costs_(options.starts_anew) {
     set_ = options.set;
     apply(set_);
   }
@@ -81,7 +86,8 @@ class KnobTuning {
     }
     const bool first = result_.trials.empty();
     const double expected = costs_.known() ? costs_.predict_s(last_step_ms_, options_.measure.min_seconds) : 0;
-    if (!first && spent_s() + expected > options_.budget_s) {
+    const double left_s = options_.budget_s - spent_s();
+    if (!first && expected > left_s) {
       result_.cut_short = stopped_ = true;
       return std::nullopt;
     }
@@ -92,6 +98,8 @@ class KnobTuning {
     trial.request.set = set_;
     trial.request.set.insert(trial.request.set.end(), extra.begin(), extra.end());
     trial.request.measure = options_.measure;
+    trial.request.time_limit_s = std::max(left_s, kLeastLimitS);
+    trial.request.fresh = !first;  // the first only shows what is worth a trial
     tell(SearchEvent::Kind::started, trial);
     trial.result = runner_.run(trial.request);
     trial.seconds = spent_s() - trial.started_s;
@@ -106,14 +114,10 @@ class KnobTuning {
 
   void judge(SearchTrial& trial, const std::vector<Assignment>& extra) {
     costs_.learn(trial.result, std::max(trial.result.seconds, trial.seconds));
-    const std::int64_t retries = trial.result.memory.alloc_retries.value_or(0);
-    if (trial.result.outcome != TrialOutcome::ok || trial.result.samples_per_s <= 0) {
-      trial.fit = Fit::fails;
-      trial.note = failure_text(trial.result);
-      return;
-    }
+    judge_trial(trial);
+    if (trial.fit == Fit::unknown) result_.cut_short = stopped_ = true;
+    if (trial.fit == Fit::fails || trial.fit == Fit::unknown) return;
     last_step_ms_ = trial.result.step_ms.median;
-    trial.fit = retries > 0 ? Fit::retries : Fit::fits;
     trial.note = extra.empty() ? Text("as it is", "现状") : Text(assignments_text(extra));
   }
 
@@ -138,7 +142,7 @@ class KnobTuning {
     for (std::int64_t round = 0; round < options_.max_rounds; ++round) {
       if (!measure_side(decision, candidate.to, round % 2 == 0)) break;
       if (!measure_side(decision, candidate.to, round % 2 != 0)) break;
-      if (settled(decision)) break;
+      if (decision.rates.settled()) break;
     }
     conclude(decision);
     result_.decisions.push_back(std::move(decision));
@@ -146,7 +150,7 @@ class KnobTuning {
 
   bool measure_side(KnobDecision& decision, const std::vector<Assignment>& to, bool after) {
     const auto result = measure(after ? to : std::vector<Assignment>());
-    if (!result) return false;
+    if (!result || result->outcome == TrialOutcome::cut_off) return false;
     if (!usable(*result)) {
       const bool retries = result->outcome == TrialOutcome::ok && result->samples_per_s > 0;
       decision.reason =
@@ -154,33 +158,32 @@ class KnobTuning {
                   : failure_text(*result);
       return false;
     }
-    (after ? decision.rates_after : decision.rates_before).push_back(result->samples_per_s);
+    (after ? decision.rates.after : decision.rates.before).push_back(*result->samples_per_s);
     if (after) latest_after_ = *result;
     return true;
   }
 
-  // Two rounds at least: with one of each there is nothing to tell noise from gain by.
-  bool settled(const KnobDecision& decision) const {
-    if (decision.rates_after.size() < 2 || decision.rates_before.size() < 2) return false;
-    const RatioInterval found = ratio_interval(decision.rates_before, decision.rates_after, kLeastNoise);
-    return found.ratio - found.half_width > 1 + options_.epsilon ||
-           found.ratio + found.half_width < 1 + options_.epsilon;
-  }
-
   void conclude(KnobDecision& decision) {
     if (!decision.reason.empty()) return;  // it failed
-    if (decision.rates_after.size() < 2 || decision.rates_before.size() < 2) {
+    const Contest& rates = decision.rates;
+    if (!rates.in_turns()) {
       decision.reason = {"the time ended before it could be compared twice", "时间不足，未能完成两次对比"};
       return;
     }
-    const RatioInterval found = ratio_interval(decision.rates_before, decision.rates_after, kLeastNoise);
-    decision.gain = found.ratio - 1;
-    decision.interval = found.half_width;
-    decision.kept = *decision.gain > std::max(options_.epsilon, found.half_width);
-    const std::string before = rate_figure(median_of(decision.rates_before));
-    const std::string after = rate_figure(median_of(decision.rates_after));
+    if (rates.disturbed()) {
+      const std::string spread = percent_figure(rates.spread());
+      result_.disturbed = std::max(result_.disturbed.value_or(0), rates.spread());
+      decision.reason = {fmt::format("the machine is disturbed: rates of one setting differ by {} %", spread),
+                         fmt::format("机器受到干扰：同一设置的速率相差 {}%", spread)};
+      return;
+    }
+    decision.gain = rates.gain();
+    decision.interval = rates.ratio().half_width;
+    decision.kept = rates.won();
+    const std::string before = rate_figure(median_of(rates.before));
+    const std::string after = rate_figure(median_of(rates.after));
     const std::string gain = percent_figure(*decision.gain);
-    const std::string interval = percent_figure(found.half_width);
+    const std::string interval = percent_figure(*decision.interval);
     const Text numbers = {fmt::format("{} against {} samples/s: {} % ± {} %", after, before, gain, interval),
                           fmt::format("{} 对 {} samples/s：{}% ± {}%", after, before, gain, interval)};
     if (decision.kept) {
@@ -188,14 +191,14 @@ class KnobTuning {
       keep(decision);
       return;
     }
-    const bool noisy = *decision.gain > options_.epsilon;
-    const std::string epsilon = percent_figure(options_.epsilon);
-    decision.reason = {numbers.en + (noisy ? "; no more than its noise" : fmt::format("; less than {} %", epsilon)),
-                       numbers.zh + (noisy ? "；未超出噪声" : fmt::format("；不足 {}%", epsilon))};
+    const bool noisy = *decision.gain > kWorthAChange;
+    const std::string worth = percent_figure(kWorthAChange);
+    decision.reason = {numbers.en + (noisy ? "; no more than its noise" : fmt::format("; less than {} %", worth)),
+                       numbers.zh + (noisy ? "；未超出噪声" : fmt::format("；不足 {}%", worth))};
   }
 
   void keep(const KnobDecision& decision) {
-    result_.rate_after = median_of(decision.rates_after);
+    result_.rate_after = median_of(decision.rates.after);
     latest_ = latest_after_;
     for (const Assignment& one : decision.to) {
       std::erase_if(result_.kept, [&](const Assignment& known) { return known.key == one.key; });

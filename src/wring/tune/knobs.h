@@ -6,18 +6,19 @@
 
 #include "wring/base/text.h"
 #include "wring/config/train_config.h"
+#include "wring/tune/contest.h"
 #include "wring/tune/host_memory.h"
 #include "wring/tune/search_types.h"
 
 namespace wring {
 
 struct KnobOptions {
-  double epsilon = 0.03;        // a knob that gains less is left alone
-  double budget_s = 60;         // for all of them
+  double budget_s = 60;         // for all of them; what runs then is ended
   std::int64_t max_rounds = 4;  // of A, B, each
   TrialMeasure measure{};
   std::vector<Assignment> set;        // of every trial: the batch that the search chose
   std::vector<std::string> disabled;  // names of knobs: "precision", …
+  bool starts_anew = false;           // as BatchSearchOptions'
   bool numerics = true;               // may change the arithmetic (precision): same training, other roundings
   std::optional<int> compute_major;   // of the card: no bf16 below 8, no 16-bit matrix units below 7
   int cpu_cores = 1;                  // that the training may use
@@ -40,8 +41,7 @@ struct KnobDecision {
   std::vector<Assignment> to;
   bool tried = false;
   bool kept = false;
-  std::vector<double> rates_before;  // samples/s, in the order measured: before and after in turn
-  std::vector<double> rates_after;
+  Contest rates;
   std::optional<double> gain;      // median over median, less 1
   std::optional<double> interval;  // half-width of its 95 % confidence interval
   Text reason;                     // with its numbers
@@ -53,6 +53,7 @@ struct KnobResult {
   std::vector<SearchTrial> trials;
   std::optional<double> rate_before;
   std::optional<double> rate_after;
+  std::optional<double> disturbed;  // how much rates of one setting differ, where that was too much to compare
   bool cut_short = false;
   bool cancelled = false;
   double seconds = 0;
@@ -63,8 +64,9 @@ struct KnobResult {
 std::vector<KnobCandidate> knob_candidates(const TrainConfig& config, const TrialResult& base,
                                            const KnobOptions& options, std::vector<KnobDecision>* pointless = nullptr);
 
-// One A/B at a time, A and B in turn, each kept only where it gains more than ε and more than its confidence interval;
-// the next is tried on top of what was kept. `config` has the batch that the search chose.
+// One A/B at a time, A and B in turns, each measured anew and kept only where it wins (contest.h); the next is tried on
+// top of what was kept. Where the rates of one setting differ too much to compare, none is kept. `config` has the batch
+// that the search chose.
 KnobResult tune_knobs(TrialRunner& runner, const TrainConfig& config, const KnobOptions& options,
                       const SearchControl& control = {});
 

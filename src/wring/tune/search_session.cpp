@@ -1,7 +1,6 @@
 #include "wring/tune/search_session.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -17,12 +16,17 @@ constexpr int kPatience = 2;
 constexpr int kMostHangs = 2;
 // The share of the budget that is kept for the soak.
 constexpr double kSoakShare = 0.25;
-// A budget of this length has trials of usual length; others measure in proportion, within bounds.
+// A shorter budget has shorter trials.
 constexpr double kUsualBudgetS = 30;
+constexpr double kLeastPace = 0.25;
+// A trial that ends a moment after the budget is lost whole.
+constexpr double kCaution = 1.1;
+// A trial that is begun has some time, however little is left.
+constexpr double kLeastLimitS = 0.1;
 
+// Where steps are few their median is not known before the time is up.
 double expected_measure_s(const TrialMeasure& measure, double step_ms) {
-  const double least = static_cast<double>(measure.min_steps) * step_ms / 1000;
-  return std::max(least, (measure.min_seconds + measure.max_seconds) / 2);
+  return std::max(static_cast<double>(measure.min_steps) * step_ms / 1000, measure.max_seconds);
 }
 
 // For costs: without a line a step may take as much longer as its batch is larger.
@@ -36,32 +40,13 @@ double dearest_step_ms(const BatchPicture& picture, std::int64_t batch) {
   return std::max(expected, 1000.0 * static_cast<double>(batch) / largest->rate);
 }
 
-// What the trial says by itself; what it says beside the others follows from the picture.
-void judge(SearchTrial& trial) {
-  const std::int64_t retries = trial.result.memory.alloc_retries.value_or(0);
-  if (trial.result.outcome != TrialOutcome::ok || trial.result.samples_per_s <= 0) {
-    trial.fit = Fit::fails;
-    trial.note = failure_text(trial.result);
-  } else if (retries > 0) {
-    trial.fit = Fit::retries;
-    trial.note = {fmt::format("runs only by giving memory back and asking again ({} times)", retries),
-                  fmt::format("只能靠反复释放并重新申请显存运行（{} 次）", retries)};
-  } else {
-    trial.note = {"fits", "可行"};
-  }
-}
-
 }  // namespace
 
-double machine_clock_s() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 SearchSession::SearchSession(TrialRunner& runner, const BatchSearchOptions& options, const SearchControl& control)
-    : runner_(runner), options_(options), control_(control), began_s_(now_s()) {}
+    : runner_(runner), options_(options), control_(control), began_s_(now_s()), costs_(options.starts_anew) {}
 
 TrialMeasure SearchSession::measure_for(TrialRole role) const {
-  const double pace = std::clamp(options_.budget_s / kUsualBudgetS, 0.25, 2.0);
+  const double pace = std::clamp(options_.budget_s / kUsualBudgetS, kLeastPace, 1.0);
   TrialMeasure measure{.data = options_.data};
   measure.min_seconds = (role == TrialRole::probe ? 0.3 : 0.5) * pace;
   measure.max_seconds = (role == TrialRole::probe ? 1.0 : 1.5) * pace;
@@ -81,12 +66,22 @@ double SearchSession::soak_reserve_s(double step_ms) const {
 
 double SearchSession::cost_s(const BatchPicture& picture, std::int64_t batch, TrialRole role) const {
   const double step_ms = dearest_step_ms(picture, batch);
-  return costs_.predict_s(step_ms, expected_measure_s(measure_for(role), step_ms));
+  return kCaution * costs_.predict_s(step_ms, expected_measure_s(measure_for(role), step_ms));
+}
+
+double SearchSession::comparison_s(const BatchPicture& picture, std::int64_t batch) const {
+  const SizePicture* own = picture.find(options_.start_batch);
+  if (own == nullptr || !own->measured() || batch == own->batch) return 0;
+  return cost_s(picture, own->batch, TrialRole::compare) + cost_s(picture, batch, TrialRole::compare);
 }
 
 bool SearchSession::affordable(const BatchPicture& picture, std::int64_t batch, TrialRole role) const {
   if (!costs_.known()) return left_s() > 0;
-  return cost_s(picture, batch, role) + soak_reserve_s(expected_step_ms(picture, batch)) <= left_s();
+  double needed = costs_.start_due_s() + cost_s(picture, batch, role);
+  const bool smaller_only = role == TrialRole::verify || role == TrialRole::refine;
+  if (role != TrialRole::compare) needed += comparison_s(picture, batch);
+  if (smaller_only) needed += soak_reserve_s(expected_step_ms(picture, batch));
+  return needed <= left_s();
 }
 
 bool SearchSession::try_size(std::int64_t batch, TrialRole role) {
@@ -111,6 +106,8 @@ bool SearchSession::run_trial(std::int64_t batch, TrialRole role, const TrialMea
   trial.request.set = options_.set;
   trial.request.set.push_back({options_.batch_key, std::to_string(batch)});
   trial.request.measure = measure;
+  trial.request.time_limit_s = std::max(left_s(), kLeastLimitS);
+  trial.request.fresh = role == TrialRole::compare;
   foretell(trial);
   tell(SearchEvent::Kind::started, trial);
   trial.result = runner_.run(trial.request);
@@ -118,7 +115,8 @@ bool SearchSession::run_trial(std::int64_t batch, TrialRole role, const TrialMea
   // What ended because the user ended it says nothing of its size.
   if (asked_to_stop() && trial.result.outcome != TrialOutcome::ok) return false;
   costs_.learn(trial.result, std::max(trial.result.seconds, trial.seconds));
-  judge(trial);
+  judge_trial(trial);
+  if (trial.fit == Fit::unknown) cut_short_ = stop_ = true;
   trials_.push_back(std::move(trial));
   settle_last();
   tell(SearchEvent::Kind::finished, trials_.back());

@@ -4,12 +4,10 @@
 
 #include "wring/tune/batch_picture.h"
 #include "wring/tune/batch_search.h"
+#include "wring/tune/search_trial.h"
 #include "wring/tune/trial_costs.h"
 
 namespace wring {
-
-// Seconds on the machine's steady clock.
-double machine_clock_s();
 
 // Soaks are tried from this many steps on.
 inline constexpr std::int64_t kLeastSoakSteps = 10;
@@ -26,12 +24,15 @@ class SearchSession {
 
   // Runs one size where the budget allows it; false when nothing more is to be run.
   bool try_size(std::int64_t batch, TrialRole role);
-  // The same whatever it costs.
+  // The same whatever it is expected to cost; it is ended with the budget.
   bool run_trial(std::int64_t batch, TrialRole role, const TrialMeasure& measure);
 
-  // Whether the trial, and a soak of its size after it, end within the budget.
+  // Whether the trial, and what has to follow it, end within the budget: of a new size a comparison with the config's
+  // own, of one that only looks for a smaller batch also the soak.
   bool affordable(const BatchPicture& picture, std::int64_t batch, TrialRole role) const;
-  // What the trial alone is expected to take.
+  // What one more trial of the size and of the config's own, in turns, are expected to take; 0 for that one itself.
+  double comparison_s(const BatchPicture& picture, std::int64_t batch) const;
+  // What the trial alone is expected to take, of a worker that runs.
   double cost_s(const BatchPicture& picture, std::int64_t batch, TrialRole role) const;
   TrialMeasure measure_for(TrialRole role) const;
   const TrialCosts& costs() const { return costs_; }

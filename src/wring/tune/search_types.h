@@ -14,12 +14,16 @@ namespace wring {
 
 // Why a trial was run.
 enum class TrialRole {
-  probe,   // small sizes, from which the lines are fitted
-  jump,    // the predicted limit
-  verify,  // the size that the lines point to
-  refine,  // sizes around it, and repeats of the finalists
-  soak,    // many steps with a validation in between: the proof
-  knob,    // one setting against another (knobs.h)
+  own,      // the config's own batch, before everything else
+  probe,    // sizes around it, from which the lines are fitted
+  jump,     // the predicted limit
+  verify,   // the size that the lines point to
+  refine,   // sizes around it
+  compare,  // what was there and what may replace it, in turns
+  validate,  // a validation beside a small batch: what memory it takes
+  soak,      // many steps with a validation in between: the proof
+  confirm,   // all that changes together against the config as it was, in turns
+  knob,      // one setting against another (knobs.h)
 };
 std::string_view role_name(TrialRole role);  // "probe", …: as in JSON
 Text role_text(TrialRole role);              // as a user reads it
@@ -30,7 +34,8 @@ enum class Fit {
   fails,     // out of memory, an error, a hang, a kill
   retries,   // runs only by giving memory back again and again: counts as not fitting
   no_room,   // runs, and leaves less than the reserve
-  collapses  // near the limit and slower than a smaller size by more than ε: counts as not fitting
+  collapses,  // near the limit and slower than a smaller size by more than ε: counts as not fitting
+  unknown     // the budget ended while it ran
 };
 
 // One trial of the search, as it happened.

@@ -4,26 +4,11 @@
 
 #include <fmt/format.h>
 
+#include "wring/trial/telling_line.h"
 #include "wring/tune/search_types.h"
 
 namespace wring {
 namespace {
-
-// A program's message may be a page; its first line says what happened, of a Python traceback the last.
-constexpr std::size_t kLongestMessage = 200;
-
-std::string telling_line(const std::string& message) {
-  std::string line = message.substr(0, message.find('\n'));
-  if (line.starts_with("Traceback (most recent call last)")) {
-    const std::size_t end = message.find_last_not_of(" \n");
-    line = message.substr(0, end + 1);
-    line = line.substr(line.rfind('\n') + 1);
-  }
-  if (line.size() <= kLongestMessage) return line;
-  std::size_t end = kLongestMessage;
-  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0U) == 0x80U) --end;  // not inside a character
-  return line.substr(0, end) + "…";
-}
 
 Text outcome_words(TrialOutcome outcome) {
   switch (outcome) {
@@ -36,7 +21,9 @@ Text outcome_words(TrialOutcome outcome) {
     case TrialOutcome::hang:
       return {"no answer within its time, ended", "超时无响应，已结束"};
     case TrialOutcome::killed:
-      return {"killed from outside, most likely for host memory", "被外部终止，多半是主机内存不足"};
+      return {"ended by a signal", "被信号终止"};
+    case TrialOutcome::cut_off:
+      return {"the time budget ended", "时间预算用尽"};
   }
   return {};
 }
@@ -45,6 +32,8 @@ Text outcome_words(TrialOutcome outcome) {
 
 std::string_view role_name(TrialRole role) {
   switch (role) {
+    case TrialRole::own:
+      return "own";
     case TrialRole::probe:
       return "probe";
     case TrialRole::jump:
@@ -53,8 +42,14 @@ std::string_view role_name(TrialRole role) {
       return "verify";
     case TrialRole::refine:
       return "refine";
+    case TrialRole::compare:
+      return "compare";
+    case TrialRole::validate:
+      return "validate";
     case TrialRole::soak:
       return "soak";
+    case TrialRole::confirm:
+      return "confirm";
     case TrialRole::knob:
       return "knob";
   }
@@ -63,6 +58,8 @@ std::string_view role_name(TrialRole role) {
 
 Text role_text(TrialRole role) {
   switch (role) {
+    case TrialRole::own:
+      return {"own", "现值"};
     case TrialRole::probe:
       return {"probe", "探测"};
     case TrialRole::jump:
@@ -71,24 +68,45 @@ Text role_text(TrialRole role) {
       return {"verify", "验证"};
     case TrialRole::refine:
       return {"refine", "细化"};
+    case TrialRole::compare:
+      return {"compare", "对比"};
+    case TrialRole::validate:
+      return {"validate", "验证"};
     case TrialRole::soak:
       return {"soak", "长测"};
+    case TrialRole::confirm:
+      return {"confirm", "确认"};
     case TrialRole::knob:
       return {"knob", "选项"};
   }
   return {};
 }
 
+Text phase_text(std::string_view phase) {
+  if (phase == kStartPhase) return {"starting", "启动中"};
+  if (phase == kFirstRatePhase) return {"waiting for its first rate", "等待首个速率"};
+  if (phase == "load") return {"loading its data", "加载数据中"};
+  if (phase == "warmup") return {"warming up", "预热中"};
+  if (phase == "measure") return {"measuring", "测量中"};
+  if (phase == "validate") return {"validating", "验证中"};
+  return std::string(phase);
+}
+
 Text failure_text(const TrialResult& result) {
   Text words = outcome_words(result.outcome);
-  const std::string message = telling_line(result.message);
+  if (result.outcome == TrialOutcome::cut_off) {
+    const Text phase = phase_text(first_words(result.message));
+    return {words.en + ": " + phase.en, words.zh + "：" + phase.zh};
+  }
+  const std::string message = first_words(result.message);
   if (message.empty()) return words;
   return {words.en + ": " + message, words.zh + "：" + message};
 }
 
-std::string rate_figure(double samples_per_s) {
-  if (samples_per_s >= 100) return fmt::format("{:.0f}", samples_per_s);
-  return samples_per_s >= 10 ? fmt::format("{:.1f}", samples_per_s) : fmt::format("{:.2f}", samples_per_s);
+std::string rate_figure(const std::optional<double>& samples_per_s) {
+  if (!samples_per_s) return "–";
+  if (*samples_per_s >= 100) return fmt::format("{:.0f}", *samples_per_s);
+  return *samples_per_s >= 10 ? fmt::format("{:.1f}", *samples_per_s) : fmt::format("{:.2f}", *samples_per_s);
 }
 
 std::string percent_figure(double share) {

@@ -1,5 +1,7 @@
 #pragma once
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "wring/base/text.h"
 #include "wring/trial/trial.h"
@@ -11,8 +13,11 @@ namespace wring {
 // "out of memory: CUDA out of memory. Tried to …": how a trial failed, with the first line of its own words.
 Text failure_text(const TrialResult& result);
 
-// "5120", "87.4", "3.21": samples/s with three digits.
-std::string rate_figure(double samples_per_s);
+// "loading its data": what a trial does, by the name of its phase; another program's own name as it is.
+Text phase_text(std::string_view phase);
+
+// "5120", "87.4", "3.21": samples/s with three digits; "–" where there is none.
+std::string rate_figure(const std::optional<double>& samples_per_s);
 
 // "3.2", "12": per cent of a share (0.032), without the sign.
 std::string percent_figure(double share);

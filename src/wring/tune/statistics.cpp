@@ -45,17 +45,31 @@ double student_975(std::size_t degrees_of_freedom) {
   return degrees_of_freedom <= 30 ? 2.1 : 1.96;
 }
 
+double spread_of(std::span<const double> rates) {
+  constexpr std::size_t kManyRates = 5;
+  if (rates.size() < 2) return 0;
+  std::vector<double> sorted(rates.begin(), rates.end());
+  std::ranges::sort(sorted);
+  const double lowest = sorted[rates.size() >= kManyRates ? 1 : 0];
+  return lowest > 0 ? sorted.back() / lowest - 1 : 0;
+}
+
 RatioInterval ratio_interval(std::span<const double> before, std::span<const double> after, double floor) {
+  if (before.empty() || after.empty()) return {};
+  // One noise for both sides: the same program on the same machine.
+  const std::size_t freedom = before.size() + after.size() - 2;
+  const double squares = squares_of(before) + squares_of(after);
+  const double noise = freedom == 0 ? floor : std::max(floor, std::sqrt(squares / static_cast<double>(freedom)));
+  return ratio_interval(before, after, noise, freedom);
+}
+
+RatioInterval ratio_interval(std::span<const double> before, std::span<const double> after, double noise,
+                             std::size_t repeats) {
   if (before.empty() || after.empty() || median_of(before) <= 0) return {};
   const double ratio = median_of(after) / median_of(before);
   const auto n = static_cast<double>(before.size());
   const auto m = static_cast<double>(after.size());
-  // One noise for both sides: the same program on the same machine.
-  const std::size_t freedom = before.size() + after.size() - 2;
-  const double variance =
-      freedom == 0 ? floor * floor
-                   : std::max(floor * floor, (squares_of(before) + squares_of(after)) / static_cast<double>(freedom));
-  return {ratio, ratio * student_975(freedom) * std::sqrt(variance * (1 / n + 1 / m))};
+  return {ratio, ratio * student_975(repeats) * noise * std::sqrt(1 / n + 1 / m)};
 }
 
 }  // namespace wring

@@ -140,6 +140,11 @@ void TrialCache::store(const TrialKey& key, int repeat, const TrialRequest& requ
   }
 }
 
+void TrialCache::remove(const TrialKey& key, int repeat) {
+  std::error_code ignored;
+  std::filesystem::remove(path_of(key, repeat), ignored);
+}
+
 bool reusable(const TrialResult& result) {
   return result.outcome == TrialOutcome::ok || result.outcome == TrialOutcome::oom;
 }
@@ -150,15 +155,22 @@ CachedRunner::CachedRunner(TrialRunner& inner, std::filesystem::path folder, Tra
 TrialResult CachedRunner::run(const TrialRequest& request) {
   const TrialKey key = trial_key(config_, request, place_);
   const int repeat = asked_[key.hash()]++;
-  const std::optional<TrialResult> known = cache_.find(key, repeat);
-  last_was_reused_ = known && reusable(*known);
-  if (last_was_reused_) {
+  std::optional<TrialResult> known;
+  if (!request.fresh) known = cache_.find(key, repeat);
+  if (known && reusable(*known)) {
     ++reused_;
+    known->reused = true;
     return *known;
   }
   TrialResult result = inner_.run(request);
   cache_.store(key, repeat, request, result);
+  stored_.emplace_back(key, repeat);
   return result;
+}
+
+void CachedRunner::forget() {
+  for (const auto& [key, repeat] : stored_) cache_.remove(key, repeat);
+  stored_.clear();
 }
 
 }  // namespace wring

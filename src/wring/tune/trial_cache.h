@@ -46,6 +46,9 @@ class TrialCache {
   // Written atomically. A folder that cannot be written to becomes a note, once.
   void store(const TrialKey& key, int repeat, const TrialRequest& request, const TrialResult& result);
 
+  // As if it had never been stored.
+  void remove(const TrialKey& key, int repeat);
+
   // Files that could not be read or are not ours, and folders that could not be written to.
   const std::vector<Text>& notes() const { return notes_; }
 
@@ -61,14 +64,16 @@ class TrialCache {
 bool reusable(const TrialResult& result);
 
 // Answers from the cache where it can, and stores what it has to run. The n-th ask for a request in one life of this
-// runner is answered by the n-th stored result: repeats are repeats.
+// runner is answered by the n-th stored result: repeats are repeats. One that has to be fresh is always run.
 class CachedRunner : public TrialRunner {
  public:
   CachedRunner(TrialRunner& inner, std::filesystem::path folder, TrainConfig config, TrialPlace place);
 
   TrialResult run(const TrialRequest& request) override;
 
-  bool last_was_reused() const { return last_was_reused_; }
+  // Removes what this runner has stored: rates of a disturbed machine are of no use to a later search.
+  void forget();
+
   int reused() const { return reused_; }
   const std::vector<Text>& notes() const { return cache_.notes(); }
 
@@ -78,8 +83,8 @@ class CachedRunner : public TrialRunner {
   TrainConfig config_;
   TrialPlace place_;
   std::map<std::string, int> asked_;
+  std::vector<std::pair<TrialKey, int>> stored_;
   int reused_ = 0;
-  bool last_was_reused_ = false;
 };
 
 }  // namespace wring

@@ -6,24 +6,30 @@
 namespace wring {
 
 // What trials cost, learnt from those that ran: a start (of the process, the data, the card), a warm-up that grows with
-// the step, and the measured steps.
+// the step, and the measured steps. The first trial of a worker pays for much that no later one pays for, so nothing is
+// foretold of the others by it: a search that believed it would try nothing else.
 class TrialCosts {
  public:
+  // `starts_anew`: every trial starts its program, as another one's do.
+  explicit TrialCosts(bool starts_anew = false) : starts_anew_(starts_anew) {}
+
   // `seconds`: that the whole trial took.
   void learn(const TrialResult& result, double seconds);
 
-  bool known() const { return !fixed_s_.empty(); }
-  // Of a trial that measures for `measured_s` at this step time. After anything but ok the worker starts anew.
+  bool known() const { return ran_; }
+  // Of a trial that measures for `measured_s` at this step time, by a worker that runs already.
   double predict_s(double step_ms, double measured_s) const;
-  // Of the same without its steps.
-  double fixed_s() const;
+  // What the next trial takes beyond that, for it starts a worker: the first does, and one after anything but ok.
+  double start_due_s() const;
 
  private:
-  double first_fixed_s_ = 0;  // with the start of a worker
-  std::vector<double> fixed_s_;
+  bool starts_anew_;
+  bool ran_ = false;
+  bool fresh_ = true;               // the next trial starts a worker
+  std::vector<double> start_s_;     // of trials that started a worker: all but their warm-up and steps
+  std::vector<double> fixed_s_;     // of the others
+  std::vector<double> warmup_s_;    // of the others, and in steps
   std::vector<double> warmup_steps_;
-  double longest_warmup_s_ = 0;
-  bool fresh_ = true;  // the next trial starts a worker
 };
 
 }  // namespace wring

@@ -13,15 +13,18 @@ namespace {
 
 using nlohmann::json;
 
+constexpr double kHighestRate = 1e15;  // as the protocol has it
+
 struct OutcomeRow {
   TrialOutcome outcome;
   std::string_view key;
 };
-constexpr std::array<OutcomeRow, 5> kOutcomes = {{{TrialOutcome::ok, "ok"},
+constexpr std::array<OutcomeRow, 6> kOutcomes = {{{TrialOutcome::ok, "ok"},
                                                   {TrialOutcome::oom, "oom"},
                                                   {TrialOutcome::error, "error"},
                                                   {TrialOutcome::hang, "hang"},
-                                                  {TrialOutcome::killed, "killed"}}};
+                                                  {TrialOutcome::killed, "killed"},
+                                                  {TrialOutcome::cut_off, "cut_off"}}};
 
 struct DataRow {
   TrialData data;
@@ -180,7 +183,8 @@ json result_json(const TrialResult& result) {
     object["arithmetic"] = std::move(arithmetic);
   }
   if (result.outcome == TrialOutcome::ok) {
-    object["samples_per_s"] = result.samples_per_s;
+    write(object, "samples_per_s", result.samples_per_s);
+    if (!result.samples_per_s) object["no_rate"] = result.no_rate;
     object["warmup_s"] = result.warmup_s;
     object["step_ms"] = {{"median", result.step_ms.median},
                          {"mad", result.step_ms.mad},
@@ -235,6 +239,10 @@ TrialResult result_from_json(const json& value) {
   if (!known) refuse("outcome", outcome.empty() ? "missing" : "unknown: " + outcome);
   read(value, "message", result.message);
   read(value, "samples_per_s", result.samples_per_s);
+  if (result.samples_per_s && !(*result.samples_per_s > 0 && *result.samples_per_s <= kHighestRate)) {
+    refuse("samples_per_s", fmt::format("{} is no rate", *result.samples_per_s));
+  }
+  read(value, "no_rate", result.no_rate);
   read(value, "data_wait_ms", result.data_wait_ms);
   read(value, "warmup_s", result.warmup_s);
   read(value, "loss", result.loss);

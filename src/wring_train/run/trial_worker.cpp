@@ -102,7 +102,11 @@ TrialResult TrialWorker::measured(const TrialRequest& request, const std::functi
   TrainingData data = start_loading(shared_images(), config, data_options(), 0);
   if (measure.data == TrialData::loader) {
     phase("measure");
-    return loader_rate(config, *data.loader, measure);
+    // A loader that only says which patches come next has no rate.
+    if (!data.on_device) return loader_rate(config, *data.loader, measure);
+    TrialResult none;
+    none.no_rate = kImagesOnDevice;
+    return none;
   }
 
   TrialResult result;

@@ -28,6 +28,16 @@ inline RecordedTrial failed_trial(std::int64_t batch, TrialOutcome outcome, cons
   return trial;
 }
 
+// The loader alone where the GPU cuts its batches itself: it runs, and there is no rate.
+inline RecordedTrial trial_without_rate() {
+  RecordedTrial trial;
+  trial.batch_size = 16;
+  trial.purpose = "diagnose";
+  trial.request.measure.data = TrialData::loader;
+  trial.result.no_rate = kImagesOnDevice;
+  return trial;
+}
+
 // A search that went from batch 16 to 64, with 128 out of memory.
 inline TuningRecord sample_record() {
   TuningRecord record;

@@ -53,6 +53,16 @@ TEST(TuningHtml, AsksForNothingFromElsewhere) {
   }
 }
 
+TEST(TuningHtml, ARateThatIsNoneIsADashWithTheReason) {
+  TuningRecord record;
+  record.trials = {trial_without_rate()};
+  const std::string html = tuning_html(record, Language::en);
+  EXPECT_THAT(html, HasSubstr("<td class=\"n\">–</td>"));
+  EXPECT_THAT(html, HasSubstr("no loader runs: the GPU cuts its batches itself"));
+  EXPECT_THAT(html, Not(HasSubstr("<svg"))) << "no dot without a rate";
+  EXPECT_THAT(tuning_html(record, Language::zh), HasSubstr("GPU 自行裁取批次"));
+}
+
 TEST(TuningHtml, FollowsLightAndDark) {
   EXPECT_THAT(tuning_html(sample_record(), Language::en), HasSubstr("prefers-color-scheme: dark"));
 }

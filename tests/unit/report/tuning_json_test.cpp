@@ -46,6 +46,17 @@ TEST(TuningJson, AFailedTrialHasNoRateAndSaysWhy) {
   EXPECT_TRUE(failed["memory"]["peak_reserved_mib"].is_null());
 }
 
+TEST(TuningJson, ARateThatIsNoneIsNullAndSaysWhy) {
+  TuningRecord record = sample_record();
+  record.trials = {trial_without_rate()};
+  record.before = record.after = std::nullopt;
+  const json trial = parsed(record)["trials"][0];
+  EXPECT_EQ(trial["outcome"], "ok");
+  EXPECT_TRUE(trial["samples_per_s"].is_null());
+  EXPECT_TRUE(trial["step_ms"].is_null());
+  EXPECT_EQ(trial["no_rate"], "images_on_device");
+}
+
 TEST(TuningJson, WhatWasNotMeasuredIsNull) {
   TuningRecord record = sample_record();
   record.after.reset();

@@ -30,6 +30,13 @@ TEST(TrialLine, NamesTheSettingsBesideTheBatchAndTheProgramsOwnWords) {
               HasSubstr("failed: no images\n"));
 }
 
+TEST(TrialLine, ARateThatIsNoneIsADashWithTheReason) {
+  EXPECT_EQ(trial_line(trial_without_rate(), english),
+            "  batch    16         – samples/s         – ms          –  GPU-Util     –  no loader runs: the GPU cuts its "
+            "batches itself  data=loader\n");
+  EXPECT_THAT(trial_line(trial_without_rate(), chinese), HasSubstr("GPU 自行裁取批次"));
+}
+
 TEST(TrialLine, IsOneLineWhateverAProgramSays) {
   const std::string line = trial_line(failed_trial(8, TrialOutcome::error, "x\x1b[2J\ry"), english);
   EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);

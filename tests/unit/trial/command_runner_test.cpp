@@ -128,7 +128,7 @@ TEST_F(CommandRunnerTest, AProgramThatRunsOnIsEndedOnceItsRateIsKnown) {
   EXPECT_GE(result.step_ms.n, 1);
   EXPECT_EQ(file("said"), "bye\n") << "it was asked to end, not killed";
   EXPECT_TRUE(ends(pid_in(folder_.path() / "pid")));
-  EXPECT_THAT(phases, ElementsAre("warmup", "measure"));
+  EXPECT_THAT(phases, ElementsAre("first_rate", "measure"));
 }
 
 TEST_F(CommandRunnerTest, AProgramThatWillNotEndIsKilledWithWhatItStarted) {
@@ -158,7 +158,7 @@ TEST_F(CommandRunnerTest, ProtocolLinesAreBelievedWithoutAnExpression) {
   EXPECT_EQ(result.outcome, TrialOutcome::ok);
   EXPECT_EQ(result.samples_per_s, 321);
   EXPECT_EQ(result.memory.peak_reserved_mib, 77);
-  EXPECT_THAT(phases, ElementsAre("warmup", "measure"));
+  EXPECT_THAT(phases, ElementsAre("start", "measure"));
 }
 
 TEST_F(CommandRunnerTest, AProtocolLineThatSaysOomIsOom) {
@@ -204,6 +204,24 @@ TEST_F(CommandRunnerTest, SilenceIsAHang) {
   with = options("echo speed: 5; sleep 1000");
   with.event_timeout = 300ms;
   EXPECT_EQ(run(with).outcome, TrialOutcome::hang);
+}
+
+TEST_F(CommandRunnerTest, ATimeLimitEndsATrialWhateverItDoes) {
+  const TrialResult silent = run(options("echo reading; sleep 1000"), {.set = {}, .measure = {}, .time_limit_s = 3});
+  EXPECT_EQ(silent.outcome, TrialOutcome::cut_off);
+  EXPECT_EQ(silent.message, "first_rate\nreading");
+  EXPECT_FALSE(silent.samples_per_s);
+  CommandOptions with = options("sleep 1000");
+  with.rate_regex.clear();
+  EXPECT_EQ(run(with, {.set = {}, .measure = {}, .time_limit_s = 0.1}).message, "start");
+}
+
+TEST_F(CommandRunnerTest, WhatWasToldBeforeTheTimeLimitIsARate) {
+  CommandOptions with = options("for i in 1 2 3 4; do echo speed: 50; done; sleep 1000");
+  with.trial_time = 1h;
+  const TrialResult result = run(with, {.set = {}, .measure = {}, .time_limit_s = 3});
+  EXPECT_EQ(result.outcome, TrialOutcome::ok);
+  EXPECT_EQ(result.samples_per_s, 50);
 }
 
 TEST_F(CommandRunnerTest, FailuresAreToldApart) {

@@ -127,7 +127,14 @@ TEST(Outcome, AnExitIsAnErrorInTheProgramsOwnWords) {
   const TrialResult result =
       failed_result({.exit_status = 1, .signal = {}}, "Traceback\nValueError: no such \x1b[1mkey\n\n");
   EXPECT_EQ(result.outcome, TrialOutcome::error);
-  EXPECT_EQ(result.message, "Traceback\nValueError: no such ?[1mkey");
+  EXPECT_EQ(result.message, "ValueError: no such key\nTraceback\nValueError: no such ?[1mkey") << "why comes first";
+}
+
+TEST(Outcome, TheLineThatSaysWhyLeadsHoweverMuchFollowsIt) {
+  std::string output = "Traceback (most recent call last):\n  File \"a.py\", line 1\nRuntimeError: the disk is gone\n";
+  for (int i = 0; i < 20; ++i) output += "cleaning up\n";
+  EXPECT_THAT(failed_result({.exit_status = 1, .signal = {}}, output).message,
+              testing::StartsWith("RuntimeError: the disk is gone\ncleaning up\n"));
 }
 
 TEST(Outcome, AnExitWithoutAWordNamesItsCode) {

@@ -12,6 +12,7 @@ namespace wring {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 // The error's message, or a failure.
 template <typename Parse>
@@ -218,6 +219,24 @@ TEST(TrialProtocol, WhatLibrariesPrintIsNoEvent) {
     EXPECT_FALSE(parse_event(line)) << line;
   }
   EXPECT_FALSE(parse_event(std::string(3'000'000, '{')));
+}
+
+TEST(TrialProtocol, ARateThatIsNoneComesWithItsReason) {
+  TrialEvent sent{.id = 7, .phase = "", .done = TrialResult{}};
+  sent.done->no_rate = kImagesOnDevice;
+  const std::string line = event_line(sent);
+  EXPECT_THAT(line, HasSubstr(R"("no_rate":"images_on_device")"));
+  EXPECT_THAT(line, Not(HasSubstr("samples_per_s")));
+  EXPECT_THAT(line, Not(HasSubstr("step_ms"))) << "no step either";
+  const TrialEvent got = parse_event(line).value();
+  EXPECT_FALSE(got.done->samples_per_s);
+  EXPECT_EQ(got.done->no_rate, kImagesOnDevice);
+  const TrialEvent null = parse_event(R"({"v":1,"id":7,"event":"done","outcome":"ok","samples_per_s":null,"no_rate":"paused"})").value();
+  EXPECT_FALSE(null.done->samples_per_s);
+  EXPECT_EQ(null.done->no_rate, "paused");
+  const TrialEvent both = parse_event(R"({"v":1,"id":7,"event":"done","outcome":"ok","samples_per_s":5,"no_rate":"x"})").value();
+  EXPECT_EQ(both.done->samples_per_s, 5);
+  EXPECT_EQ(both.done->no_rate, "");
 }
 
 TEST(TrialProtocol, ABrokenEventIsAnErrorThatNamesTheField) {

@@ -45,7 +45,7 @@ TEST_F(WorkerRunnerTest, ATrialsResultAndPhasesAreTheWorkers) {
   EXPECT_EQ(result.outcome, TrialOutcome::ok);
   EXPECT_EQ(result.samples_per_s, 120.5);
   EXPECT_GT(result.seconds, 0);
-  EXPECT_THAT(phases, ElementsAre("32 load", "32 warmup", "32 measure"));
+  EXPECT_THAT(phases, ElementsAre("32 start", "32 load", "32 warmup", "32 measure"));
 }
 
 TEST_F(WorkerRunnerTest, TheRequestReachesTheWorker) {
@@ -57,16 +57,16 @@ TEST_F(WorkerRunnerTest, TheRequestReachesTheWorker) {
 
 TEST_F(WorkerRunnerTest, AWorkerServesSeveralTrials) {
   WorkerRunner runner(options("while take; do ok $$; done"));
-  const double first = runner.run({}).samples_per_s;
+  const double first = runner.run({}).samples_per_s.value();
   EXPECT_EQ(runner.run({}).samples_per_s, first);
   EXPECT_EQ(runner.worker(), static_cast<pid_t>(first));
 }
 
 TEST_F(WorkerRunnerTest, AFreshTrialHasAWorkerOfItsOwn) {
   WorkerRunner runner(options("while take; do ok $$; done"));
-  const double first = runner.run({}).samples_per_s;
+  const double first = runner.run({}).samples_per_s.value();
   runner.set_fresh(true);
-  const double second = runner.run({}).samples_per_s;
+  const double second = runner.run({}).samples_per_s.value();
   EXPECT_NE(second, first);
   EXPECT_FALSE(runner.worker());
   EXPECT_NE(runner.run({}).samples_per_s, second);
@@ -89,7 +89,7 @@ TEST_F(WorkerRunnerTest, AfterAnythingButOkTheWorkerIsReplaced) {
 
 TEST_F(WorkerRunnerTest, AWorkerThatEndedBetweenTrialsIsReplaced) {
   WorkerRunner runner(options("take; ok $$"));
-  const double first = runner.run({}).samples_per_s;
+  const double first = runner.run({}).samples_per_s.value();
   EXPECT_TRUE(ends(static_cast<pid_t>(first)));
   const TrialResult second = runner.run({});
   EXPECT_EQ(second.outcome, TrialOutcome::ok);
@@ -137,6 +137,25 @@ TEST_F(WorkerRunnerTest, AWorkerThatStopsSpeakingHangsAndIsKilled) {
   EXPECT_TRUE(has_ended(pid_in(folder_.path() / "pid")));
 }
 
+TEST_F(WorkerRunnerTest, ATimeLimitEndsATrialItsStartIncluded) {
+  const TrialResult starting =
+      WorkerRunner(options("sleep 1000")).run({.set = {}, .measure = {}, .time_limit_s = 0.1});
+  EXPECT_EQ(starting.outcome, TrialOutcome::cut_off);
+  EXPECT_EQ(starting.message, "start");
+  const TrialResult loading =
+      WorkerRunner(options("take; echo $$ > pid; echo 'decoding 7 of 9' >&2; phase load; sleep 1000"))
+          .run({.set = {}, .measure = {}, .time_limit_s = 3});
+  EXPECT_EQ(loading.outcome, TrialOutcome::cut_off);
+  EXPECT_EQ(loading.message, "load\ndecoding 7 of 9");
+  EXPECT_TRUE(has_ended(pid_in(folder_.path() / "pid")));
+}
+
+TEST_F(WorkerRunnerTest, AfterATrialThatWasCutOffTheNextHasANewWorker) {
+  WorkerRunner runner(options("if [ -e once ]; then take; ok 3; else touch once; sleep 1000; fi"));
+  EXPECT_EQ(runner.run({.set = {}, .measure = {}, .time_limit_s = 3}).outcome, TrialOutcome::cut_off);
+  EXPECT_EQ(runner.run({}).samples_per_s, 3);
+}
+
 TEST_F(WorkerRunnerTest, LoadingMayTakeAsLongAsStarting) {
   WorkerOptions with = options("take; phase load; sleep 1; ok 3");
   with.event_timeout = 100ms;
@@ -163,7 +182,7 @@ TEST_F(WorkerRunnerTest, AnEndLeavesNoGrandchildBehindAndIsNotHeldUpByIt) {
 TEST_F(WorkerRunnerTest, CancellingKillsTheWorkerAndThrows) {
   std::atomic<bool> stop = false;
   WorkerOptions with = options("take; echo $$ > pid; phase measure; sleep 1000");
-  with.on_phase = [&](const TrialRequest&, const std::string&) { stop = true; };
+  with.on_phase = [&](const TrialRequest&, const std::string& phase) { stop = phase == "measure"; };
   with.cancelled = [&] { return stop.load(); };
   WorkerRunner runner(with);
   try {

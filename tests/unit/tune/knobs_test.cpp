@@ -156,10 +156,10 @@ TEST(TuneKnobs, MeasuresBeforeAndAfterInTurnOnTopOfWhatWasKept) {
   const KnobResult result = tune_knobs(gpu, plain_config(), options_for(64), gpu.control());
   const KnobDecision* precision = decision_on(result, "precision");
   ASSERT_NE(precision, nullptr);
-  EXPECT_GE(precision->rates_before.size(), 2U);
-  EXPECT_GE(precision->rates_after.size(), 2U);
+  EXPECT_GE(precision->rates.before.size(), 2U);
+  EXPECT_GE(precision->rates.after.size(), 2U);
   // Whatever is measured after the precision was kept has it.
-  const std::size_t until = 1 + precision->rates_before.size() + precision->rates_after.size();
+  const std::size_t until = 1 + precision->rates.before.size() + precision->rates.after.size();
   ASSERT_GT(result.trials.size(), until);
   for (std::size_t i = until; i < result.trials.size(); ++i) {
     EXPECT_EQ(value_of(result.trials[i].request, "use_mixed_precision"), "true");

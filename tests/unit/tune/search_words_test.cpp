@@ -18,12 +18,5 @@ TEST(SearchWords, AFailureIsToldByTheFirstLineOfItsMessage) {
   EXPECT_EQ(failure_text(failed("no images in data\nframe #1")).en, "the program failed: no images in data");
 }
 
-TEST(SearchWords, OfAPythonTracebackTheLastLineTells) {
-  const std::string message =
-      "Traceback (most recent call last):\n  File \"train.py\", line 3\n    import torch\n"
-      "ModuleNotFoundError: No module named 'torch'\n";
-  EXPECT_EQ(failure_text(failed(message)).en, "the program failed: ModuleNotFoundError: No module named 'torch'");
-}
-
 }  // namespace
 }  // namespace wring

@@ -49,60 +49,76 @@ TrialResult SimulatedGpu::run(const TrialRequest& request) {
   asked_.push_back(request);
   const std::int64_t batch = std::stoll(value_of(request, "batch_size"));
   const double began = now_s_;
-  if (!running_) now_s_ += card_.start_s;
+  fresh_ = !running_;
+  if (fresh_) now_s_ += card_.start_s;
   running_ = true;
   const double capacity = static_cast<double>(card_.capacity_mib);
   const double peak = card_.peak_mib(batch) + (request.measure.validate ? card_.validation_mib : 0);
-  if (const auto found = card_.fails.find(batch); found != card_.fails.end()) {
-    if (found->second == TrialOutcome::hang) return fail(TrialOutcome::hang, "no event for 20 s", card_.timeout_s);
-    if (found->second == TrialOutcome::error) return fail(TrialOutcome::error, "Expected more than 1 value", 0.3);
-    if (found->second == TrialOutcome::killed) return fail(TrialOutcome::killed, "signal 9", 1);
-    return fail(TrialOutcome::oom, "CUDA out of memory. Tried to allocate 2.00 GiB", 0.5);
+  const auto outcome = [&]() -> TrialResult {
+    if (const auto found = card_.fails.find(batch); found != card_.fails.end()) {
+      if (found->second == TrialOutcome::hang) return fail(TrialOutcome::hang, "no event for 20 s", card_.timeout_s);
+      if (found->second == TrialOutcome::error) return fail(TrialOutcome::error, "Expected more than 1 value", 0.3);
+      if (found->second == TrialOutcome::killed) return fail(TrialOutcome::killed, "signal 9", 1);
+      return fail(TrialOutcome::oom, "CUDA out of memory. Tried to allocate 2.00 GiB", 0.5);
+    }
+    if (card_.killed_from && batch >= *card_.killed_from) return fail(TrialOutcome::killed, "signal 9", 1);
+    const bool soak_fails = request.measure.validate && card_.soak_fails_from && batch >= *card_.soak_fails_from;
+    if (peak > capacity || soak_fails) {
+      return fail(TrialOutcome::oom, "CUDA out of memory. Tried to allocate 20.00 MiB", 0.5);
+    }
+    return measure(request, batch, peak);
+  };
+  TrialResult result = outcome();
+  // Whatever it was about to say, the supervisor ended it before.
+  if (request.time_limit_s && now_s_ > began + *request.time_limit_s) {
+    now_s_ = began;
+    result = fail(TrialOutcome::cut_off, "measure", *request.time_limit_s);
   }
-  if (card_.killed_from && batch >= *card_.killed_from) return fail(TrialOutcome::killed, "signal 9", 1);
-  const bool soak_fails = request.measure.validate && card_.soak_fails_from && batch >= *card_.soak_fails_from;
-  if (peak > capacity || soak_fails) {
-    return fail(TrialOutcome::oom, "CUDA out of memory. Tried to allocate 20.00 MiB", 0.5);
-  }
+  result.seconds = now_s_ - began;
+  return result;
+}
 
+TrialResult SimulatedGpu::measure(const TrialRequest& request, std::int64_t batch, double peak_mib) {
   std::normal_distribution<double> normal;
   double ms = card_.step_ms(batch) * (1 + card_.trial_noise * normal(random_));
   if (time_factor) ms *= time_factor(request);
+  const auto slowed = [&] { return card_.slowed ? card_.slowed(now_s_) : 1.0; };
   TrialResult result;
-  result.warmup_s = std::max(0.2, 10 * ms / 1000);
+  now_s_ += card_.trial_s;
+  result.warmup_s = std::max(0.2, card_.warmup_steps * ms * slowed() / 1000) + (fresh_ ? card_.first_warmup_s : 0);
+  now_s_ += result.warmup_s;
   std::vector<double> steps;
-  double measured_s = 0;
+  const double began = now_s_;
   const TrialMeasure& measure = request.measure;
   const auto narrow = [&] {
     const double half =
         1.96 * kMedianError * kMadToDeviation * mad_of(steps) / std::sqrt(static_cast<double>(steps.size()));
-    return half <= measure.rel_ci * median_of(steps);
+    return steps.size() >= 6 && half <= measure.rel_ci * median_of(steps);
   };
+  // As many steps between two looks at the clock as take 30 ms, as the worker does.
+  const int group = std::clamp(static_cast<int>(30 / ms), 1, 50);
   while (true) {
+    for (int i = 0; i < group; ++i) {
+      steps.push_back(ms * slowed() * std::max(0.2, 1 + card_.step_noise * normal(random_)));
+      now_s_ += steps.back() / 1000;
+    }
+    const double measured_s = now_s_ - began;
     const bool enough_steps = static_cast<std::int64_t>(steps.size()) >= std::max<std::int64_t>(2, measure.min_steps);
     if (enough_steps && (measured_s >= measure.max_seconds || (measured_s >= measure.min_seconds && narrow()))) break;
-    // Blocks of ten steps, so that the interval is not worked out at each.
-    const std::int64_t missing = measure.min_steps - static_cast<std::int64_t>(steps.size());
-    for (std::int64_t i = missing > 0 ? std::min<std::int64_t>(missing, 10) : 10; i > 0; --i) {
-      steps.push_back(ms * std::max(0.2, 1 + card_.step_noise * normal(random_)));
-      measured_s += steps.back() / 1000;
-      if (measured_s > measure.max_seconds && static_cast<std::int64_t>(steps.size()) >= measure.min_steps) break;
-    }
   }
-  now_s_ += card_.trial_s + result.warmup_s + measured_s;
 
   result.step_ms = {median_of(steps), mad_of(steps), 0, static_cast<std::int64_t>(steps.size())};
   result.samples_per_s = 1000.0 * static_cast<double>(batch) / result.step_ms.median;
   result.data_wait_ms = card_.data_wait_share * result.step_ms.median;
   result.utilisation.gpu_util = card_.gpu_util;
   if (card_.tells_memory) {
-    result.memory.peak_reserved_mib = static_cast<std::int64_t>(peak);
-    result.memory.peak_allocated_mib = static_cast<std::int64_t>(0.9 * peak);
-    result.memory.alloc_retries = peak > card_.retries_above * capacity ? 7 : 0;
+    const double capacity = static_cast<double>(card_.capacity_mib);
+    result.memory.peak_reserved_mib = static_cast<std::int64_t>(peak_mib);
+    result.memory.peak_allocated_mib = static_cast<std::int64_t>(0.9 * peak_mib);
+    result.memory.alloc_retries = peak_mib > card_.retries_above * capacity ? 7 : 0;
     result.memory.device_total_mib = card_.capacity_mib;
-    result.memory.device_free_mib = card_.capacity_mib - static_cast<std::int64_t>(peak);
+    result.memory.device_free_mib = card_.capacity_mib - static_cast<std::int64_t>(peak_mib);
   }
-  result.seconds = now_s_ - began;
   return result;
 }
 

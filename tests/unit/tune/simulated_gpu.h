@@ -43,7 +43,11 @@ struct SimulatedCard {
 
   double start_s = 4;  // of a worker
   double trial_s = 0.15;
-  double timeout_s = 20;  // of a hang
+  double timeout_s = 20;       // of a hang
+  double warmup_steps = 10;    // of every trial
+  double first_warmup_s = 0;   // on top, of a worker's first: libraries, algorithms
+  // What a step takes longer at this time of the card's clock, for whatever else uses the machine.
+  std::function<double(double now_s)> slowed;
 
   double step_ms(std::int64_t batch) const;
   double rate(std::int64_t batch) const { return 1000.0 * static_cast<double>(batch) / step_ms(batch); }
@@ -71,11 +75,13 @@ class SimulatedGpu : public TrialRunner {
 
  private:
   TrialResult fail(TrialOutcome outcome, const char* message, double seconds);
+  TrialResult measure(const TrialRequest& request, std::int64_t batch, double peak_mib);
 
   SimulatedCard card_;
   std::mt19937_64 random_;
   double now_s_ = 1000;
   bool running_ = false;  // a worker is there
+  bool fresh_ = false;    // and it is new
   std::vector<TrialRequest> asked_;
 };
 

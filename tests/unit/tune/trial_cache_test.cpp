@@ -145,19 +145,19 @@ TEST_F(TrialCacheTest, AnswersFromTheFolderInAnotherLife) {
 
   SimulatedGpu second({}, 99);
   CachedRunner after(second, folder_, TrainConfig(), here());
-  EXPECT_EQ(after.run(request_for(32)).samples_per_s, measured.samples_per_s);
-  EXPECT_TRUE(after.last_was_reused());
+  const TrialResult kept = after.run(request_for(32));
+  EXPECT_EQ(kept.samples_per_s, measured.samples_per_s);
+  EXPECT_TRUE(kept.reused);
   EXPECT_TRUE(second.asked().empty());
-  after.run(request_for(40));
-  EXPECT_FALSE(after.last_was_reused());
+  EXPECT_FALSE(after.run(request_for(40)).reused);
   EXPECT_EQ(after.reused(), 1);
 }
 
 TEST_F(TrialCacheTest, KeepsRepeatsAsDifferentMeasurements) {
   SimulatedGpu first({});
   CachedRunner before(first, folder_, TrainConfig(), here());
-  const double one = before.run(request_for(32)).samples_per_s;
-  const double two = before.run(request_for(32)).samples_per_s;
+  const double one = before.run(request_for(32)).samples_per_s.value();
+  const double two = before.run(request_for(32)).samples_per_s.value();
   EXPECT_NE(one, two);
 
   SimulatedGpu second({}, 99);
