@@ -11,6 +11,9 @@
 #include "wring/cli/paths.h"
 #include "wring/cli/tuning_output.h"
 #include "wring/cli/tuning_progress.h"
+#include "wring/config/keys.h"
+#include "wring/config/unknown_keys.h"
+#include "wring/config/values.h"
 #include "wring/report/tuning_words.h"
 #include "wring/tune/batch_advice.h"
 #include "wring/tune/batch_search.h"
@@ -42,6 +45,7 @@ class BenchmarkRun {
     const auto begin = SteadyClock::now();
     record_ = session_.new_record("wring benchmark");
     record_.output = output_;
+    check_config();
     search();
     record_.seconds = std::chrono::duration<double>(SteadyClock::now() - begin).count();
     conclude();
@@ -62,6 +66,23 @@ class BenchmarkRun {
   }
 
  private:
+  // What would fail at the end fails before minutes of measuring.
+  void check_config() const {
+    const ConfigFile& file = session_.file();
+    std::vector<Assignment> scaled;
+    for (const char* key : run_length_keys) {
+      if (options_.same_samples && file.find(key) != nullptr) {
+        scaled.push_back({key, value_text(file.values, *find_key(key))});
+      }
+    }
+    patch_yaml(file.text, scaled, file.path);
+    if (!options_.scale_lr || !options_.tuning.command || session_.names("lr")) return;
+    throw Error(ErrorCode::usage,
+                {fmt::format("--scale-lr: {} has no lr", file.path.string()),
+                 fmt::format("--scale-lr：{} 中没有 lr", file.path.string())},
+                {"leave the option out, or give the rate with --set lr=…", "请去掉该选项，或用 --set lr=… 给出学习率"});
+  }
+
   // Every stage leaves behind what it found, so that Ctrl-C loses nothing.
   void search() {
     try {
@@ -195,13 +216,22 @@ class BenchmarkRun {
     if (!record_.before && search_->cut_short && own_can_run) return give_up();
     TrainConfig values = session_.values();
     values.batch_size = session_.start_batch();
-    const BatchAdvice advice =
-        advise_batch(values, *chosen_, {options_.scale_lr, options_.keep_effective_batch, session_.ranks()});
+    const bool ours = !options_.tuning.command;
+    const BatchAdvice advice = advise_batch(values, *chosen_,
+                                            {.scale_lr = options_.scale_lr,
+                                             .keep_effective_batch = options_.keep_effective_batch,
+                                             .same_samples = options_.same_samples,
+                                             .ranks = session_.ranks(),
+                                             .ours = ours,
+                                             .lr_named = session_.names("lr"),
+                                             .optimizer_named = ours || session_.names("optimizer")});
+    if (ours) record_.run = RecordedRun{advice.run_before, advice.run_after};
     record_.changes = changes_of(session_.file(), record_, session_.given(), knobs_.decisions, advice);
     record_.notes.insert(record_.notes.end(), advice.advice.begin(), advice.advice.end());
-    text_ = changed_text(session_.file(), record_.changes, !options_.tuning.command);
+    text_ = changed_text(session_.file(), record_.changes, ours);
     record_.written = !options_.dry_run;
-    if (options_.tuning.command) return;
+    if (!ours) return;
+    if (Text note = unknown_keys_note(session_.file()); !note.empty()) record_.notes.push_back(std::move(note));
     record_.next_command = "wring train " + shell_quoted(output_.string());
     if (session_.ranks() > 1) record_.next_command += fmt::format(" --nproc {}", session_.ranks());
   }

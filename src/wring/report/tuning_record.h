@@ -8,6 +8,7 @@
 
 #include "wring/base/text.h"
 #include "wring/plan/planner.h"
+#include "wring/plan/run_length.h"
 #include "wring/trial/trial.h"
 #include "wring/tune/lines.h"
 
@@ -30,6 +31,12 @@ struct UtilisationTarget {
   std::optional<double> reached;  // GPU-Util of the chosen trial
   std::optional<bool> met;        // absent where it could not be read
   Text text;                      // what was reached, and why not more; whole sentences
+};
+
+// The length of the whole run that the config describes.
+struct RecordedRun {
+  RunLength before;
+  RunLength after;
 };
 
 // What the GPU waits for.
@@ -65,6 +72,7 @@ struct TuningRecord {
   std::optional<std::size_t> after;              // the trial of what was chosen
   Text reason;                                   // why this one; empty when nothing could be chosen
   std::vector<Change> changes;                   // of the config
+  std::optional<RecordedRun> run;                // absent of another program, whose run is not known
   std::optional<std::int64_t> headroom_mib;      // of the device's memory, beside the chosen trial's peak
   std::optional<double> predicted_peak_mib;      // of the chosen batch, by the line through the others
   std::optional<std::int64_t> next_failed;       // the smallest batch above the chosen one that did not run

@@ -150,7 +150,7 @@ void add_changes(Lines& lines, const TuningRecord& record, Language language) {
                    {title("new", "新值"), Align::left},
                    {title("reason", "原因"), Align::left}});
   for (const Change& change : record.changes) {
-    table.row({change.key, change.old_value, change.new_value, change.reason.in(language)});
+    table.row({change.key, old_value_text(change).in(language), change.new_value, change.reason.in(language)});
   }
   lines.gap();
   lines.add_table(table);
@@ -199,6 +199,7 @@ std::string choice_text(const TuningRecord& record, TextStyle style) {
   for (const RecordedVerdict& verdict : record.verdicts) add_verdict(lines, verdict);
   if (!record.reason.empty()) lines.add(record.reason);
   add_before_after(lines, record, style.language);
+  if (const Text run = run_text(record); !run.empty()) lines.add(run);
   add_limits(lines, record);
   add_changes(lines, record, style.language);
   if (!record.notes.empty()) lines.gap();

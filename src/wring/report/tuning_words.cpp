@@ -3,6 +3,14 @@
 #include <fmt/format.h>
 
 namespace wring {
+namespace {
+
+std::optional<double> hours(const RunLength& run, const RecordedTrial* trial) {
+  if (trial == nullptr || trial->result.outcome != TrialOutcome::ok || trial->result.samples_per_s <= 0) return {};
+  return run_hours(run, trial->result.samples_per_s);
+}
+
+}  // namespace
 
 std::optional<double> speed_up(const TuningRecord& record) {
   if (record.changes.empty()) return std::nullopt;  // two measurements of one configuration are noise
@@ -61,6 +69,28 @@ std::string settings_text(const TrialRequest& request, const std::string& batch_
     text += fmt::format("{}{}={}", text.empty() ? "" : " ", key, value);
   }
   return text;
+}
+
+std::optional<double> run_hours_before(const TuningRecord& record) {
+  return record.run ? hours(record.run->before, record.before_trial()) : std::nullopt;
+}
+
+std::optional<double> run_hours_after(const TuningRecord& record) {
+  return record.run ? hours(record.run->after, record.after_trial()) : std::nullopt;
+}
+
+Text run_text(const TuningRecord& record) {
+  const auto before = run_hours_before(record), after = run_hours_after(record);
+  if (!after) return {};
+  const Text samples = run_length_text(record.run->before, record.run->after);
+  const Text now = hours_text(*after);
+  // Two measurements of one configuration are noise.
+  const Text then = before && !record.changes.empty() ? hours_text(*before) : Text();
+  const Text times = then.empty() ? Text(now.en, "需 " + now.zh)
+                                  : Text(fmt::format("{} before, {} after", then.en, now.en),
+                                         fmt::format("原需 {}，现需 {}", then.zh, now.zh));
+  return {fmt::format("The whole run: {} (training steps alone, at the measured rate); {}.", times.en, samples.en),
+          fmt::format("整个训练：{}（仅训练步，按实测速率）；{}。", times.zh, samples.zh)};
 }
 
 Text trial_verdict(const RecordedTrial& trial) {

@@ -25,4 +25,12 @@ std::string settings_text(const TrialRequest& request, const std::string& batch_
 // What to make of one trial, in a few words: "ok", "out of memory", "fits only with retries (3)", ….
 Text trial_verdict(const RecordedTrial& trial);
 
+// Of the whole run's training steps, by the rates of the trials that stand for before and after; absent where these
+// did not run.
+std::optional<double> run_hours_before(const TuningRecord& record);
+std::optional<double> run_hours_after(const TuningRecord& record);
+
+// "The whole run: 3.1 h before, 24 min after …", one sentence; empty where its length or its rate is not known.
+Text run_text(const TuningRecord& record);
+
 }  // namespace wring
