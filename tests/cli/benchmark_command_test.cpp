@@ -44,6 +44,26 @@ TEST_F(BenchmarkCommand, IsTunedThroughItsConfigAndWhatItPrints) {
   EXPECT_THAT(result.out, Not(HasSubstr("wring train"))) << "it is not our program's config";
 }
 
+TEST_F(BenchmarkCommand, SaysNothingOfALearningRateOrARunThatItDoesNotKnow) {
+  const ChildResult result = tune({"--budget", "20s"});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_THAT(result.out, Not(HasSubstr("lr ")));
+  EXPECT_THAT(result.out, Not(HasSubstr("The whole run")));
+  EXPECT_TRUE(record()["run"].is_null());
+  const ChildResult scaled = tune({"--scale-lr"});
+  EXPECT_EQ(scaled.exit_status, 2);
+  EXPECT_THAT(scaled.err, HasSubstr("--scale-lr: configs/mine.yaml has no lr"));
+}
+
+TEST_F(BenchmarkCommand, AdvisesByTheOptimiserThatTheConfigNames) {
+  programs_.folder().write(config, "train_batch: 8\nlr: 0.1\noptimizer: SGD\nmodel: {kind: unet}\n");
+  EXPECT_THAT(tune({"--budget", "20s"}).out, HasSubstr("by the linear rule for SGD"));
+  programs_.folder().write(config, "train_batch: 8\nlr: 0.1\nmodel: {kind: unet}\n");
+  EXPECT_THAT(tune({"--budget", "20s"}).out, HasSubstr("lr stays 0.1"));
+  programs_.folder().write(config, "train_batch: 8\nlr: auto\n");
+  EXPECT_THAT(tune({"--budget", "20s"}).out, Not(HasSubstr("lr stays")));
+}
+
 TEST_F(BenchmarkCommand, AKeyThatTheConfigDoesNotHaveIsAnErrorWithTheCure) {
   const ChildResult result = benchmark({"--command", "./train.sh {config}"});
   EXPECT_EQ(result.exit_status, 2);

@@ -234,6 +234,49 @@ TEST_F(Benchmark, AShortRunBySetIsMeasuredAndWrittenWithAWarmUpThatFitsIt) {
   EXPECT_THAT(refused.err, HasSubstr("error: --set warmup_iters=200000: warmup_iters 200000 is not below"));
 }
 
+TEST_F(Benchmark, TellsHowLongTheWholeRunTakesByTheRatesThatItMeasured) {
+  const ChildResult result = benchmark({"--knobs", "none"});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  const json found = record();
+  const json before = found["trials"][found["before_trial"].get<std::size_t>()];
+  const json after = found["trials"][found["chosen_trial"].get<std::size_t>()];
+  EXPECT_EQ(found["run"]["before"]["samples"], 1600000);
+  EXPECT_EQ(found["run"]["after"]["samples"], 100000 * found["chosen_batch_size"].get<std::int64_t>());
+  EXPECT_DOUBLE_EQ(found["run"]["before"]["hours"], 1600000 / before["samples_per_s"].get<double>() / 3600);
+  EXPECT_DOUBLE_EQ(found["run"]["after"]["hours"],
+                   found["run"]["after"]["samples"].get<double>() / after["samples_per_s"].get<double>() / 3600);
+  EXPECT_THAT(result.out, HasSubstr("The whole run: 11 min before, "));
+  EXPECT_THAT(result.out, HasSubstr("keeps its 100000 steps"));
+  EXPECT_THAT(programs_.read(output), Not(HasSubstr("total_iters")));
+}
+
+TEST_F(Benchmark, SameSamplesShortensTheRun) {
+  const ChildResult result = benchmark({"--knobs", "none", "--same-samples"});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  const json found = record();
+  const auto batch = found["chosen_batch_size"].get<std::int64_t>();
+  const auto steps = found["run"]["after"]["total_iters"].get<std::int64_t>();
+  EXPECT_NEAR(static_cast<double>(batch * steps), 1.6e6, static_cast<double>(batch));
+  EXPECT_LT(found["run"]["after"]["hours"], found["run"]["before"]["hours"]);
+  EXPECT_THAT(programs_.read(output), HasSubstr("total_iters: " + std::to_string(steps) + "\n"));
+  EXPECT_THAT(programs_.read(output), HasSubstr("val_freq: "));
+  EXPECT_THAT(result.out, HasSubstr("100000 (default)"));
+  EXPECT_EQ(benchmark({"--same-samples", "--command", "true {config}"}).exit_status, 2);
+}
+
+TEST_F(Benchmark, AdvisesOnNoLearningRateThatTheConfigDoesNotName) {
+  programs_.folder().write(config, "batch_size: 16\npatch_size: 128\n");
+  EXPECT_THAT(benchmark({"--knobs", "none"}).out, Not(HasSubstr("lr ")));
+}
+
+TEST_F(Benchmark, AConfigThatCannotBeEditedIsRefusedBeforeAnythingRuns) {
+  programs_.folder().write("mine.json", "{\"base_channels\": 8, \"num_blocks\": 1, \"batch_size\": 4}\n");
+  const ChildResult result = run({"benchmark", "mine.json", "-o", "out.yaml"});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_THAT(result.err, HasSubstr("is not written as one 'key: value' a line"));
+  EXPECT_TRUE(requests().empty());
+}
+
 TEST_F(Benchmark, ASettingThatHelpsIsWrittenAndOneThatDoesNotIsNot) {
   programs_.use_machine("rtx4090");
   programs_.folder().write(config, std::string(sample_config) + "compile_model: false\n");

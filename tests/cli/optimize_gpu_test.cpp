@@ -30,6 +30,15 @@ TEST_F(OptimizeGpu, OptimisesTheConfigThatIsNamed) {
   EXPECT_THAT(programs_.read(optimized_), HasSubstr("batch_size: 64"));
 }
 
+TEST_F(OptimizeGpu, SwitchesThePerceptualLossOnAsTheGuidesTiersDo) {
+  const ChildResult result = run({"--config", config_});
+  EXPECT_THAT(programs_.read(optimized_), HasSubstr("use_perceptual: true\n"));
+  EXPECT_THAT(result.out, HasSubstr("The whole run: 1.6 million samples before"));
+  programs_.use_machine("old_driver", "old_driver");  // a card of 8 GB
+  EXPECT_EQ(run({"--config", config_}).exit_status, 0);
+  EXPECT_THAT(programs_.read(optimized_), testing::Not(HasSubstr("use_perceptual")));
+}
+
 TEST_F(OptimizeGpu, WithoutAConfigItTakesTheLightweightOne) {
   EXPECT_EQ(run({}).exit_status, 0);
   EXPECT_TRUE(programs_.exists(optimized_));

@@ -177,6 +177,89 @@ TEST_F(Optimize, KeepModelLeavesTheNetworkAlone) {
   for (const auto& change : report.at("changes")) EXPECT_NE(change.at("effect"), "model") << change;
 }
 
+TEST_F(Optimize, SaysWhatThePlanDoesToTheWholeRun) {
+  programs_.use_machine("rtx4090");
+  const ChildResult result = run({config_});
+  EXPECT_THAT(result.out, HasSubstr("The whole run: 1.6 million samples before (100000 steps of 16), 6.4 million after "
+                                    "(100000 steps of 64): 4 × the samples, 16 × the pixels."));
+  EXPECT_THAT(result.out, HasSubstr("wring optimize --same-samples"));
+  EXPECT_THAT(run({config_, "--lang", "zh"}).out, HasSubstr("整个训练：样本数原为 160 万"));
+  const nlohmann::json report = run_json({});
+  EXPECT_EQ(report.at("run").at("gpus"), 1);
+  EXPECT_EQ(report.at("run").at("before").at("samples"), 1600000);
+  EXPECT_EQ(report.at("run").at("after").at("samples"), 6400000);
+  EXPECT_EQ(report.at("run").at("after").at("pixels"), 6400000.0 * 256 * 256);
+  programs_.use_machine("two_h200s");
+  EXPECT_THAT(run({config_}).out, HasSubstr("The whole run on all 2 GPUs (wring train --nproc 2): 3.2 million"));
+}
+
+TEST_F(Optimize, SameSamplesShortensTheRun) {
+  programs_.use_machine("rtx4090");
+  const ChildResult result = run({config_, "--same-samples"});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_THAT(programs_.read(optimized_), HasSubstr("\ntotal_iters: 6250\n"));
+  EXPECT_THAT(result.out, HasSubstr("100000 (default)"));
+  EXPECT_THAT(result.out, HasSubstr("1.6 million samples before (100000 steps of 16), 400000 after (6250 steps of 64): "
+                                    "0.25 × the samples, 1 × the pixels"));
+  EXPECT_THAT(result.out, Not(HasSubstr("--same-samples")));
+}
+
+TEST_F(Optimize, TheLossStaysUnlessPerceptualAsksForIt) {
+  programs_.use_machine("rtx4090");
+  const ChildResult plain = run({config_});
+  EXPECT_THAT(programs_.read(optimized_), Not(HasSubstr("use_perceptual: true")));
+  EXPECT_THAT(plain.out, HasSubstr("--perceptual switches it on"));
+  EXPECT_EQ(run({config_, "--perceptual"}).exit_status, 0);
+  EXPECT_THAT(programs_.read(optimized_), HasSubstr("use_perceptual: true\n"));
+  EXPECT_EQ(run({config_, "--perceptual", "--keep-model"}).exit_status, 2);
+}
+
+TEST_F(Optimize, MarksDefaultsAndAdvisesOnNoLearningRateThatIsNotThere) {
+  programs_.folder().write("short.yaml", "batch_size: 16\n");
+  const ChildResult result = run({"short.yaml", "--gpu", "4090", "--dry-run"});
+  EXPECT_THAT(result.out, HasSubstr("64 (default)"));
+  EXPECT_THAT(result.out, Not(HasSubstr("16 (default)")));
+  EXPECT_THAT(result.out, Not(HasSubstr("lr")));
+  EXPECT_THAT(run({"short.yaml", "--gpu", "4090", "--dry-run", "--lang", "zh"}).out, HasSubstr("64（默认）"));
+  EXPECT_THAT(run({config_, "--gpu", "4090", "--dry-run"}).out, HasSubstr("lr 0.0004; lr stays 0.0002"));
+  const nlohmann::json report = run_json({"--gpu", "4090"});
+  EXPECT_EQ(change(report, "batch_size").at("old_is_default"), false);
+  EXPECT_EQ(change(report, "grad_clip").at("old_is_default"), true);
+}
+
+TEST_F(Optimize, NamesTheKeysThatTrainingWillRefuse) {
+  programs_.use_machine("rtx4090");
+  EXPECT_THAT(run({config_}).out,
+              HasSubstr("note: these keys are not Wring's and stay as they are: team_note (line 10)"));
+}
+
+// What the real run refuses, with the same words.
+TEST_F(Optimize, ADryRunMakesEveryCheckOfTheRealRun) {
+  const auto& write = [&](const char* name, const char* text) { programs_.folder().write(name, text); };
+  write("plain.json", "{\n  \"model\": \"edsr\", \"base_channels\": 8, \"num_blocks\": 1, \"batch_size\": 4\n}\n");
+  write("alias.yaml", "batch_size: &b 4\nval_freq: *b\nbase_channels: 8\nnum_blocks: 1\n");
+  write("tagged.yaml", "batch_size: !!int 4\nnum_blocks: 1\n");
+  write("warmup.yaml", "warmup_iters: 500\ntotal_iters: 400\n");
+  const std::vector<std::vector<std::string>> cases = {{"plain.json"},
+                                                       {"alias.yaml"},
+                                                       {"tagged.yaml"},
+                                                       {"warmup.yaml"},
+                                                       {config_, "-o", "new/place/out.yaml"},
+                                                       {config_, "-o", "configs"}};
+  for (const std::vector<std::string>& arguments : cases) {
+    std::vector<std::string> real = arguments, dry = arguments;
+    real.insert(real.end(), {"--gpu", "4090"});
+    dry.insert(dry.end(), {"--gpu", "4090", "--dry-run"});
+    const ChildResult done = run(real), shown = run(dry);
+    EXPECT_NE(shown.exit_status, 0) << arguments.front();
+    EXPECT_EQ(shown.exit_status, done.exit_status) << arguments.front();
+    EXPECT_EQ(shown.err, done.err) << arguments.front();
+    EXPECT_EQ(shown.out, done.out) << arguments.front();
+  }
+  EXPECT_THAT(run({"plain.json", "--dry-run"}).err, HasSubstr("is not written as one 'key: value' a line"));
+  EXPECT_THAT(run({"alias.yaml", "--dry-run"}).err, HasSubstr("alias.yaml:1: batch_size: cannot edit"));
+}
+
 TEST_F(Optimize, ADryRunWritesNothing) {
   programs_.use_machine("rtx4090");
   const ChildResult result = run({config_, "--dry-run"});

@@ -13,9 +13,9 @@
 namespace {
 
 // Whether the text is a configuration at all. Only usage errors refuse it.
-bool is_config(const std::string& text) {
+bool is_config(const std::string& text, wring::UnknownKeys unknown) {
   try {
-    wring::parse_config(text, "fuzz.yaml", wring::UnknownKeys::ignore);
+    wring::parse_config(text, "fuzz.yaml", unknown);
     return true;
   } catch (const wring::Error& error) {
     if (error.code() != wring::ErrorCode::usage) throw;
@@ -27,7 +27,11 @@ bool is_config(const std::string& text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
-  const bool config = is_config(text);
+  const bool config = is_config(text, wring::UnknownKeys::ignore);
+  if (is_config(text, wring::UnknownKeys::keep) && !config) {
+    std::fprintf(stderr, "Wring's own, and no configuration\n");
+    std::abort();
+  }
   const std::vector<wring::Assignment> assignments = {{"batch_size", "48"}, {"lr", "0.5"}, {"amp_dtype", "fp16"}};
   try {
     const std::string patched = wring::patch_yaml(text, assignments, "fuzz.yaml");

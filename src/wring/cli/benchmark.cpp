@@ -12,6 +12,8 @@
 #include "wring/cli/tuning_output.h"
 #include "wring/cli/tuning_progress.h"
 #include "wring/report/measured.h"
+#include "wring/config/unknown_keys.h"
+#include "wring/report/tuning_words.h"
 #include "wring/tune/batch_advice.h"
 #include "wring/tune/batch_search.h"
 #include "wring/tune/contest.h"
@@ -44,6 +46,7 @@ class BenchmarkRun {
     record_ = session_.new_record("wring benchmark");
     record_.output = output_;
     if (const auto loss = session_.loss_note()) progress_.headline(*loss);
+    check_config();
     search();
     record_.seconds = spent_s();
     conclude();
@@ -68,6 +71,17 @@ class BenchmarkRun {
  private:
   double spent_s() const { return std::chrono::duration<double>(SteadyClock::now() - began_).count(); }
   double left_s() const { return std::max(kLeastBudgetS, options_.budget_s - spent_s()); }
+
+  // What would fail at the end fails before minutes of measuring.
+  void check_config() const {
+    const ConfigFile& file = session_.file();
+    patch_yaml(file.text, {}, file.path);  // it can be edited at all
+    if (!options_.scale_lr || !options_.tuning.command || session_.names("lr")) return;
+    throw Error(ErrorCode::usage,
+                {fmt::format("--scale-lr: {} has no lr", file.path.string()),
+                 fmt::format("--scale-lr：{} 中没有 lr", file.path.string())},
+                {"leave the option out, or give the rate with --set lr=…", "请去掉该选项，或用 --set lr=… 给出学习率"});
+  }
 
   // Every stage leaves behind what it found, so that Ctrl-C loses nothing.
   void search() {
@@ -275,13 +289,22 @@ class BenchmarkRun {
     if (!kept_.empty()) record_.reason = reason_of_settings(record_, kept_, search_->details);
     TrainConfig values = session_.values();
     values.batch_size = session_.start_batch();
-    const BatchAdvice advice =
-        advise_batch(values, *chosen_, {options_.scale_lr, options_.keep_effective_batch, session_.ranks()});
+    const bool ours = !options_.tuning.command;
+    const BatchAdvice advice = advise_batch(values, *chosen_,
+                                            {.scale_lr = options_.scale_lr,
+                                             .keep_effective_batch = options_.keep_effective_batch,
+                                             .same_samples = options_.same_samples,
+                                             .ranks = session_.ranks(),
+                                             .ours = ours,
+                                             .lr_named = session_.names("lr"),
+                                             .optimizer_named = ours || session_.names("optimizer")});
+    if (ours) record_.run = RecordedRun{advice.run_before, advice.run_after};
     record_.changes = changes_of(session_.file(), record_, session_.given(), knobs_.decisions, advice);
     record_.notes.insert(record_.notes.end(), advice.advice.begin(), advice.advice.end());
-    text_ = changed_text(session_.file(), record_.changes, !options_.tuning.command);
+    text_ = changed_text(session_.file(), record_.changes, ours);
     record_.written = !options_.dry_run;
-    if (options_.tuning.command) return;
+    if (!ours) return;
+    if (Text note = unknown_keys_note(session_.file()); !note.empty()) record_.notes.push_back(std::move(note));
     record_.next_command = "wring train " + shell_quoted(output_.string());
     if (session_.ranks() > 1) record_.next_command += fmt::format(" --nproc {}", session_.ranks());
   }

@@ -15,6 +15,7 @@ struct BenchmarkOptions {
   double target_gpu_util = 85;                  // per cent
   bool scale_lr = false;
   bool keep_effective_batch = false;
+  bool same_samples = false;
   std::vector<std::string> disabled_knobs;
   bool dry_run = false;
   bool json = false;

@@ -86,6 +86,11 @@ std::optional<int> parse_benchmark(const Arguments& arguments, BenchmarkOptions&
               {"write the learning rate that goes with the batch size", "同时写入与批大小相应的学习率"});
   parser.flag("--keep-effective-batch", options.keep_effective_batch,
               {"keep the samples of an optimiser step, by accumulation", "用梯度累积保持每次更新的样本数"});
+  parser.flag(
+      "--same-samples", options.same_samples,
+      {"let the run see as many samples as before: total_iters, warmup_iters, val_freq, checkpoint_freq and "
+       "milestones are scaled",
+       "保持整个训练的样本数不变：相应调整 total_iters、warmup_iters、val_freq、checkpoint_freq 和 milestones"});
   std::optional<std::string> command;
   TunedCommand tuned;
   parser.option("--command", "\"… {config} …\"", command,
@@ -104,6 +109,7 @@ std::optional<int> parse_benchmark(const Arguments& arguments, BenchmarkOptions&
   parser.flag("--json", options.json, {"print one JSON object instead of text", "输出一个 JSON 对象而非文本"});
   parser.exclude("--scale-lr", "--keep-effective-batch");
   parser.exclude("--nproc", "--command");
+  parser.exclude("--same-samples", "--command");
   parser.example("wring benchmark configs/lightweight_gpu_optimized.yaml",
                  {"writes configs/lightweight_gpu_optimized_optimized.yaml and a report",
                   "写出 configs/lightweight_gpu_optimized_optimized.yaml 及报告"});

@@ -16,15 +16,21 @@ namespace {
 Effect effect_of(const std::string& key) {
   static const std::vector<std::string> model = {"model", "base_channels", "num_blocks", "scale_factor"};
   static const std::vector<std::string> speed = {
-      "num_workers",   "prefetch_factor",     "pin_memory", "persistent_workers", "channels_last",
-      "compile_model", "use_mixed_precision", "amp_dtype",  "fold_tail",          "data_cache"};
+      "num_workers",         "prefetch_factor", "pin_memory", "persistent_workers", "channels_last", "compile_model",
+      "use_mixed_precision", "amp_dtype",       "fold_tail",  "data_cache",         "val_freq",      "checkpoint_freq"};
   if (std::ranges::find(model, key) != model.end()) return Effect::model;
   return std::ranges::find(speed, key) != speed.end() ? Effect::speed : Effect::optimisation;
 }
 
+bool is_default(const ConfigFile& file, const std::string& key) {
+  const ConfigEntry* entry = file.find(key);
+  return (entry == nullptr || entry->value.empty()) && find_key(key) != nullptr;
+}
+
 // As it stands in the file, or the default that counts without it.
 std::string old_value(const ConfigFile& file, const std::string& key) {
-  if (const ConfigEntry* entry = file.find(key)) return entry->value;
+  const ConfigEntry* entry = file.find(key);
+  if (entry != nullptr && !entry->value.empty()) return entry->value;
   const Key* known = find_key(key);
   return known != nullptr ? value_text(file.values, *known) : "";
 }
@@ -57,7 +63,8 @@ class Changes {
     std::erase_if(changes_, [&](const Change& change) { return change.key == to.key; });
     const std::string old_text = old_value(file_, to.key), new_text = new_value(to.key, to.value);
     if (same_value(to.key, old_text, new_text)) return;
-    changes_.push_back({to.key, old_text, new_text, std::move(reason), effect_of(to.key), std::move(rule)});
+    changes_.push_back(
+        {to.key, old_text, new_text, std::move(reason), effect_of(to.key), std::move(rule), is_default(file_, to.key)});
   }
   std::vector<Change> take() && { return std::move(changes_); }
 
@@ -88,6 +95,10 @@ Text advice_reason(const std::string& key, const BatchAdvice& advice) {
     return {fmt::format("× {:.3g} by the {} rule for the larger or smaller effective batch", advice.lr_factor,
                         linear ? "linear" : "square-root"),
             fmt::format("有效批大小改变，按{}规则 × {:.3g}", linear ? "线性" : "平方根", advice.lr_factor)};
+  }
+  if (key != "gradient_accumulation_steps") {
+    return {fmt::format("the whole run sees as many samples as before, {} a step", advice.run_after.samples_per_step),
+            fmt::format("整个训练的样本数与原来相同，每步 {} 个", advice.run_after.samples_per_step)};
   }
   return {fmt::format("keeps the optimiser step at {:g} samples", advice.new_effective_batch),
           fmt::format("使每次更新保持 {:g} 个样本", advice.new_effective_batch)};

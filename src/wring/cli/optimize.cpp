@@ -4,11 +4,13 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/files.h"
 #include "wring/cli/command_parser.h"
 #include "wring/cli/optimize_report.h"
 #include "wring/cli/paths.h"
 #include "wring/config/reader.h"
 #include "wring/config/vgg_weights.h"
+#include "wring/config/unknown_keys.h"
 #include "wring/gpu/inventory.h"
 #include "wring/plan/machine.h"
 #include "wring/plan/planner.h"
@@ -50,8 +52,8 @@ fs::path optimize(const OptimizeOptions& options) {
   fs::path output = options.output.value_or(optimized_path(options.config));
   refuse_to_overwrite(options.config, output);
   refuse_folder(output);
-  if (!options.dry_run) require_folder_of(output);
-  const ConfigFile config = read_config(options.config, UnknownKeys::ignore);
+  require_folder_of(output);
+  const ConfigFile config = read_config(options.config, UnknownKeys::keep);
 
   OptimizeReport report{options.config, output, !options.dry_run, {}, {}};
   Machine machine;
@@ -64,8 +66,15 @@ fs::path optimize(const OptimizeOptions& options) {
   }
   if (options.gpus && machine.card) machine.gpus = *options.gpus;
 
-  report.plan = make_plan(config, machine, {.keep_model = options.keep_model, .disabled_rules = {}});
-  if (!options.dry_run) write_plan(config, report.plan, output);
+  report.plan = make_plan(config, machine,
+                          {.keep_model = options.keep_model,
+                           .perceptual = options.perceptual,
+                           .same_samples = options.same_samples,
+                           .disabled_rules = {}});
+  if (Text note = unknown_keys_note(config); !note.empty()) report.plan.notes.push_back(std::move(note));
+  check_combinations(report.plan.result, options.config);
+  const std::string text = planned_text(config, report.plan);
+  if (!options.dry_run) write_file_atomically(output, text);
   const Console console = console_for(options.common);
   if (options.json) {
     print_json(report, console);
@@ -78,7 +87,8 @@ fs::path optimize(const OptimizeOptions& options) {
 int optimize_command(const Arguments& arguments, const CommonOptions& common) {
   OptimizeOptions options;
   options.common = common;
-  CommandParser parser("wring optimize", "CONFIG [-o OUT] [--keep-model] [--gpu NAME | --gpu-memory GIB]",
+  CommandParser parser("wring optimize",
+                       "CONFIG [-o OUT] [--keep-model] [--same-samples] [--gpu NAME | --gpu-memory GIB]",
                        {"Writes a configuration that fits the GPU, with the reason for each change.",
                         "生成适合 GPU 的配置，并说明每处改动的原因。"},
                        options.common);
@@ -88,6 +98,15 @@ int optimize_command(const Arguments& arguments, const CommonOptions& common) {
                  "要写入的文件（默认：与 CONFIG 同目录的 …_gpu_optimized.yaml）"});
   parser.flag("--keep-model", options.keep_model,
               {"change only what leaves the network and its training as they are", "只改动不影响网络及其训练方式的项"});
+  bool perceptual = false;
+  parser.flag("--perceptual", perceptual,
+              {"add the perceptual loss, which changes what is trained for", "增加感知损失（会改变训练目标）"});
+  parser.flag(
+      "--same-samples", options.same_samples,
+      {"let the run see as many pixels as before: total_iters, warmup_iters, val_freq, checkpoint_freq and "
+       "milestones are scaled",
+       "保持整个训练的像素数不变：相应调整 total_iters、warmup_iters、val_freq、checkpoint_freq 和 milestones"});
+  parser.exclude("--perceptual", "--keep-model");
   parser.option("--gpu", "NAME", options.gpu,
                 {"plan for this card instead of the one found (\"RTX 4090\")",
                  "按指定显卡规划，而不是检测到的显卡（如 \"RTX 4090\"）"});
@@ -103,6 +122,7 @@ int optimize_command(const Arguments& arguments, const CommonOptions& common) {
   parser.example("wring optimize configs/lightweight_config.yaml --gpu \"RTX 4090\" --dry-run",
                  {"shows what would change for a card that is not here", "查看为另一块显卡会做哪些改动"});
   if (const auto done = parser.parse(arguments)) return *done;
+  if (perceptual) options.perceptual = PerceptualLoss::on;
   if (options.gpus && *options.gpus < 1) {
     throw Error(ErrorCode::usage, {"--gpus must be at least 1", "--gpus 至少为 1"});
   }

@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
 #include "wring/cli/optimize_report.h"
+#include "wring/report/run_json.h"
 
 namespace wring {
 namespace {
@@ -81,11 +83,15 @@ void print_json(const OptimizeReport& report, const Console& console) {
   for (const Change& change : report.plan.changes) {
     json["changes"].push_back({{"key", change.key},
                                {"old", value_of(change.old_value)},
+                               {"old_is_default", change.old_is_default},
                                {"new", value_of(change.new_value)},
                                {"reason", change.reason.in(language)},
                                {"effect", name_of(change.effect)},
                                {"rule", change.rule}});
   }
+  json["run"] = {{"gpus", std::max(1, report.plan.machine.gpus)},
+                 {"before", run_json(report.plan.run_before)},
+                 {"after", run_json(report.plan.run_after)}};
   json["notes"] = Json::array();
   for (const Text& note : report.plan.notes) json["notes"].push_back(note.in(language));
   json["output"] = report.output.string();

@@ -83,7 +83,7 @@ Columns measure(const Plan& plan, const Text& key, const Text& old_value, const 
                  display_width(console.text(new_value))};
   for (const Change& change : plan.changes) {
     widths.key = std::max(widths.key, display_width(change.key));
-    widths.old_value = std::max(widths.old_value, display_width(change.old_value));
+    widths.old_value = std::max(widths.old_value, display_width(console.text(old_value_text(change))));
     widths.new_value = std::max(widths.new_value, display_width(change.new_value));
   }
   return widths;
@@ -101,7 +101,7 @@ void print_row(const Change& change, const Columns& widths, const Console& conso
   const std::vector<std::string> lines = fits ? wrap(reason, *columns - indent) : std::vector{reason};
   fmt::print("{} {}  {} {} {}  {}\n", paint(mark, ink_of(change.effect), console.color_out),
              paint(pad_to(change.key, widths.key), ink_of(change.effect), console.color_out),
-             pad_to(change.old_value, widths.old_value), arrow,
+             pad_to(console.text(old_value_text(change)), widths.old_value), arrow,
              paint(pad_to(change.new_value, widths.new_value), Ink::bold, console.color_out), lines.front());
   for (std::size_t i = 1; i < lines.size(); ++i) fmt::print("{}{}\n", pad_to("", indent), lines[i]);
 }
@@ -127,14 +127,24 @@ void print_changes(const Plan& plan, const Console& console) {
   if (any(Effect::model) || any(Effect::optimisation)) fmt::print("\n");
   if (any(Effect::model)) {
     fmt::print("{} {}\n", mark_of(Effect::model, console),
-               console.text({"changes the model: old checkpoints do not fit (--keep-model avoids it)",
-                             "改变模型：旧检查点不再适用（--keep-model 可避免）"}));
+               console.text({"changes the model: old checkpoints do not fit (wring optimize --keep-model avoids it)",
+                             "改变模型：旧检查点不再适用（wring optimize --keep-model 可避免）"}));
   }
   if (any(Effect::optimisation)) {
     fmt::print("{} {}\n", mark_of(Effect::optimisation, console),
                console.text({"changes the optimisation: compare the loss, not only the speed",
                              "改变优化过程：请比较损失，而不只是速度"}));
   }
+}
+
+void print_run(const Plan& plan, const Console& console) {
+  const int gpus = plan.machine.gpus;
+  const Text text = run_length_text(plan.run_before, plan.run_after);
+  const Text on = gpus > 1 ? Text(fmt::format(" on all {} GPUs (wring train --nproc {})", gpus, gpus),
+                                  fmt::format("（全部 {} 块 GPU，wring train --nproc {}）", gpus, gpus))
+                           : Text();
+  fmt::print("\n");
+  line(console, {fmt::format("The whole run{}: {}.", on.en, text.en), fmt::format("整个训练{}：{}。", on.zh, text.zh)});
 }
 
 }  // namespace
@@ -147,6 +157,7 @@ void print_text(const OptimizeReport& report, const Console& console) {
   if (console.quiet) return;
   print_machine(report, console);
   print_changes(report.plan, console);
+  print_run(report.plan, console);
   if (!report.plan.notes.empty()) fmt::print("\n");
   for (const Text& note : report.plan.notes) {
     fmt::print("{}{}\n", console.text({"note: ", "说明："}), console.text(note));

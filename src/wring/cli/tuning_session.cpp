@@ -1,5 +1,6 @@
 #include "wring/cli/tuning_session.h"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
@@ -36,7 +37,23 @@ Assignment assignment_of(const std::string& pair) {
   return {pair.substr(0, equals), pair.substr(equals + 1)};
 }
 
-// Another program's config may use our keys in its own way; then only its entries are known.
+// False where it is not one of our keys, or means something else there.
+bool take_value(TrainConfig& values, const ConfigEntry& entry) {
+  if (find_key(entry.key) == nullptr || entry.value.empty()) return false;
+  if (entry.key == "optimizer" && entry.value.find_first_of("\n{") == std::string::npos) {
+    values.optimizer = entry.value;  // "SGD", too, has a rule for its learning rate
+    return true;
+  }
+  try {
+    set_value(values, entry.key + "=" + entry.value);
+  } catch (const Error&) {
+    return false;
+  }
+  return true;
+}
+
+// Another program's config may use our keys in its own way; then its entries are known, and of our keys those whose
+// values are such as ours.
 ConfigFile read_foreign(const fs::path& path) {
   try {
     return read_config(path, UnknownKeys::ignore);
@@ -46,6 +63,7 @@ ConfigFile read_foreign(const fs::path& path) {
     file.text = read_file(path);
     for (const DocumentEntry& entry : parse_document(file.text, path)) {
       file.entries.push_back({entry.key, entry.value.text, entry.line});
+      take_value(file.values, file.entries.back());
     }
     return file;
   }
@@ -90,11 +108,18 @@ void TuningSession::read() {
     }
     return;
   }
-  file_ = read_config(options_.config, UnknownKeys::ignore);
+  file_ = read_config(options_.config, UnknownKeys::keep);
   values_ = file_.values;
   const Overrides overrides = override_values(values_, options_.set, options_.config);
   for (const std::string& pair : overrides.assignments) given_.push_back(assignment_of(pair));
   override_notes_ = overrides.notes;
+}
+
+bool TuningSession::names(std::string_view key) const {
+  if (std::ranges::find(given_, key, &Assignment::key) != given_.end()) return true;
+  const ConfigEntry* entry = file_.find(key);
+  TrainConfig scratch;
+  return entry != nullptr && take_value(scratch, *entry);
 }
 
 const std::string& TuningSession::batch_key() const {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "wring/cli/common_options.h"
@@ -58,6 +59,8 @@ class TuningSession {
   const ConfigFile& file() const { return file_; }
   const TrainConfig& values() const { return values_; }  // with the values of --set
   const std::vector<Assignment>& given() const { return given_; }  // --set, and what follows
+  // The config or --set has a value for the key, and values() holds it.
+  bool names(std::string_view key) const;
   const std::string& batch_key() const;
   std::int64_t start_batch() const { return start_batch_; }  // the config's own
   const Machine& machine() const { return machine_; }

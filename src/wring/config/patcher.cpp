@@ -49,6 +49,13 @@ Text form_name(ValueForm form) {
                    fmt::format("请写在一行内：{}: {}", wanted.key, wanted.value)));
 }
 
+// A list on one line may be replaced by another one. A comment within it would be lost, and would need a second line.
+bool is_list_for_list(const LocatedValue& value, const Assignment& wanted, std::string_view text) {
+  const std::string_view present = text.substr(value.begin, value.end - value.begin);
+  return value.form == ValueForm::flow && present.starts_with('[') && wanted.value.starts_with('[') &&
+         present.find('\n') == std::string_view::npos;
+}
+
 void require_editable(const LocatedDocument& document, const fs::path& path) {
   const std::string where = path.empty() ? "the text" : path.string();
   if (document.editable) return;
@@ -139,7 +146,7 @@ std::string patch_yaml(std::string_view text, std::span<const Assignment> assign
       missing.push_back(wanted);
       continue;
     }
-    if (!form_name(found->form).empty()) refuse_form(*found, wanted, path);
+    if (!form_name(found->form).empty() && !is_list_for_list(*found, wanted, text)) refuse_form(*found, wanted, path);
     const bool empty = found->begin == found->end;
     const bool touched = text.substr(found->end).starts_with('#');  // after quotes a comment needs no space
     edits.push_back(

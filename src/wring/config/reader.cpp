@@ -7,10 +7,11 @@
 
 #include "wring/base/error.h"
 #include "wring/base/files.h"
-#include "wring/base/nearest.h"
 #include "wring/config/document.h"
 #include "wring/config/keys.h"
 #include "wring/config/lookalikes.h"
+#include "wring/config/own_config.h"
+#include "wring/config/similar_key.h"
 #include "wring/config/values.h"
 
 namespace wring {
@@ -38,7 +39,7 @@ void refuse_lookalike(const std::string& where, const std::string& key) {
 
 BadValue unknown_key(std::string_view key) {
   const Text what{"unknown key", "未知的键"};
-  const std::string near = nearest_name(key, key_names());
+  const std::string near = similar_key(key);
   if (near.empty()) return {what, {"docs/config.md lists the keys", "所有的键见 docs/config.md"}};
   return {what, {fmt::format("did you mean {}?", near), fmt::format("是否想写 {}？", near)}};
 }
@@ -68,7 +69,8 @@ ConfigFile read_config(const fs::path& path, UnknownKeys unknown) {
 ConfigFile parse_config(std::string text, const fs::path& path, UnknownKeys unknown) {
   ConfigFile file;
   file.path = path;
-  for (const DocumentEntry& entry : parse_document(text, path)) {
+  const bool own = unknown == UnknownKeys::keep;
+  for (const DocumentEntry& entry : own ? parse_own_document(text, path) : parse_document(text, path)) {
     const Key* key = find_key(entry.key);
     const std::string where = place(path, entry.line);
     if (key == nullptr) refuse_lookalike(where, entry.key);

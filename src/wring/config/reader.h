@@ -9,7 +9,11 @@
 
 namespace wring {
 
-enum class UnknownKeys { reject, ignore };
+enum class UnknownKeys {
+  reject,
+  ignore,
+  keep,  // in a file that is Wring's own, else an error: parse_own_document()
+};
 
 // One scalar of a config file as it was written: "lr", "1e-4", line 12 (counted from 1).
 struct ConfigEntry {

@@ -15,8 +15,9 @@ constexpr const char* kIntroduction = R"(# Configuration
 
 A configuration is a flat YAML file, one `key: value` a line. Keys that it does not name have the defaults below.
 `wring train` refuses unknown keys and names the nearest known one; `wring optimize` and `wring benchmark` leave them,
-like comments and order, as they are. Booleans may be written true/false, yes/no or on/off; numbers also as 1e-4 or
-300_000, and whole numbers as 3e5 or `!!float 5e3` too. `~`, `null` and nothing after the colon mean the default.
+like comments and order, as they are, except slips for a key of Wring's (`batchsize`) and files that are another program's
+([cli.md](cli.md#wring-optimize)), which they refuse. Booleans may be written true/false, yes/no or on/off; numbers also as
+1e-4 or 300_000, and whole numbers as 3e5 or `!!float 5e3` too. `~`, `null` and nothing after the colon mean the default.
 
 This file is made from the table in `src/wring/config/keys.cpp`; a test compares the two. After a change of the table
 run the unit tests once with `WRING_UPDATE_DOCS=1`.
@@ -25,8 +26,9 @@ run the unit tests once with `WRING_UPDATE_DOCS=1`.
 constexpr const char* kIntroductionZh = R"(# 配置
 
 配置是一个扁平的 YAML 文件，每行一个“键: 值”。未写出的键取下表中的默认值。`wring train` 拒绝未知的键并提示最接近的
-已知键；`wring optimize` 和 `wring benchmark` 则将未知的键、注释和顺序原样保留。布尔值可写作 true/false、yes/no 或
-on/off；数字也可写作 1e-4 或 300_000，整数还可写作 3e5 或 `!!float 5e3`。`~`、`null` 或冒号后留空表示取默认值。
+已知键；`wring optimize` 和 `wring benchmark` 则将未知的键、注释和顺序原样保留，但拒绝误写的键（如 `batchsize`）和其他程序的
+文件（见 [cli.md](cli.md#wring-optimize)）。布尔值可写作 true/false、yes/no 或 on/off；数字也可写作 1e-4 或 300_000，整数还可写作
+3e5 或 `!!float 5e3`。`~`、`null` 或冒号后留空表示取默认值。
 
 本文件由 `src/wring/config/keys.cpp` 中的表生成，并有测试检查两者一致。修改该表后，设置 `WRING_UPDATE_DOCS=1` 运行
 一次单元测试即可更新。

@@ -14,10 +14,23 @@ const Key& key_of(const Member& member) {
 }  // namespace
 
 Draft::Draft(const ConfigFile& file, const Machine& machine, const PlanOptions& options)
-    : original_(file.values), options_(options), target_(target_for(machine, file.values)) {
+    : file_(file), options_(options), target_(target_for(machine, file.values)) {
   plan_.machine = machine;
   plan_.basic_mode = !machine.card;
   plan_.result = file.values;
+}
+
+// A key without a value ("lr:") has its default too.
+bool Draft::names(std::string_view key) const {
+  const ConfigEntry* entry = file_.find(key);
+  return entry != nullptr && !entry->value.empty();
+}
+
+Plan Draft::finish() && {
+  const int gpus = std::max(1, plan_.machine.gpus);
+  plan_.run_before = run_length(original(), gpus);
+  plan_.run_after = run_length(config(), gpus);
+  return std::move(plan_);
 }
 
 Text Draft::because(const Text& reason) const {
@@ -29,8 +42,9 @@ std::string Draft::text_of(const Member& member) const {
 }
 
 void Draft::record(const Member& member, std::string old_value, Effect effect, Text reason) {
+  const std::string& name = key_of(member).name;
   plan_.changes.push_back(
-      {key_of(member).name, std::move(old_value), text_of(member), std::move(reason), effect, rule_});
+      {name, std::move(old_value), text_of(member), std::move(reason), effect, rule_, !names(name)});
 }
 
 }  // namespace wring

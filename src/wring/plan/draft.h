@@ -11,12 +11,15 @@ namespace wring {
 // changes it only through set(), which keeps the record.
 class Draft {
  public:
+  // `file` must outlive the draft.
   Draft(const ConfigFile& file, const Machine& machine, const PlanOptions& options);
 
   const TrainConfig& config() const { return plan_.result; }
-  const TrainConfig& original() const { return original_; }
+  const TrainConfig& original() const { return file_.values; }
+  bool names(std::string_view key) const;  // the file has a value for it, not only the default
   const Machine& machine() const { return plan_.machine; }
   const Target& target() const { return target_; }
+  const PlanOptions& options() const { return options_; }
   bool keep_model() const { return options_.keep_model; }
   bool basic_mode() const { return plan_.basic_mode; }
 
@@ -35,13 +38,13 @@ class Draft {
   void note(Text note) { plan_.notes.push_back(std::move(note)); }
 
   void enter_rule(std::string name) { rule_ = std::move(name); }
-  Plan finish() && { return std::move(plan_); }
+  Plan finish() &&;
 
  private:
   std::string text_of(const Member& member) const;
   void record(const Member& member, std::string old_value, Effect effect, Text reason);
 
-  TrainConfig original_;
+  const ConfigFile& file_;
   PlanOptions options_;
   Target target_;
   Plan plan_;

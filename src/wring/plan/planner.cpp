@@ -21,7 +21,7 @@ struct Rule {
   void (*run)(Draft&);
 };
 
-constexpr std::array<Rule, 9> kRules = {{
+constexpr std::array<Rule, 10> kRules = {{
     {"model_size", rules::model_size},
     {"patch_size", rules::patch_size},
     {"perceptual", rules::perceptual},
@@ -31,6 +31,7 @@ constexpr std::array<Rule, 9> kRules = {{
     {"pinned_memory", rules::pinned_memory},
     {"compile", rules::compile},
     {"grad_clip", rules::grad_clip},
+    {"run_length", rules::run_length},
 }};
 
 void require_known(std::span<const std::string> names) {
@@ -44,10 +45,9 @@ void require_known(std::span<const std::string> names) {
 
 void note_basic_mode(Draft& draft) {
   draft.note(
-      {"no GPU is known here, so these values are a first guess; plan again on the machine that trains, or "
-       "name "
-       "its card with --gpu or --gpu-memory",
-       "此处未检测到 GPU，因此这些值只是初步估计；请在训练机器上重新规划，或用 --gpu、--gpu-memory "
+      {"no GPU is known here, so these values are a first guess; plan again on the machine that trains, or name its "
+       "card with wring optimize --gpu or --gpu-memory",
+       "此处未检测到 GPU，因此这些值只是初步估计；请在训练机器上重新规划，或用 wring optimize --gpu、--gpu-memory "
        "指定显卡"});
 }
 
@@ -72,6 +72,11 @@ Plan make_plan(const ConfigFile& config, const Machine& machine, const PlanOptio
   }
   if (draft.basic_mode()) note_basic_mode(draft);
   return std::move(draft).finish();
+}
+
+Text old_value_text(const Change& change) {
+  if (!change.old_is_default) return change.old_value;
+  return {change.old_value + " (default)", change.old_value + "（默认）"};
 }
 
 std::string planned_text(const ConfigFile& config, const Plan& plan) {

@@ -8,6 +8,7 @@
 #include "wring/config/reader.h"
 #include "wring/config/train_config.h"
 #include "wring/plan/machine.h"
+#include "wring/plan/run_length.h"
 
 namespace wring {
 
@@ -26,11 +27,24 @@ struct Change {
   std::string new_value;
   Text reason;  // one sentence with its numbers, no full stop
   Effect effect = Effect::speed;
-  std::string rule;  // the rule that made it, by the name that disabled_rules takes
+  std::string rule;             // the rule that made it, by the name that disabled_rules takes
+  bool old_is_default = false;  // the file says nothing of the key
+};
+
+// The old value for people, marked where it is only the default: "16 (default)".
+Text old_value_text(const Change& change);
+
+// Whether a plan adds the perceptual loss. It changes what the network is trained for.
+enum class PerceptualLoss {
+  as_it_is,  // the config decides
+  as_tier,   // the guide's way: on where its table has it for a card of this size
+  on,
 };
 
 struct PlanOptions {
-  bool keep_model = false;                  // leave the network, the patch and the training target alone
+  bool keep_model = false;  // leave the network, the patch and the training target alone
+  PerceptualLoss perceptual = PerceptualLoss::as_it_is;
+  bool same_samples = false;                // scale the run so that it sees as many pixels as before
   std::vector<std::string> disabled_rules;  // names of plan_rules()
 };
 
@@ -40,6 +54,8 @@ struct Plan {
   std::vector<Change> changes;  // in the order of the rules; empty when there is nothing to improve
   std::vector<Text> notes;      // what was deliberately left alone, and what to watch
   TrainConfig result;
+  RunLength run_before;  // of the whole run, on all of the machine's GPUs
+  RunLength run_after;
 };
 
 // The names of the rules, in the order in which they run.
@@ -61,7 +77,8 @@ void write_plan(const ConfigFile& config, const Plan& plan, const std::filesyste
 // X_gpu_optimized.yaml; always beside the input.
 std::filesystem::path optimized_path(const std::filesystem::path& in);
 
-// Reads `in`, plans for the machine it runs on, writes `out`.
+// Reads `in`, plans for the machine that it runs on as the guide does, perceptual loss included, and writes `out`.
+// Throws Error: {usage} for a file that is not one of Wring's, and then writes nothing.
 Plan auto_optimize_config(const std::filesystem::path& in, const std::filesystem::path& out);
 
 }  // namespace wring

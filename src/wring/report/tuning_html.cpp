@@ -8,6 +8,7 @@
 #include "wring/report/measured.h"
 #include "wring/report/tuning_plots.h"
 #include "wring/report/tuning_style.h"
+#include "wring/report/run_time.h"
 #include "wring/report/tuning_words.h"
 #include "wring/trial/telling_line.h"
 #include "wring/tune/search_words.h"
@@ -68,6 +69,7 @@ class Page {
     tile(in("batch size", "批大小"), fmt::format("{}", trial.batch_size));
     tile(in("samples per second", "样本/秒"), rate_figure(after->samples_per_s));
     if (const auto ratio = speed_up(record_)) tile(in("against before", "相比优化前"), fmt::format("{:.2f} ×", *ratio));
+    if (const auto hours = run_hours_after(record_)) tile(in("the whole run", "整个训练"), hours_text(*hours));
     if (after->peak_mib) tile(in("peak memory", "峰值显存"), memory_text(after->peak_mib));
     if (record_.headroom_mib) tile(in("head-room", "显存余量"), memory_text(record_.headroom_mib));
     if (trial.result.utilisation.gpu_util) tile("GPU-Util", percent_text(trial.result.utilisation.gpu_util));
@@ -81,6 +83,7 @@ class Page {
     for (const RecordedVerdict& verdict : record_.verdicts) this->verdict(verdict);
     if (!record_.reason.empty()) paragraph(record_.reason);
     if (record_.verdicts.empty() && record_.reason.empty()) paragraph({"Nothing could be chosen.", "未能选出结果。"});
+    if (const Text run = run_text(record_); !run.empty()) paragraph(run);
     if (record_.next_failed) {
       paragraph({fmt::format("The next size that failed: batch {}.", *record_.next_failed),
                  fmt::format("其上第一个失败的批大小：{}。", *record_.next_failed)});
@@ -177,7 +180,8 @@ class Page {
     open_table(in("Changes to the configuration", "配置改动"));
     row("th", {{in("key", "参数")}, {in("old", "原值")}, {in("new", "新值")}, {in("reason", "原因")}});
     for (const Change& change : record_.changes) {
-      row("td", {{change.key}, {change.old_value}, {change.new_value}, {change.reason.in(language_)}});
+      row("td",
+          {{change.key}, {old_value_text(change).in(language_)}, {change.new_value}, {change.reason.in(language_)}});
     }
     close_table();
   }

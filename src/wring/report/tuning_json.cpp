@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "wring/report/measured.h"
+#include "wring/report/run_json.h"
+#include "wring/report/run_time.h"
 #include "wring/report/tuning_words.h"
 #include "wring/tune/attainable.h"
 #include "wring/tune/trial_json.h"
@@ -136,6 +138,7 @@ Json line_json(const std::optional<Line>& line) {
 Json change_json(const Change& change, Language language) {
   return {{"key", change.key},
           {"old", value_of(change.old_value)},
+          {"old_is_default", change.old_is_default},
           {"new", value_of(change.new_value)},
           {"reason", change.reason.in(language)},
           {"effect", effect_name(change.effect)},
@@ -148,6 +151,12 @@ Json target_json(const std::optional<UtilisationTarget>& target, Language langua
           {"reached", or_null(target->reached)},
           {"met", or_null(target->met)},
           {"text", target->text.empty() ? Json() : Json(target->text.in(language))}};
+}
+
+Json timed_run_json(const RunLength& run, const std::optional<double>& hours) {
+  Json json = run_json(run);
+  json["hours"] = or_null(hours);
+  return json;
 }
 
 Json texts_json(const std::vector<Text>& texts, Language language) {
@@ -184,6 +193,11 @@ std::string tuning_json(const TuningRecord& record, Language language, int inden
   json["reason"] = record.reason.empty() ? Json() : Json(record.reason.in(language));
   json["changes"] = Json::array();
   for (const Change& change : record.changes) json["changes"].push_back(change_json(change, language));
+  json["run"] = nullptr;
+  if (record.run) {
+    json["run"] = {{"before", timed_run_json(record.run->before, run_hours_before(record))},
+                   {"after", timed_run_json(record.run->after, run_hours_after(record))}};
+  }
   json["headroom_mib"] = or_null(record.headroom_mib);
   json["predicted_peak_mib"] = or_null(record.predicted_peak_mib);
   json["next_failed_batch_size"] = or_null(record.next_failed);

@@ -8,6 +8,7 @@
 
 #include "wring/base/text.h"
 #include "wring/plan/planner.h"
+#include "wring/plan/run_length.h"
 #include "wring/trial/trial.h"
 #include "wring/tune/lines.h"
 
@@ -29,6 +30,12 @@ struct UtilisationTarget {
   std::optional<double> reached;  // GPU-Util of the chosen trial
   std::optional<bool> met;        // absent where it could not be read
   Text text;                      // what was reached, and why not more; whole sentences
+};
+
+// The length of the whole run that the config describes.
+struct RecordedRun {
+  RunLength before;
+  RunLength after;
 };
 
 // What the GPU waits for.
@@ -66,6 +73,7 @@ struct TuningRecord {
                                                  // is too much to compare: nothing was chosen
   Text reason;                                   // why this one; empty when nothing could be chosen
   std::vector<Change> changes;                   // of the config
+  std::optional<RecordedRun> run;                // absent of another program, whose run is not known
   std::optional<std::int64_t> headroom_mib;      // of the device's memory, beside the chosen trial's peak
   std::optional<double> predicted_peak_mib;      // of the chosen batch, by the line through the others
   std::optional<std::int64_t> next_failed;       // the smallest batch above the chosen one that did not run

@@ -8,6 +8,7 @@
 #include "wring/base/display_text.h"
 #include "wring/report/measured.h"
 #include "wring/report/text_table.h"
+#include "wring/report/run_time.h"
 #include "wring/report/tuning_words.h"
 #include "wring/trial/telling_line.h"
 #include "wring/tune/search_words.h"
@@ -142,7 +143,7 @@ void add_changes(Lines& lines, const TuningRecord& record, Language language) {
                    {title("new", "新值"), Align::left},
                    {title("reason", "原因"), Align::left}});
   for (const Change& change : record.changes) {
-    table.row({change.key, change.old_value, change.new_value, change.reason.in(language)});
+    table.row({change.key, old_value_text(change).in(language), change.new_value, change.reason.in(language)});
   }
   lines.gap();
   lines.add_table(table);
@@ -194,6 +195,7 @@ std::string choice_text(const TuningRecord& record, TextStyle style) {
   for (const RecordedVerdict& verdict : record.verdicts) add_verdict(lines, verdict);
   if (!record.reason.empty()) lines.add(record.reason);
   add_before_after(lines, record, style.language);
+  if (const Text run = run_text(record); !run.empty()) lines.add(run);
   add_limits(lines, record);
   add_changes(lines, record, style.language);
   if (!record.notes.empty()) lines.gap();

@@ -117,6 +117,15 @@ TEST(Patcher, RefusesValuesThatAreNotPlainScalarsNamingKeyAndLine) {
   }
 }
 
+TEST(Patcher, ReplacesAListOnOneLineByAnother) {
+  EXPECT_EQ(patch("a: 1\nmilestones: [100, 200] # steps\nb: 2\n", "milestones", "[3, 4]"),
+            "a: 1\nmilestones: [3, 4] # steps\nb: 2\n");
+  EXPECT_EQ(patch("milestones: []", "milestones", "[3]"), "milestones: [3]");
+  for (const char* list : {"[1,\n  2]", "\n- 1\n- 2", "[1, # the first\n  2]"}) {
+    EXPECT_THROW(patch("milestones: " + std::string(list) + "\n", "milestones", "[3]"), Error) << list;
+  }
+}
+
 TEST(Patcher, RefusesTopLevelsThatAreNotWrittenLineByLine) {
   EXPECT_THAT(refusal("{batch_size: 16, b: 2}\n"), HasSubstr("not written as one 'key: value' a line"));
   EXPECT_THAT(refusal("--- {batch_size: 16}\n"), HasSubstr("not written as one 'key: value' a line"));

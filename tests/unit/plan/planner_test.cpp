@@ -34,6 +34,12 @@ Machine without_card(int cores = 32) {
   return {std::nullopt, 0, cores};
 }
 
+PlanOptions guides_way() {
+  PlanOptions options;
+  options.perceptual = PerceptualLoss::as_tier;
+  return options;
+}
+
 const Change* find(const Plan& plan, const std::string& key) {
   const auto found = std::ranges::find(plan.changes, key, &Change::key);
   return found == plan.changes.end() ? nullptr : &*found;
@@ -74,7 +80,7 @@ class PlannerTier : public testing::TestWithParam<Expected> {};
 TEST_P(PlannerTier, GivesTheGuidesValuesToAnEmptyConfig) {
   const Expected& e = GetParam();
   const Plan plan = make_plan(config("base_channels: 8\nnum_blocks: 1\npatch_size: 64\nbatch_size: 1\nnum_workers: 0"),
-                              with_card(card_of_memory(e.gib)));
+                              with_card(card_of_memory(e.gib)), guides_way());
   EXPECT_EQ(plan.result.batch_size, e.batch);
   EXPECT_EQ(plan.result.base_channels, e.channels);
   EXPECT_EQ(plan.result.num_blocks, e.blocks);
@@ -171,6 +177,7 @@ TEST(Planner, SaysWhenNotEvenOnePatchFits) {
 TEST(Planner, KeepModelLeavesNetworkPatchAndTargetAlone) {
   PlanOptions options;
   options.keep_model = true;
+  options.perceptual = PerceptualLoss::as_tier;
   const Plan plan = make_plan(config(kGuide), with_card(find_card("4090")), options);
   EXPECT_EQ(plan.result.base_channels, 32);
   EXPECT_EQ(plan.result.num_blocks, 4);
@@ -183,13 +190,65 @@ TEST(Planner, KeepModelLeavesNetworkPatchAndTargetAlone) {
   EXPECT_THAT(plan.notes, Contains(Field(&Text::en, HasSubstr("use_perceptual stays off"))));
 }
 
+TEST(Planner, LeavesTheLossToTheUserUnlessAsked) {
+  const Plan plan = make_plan(config(kGuide), with_card(find_card("4090")));
+  EXPECT_FALSE(plan.result.use_perceptual);
+  EXPECT_THAT(plan.notes, Contains(Field(&Text::en, HasSubstr("wring optimize --perceptual switches it on"))));
+  PlanOptions asked;
+  asked.perceptual = PerceptualLoss::on;
+  for (const char* card : {"4090", "1080"}) {
+    EXPECT_TRUE(make_plan(config(kGuide), with_card(find_card(card)), asked).result.use_perceptual) << card;
+  }
+  EXPECT_TRUE(make_plan(config(kGuide), without_card(), asked).result.use_perceptual);
+  EXPECT_FALSE(make_plan(config(kGuide), with_card(find_card("1080")), guides_way()).result.use_perceptual);
+  const Plan already = make_plan(config("use_perceptual: true\n"), with_card(find_card("1080")));
+  EXPECT_TRUE(already.result.use_perceptual) << "what the user switched on stays on";
+}
+
+TEST(Planner, SaysWhatItDoesToTheWholeRun) {
+  const Plan plan = make_plan(config(kGuide), with_card(find_card("4090"), 32, 2));
+  EXPECT_EQ(plan.run_before, (RunLength{100000, 32, 128}));
+  EXPECT_EQ(plan.run_after, (RunLength{100000, 128, 256}));
+  EXPECT_THAT(plan.notes, Contains(Field(&Text::en, HasSubstr("sees 16 × the pixels; wring optimize --same-samples "
+                                                              "keeps the pixels instead, in 6250 steps"))));
+  const Plan same = make_plan(config("base_channels: 128\nnum_blocks: 12\npatch_size: 256\nbatch_size: 64\n"),
+                              with_card(find_card("4090")));
+  EXPECT_EQ(same.run_before, same.run_after);
+  EXPECT_THAT(same.notes, testing::Not(Contains(Field(&Text::en, HasSubstr("--same-samples")))));
+}
+
+TEST(Planner, KeepsTheSamplesOfTheRunWhenAsked) {
+  PlanOptions options;
+  options.same_samples = true;
+  const std::string text = std::string(kGuide) +
+                           "lr: 1e-4\nwarmup_iters: 1600\nval_freq: 3200\nscheduler: multistep\n"
+                           "milestones: [48000, 80000]  # of 100000\n";
+  const ConfigFile file = config(text);
+  const Plan plan = make_plan(file, with_card(find_card("4090")), options);
+  EXPECT_EQ(plan.result.total_iters, 6250);
+  EXPECT_EQ(plan.result.warmup_iters, 100);
+  EXPECT_EQ(plan.result.val_freq, 200);
+  EXPECT_EQ(plan.result.checkpoint_freq, 63);
+  EXPECT_THAT(plan.result.milestones, testing::ElementsAre(3000, 5000));
+  EXPECT_DOUBLE_EQ(plan.run_after.pixels(), plan.run_before.pixels());
+  EXPECT_EQ(find(plan, "total_iters")->old_value, "100000");
+  EXPECT_TRUE(find(plan, "total_iters")->old_is_default);
+  EXPECT_THAT(plan.notes, testing::Not(Contains(Field(&Text::en, HasSubstr("--same-samples")))));
+  EXPECT_THAT(plan.notes, Contains(Field(&Text::en, HasSubstr("ema_decay"))));
+  const std::string written = planned_text(file, plan);
+  EXPECT_THAT(written, HasSubstr("milestones: [3000, 5000]  # of 100000\n"));
+  EXPECT_THAT(make_plan(config(written), with_card(find_card("4090")), options).changes, IsEmpty());
+}
+
 TEST(Planner, EveryRuleMakesAChangeAndCanBeDisabledByName) {
   const char* const plain = "base_channels: 32\nnum_blocks: 4\nbatch_size: 1\nnum_workers: 0\npin_memory: off\n";
   const Machine machine = with_card(find_card("4090"));
-  const Plan full = make_plan(config(plain), machine);
+  PlanOptions everything = guides_way();
+  everything.same_samples = true;
+  const Plan full = make_plan(config(plain), machine, everything);
   for (const std::string& rule : plan_rules()) {
     EXPECT_THAT(full.changes, Contains(Field(&Change::rule, rule)));
-    PlanOptions options;
+    PlanOptions options = everything;
     options.disabled_rules = {rule};
     const Plan plan = make_plan(config(plain), machine, options);
     EXPECT_THAT(plan.changes, testing::Each(Field(&Change::rule, testing::Ne(rule))));
@@ -223,7 +282,7 @@ TEST(Planner, EveryChangeCarriesItsReasonAndItsEffect) {
   EXPECT_EQ(find(plan, "num_workers")->effect, Effect::speed);
   EXPECT_EQ(find(plan, "num_workers")->old_value, "0");
   EXPECT_EQ(find(plan, "num_workers")->new_value, "6");
-  const Plan larger = make_plan(config(kGuide), with_card(find_card("4090")));
+  const Plan larger = make_plan(config(std::string(kGuide) + "lr: 2e-4\n"), with_card(find_card("4090")), guides_way());
   EXPECT_EQ(find(larger, "batch_size")->effect, Effect::optimisation);
   EXPECT_EQ(find(larger, "patch_size")->effect, Effect::optimisation);
   EXPECT_EQ(find(larger, "use_perceptual")->effect, Effect::optimisation);
@@ -236,6 +295,16 @@ TEST(Planner, AnAbsentKeyShowsItsDefaultAsTheOldValue) {
   const Plan plan = make_plan(config("lr: 1e-4"), with_card(find_card("4090")));
   EXPECT_EQ(find(plan, "base_channels")->old_value, "64");
   EXPECT_EQ(find(plan, "prefetch_factor")->old_value, "2");
+  EXPECT_EQ(old_value_text(*find(plan, "base_channels")).en, "64 (default)");
+  EXPECT_EQ(old_value_text(*find(plan, "base_channels")).zh, "64（默认）");
+  const Plan named = make_plan(config("base_channels: 32\n"), with_card(find_card("4090")));
+  EXPECT_EQ(old_value_text(*find(named, "base_channels")).en, "32");
+}
+
+TEST(Planner, AdvisesOnNoLearningRateThatTheConfigDoesNotName) {
+  const Plan plan = make_plan(config(kGuide), with_card(find_card("4090")));
+  EXPECT_EQ(plan.result.batch_size, 64);
+  EXPECT_THAT(plan.notes, testing::Not(Contains(Field(&Text::en, HasSubstr("lr")))));
 }
 
 TEST(Planner, CardsWithoutBf16GetFp16) {
@@ -320,7 +389,7 @@ TEST(Planner, WhatItWritesIsWhatItPlannedAndCanBeTrained) {
 TEST(Planner, TheGuidesLightConfigBecomesTheGuidesOptimizedOne) {
   const ConfigFile light =
       read_config(fs::path(WRING_SOURCE_DIR) / "configs/lightweight_config.yaml", UnknownKeys::reject);
-  const Plan plan = make_plan(light, with_card(find_card("4070")));
+  const Plan plan = make_plan(light, with_card(find_card("4070")), guides_way());
   const ConfigFile balanced = config(planned_text(light, plan));
   EXPECT_EQ(balanced.values.batch_size, 32);
   EXPECT_EQ(balanced.values.base_channels, 96);

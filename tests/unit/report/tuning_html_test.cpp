@@ -94,6 +94,16 @@ TEST(TuningHtml, HasTheTables) {
   EXPECT_THAT(html, HasSubstr("NVIDIA Test Card"));
 }
 
+TEST(TuningHtml, TellsHowLongTheWholeRunTakes) {
+  TuningRecord record = sample_record();
+  EXPECT_THAT(tuning_html(record, Language::en), HasSubstr("<span>the whole run</span><b>23 min</b>"));
+  EXPECT_THAT(tuning_html(record, Language::en), HasSubstr("12 min before, 23 min after"));
+  record.changes[0].old_is_default = true;
+  EXPECT_THAT(tuning_html(record, Language::en), HasSubstr("<td>16 (default)</td>"));
+  record.run.reset();
+  EXPECT_THAT(tuning_html(record, Language::en), Not(HasSubstr("whole run")));
+}
+
 TEST(TuningHtml, EscapesWhatOthersSay) {
   TuningRecord record = sample_record();
   const std::string bad = "<script>alert('1')</script>\"&";

@@ -38,6 +38,27 @@ TEST(TuningJson, HoldsTheChoiceWithWhatItRestsOn) {
   EXPECT_EQ(out["changes"][0]["effect"], "optimisation");
 }
 
+TEST(TuningJson, HoldsTheWholeRunBeforeAndAfterWithItsHours) {
+  TuningRecord record = sample_record();
+  const json run = parsed(record)["run"];
+  EXPECT_EQ(run["before"]["total_iters"], 90000);
+  EXPECT_EQ(run["after"]["samples_per_step"], 64);
+  EXPECT_EQ(run["after"]["samples"], 5760000);
+  EXPECT_EQ(run["before"]["pixels"], 1440000.0 * 128 * 128);
+  EXPECT_DOUBLE_EQ(run["before"]["hours"], 0.2);
+  record.before = 3;  // out of memory
+  EXPECT_TRUE(parsed(record)["run"]["before"]["hours"].is_null());
+  record.run.reset();
+  EXPECT_TRUE(parsed(record)["run"].is_null());
+}
+
+TEST(TuningJson, SaysWhichOldValuesAreDefaults) {
+  TuningRecord record = sample_record();
+  EXPECT_EQ(parsed(record)["changes"][0]["old_is_default"], false);
+  record.changes[0].old_is_default = true;
+  EXPECT_EQ(parsed(record)["changes"][0]["old_is_default"], true);
+}
+
 TEST(TuningJson, AFailedTrialHasNoRateAndSaysWhy) {
   const json failed = parsed(sample_record())["trials"][3];
   EXPECT_EQ(failed["outcome"], "oom");

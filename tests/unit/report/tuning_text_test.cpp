@@ -66,6 +66,32 @@ TEST(ChoiceText, TellsReasonBeforeAfterHeadRoomNextFailureAndTarget) {
   }
 }
 
+TEST(ChoiceText, TellsHowLongTheWholeRunTakesAtTheMeasuredRates) {
+  EXPECT_THAT(choice_text(sample_record(), english),
+              HasSubstr("The whole run: 12 min before, 23 min after (training steps alone, at the measured rate); 1.44 "
+                        "million samples before (90000 steps of 16), 5.76 million after (90000 steps of 64): 4 × the "
+                        "samples, 4 × the pixels."));
+  EXPECT_THAT(choice_text(sample_record(), chinese), HasSubstr("整个训练：原需 12 min，现需 23 min"));
+}
+
+TEST(ChoiceText, GivesOneTimeOfARunThatStaysOrWhoseOldSizeDidNotRun) {
+  TuningRecord record = sample_record();
+  record.before = 3;  // out of memory
+  EXPECT_THAT(choice_text(record, english), HasSubstr("The whole run: 23 min (training steps"));
+  record = sample_record();
+  record.changes.clear();
+  EXPECT_THAT(choice_text(record, english), HasSubstr("The whole run: 23 min (training steps"));
+  record.run.reset();
+  EXPECT_THAT(choice_text(record, english), Not(HasSubstr("The whole run")));
+}
+
+TEST(ChoiceText, MarksADefaultAsOne) {
+  TuningRecord record = sample_record();
+  record.changes[0].old_is_default = true;
+  EXPECT_THAT(choice_text(record, english), HasSubstr("16 (default)"));
+  EXPECT_THAT(choice_text(record, chinese), HasSubstr("16（默认）"));
+}
+
 TEST(ChoiceText, SpeaksChinese) {
   const std::string text = choice_text(sample_record(), chinese);
   for (const char* part : {"优化前", "吞吐量为原来的 2.10 倍", "显存余量", "说明：学习率应 × 2"}) {

@@ -85,7 +85,9 @@ Text reason_to_lower(const Draft& draft, std::int64_t batch) {
                    estimate_gib(draft.config(), old), memory_gib, batch, estimate_gib(draft.config(), batch))});
 }
 
+// A rate that the file does not name was not chosen for a batch.
 void note_learning_rate(Draft& draft, std::int64_t old, std::int64_t batch) {
+  if (!draft.names("lr")) return;
   const double ratio = static_cast<double>(batch) / static_cast<double>(old);
   const std::string suggested =
       number_text(std::strtod(fmt::format("{:.2g}", draft.config().lr * std::sqrt(ratio)).c_str(), nullptr));

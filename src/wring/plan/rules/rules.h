@@ -17,6 +17,7 @@ void workers(Draft& draft);
 void pinned_memory(Draft& draft);
 void compile(Draft& draft);
 void grad_clip(Draft& draft);
+void run_length(Draft& draft);  // last: it weighs what the others have done
 
 }  // namespace rules
 }  // namespace wring
