@@ -32,7 +32,7 @@ std::vector<Tick> three_ticks() {
         if (!sample[row.metric].ok()) sample[row.metric] = Reading::of(static_cast<double>(row.metric) + 0.4567);
       }
       sample[Metric::gpu_util] = Reading::of(80 + 7 * i);
-      sample.throttle_reasons = i == 1 ? throttle_power_cap | throttle_thermal_software : throttle_idle;
+      sample.throttle_reasons = i == 1 ? throttle_power_cap | throttle_thermal_software : std::uint64_t{throttle_idle};
     }
     ticks.push_back(std::move(tick));
   }
