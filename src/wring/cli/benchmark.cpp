@@ -285,7 +285,6 @@ class BenchmarkRun {
 
   void conclude_chosen() {
     pick_trials(record_, session_.start_batch(), *chosen_, settings_given(), kept_);
-    if (!record_.before && search_->cut_short) return give_up();
     if (!kept_.empty()) record_.reason = reason_of_settings(record_, kept_, search_->details);
     TrainConfig values = session_.values();
     values.batch_size = session_.start_batch();
