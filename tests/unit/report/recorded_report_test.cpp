@@ -39,7 +39,7 @@ TuningRecord whole_record() {
   first.result.kernel_busy_percent = 77;
   first.result.engine = "graph";
   first.result.seconds = 3.25;
-  first.reused = true;
+  first.result.reused = true;
   record.trials[2].result.utilisation.sm_activity = 55;
   RecordedTrial loader = trial_of(32, 45.678, 20000);
   loader.purpose = "knob";
