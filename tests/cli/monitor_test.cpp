@@ -123,6 +123,71 @@ TEST_F(Monitor, AReadingAboveAHundredPerCentIsLeftOut) {
   EXPECT_THAT(result.out, HasSubstr("impossible readings left out"));
 }
 
+TEST_F(Monitor, AnOddLineOfNvidiaSmiIsAWarningAndNoCard) {
+  for (const char* status : {"0", "14"}) {
+    const auto smi = programs_.folder().write_script("odd-nvidia-smi",
+                                                     "\"$(dirname \"$0\")/nvidia-smi\" \"$@\"\n"
+                                                     "echo 'WARNING: infoROM is corrupted at gpu 0000:B3:00.0'\nexit " +
+                                                         std::string(status) + "\n");
+    programs_.set("WRING_NVIDIA_SMI", smi.string());
+    const ChildResult result = run({"0.2"});
+    EXPECT_THAT(result.out, StartsWith(english_line + english_line)) << status;
+    EXPECT_THAT(result.err, HasSubstr("warning: nvidia-smi: WARNING: infoROM is corrupted at gpu 0000:B3:00.0"));
+    EXPECT_THAT(result.err, Not(HasSubstr("4070"))) << "a healthy row is no warning";
+  }
+}
+
+TEST_F(Monitor, MemoryAboveItsTotalIsLeftOut) {
+  use_machine("index=0\nuuid=GPU-a\nname=A\nmemory.total=1000\nmemory.used=2000\nutilization.gpu=50\n");
+  const ChildResult result = run({"0.2"});
+  EXPECT_THAT(result.out, StartsWith("🎯 GPU-Util:  50% | Memory:  N/A\n"));
+  EXPECT_THAT(result.out, HasSubstr("impossible readings left out"));
+}
+
+TEST_F(Monitor, AGpuUtilThatIsNotAvailableHasItsReasonOnce) {
+  programs_.use_machine("mig");
+  const ChildResult result = run({"0.5", "--gpus", "GPU-h100aaaa"});
+  EXPECT_THAT(result.out, StartsWith("🎯 GPU-Util:  N/A"));
+  EXPECT_EQ(split(result.err, "GPU-Util is N/A: MIG is on").size(), 2u) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("❔ GPU-Util could not be read: MIG is on"));
+  EXPECT_THAT(run({"0.3", "--quiet"}).err, IsEmpty());
+}
+
+TEST_F(Monitor, InAChineseLocaleThatIsNotUtf8ItWritesEnglishInAscii) {
+  const auto beyond_ascii = [](const std::string& text) {
+    return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+  };
+  for (const char* locale : {"zh_CN.GBK", "zh_CN.GB18030", "zh_CN"}) {
+    programs_.set("LC_ALL", locale);
+    for (const std::vector<std::string>& arguments : {std::vector<std::string>{"0.2"}, {"0.2", "--lang", "zh"}}) {
+      const ChildResult result = run(arguments);
+      EXPECT_THAT(result.out, StartsWith("GPU-Util:  87% | Memory:  78% (9.4GB)\n")) << locale;
+      EXPECT_FALSE(beyond_ascii(result.out + result.err)) << locale;
+    }
+    for (const std::vector<std::string>& command : {std::vector<std::string>{"doctor"},
+                                                    {"--help"},
+                                                    {"optimize", "--help"},
+                                                    {"monitor", "--help"},
+                                                    {"train", "no.yaml"},
+                                                    {"cache"},
+                                                    {"nonsense"},
+                                                    {}}) {
+      const ChildResult result = programs_.wring(command);
+      EXPECT_FALSE(beyond_ascii(result.out + result.err)) << locale << ": " << result.out << result.err;
+    }
+  }
+}
+
+TEST_F(Monitor, OfACommandTheSummaryHasItsPhases) {
+  use_machine("index=0\nuuid=GPU-a\nname=A\nmemory.total=12288\nmemory.used=4\nutilization.gpu=0\n");
+  EXPECT_EQ(run({"--summary", "s.json", "--", "/bin/sleep", "1"}).exit_status, 0);
+  const auto card = nlohmann::json::parse(programs_.read("s.json")).at("gpus").at(0);
+  EXPECT_GT(card.at("phases").at("no_context").at("seconds"), 0.5);
+  EXPECT_EQ(card.at("phases").at("steady").at("seconds"), 0);
+  EXPECT_THAT(card.at("no_verdict").get<std::string>(), HasSubstr("20 s of it are needed"));
+  EXPECT_TRUE(card.at("verdicts").empty());
+}
+
 TEST_F(Monitor, CsvIsThatOfNvidiaSmi) {
   const ChildResult result = run({"0.2", "--format", "csv"});
   EXPECT_EQ(result.exit_status, 0);

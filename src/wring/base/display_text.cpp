@@ -92,8 +92,9 @@ std::string clean_name(std::string_view name) {
     const char32_t code = character.code;
     // Longer than it must be, half of a pair of UTF-16, or beyond the last character: no UTF-8, though it decodes.
     constexpr std::array<char32_t, 5> least = {0, 0, 0x80, 0x800, 0x10000};
-    const bool valid = code < 0x80 || (bytes.size() > 1 && code >= least.at(bytes.size()) && code <= 0x10FFFF &&
-                                       (code < 0xD800 || code > 0xDFFF));
+    const bool valid = bytes.size() == 1
+                           ? code < 0x80
+                           : code >= least.at(bytes.size()) && code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF);
     clean += valid ? without_controls(bytes) : "\uFFFD";
   }
   return clean;

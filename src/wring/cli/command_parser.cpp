@@ -185,7 +185,7 @@ std::string CommandParser::help() const {
   for (const Example& example : description_.examples) {
     out += fmt::format("  {}\n      {}\n", example.command, console.text(example.why));
   }
-  return out;
+  return console.utf8 ? out : to_ascii(out);
 }
 
 Error CommandParser::unexpected(const std::string& argument) const {

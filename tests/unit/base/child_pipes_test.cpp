@@ -118,6 +118,28 @@ TEST(ProcessTree, HoldsChildrenOfChildrenWhateverTheirNames) {
   EXPECT_THAT(descendants(10, proc.path() / "nothing"), IsEmpty());
 }
 
+TEST(ProcessTree, TheKernelsListOfChildrenIsByThread) {
+  const testing_support::TemporaryFolder proc;
+  proc.write("10/task/10/children", "11 12 ");
+  proc.write("10/task/15/children", "13 ");
+  EXPECT_THAT(children(10, proc.path()), testing::Optional(testing::UnorderedElementsAre(11, 12, 13)));
+  proc.write("20/task/20/stat", "20 (sh) S 1\n");
+  EXPECT_EQ(children(20, proc.path()), std::nullopt) << "the kernel does not tell";
+}
+
+TEST(ProcessTree, AProcessIsReadWhateverItsName) {
+  const testing_support::TemporaryFolder proc;
+  proc.write("7/stat", "7 (a) 1 (b) D 3 7 7 0 -1 0 1 2 3 4 500 20 8 9 20 0 5 0 777 1 2\n");
+  const auto stat = read_process_stat(proc.path() / "7");
+  ASSERT_TRUE(stat);
+  EXPECT_EQ(stat->name, "a) 1 (b");
+  EXPECT_EQ(stat->state, 'D');
+  EXPECT_EQ(stat->parent, 3);
+  EXPECT_EQ(stat->cpu_ticks, 520u);
+  EXPECT_EQ(stat->started_ticks, 777u);
+  EXPECT_FALSE(read_process_stat(proc.path() / "8"));
+}
+
 TEST(LineSplitter, MakesLinesOfPieces) {
   std::vector<std::string> lines;
   const auto keep = [&](std::string_view line) { lines.emplace_back(line); };

@@ -48,6 +48,18 @@ TEST(ChildProcess, OutputLargerThanAPipeIsWhole) {
   EXPECT_EQ(result.err.size(), 500000u);
 }
 
+TEST(ChildProcess, OneThatPrintsMoreThanItMayIsKilled) {
+  ChildOptions options;
+  options.most_output = 100000;
+  for (const char* script : {"yes", "yes >&2", "head -c 200000 /dev/zero"}) {
+    const ChildResult result = shell(script, options);
+    EXPECT_TRUE(result.printed_too_much) << script;
+    EXPECT_FALSE(result.timed_out) << script;
+    EXPECT_LT(result.out.size() + result.err.size(), 200000u) << script;
+  }
+  EXPECT_FALSE(shell("head -c 100000 /dev/zero", options).printed_too_much);
+}
+
 TEST(ChildProcess, ReportsTheSignalThatEndedTheChild) {
   const ChildResult result = shell("kill -TERM $$");
   EXPECT_EQ(result.signal, SIGTERM);

@@ -58,6 +58,49 @@ TEST(LocaleIsUtf8, AsksTheFirstVariableThatIsSet) {
   EXPECT_TRUE(locale_is_utf8());
 }
 
+TEST(LocaleIsUtf8, ANameWithoutAnEncodingIsNot) {
+  testing_support::ScopedEnvironment environment;
+  for (const char* locale : {"zh_CN", "zh_CN.GBK", "zh_CN.GB18030", "zh_TW.Big5", "ja_JP.eucJP", "en_US.ISO-8859-1"}) {
+    environment.set("LC_ALL", locale);
+    EXPECT_FALSE(locale_is_utf8()) << locale;
+  }
+}
+
+TEST(Language, AChineseLocaleThatIsNotUtf8GetsEnglish) {
+  testing_support::ScopedEnvironment environment;
+  for (const char* locale : {"zh_CN", "zh_CN.GBK", "zh_CN.gb18030", "zh_TW.Big5"}) {
+    environment.set("LC_ALL", locale);
+    EXPECT_EQ(language_from_environment(), Language::en) << locale;
+    EXPECT_EQ(shown_language(Language::zh), Language::en) << locale;
+  }
+  environment.set("LC_ALL", "zh_CN.UTF-8");
+  EXPECT_EQ(language_from_environment(), Language::zh);
+  EXPECT_EQ(shown_language(Language::zh), Language::zh);
+  EXPECT_EQ(shown_language(Language::en), Language::en);
+}
+
+TEST(Language, WhoAsksForChineseInABareContainerGetsIt) {
+  testing_support::ScopedEnvironment environment;
+  for (const char* locale : {"C", "POSIX", "en_US.ISO-8859-1"}) {
+    environment.set("LC_ALL", locale);
+    EXPECT_EQ(shown_language(Language::zh), Language::zh) << locale;
+  }
+}
+
+TEST(CleanName, ReplacesWhatIsNoUtf8AndWhatControlsATerminal) {
+  EXPECT_EQ(clean_name("NVIDIA H200"), "NVIDIA H200");
+  EXPECT_EQ(clean_name("\xE6\x98\xBE\xE5\x8D\xA1"), "显卡");
+  EXPECT_EQ(clean_name("a\xFF\xC0\xAF"
+                       "b"),
+            "a\uFFFD\uFFFD"
+            "b")
+      << "a byte that is none, and a slash made too long";
+  EXPECT_EQ(clean_name("\xED\xA0\x80"), "\uFFFD") << "half of a pair";
+  EXPECT_EQ(clean_name("\xF4\x90\x80\x80"), "\uFFFD") << "beyond the last character";
+  EXPECT_EQ(clean_name("\xE6\x98"), "\uFFFD\uFFFD") << "cut in the middle";
+  EXPECT_EQ(clean_name("a\x1b[31m\n"), "a?[31m?");
+}
+
 TEST(Paint, WithoutColourTheTextIsUnchanged) {
   EXPECT_EQ(paint("x", Ink::red, false), "x");
   EXPECT_EQ(paint("x", Ink::red, true), "\x1b[31mx\x1b[0m");

@@ -1,4 +1,5 @@
 // nvidia-smi, then /proc and /sys, then nothing.
+#include <algorithm>
 #include <fstream>
 
 #include <gmock/gmock.h>
@@ -47,6 +48,13 @@ class Fallback : public testing::Test {
   TelemetryOptions options_;
 };
 
+// A row of as many fields as are asked for; those that are not given are not available.
+std::string row(std::string values, int fields = 14) {
+  const auto given = 1 + std::count(values.begin(), values.end(), ',');
+  for (auto i = given; i < fields; ++i) values += ", [N/A]";
+  return "echo '" + values + "'";
+}
+
 const std::string two_cards =
     "0, GPU-a, Tesla T4, 00000000:01:00.0, 15360, 3, 400, 7.5, 550.1\n"
     "1, GPU-b, Tesla T4, 00000000:02:00.0, 15360, 3, 400, 7.5, 550.1\n";
@@ -76,7 +84,7 @@ TEST_F(Fallback, NvidiaSmiGivesWhatItKnows) {
 }
 
 TEST_F(Fallback, OneCallOfNvidiaSmiAnswersForAllCards) {
-  smi(two_cards, "echo 'GPU-a, 1'; echo 'GPU-b, 2'");
+  smi(two_cards, row("GPU-a, 1") + "; " + row("GPU-b, 2"));
   const auto telemetry = open_telemetry(options_);
   const int before = calls();
   for (int tick = 0; tick < 3; ++tick) {
@@ -90,7 +98,8 @@ TEST_F(Fallback, OneCallOfNvidiaSmiAnswersForAllCards) {
 TEST_F(Fallback, FieldsThatAnOldNvidiaSmiRefusesAreLeftOutAndNotAskedAgain) {
   smi(two_cards,
       "case $1 in *memory.reserved*) echo 'Field \"memory.reserved\" is not a valid field to query.'; exit 2;; "
-      "esac; echo 'GPU-a, 87, 31, 5120, 15360, 65.5'");
+      "esac; " +
+          row("GPU-a, 87, 31, 5120, 15360, 65.5", 13));
   const auto telemetry = open_telemetry(options_);
   const GpuSample sample = telemetry->sample(0);
   EXPECT_EQ(sample[Metric::memory_used].optional(), 5120);
@@ -103,7 +112,8 @@ TEST_F(Fallback, FieldsThatAnOldNvidiaSmiRefusesAreLeftOutAndNotAskedAgain) {
 }
 
 TEST_F(Fallback, OneThatHangsIsKilledAndTheCardIsAProblemUntilItAnswersAgain) {
-  smi(two_cards, "if [ -e " + (folder_.path() / "well").string() + " ]; then echo 'GPU-a, 9'; else sleep 1000; fi");
+  smi(two_cards,
+      "if [ -e " + (folder_.path() / "well").string() + " ]; then " + row("GPU-a, 9") + "; else sleep 1000; fi");
   std::vector<GpuProblem> problems;
   const auto telemetry = open_smi_telemetry(options_, problems, std::chrono::milliseconds(300));
   ASSERT_NE(telemetry, nullptr);
@@ -119,10 +129,37 @@ TEST_F(Fallback, OneThatHangsIsKilledAndTheCardIsAProblemUntilItAnswersAgain) {
 }
 
 TEST_F(Fallback, ALostCardOfNvidiaSmiIsAProblem) {
-  smi(two_cards, "echo 'GPU-a, [GPU is lost], [GPU is lost], [GPU is lost]'");
+  smi(two_cards, row("GPU-a, [GPU is lost], [GPU is lost], [GPU is lost]"));
   const auto telemetry = open_telemetry(options_);
   EXPECT_EQ(telemetry->sample(0).problem->code, 15);
   EXPECT_EQ(telemetry->sample(1).problem->code, 15) << "it is not listed any more";
+}
+
+TEST_F(Fallback, AnOddLineOfNvidiaSmiIsAWarningAndLosesNoCard) {
+  for (const char* status : {"0", "14"}) {
+    const std::string odd = "echo 'WARNING: infoROM is corrupted at gpu 0000:B3:00.0'; exit " + std::string(status);
+    smi(two_cards + "WARNING: infoROM is corrupted at gpu 0000:B3:00.0\n",
+        row("GPU-a, 71") + "; " + row("GPU-b, 72") + "; " + odd);
+    const auto telemetry = open_telemetry(options_);
+    ASSERT_EQ(telemetry->gpus().size(), 2u) << status;
+    EXPECT_EQ(telemetry->sample(0)[Metric::gpu_util].optional(), 71) << status;
+    EXPECT_EQ(telemetry->sample(1)[Metric::gpu_util].optional(), 72) << status;
+    EXPECT_FALSE(telemetry->sample(1).problem) << status;
+    ASSERT_EQ(telemetry->problems().size(), 2u);
+    EXPECT_THAT(telemetry->problems()[1].what.en, HasSubstr("infoROM is corrupted at gpu 0000:B3:00.0"));
+    EXPECT_THAT(telemetry->problems()[1].cure.en, HasSubstr("the card works on"));
+  }
+}
+
+TEST_F(Fallback, ReadingsOfNvidiaSmiThatContradictEachOtherAreLeftOut) {
+  smi(two_cards, row("GPU-a, 87, 31, 99999, 400, 15360") + "; " + row("GPU-b, 87, 31, 5, 0, 0"));
+  const auto telemetry = open_telemetry(options_);
+  const GpuSample above_total = telemetry->sample(0);
+  EXPECT_EQ(above_total[Metric::memory_used].code, Reading::rejected);
+  EXPECT_EQ(above_total[Metric::memory_total].optional(), 15360);
+  const GpuSample no_total = telemetry->sample(1);
+  EXPECT_EQ(no_total[Metric::memory_total].code, Reading::rejected);
+  EXPECT_EQ(no_total[Metric::memory_used].optional(), 5);
 }
 
 TEST(SmiValue, BracketsAreReasonsAndNonsenseIsRejected) {

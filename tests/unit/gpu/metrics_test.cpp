@@ -31,6 +31,36 @@ TEST(MetricCatalogue, NamesAreUniqueAndWellFormed) {
   }
 }
 
+TEST(IsPossible, KnowsWhatACardCannotHave) {
+  constexpr double all_bits = 18446744073709551615.0;
+  EXPECT_FALSE(is_possible(Metric::memory_total, 0));
+  EXPECT_TRUE(is_possible(Metric::memory_used, 0));
+  EXPECT_TRUE(is_possible(Metric::memory_total, 1.5 * 1024 * 1024));
+  for (const Metric metric : {Metric::memory_total, Metric::memory_used, Metric::memory_reserved}) {
+    EXPECT_FALSE(is_possible(metric, all_bits / 1048576)) << metric_row(metric).key;
+  }
+  EXPECT_FALSE(is_possible(Metric::energy, all_bits / 1000));
+  EXPECT_TRUE(is_possible(Metric::energy, 1e10));
+  EXPECT_FALSE(is_possible(Metric::ecc_uncorrected, all_bits));
+  EXPECT_FALSE(is_possible(Metric::gpu_util, all_bits));
+}
+
+TEST(RejectContradictions, LeavesOutAPartThatIsLargerThanTheWhole) {
+  Readings values{};
+  const auto at = [&](Metric metric) -> Reading& { return values[static_cast<std::size_t>(metric)]; };
+  at(Metric::memory_used) = Reading::of(10);
+  reject_contradictions(values);
+  EXPECT_TRUE(at(Metric::memory_used).ok()) << "the whole is not known";
+  at(Metric::memory_total) = Reading::of(10);
+  reject_contradictions(values);
+  EXPECT_TRUE(at(Metric::memory_used).ok());
+  at(Metric::memory_used) = at(Metric::memory_reserved) = Reading::of(10.5);
+  reject_contradictions(values);
+  EXPECT_EQ(at(Metric::memory_used).code, Reading::rejected);
+  EXPECT_EQ(at(Metric::memory_reserved).code, Reading::rejected);
+  EXPECT_TRUE(at(Metric::memory_total).ok());
+}
+
 TEST(MetricCatalogue, EveryRowIsExplainedInBothLanguages) {
   for (const MetricRow& row : metric_rows()) {
     for (const Language language : {Language::en, Language::zh}) {

@@ -81,6 +81,77 @@ TEST_F(NvidiaSmi, AnOldOneThatRefusesAFieldIsAskedForFewer) {
   EXPECT_EQ(answer.driver_version, "450.80.02");
 }
 
+// What a machine with a damaged infoROM, or one that prints anything else beside its table, answers.
+TEST_F(NvidiaSmi, OnlyLinesWithAsManyFieldsAsWereAskedForAreCards) {
+  const std::string healthy = "0, GPU-a, NVIDIA H200, 00000000:01:00.0, 143771, 51234, [N/A], 9.0, 535.183.01";
+  const std::pair<std::string, std::string> odd_lines[] = {
+      {"WARNING: infoROM is corrupted at gpu 0000:B3:00.0", "exit 0"},
+      {"WARNING: infoROM is corrupted at gpu 0000:B3:00.0", "exit 14"},
+      {"Unable to determine the device handle for GPU0000:B3:00.0: GPU is lost.", "exit 15"},
+      {"one, two, three", "exit 0"},
+      {healthy + ", one more", "exit 0"}};
+  for (const auto& [line, end] : odd_lines) {
+    for (const bool before : {false, true}) {
+      const std::string odd = "echo '" + line + "'\n", row = "echo '" + healthy + "'\n";
+      const SmiAnswer answer = ask((before ? odd + row : row + odd) + end + "\n");
+      ASSERT_FALSE(answer.problem) << line;
+      ASSERT_EQ(answer.gpus.size(), 1u) << line;
+      EXPECT_EQ(answer.gpus[0].uuid, "GPU-a") << line;
+      EXPECT_FALSE(answer.gpus[0].problem) << line;
+      ASSERT_TRUE(answer.warning) << line;
+      EXPECT_THAT(answer.warning->what.en, HasSubstr(line)) << "and not the row of a healthy card";
+    }
+  }
+  EXPECT_FALSE(ask("echo '" + healthy + "'\n").warning);
+}
+
+TEST_F(NvidiaSmi, AHealthyTableThatEndsWithAFailureIsAWarning) {
+  const SmiAnswer answer = ask("echo '0, GPU-a, A, 0:1, 1000, 1, 1, 9.0, 535'; echo 'some words' >&2; exit 14\n");
+  ASSERT_EQ(answer.gpus.size(), 1u);
+  EXPECT_THAT(answer.warning.value().what.en, HasSubstr("some words (exit status 14)"));
+}
+
+TEST_F(NvidiaSmi, NoDevicesIsAProblemAndNoCard) {
+  const SmiAnswer answer = ask("echo 'No devices were found'; exit 6\n");
+  EXPECT_TRUE(answer.gpus.empty());
+  EXPECT_THAT(answer.problem.value().what.en, HasSubstr("No devices were found"));
+}
+
+TEST_F(NvidiaSmi, OneThatPrintsWithoutEndIsStopped) {
+  const SmiAnswer answer = ask("echo '0, GPU-a, A, 0:1, 1000, 1, 1, 9.0, 535'; yes 'x, y'\n");
+  EXPECT_EQ(answer.gpus.size(), 1u) << "what it said before counts";
+  EXPECT_THAT(answer.warning.value().what.en, HasSubstr("more than 1 MiB"));
+}
+
+TEST_F(NvidiaSmi, HalfALineOfOneThatWasKilledIsNoCard) {
+  const SmiAnswer answer =
+      ask("echo '0, GPU-a, A, 0:1, 1000, 1, 1, 9.0, 535'; printf '1, GPU-b, B, 0:2, 2000, 1, 1, 9.0, 5'; "
+          "sleep 1000\n",
+          std::chrono::milliseconds(500));
+  ASSERT_EQ(answer.gpus.size(), 1u);
+  EXPECT_EQ(answer.gpus[0].uuid, "GPU-a");
+  EXPECT_THAT(answer.warning.value().what.en, HasSubstr("did not answer"));
+}
+
+TEST_F(NvidiaSmi, MemoryThatCannotBeIsAbsent) {
+  const SmiAnswer answer =
+      ask("echo '0, GPU-a, A, 0:1, 0, 5, 1, 9.0, 535'; echo '1, GPU-b, B, 0:2, 1000, 2000, 3000, 9.0, 535'; "
+          "echo '2, GPU-c, C, 0:3, 17592186044415, 17592186044415, 1, 9.0, 535'\n");
+  ASSERT_EQ(answer.gpus.size(), 3u);
+  EXPECT_FALSE(answer.gpus[0].memory_total_mib);
+  EXPECT_EQ(answer.gpus[1].memory_total_mib, 1000);
+  EXPECT_FALSE(answer.gpus[1].memory_used_mib);
+  EXPECT_FALSE(answer.gpus[1].memory_reserved_mib);
+  EXPECT_FALSE(answer.gpus[2].memory_total_mib);
+  EXPECT_FALSE(answer.gpus[2].memory_used_mib);
+}
+
+TEST_F(NvidiaSmi, ANameThatIsNotUtf8IsCleaned) {
+  const SmiAnswer answer = ask("printf '0, GPU-a, NVIDIA \\377\\033 H200, 0:1, 1000, 1, 1, 9.0, 535\\n'\n");
+  ASSERT_EQ(answer.gpus.size(), 1u);
+  EXPECT_EQ(answer.gpus[0].name, "NVIDIA \uFFFD? H200");
+}
+
 TEST_F(NvidiaSmi, ItsOwnWordsAndTheCureOfItsExitStatusAreTheProblem) {
   const SmiAnswer answer = ask("echo 'NVIDIA-SMI has failed because it could not talk to the driver.'; exit 9\n");
   ASSERT_TRUE(answer.problem);

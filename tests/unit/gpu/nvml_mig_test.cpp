@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "fixtures/fake_nvml.h"
@@ -36,6 +37,14 @@ TEST(Mig, EachInstanceHasItsOwnMemoryAndActivity) {
   EXPECT_EQ(first[Metric::power].state, Reading::State::not_supported);
   EXPECT_FALSE(first.problem);
   EXPECT_EQ(telemetry->sample(2)[Metric::sm_activity].optional(), 5);
+}
+
+TEST(Mig, WhyThereIsNoGpuUtilIsKnown) {
+  FakeNvml nvml;
+  const auto telemetry = nvml.open_file("mig");
+  EXPECT_THAT(telemetry->gpus()[0].no_util.value().what.en, testing::HasSubstr("MIG is on"));
+  EXPECT_THAT(telemetry->gpus()[1].no_util.value().what.en, testing::HasSubstr("a MIG instance has no GPU-Util"));
+  EXPECT_FALSE(nvml.open_file("two_h200s")->gpus()[0].no_util);
 }
 
 TEST(Mig, AnInstanceCanBeChosenAlone) {

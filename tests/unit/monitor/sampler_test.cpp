@@ -1,9 +1,11 @@
 #include "wring/monitor/sampler.h"
 
+#include <algorithm>
 #include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "unit/monitor/scripted_telemetry.h"
 
@@ -157,6 +159,19 @@ TEST(Sampler, ASinkThatThrowsIsReportedOnceAndTheOthersGoOn) {
   ASSERT_TRUE(recorder.wait_for([](const auto& ticks) { return ticks.size() >= 3; }));
   sampler.stop();
   EXPECT_THAT(errors, testing::ElementsAre("the disk is full"));
+}
+
+TEST(Sampler, ItsTicksTellWhatTheFollowedProgramDoes) {
+  Sampler sampler(std::make_shared<ScriptedTelemetry>(1, busy), every(0.1));
+  Recorder recorder;
+  sampler.add(recorder);
+  sampler.follow(::getpid());
+  sampler.start();
+  const auto has_program = [](const auto& ticks) {
+    return std::ranges::any_of(ticks, [](const Tick& tick) { return tick.program.has_value(); });
+  };
+  EXPECT_TRUE(recorder.wait_for(has_program));
+  sampler.stop();
 }
 
 TEST(Sampler, WithoutCardsTheHostIsStillMeasured) {

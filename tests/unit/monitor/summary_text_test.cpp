@@ -27,6 +27,14 @@ void put(GpuSummary& card, Metric metric, double mean) {
   card.metrics[static_cast<std::size_t>(metric)] = summary;
 }
 
+Verdict verdict_named(const std::string& name, double confidence) {
+  Verdict verdict;
+  verdict.headline = name;
+  verdict.next_step = "do it";
+  verdict.confidence = confidence;
+  return verdict;
+}
+
 // The run of the guide's example.
 Summary guides_run() {
   Summary summary;
@@ -68,12 +76,60 @@ TEST(SummaryHeadline, AdvisesWhatTheMostCertainVerdictSays) {
   EXPECT_THAT(summary_headline(summary, english), EndsWith("💡 The GPU has room: input-bound. raise num_workers\n"));
 }
 
-Verdict verdict_named(const std::string& name, double confidence) {
-  Verdict verdict;
-  verdict.headline = name;
-  verdict.next_step = "do it";
-  verdict.confidence = confidence;
-  return verdict;
+TEST(SummaryHeadline, WithoutAVerdictItSaysThatItDoesNotKnow) {
+  Summary summary = guides_run();
+  put(summary.gpus[0], Metric::gpu_util, 20);
+  summary.gpus[0].no_verdict = {"the steady part lasted 3 s", "稳定阶段只有 3 秒"};
+  EXPECT_THAT(summary_headline(summary, english),
+              EndsWith("💡 The GPU has room; why is not known: the steady part lasted 3 s\n"));
+  EXPECT_THAT(summary_headline(summary, chinese), EndsWith("💡 GPU还有余力，原因未知：稳定阶段只有 3 秒\n"));
+  EXPECT_THAT(summary_headline(summary, chinese), Not(HasSubstr("num_workers"))) << "no advice without evidence";
+}
+
+// A program that imports for half of the time and then uses the card well, and the other way round.
+TEST(SummaryHeadline, JudgesTheSteadyPartAndSaysWhichMeanIsWhich) {
+  Summary summary = guides_run();
+  put(summary.gpus[0], Metric::gpu_util, 48.2);
+  SteadyPart& steady = summary.gpus[0].phases.steady;
+  steady.covered_s = 20;
+  steady.means[static_cast<std::size_t>(Metric::gpu_util)] = 96.4;
+  EXPECT_THAT(summary_headline(summary, english), HasSubstr("Average GPU-Util: 48.2% (steady part: 96.4%)\n"));
+  EXPECT_THAT(summary_headline(summary, chinese), HasSubstr("平均GPU利用率: 48.2%（稳定阶段: 96.4%）\n"));
+  EXPECT_THAT(summary_headline(summary, chinese), EndsWith("✅ GPU利用率良好!（稳定阶段）\n"));
+  steady.covered_s = 19.9;
+  EXPECT_THAT(summary_headline(summary, chinese), HasSubstr("平均GPU利用率: 48.2%\n"));
+  EXPECT_THAT(summary_headline(summary, chinese), HasSubstr("\n💡 GPU还有余力"));
+}
+
+TEST(SummaryHeadline, HighGpuUtilThatMeansLittleIsNotPraised) {
+  Summary summary = guides_run();
+  Verdict verdict = verdict_named("launch-bound", 0.8);
+  verdict.cause = Cause::launch_bound;
+  summary.gpus[0].verdicts = {verdict};
+  EXPECT_THAT(summary_headline(summary, english), EndsWith("✅ GPU-Util is high, but launch-bound. do it\n"));
+  EXPECT_THAT(summary_headline(summary, chinese), EndsWith("✅ GPU利用率良好! 但launch-bound。do it\n"));
+  summary.gpus[0].verdicts[0].cause = Cause::compute_bound;
+  EXPECT_THAT(summary_headline(summary, chinese), EndsWith("✅ GPU利用率良好!\n"));
+}
+
+TEST(SummaryHeadline, MemoryThatIsNearlyFullIsNoReasonForRoom) {
+  Summary summary = guides_run();
+  put(summary.gpus[0], Metric::gpu_util, 20);
+  Verdict full = verdict_named("memory nearly full", 0.7);
+  full.cause = Cause::memory_nearly_full;
+  summary.gpus[0].verdicts = {full};
+  EXPECT_THAT(summary_headline(summary, english), EndsWith("💡 The GPU has room; why is not known\n"));
+}
+
+TEST(SummaryHeadline, SaysWhyGpuUtilCouldNotBeRead) {
+  Summary summary = guides_run();
+  summary.gpus[0].metrics[static_cast<std::size_t>(Metric::gpu_util)].reset();
+  EXPECT_THAT(summary_headline(summary, english), EndsWith("❔ GPU-Util could not be read\n"));
+  summary.gpus[0].no_util = GpuProblem{{"MIG is on", "已启用 MIG"}, {"look at its instances", "请看各实例"}, 3};
+  EXPECT_THAT(summary_headline(summary, english),
+              EndsWith("❔ GPU-Util could not be read: MIG is on → look at its instances\n"));
+  EXPECT_THAT(summary_details(summary, {Language::en, false}),
+              HasSubstr("GPU-Util is N/A: MIG is on -> look at its instances\n"));
 }
 
 TEST(SummaryHeadline, OfSeveralCardsAdvisesTheOneThatIsUsedLeast) {

@@ -1,4 +1,7 @@
 #pragma once
+#include <algorithm>
+#include <cmath>
+#include <memory>
 #include <optional>
 #include <random>
 #include <string>
@@ -14,7 +17,7 @@ struct Second {
   double util = 0, sm = 0, tensor = 0, dram = 0, fp32 = 0;
   double memory_mib = 30000;
   double launching = 0;
-  std::optional<double> backward;
+  std::optional<double> backward = std::nullopt;
   int readers = 0;
   double readers_busy = 0;
   double read_mib_s = 0;
@@ -25,7 +28,8 @@ struct Second {
 class WatchedProgram {
  public:
   explicit WatchedProgram(bool of_command = true, double program_every_s = 1)
-      : builder_({card(0)}, of_command), program_every_s_(program_every_s) {}
+      : builder_(std::make_unique<SummaryBuilder>(std::vector<Gpu>{card(0)}, of_command)),
+        program_every_s_(program_every_s) {}
 
   // Imports: a busy core, nothing on the card.
   WatchedProgram& imports(int seconds) {
@@ -71,11 +75,11 @@ class WatchedProgram {
   WatchedProgram& ends() {
     does(1, {.memory_mib = 30000, .busiest_core = 100});
     does(1, {.memory_mib = 4});
-    builder_.command_ended();
+    builder_->command_ended();
     return *this;
   }
 
-  Summary summary() const { return builder_.summary(); }
+  Summary summary() const { return builder_->summary(); }
   GpuSummary card_summary() const { return summary().gpus.at(0); }
   std::vector<std::string> verdicts() const {
     std::vector<std::string> keys;
@@ -105,7 +109,7 @@ class WatchedProgram {
     tick.host.cpu_percent = (now.launching + now.readers * now.readers_busy) / 16;
     tick.host.iowait_percent = 0;
     if (time_s_ - program_s_ >= program_every_s_) tick.program = program(now);
-    builder_.on_tick(tick);
+    builder_->on_tick(tick);
     time_s_ += 1;
   }
   ProgramSample program(const Second& now) {
@@ -121,7 +125,7 @@ class WatchedProgram {
     return sample;
   }
 
-  SummaryBuilder builder_;
+  std::unique_ptr<SummaryBuilder> builder_;
   double program_every_s_;
   double time_s_ = 1000;
   double program_s_ = 999;

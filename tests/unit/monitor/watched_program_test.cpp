@@ -2,6 +2,8 @@
 // monitor says of them.
 #include "unit/monitor/watched_program.h"
 
+#include <nlohmann/json.hpp>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
