@@ -274,6 +274,10 @@ TEST_F(Benchmark, AConfigThatCannotBeEditedIsRefusedBeforeAnythingRuns) {
   const ChildResult result = run({"benchmark", "mine.json", "-o", "out.yaml"});
   EXPECT_EQ(result.exit_status, 2);
   EXPECT_THAT(result.err, HasSubstr("is not written as one 'key: value' a line"));
+  programs_.folder().write(config, "batch_size: 4\nmilestones:\n- 100\n- 200\n");
+  const ChildResult list = benchmark({"--same-samples"});
+  EXPECT_EQ(list.exit_status, 2);
+  EXPECT_THAT(list.err, HasSubstr("configs/mine.yaml:2: milestones: cannot edit"));
   EXPECT_TRUE(requests().empty());
 }
 

@@ -12,7 +12,9 @@
 #include "wring/cli/tuning_output.h"
 #include "wring/cli/tuning_progress.h"
 #include "wring/report/measured.h"
+#include "wring/config/keys.h"
 #include "wring/config/unknown_keys.h"
+#include "wring/config/values.h"
 #include "wring/report/tuning_words.h"
 #include "wring/tune/batch_advice.h"
 #include "wring/tune/batch_search.h"
@@ -75,7 +77,13 @@ class BenchmarkRun {
   // What would fail at the end fails before minutes of measuring.
   void check_config() const {
     const ConfigFile& file = session_.file();
-    patch_yaml(file.text, {}, file.path);  // it can be edited at all
+    std::vector<Assignment> scaled;
+    for (const char* key : run_length_keys) {
+      if (options_.same_samples && file.find(key) != nullptr) {
+        scaled.push_back({key, value_text(file.values, *find_key(key))});
+      }
+    }
+    patch_yaml(file.text, scaled, file.path);
     if (!options_.scale_lr || !options_.tuning.command || session_.names("lr")) return;
     throw Error(ErrorCode::usage,
                 {fmt::format("--scale-lr: {} has no lr", file.path.string()),

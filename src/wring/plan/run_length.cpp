@@ -125,11 +125,13 @@ std::string ratio_text(double ratio) {
   return ratio < 999.5 ? fmt::format("{:.3g}", ratio) : fmt::format("{:.0f}", ratio);
 }
 
-std::string hours_text(double hours) {
-  if (hours >= 9.95) return fmt::format("{:.0f} h", hours);
-  if (hours >= 0.995) return fmt::format("{:.1f} h", hours);
+Text hours_text(double hours) {
+  const auto text = [](double value, int digits, const char* unit, const char* unit_zh) {
+    return Text(fmt::format("{:.{}f} {}", value, digits, unit), fmt::format("{:.{}f} {}", value, digits, unit_zh));
+  };
+  if (hours >= 0.995) return text(hours, hours >= 9.95 ? 0 : 1, "h", "小时");
   const double minutes = 60 * hours;
-  return minutes >= 0.995 ? fmt::format("{:.0f} min", minutes) : fmt::format("{:.0f} s", 60 * minutes);
+  return minutes >= 0.995 ? text(minutes, 0, "min", "分钟") : text(60 * minutes, 0, "s", "秒");
 }
 
 }  // namespace wring

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -24,8 +25,12 @@ RunLength run_length(const TrainConfig& config, int ranks = 1);
 // Of the training steps at this rate; validations and checkpoints come on top.
 double run_hours(const RunLength& run, double samples_per_s);
 
-// `after` with total_iters, warmup_iters, val_freq, checkpoint_freq and milestones scaled to whole steps, so that its
-// run sees as many pixels as that of `before`. The schedule stays one that check_combinations() accepts.
+// The keys that count a run's steps and are scaled with it.
+inline constexpr std::array<const char*, 5> run_length_keys = {"total_iters", "warmup_iters", "val_freq",
+                                                               "checkpoint_freq", "milestones"};
+
+// `after` with the values of run_length_keys scaled to whole steps, so that its run sees as many pixels as that of
+// `before`. The schedule stays one that check_combinations() accepts.
 TrainConfig with_same_pixels(const TrainConfig& before, TrainConfig after);
 
 // "1.6 million samples before (100000 steps of 16), 25.6 million after (…): 16 × the samples, 64 × the pixels".
@@ -39,6 +44,6 @@ Text average_note(const TrainConfig& before, const TrainConfig& after);
 std::string ratio_text(double ratio);
 
 // "3.1 h", "12 min", "40 s".
-std::string hours_text(double hours);
+Text hours_text(double hours);
 
 }  // namespace wring

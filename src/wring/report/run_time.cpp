@@ -26,12 +26,12 @@ Text run_text(const TuningRecord& record) {
   const auto before = run_hours_before(record), after = run_hours_after(record);
   if (!after) return {};
   const Text samples = run_length_text(record.run->before, record.run->after);
-  const std::string now = hours_text(*after);
+  const Text now = hours_text(*after);
   // Two measurements of one configuration are noise.
-  const bool changed = !record.changes.empty();
-  const Text times = changed && before ? Text(fmt::format("{} before, {} after", hours_text(*before), now),
-                                              fmt::format("原需 {}，现需 {}", hours_text(*before), now))
-                                       : Text(now, "需 " + now);
+  const Text then = before && !record.changes.empty() ? hours_text(*before) : Text();
+  const Text times = then.empty() ? Text(now.en, "需 " + now.zh)
+                                  : Text(fmt::format("{} before, {} after", then.en, now.en),
+                                         fmt::format("原需 {}，现需 {}", then.zh, now.zh));
   return {fmt::format("The whole run: {} (training steps alone, at the measured rate); {}.", times.en, samples.en),
           fmt::format("整个训练：{}（仅训练步，按实测速率）；{}。", times.zh, samples.zh)};
 }

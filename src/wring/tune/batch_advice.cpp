@@ -1,7 +1,6 @@
 #include "wring/tune/batch_advice.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdlib>
 
@@ -75,10 +74,8 @@ void advise_rate(BatchAdvice& advice, const TrainConfig& config, const BatchAdvi
                   scale_lr ? "lr 已相应修改" : fmt::format("lr 保持 {}", old)));
 }
 
-// Keys that same_samples scales, as with_same_pixels() does.
 void set_run(BatchAdvice& advice, const TrainConfig& from, const TrainConfig& to) {
-  constexpr std::array keys = {"total_iters", "warmup_iters", "val_freq", "checkpoint_freq", "milestones"};
-  for (const char* name : keys) {
+  for (const char* name : run_length_keys) {
     const std::string value = value_text(to, *find_key(name));
     if (value != value_text(from, *find_key(name))) advice.changes.push_back({name, value});
   }

@@ -95,10 +95,12 @@ TEST(RunLength, SaysWhatARunSeesInWords) {
 }
 
 TEST(RunLength, WritesHoursAsAPersonDoes) {
-  EXPECT_EQ(hours_text(26.2), "26 h");
-  EXPECT_EQ(hours_text(3.14), "3.1 h");
-  EXPECT_EQ(hours_text(0.2), "12 min");
-  EXPECT_EQ(hours_text(0.01), "36 s");
+  EXPECT_EQ(hours_text(26.2).en, "26 h");
+  EXPECT_EQ(hours_text(3.14).en, "3.1 h");
+  EXPECT_EQ(hours_text(0.2).en, "12 min");
+  EXPECT_EQ(hours_text(0.01).en, "36 s");
+  EXPECT_EQ(hours_text(3.14).zh, "3.1 小时");
+  EXPECT_EQ(hours_text(0.2).zh, "12 分钟");
 }
 
 TEST(RunLength, SaysWhenTheMovingAverageSpansTooMuchOfAShortenedRun) {

@@ -71,7 +71,7 @@ TEST(ChoiceText, TellsHowLongTheWholeRunTakesAtTheMeasuredRates) {
               HasSubstr("The whole run: 12 min before, 23 min after (training steps alone, at the measured rate); 1.44 "
                         "million samples before (90000 steps of 16), 5.76 million after (90000 steps of 64): 4 × the "
                         "samples, 4 × the pixels."));
-  EXPECT_THAT(choice_text(sample_record(), chinese), HasSubstr("整个训练：原需 12 min，现需 23 min"));
+  EXPECT_THAT(choice_text(sample_record(), chinese), HasSubstr("整个训练：原需 12 分钟，现需 23 分钟"));
 }
 
 TEST(ChoiceText, GivesOneTimeOfARunThatStaysOrWhoseOldSizeDidNotRun) {
