@@ -117,9 +117,8 @@ std::string_view own_kernel(std::string_view name) {
 
 bool computes_in_fp32(const KernelEvidence& evidence) {
   if (!evidence.input_type.empty()) return evidence.input_type == "float";
-  return std::ranges::any_of(kFp32Names, [&](std::string_view word) {
-    return evidence.name.find(word) != std::string_view::npos;
-  });
+  return std::ranges::any_of(kFp32Names,
+                             [&](std::string_view word) { return evidence.name.find(word) != std::string_view::npos; });
 }
 
 }  // namespace

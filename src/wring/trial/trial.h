@@ -72,9 +72,10 @@ struct TrialUtilisation {
 
 // What a step asks of the arithmetic units, and what those reach here. Absent where a program does not say.
 struct TrialArithmetic {
-  std::optional<double> tflop_per_step;  // 10¹² operations that network and loss need, of one optimiser step on one card
-  std::optional<double> matmul_tflops;   // TFLOP/s that one large product reached on this device, in `precision`
-  std::string precision;                 // "bf16", "fp16", "TF32", "fp32": what the step's products run in
+  std::optional<double>
+      tflop_per_step;  // 10¹² operations that network and loss need, of one optimiser step on one card
+  std::optional<double> matmul_tflops;  // TFLOP/s that one large product reached on this device, in `precision`
+  std::string precision;                // "bf16", "fp16", "TF32", "fp32": what the step's products run in
 };
 
 // No loader's rate: the GPU cuts its batches from images in its own reach, no loader runs.
@@ -90,8 +91,8 @@ struct TrialResult {
   std::optional<double> data_wait_ms;  // a step's wait for its batch
   double warmup_s = 0;
   std::optional<double> loss;
-  std::optional<double> kernel_busy_percent;    // of a step in which any kernel or copy ran; where it was asked for
-  std::vector<KernelKindTime> kernels;          // of a step, the longest kind first; where it was asked for
+  std::optional<double> kernel_busy_percent;  // of a step in which any kernel or copy ran; where it was asked for
+  std::vector<KernelKindTime> kernels;        // of a step, the longest kind first; where it was asked for
   TrialArithmetic arithmetic;
   std::string engine;                           // "graph, fused"; "" where the program does not say
   TrialMemory memory;

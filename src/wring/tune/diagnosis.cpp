@@ -67,7 +67,9 @@ const std::array<BottleneckRow, 9> kRows = {{
      {"slow kernels: they run all the time, far below the rate that is attainable",
       "内核低效：一直在运行，但远低于可达到的速率"}},
     {Bottleneck::throttled, "throttled", {"throttled: the clocks are held down", "被降频：时钟频率受到限制"}},
-    {Bottleneck::compute_bound, "compute_bound", {"compute-bound: the arithmetic is the limit", "受计算限制：瓶颈在算力"}},
+    {Bottleneck::compute_bound,
+     "compute_bound",
+     {"compute-bound: the arithmetic is the limit", "受计算限制：瓶颈在算力"}},
 }};
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Whether a step that nothing holds up is a good one: by the rate that one large product reaches on the same card, and by
-// what its kernels do with the time.
+// Whether a step that nothing holds up is a good one: by the rate that one large product reaches on the same card, and
+// by what its kernels do with the time.
 #include <algorithm>
 #include <array>
 
@@ -51,14 +51,15 @@ Text attained_text(const TrialResult& step) {
   const auto found = attainable(step);
   if (!found) return {};
   const TrialArithmetic& needed = step.arithmetic;
-  return {fmt::format("a step needs {:.3g} TFLOP in {}, which take {:.3g} ms at the {:.3g} TFLOP/s that one large "
-                      "product reaches here: {:.0f} % of its {:.3g} ms",
-                      *needed.tflop_per_step, needed.precision, found->needed_ms, *needed.matmul_tflops,
-                      found->share_percent, found->step_ms),
-          fmt::format("每步需要 {:.3g} TFLOP（{}），按本机单个大矩阵乘实测的 {:.3g} TFLOP/s 需 {:.3g} ms，为每步 {:.3g} "
-                      "ms 的 {:.0f}%",
-                      *needed.tflop_per_step, needed.precision, *needed.matmul_tflops, found->needed_ms, found->step_ms,
-                      found->share_percent)};
+  return {
+      fmt::format("a step needs {:.3g} TFLOP in {}, which take {:.3g} ms at the {:.3g} TFLOP/s that one large "
+                  "product reaches here: {:.0f} % of its {:.3g} ms",
+                  *needed.tflop_per_step, needed.precision, found->needed_ms, *needed.matmul_tflops,
+                  found->share_percent, found->step_ms),
+      fmt::format("每步需要 {:.3g} TFLOP（{}），按本机单个大矩阵乘实测的 {:.3g} TFLOP/s 需 {:.3g} ms，为每步 {:.3g} "
+                  "ms 的 {:.0f}%",
+                  *needed.tflop_per_step, needed.precision, *needed.matmul_tflops, found->needed_ms, found->step_ms,
+                  found->share_percent)};
 }
 
 // "of the step convolutions and products take 58 % (at 73 % of that rate), elementwise passes over memory 27 %, …"
@@ -195,8 +196,7 @@ void DiagnosisRules::slow_kernels() {
   const bool elsewhere = !found && load().tensor_activity && *load().tensor_activity < limit::tensor_busy &&
                          load().sm_activity.value_or(0) >= limit::sm_busy;
   const Percent gain = graph_gain();
-  const bool fused_gains =
-      gain && *gain >= limit::graph_gain && !in_.config.compile_model && kernels_fill_the_step();
+  const bool fused_gains = gain && *gain >= limit::graph_gain && !in_.config.compile_model && kernels_fill_the_step();
   if (!far && !elsewhere && !fused_gains) return;
 
   Text numbers = arithmetic_and_activity();
@@ -213,8 +213,9 @@ void DiagnosisRules::slow_kernels() {
                                   : Text("shorter kernels for the same step: " + assignments_text(verdict.fix),
                                          "以更短的内核完成同样的训练步：" + assignments_text(verdict.fix));
   if (far) {
-    next = {fmt::format("{:.1f} × is the bound, with nothing but these products at that rate; {}", found->reach, next.en),
-            fmt::format("若只剩这些矩阵乘且达到该速率，上限为 {:.1f} 倍；{}", found->reach, next.zh)};
+    next = {
+        fmt::format("{:.1f} × is the bound, with nothing but these products at that rate; {}", found->reach, next.en),
+        fmt::format("若只剩这些矩阵乘且达到该速率，上限为 {:.1f} 倍；{}", found->reach, next.zh)};
   }
   verdict.next_step = next;
 }
@@ -224,8 +225,8 @@ void DiagnosisRules::compute_bound() {
   const Percent tensor = load().tensor_activity;
   const bool near = found ? found->share_percent >= limit::attained : tensor && *tensor >= limit::tensor_busy;
   if (!near || has(Bottleneck::memory_bandwidth_bound) || has(Bottleneck::slow_kernels)) return;
-  const double sure = found ? confidence_of(found->share_percent, limit::attained, 75)
-                            : confidence_of(*tensor, limit::tensor_busy, 80);
+  const double sure =
+      found ? confidence_of(found->share_percent, limit::attained, 75) : confidence_of(*tensor, limit::tensor_busy, 80);
   Diagnosis& verdict =
       add(Bottleneck::compute_bound, own_share(), sure, arithmetic_and_activity(),
           {fmt::format("{:.0f} % or more of the rate of one large product on this device in this precision; or tensor "
@@ -237,9 +238,10 @@ void DiagnosisRules::compute_bound() {
            "很好：剩下的只有更小的网络、更小的图块或更快的显卡"});
   if (found) {
     verdict.next_step = {
-        fmt::format("good: {:.0f} % of the attainable rate, {:.1f} × is the bound; beyond it a smaller network, a smaller "
-                    "patch or a faster device",
-                    found->share_percent, found->reach),
+        fmt::format(
+            "good: {:.0f} % of the attainable rate, {:.1f} × is the bound; beyond it a smaller network, a smaller "
+            "patch or a faster device",
+            found->share_percent, found->reach),
         fmt::format("很好：已达可达速率的 {:.0f}%，上限为 {:.1f} 倍；再快只有更小的网络、更小的图块或更快的设备",
                     found->share_percent, found->reach)};
   }

@@ -22,8 +22,8 @@ struct KernelTimes {
   double span_us_per_step = 0;        // from the first kernel's start to the last one's end
 };
 
-// Runs `run` (which enqueues `steps` steps and waits for them) under the profiler. `sixteen_bit`: what the step computes
-// in, for kernel_kind().
+// Runs `run` (which enqueues `steps` steps and waits for them) under the profiler. `sixteen_bit`: what the step
+// computes in, for kernel_kind().
 KernelTimes record_kernel_times(int steps, bool sixteen_bit, const std::function<void()>& run);
 
 // The share of a step in which a kernel or copy ran, in per cent. `step_ms`: as measured without the profiler, which

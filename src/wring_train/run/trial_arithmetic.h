@@ -9,8 +9,8 @@
 
 namespace wring {
 
-// What the steps of trials ask of a device's arithmetic units, beside what these reach. The rate of one large product is
-// measured once for each type.
+// What the steps of trials ask of a device's arithmetic units, beside what these reach. The rate of one large product
+// is measured once for each type.
 class ArithmeticMeter {
  public:
   explicit ArithmeticMeter(at::Device device) : device_(device) {}

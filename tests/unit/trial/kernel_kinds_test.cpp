@@ -20,8 +20,9 @@ TEST(KernelKind, TheOperatorDecidesWhereItIsKnown) {
             KernelKind::fp32_product);
   EXPECT_EQ(kernel_kind({.name = "void some::kernel<float>", .op = "aten::sum", .input_type = "float"}, true),
             KernelKind::reduction);
-  EXPECT_EQ(kernel_kind({.name = "void at::native::elementwise_kernel<4>", .op = "aten::copy_", .input_type = ""}, true),
-            KernelKind::layout);
+  EXPECT_EQ(
+      kernel_kind({.name = "void at::native::elementwise_kernel<4>", .op = "aten::copy_", .input_type = ""}, true),
+      KernelKind::layout);
 }
 
 TEST(KernelKind, AConvolutionsConversionsAreNoProducts) {
@@ -93,9 +94,8 @@ TEST(DivideTime, IsEachKernelsOwnWhereTheyFollowEachOther) {
 }
 
 TEST(DivideTime, IsSharedWhereSeveralRunAtOnceSoThatTheSumIsTheTimeInWhichAnyRan) {
-  const std::vector<KernelRun> runs = {{KernelKind::product, 0, 100, true},
-                                       {KernelKind::elementwise, 40, 100},
-                                       {KernelKind::product, 40, 100}};
+  const std::vector<KernelRun> runs = {
+      {KernelKind::product, 0, 100, true}, {KernelKind::elementwise, 40, 100}, {KernelKind::product, 40, 100}};
   const DividedTime time = divide_time(runs);
   EXPECT_DOUBLE_EQ(of(time, KernelKind::product), 40 + 40);
   EXPECT_DOUBLE_EQ(of(time, KernelKind::elementwise), 20);

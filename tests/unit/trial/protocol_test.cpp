@@ -137,7 +137,8 @@ TEST(TrialProtocol, ADoneEventArrivesAsItWasSent) {
   sent.done->warmup_s = 2.1;
   sent.done->loss = 0.03;
   sent.done->kernel_busy_percent = 87.5;
-  sent.done->kernels = {{.kind = KernelKind::layout, .ms = 1.5, .small_ms = 0.5, .calls = 12, .heaviest = "nchwToNhwc"}};
+  sent.done->kernels = {
+      {.kind = KernelKind::layout, .ms = 1.5, .small_ms = 0.5, .calls = 12, .heaviest = "nchwToNhwc"}};
   sent.done->arithmetic = {.tflop_per_step = 15.8, .matmul_tflops = 702.5, .precision = "bf16"};
   sent.done->engine = "graph, fused";
   sent.done->memory.peak_reserved_mib = 1210;

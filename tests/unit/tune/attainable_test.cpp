@@ -5,12 +5,16 @@
 namespace wring {
 namespace {
 
+KernelKindTime kind(KernelKind kind, double ms) {
+  return {.kind = kind, .ms = ms, .calls = 1, .heaviest = "some_kernel"};
+}
+
 TrialResult step() {
   TrialResult result;
   result.samples_per_s = 1194;
   result.step_ms.median = 50;
   result.arithmetic = {.tflop_per_step = 14, .matmul_tflops = 700, .precision = "bf16"};
-  result.kernels = {{.kind = KernelKind::product, .ms = 25}, {.kind = KernelKind::elementwise, .ms = 15}};
+  result.kernels = {kind(KernelKind::product, 25), kind(KernelKind::elementwise, 15)};
   return result;
 }
 
@@ -49,7 +53,7 @@ TEST(Attainable, SharesOfKindsAreOfTheStepAndNeverMoreThanAllOfIt) {
 TEST(Attainable, TheProductsRateCountsAllOfThem) {
   TrialResult result = step();
   EXPECT_DOUBLE_EQ(product_rate_percent(result).value_or(0), 80);
-  result.kernels.push_back({.kind = KernelKind::fp32_product, .ms = 15});
+  result.kernels.push_back(kind(KernelKind::fp32_product, 15));
   EXPECT_DOUBLE_EQ(product_rate_percent(result).value_or(0), 50);
   result.kernels.clear();
   EXPECT_FALSE(product_rate_percent(result));

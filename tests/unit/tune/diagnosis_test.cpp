@@ -109,8 +109,9 @@ TEST(Diagnosis, DoesNotCallAStepGoodThatReachesALittleOfTheAttainableRate) {
   const std::string& numbers = found.front().numbers.en;
   EXPECT_THAT(numbers, HasSubstr("a step needs 15.8 TFLOP in bf16, which take 22.5 ms at the 702 TFLOP/s"));
   EXPECT_THAT(numbers, HasSubstr("42 % of its 53.6 ms"));
-  EXPECT_THAT(numbers, HasSubstr("convolutions and products 58 % (at 73 % of that rate), elementwise passes over memory "
-                                 "27 %, conversions of layout and type 8 %, the rest 4 %, no kernel 4 %"));
+  EXPECT_THAT(numbers,
+              HasSubstr("convolutions and products 58 % (at 73 % of that rate), elementwise passes over memory "
+                        "27 %, conversions of layout and type 8 %, the rest 4 %, no kernel 4 %"));
   EXPECT_THAT(numbers, HasSubstr("tensor activity 31 %"));
   EXPECT_THAT(found.front().next_step.en, HasSubstr("2.4 × is the bound"));
   EXPECT_THAT(found.front().next_step.en, HasSubstr("27 % of the step"));
