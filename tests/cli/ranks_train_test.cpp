@@ -385,8 +385,9 @@ TEST_F(Torchrun, ItsRanksLearnAsThoseOfNproc) {
 // The guide's launcher: with these two flags it starts a program that is not Python's.
 TEST_F(Torchrun, TheOldLaunchersModuleStartsItToo) {
   const std::string python = std::getenv("WRING_TEST_PYTHON");
-  std::vector<std::string> line{"-m",          "torch.distributed.launch", "--use_env", "--no_python",
-                                "--nproc_per_node=2", "--master_port=" + std::to_string(30000 + ::getpid() % 10000)};
+  std::vector<std::string> line{
+      "-m",          "torch.distributed.launch", "--use_env",
+      "--no_python", "--nproc_per_node=2",       "--master_port=" + std::to_string(30000 + ::getpid() % 10000)};
   line.push_back(Programs::binary("wring"));
   for (const std::string& word : words(1, {})) line.push_back(word);
   const ChildResult result = programs_.run(python, line);

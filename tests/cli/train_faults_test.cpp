@@ -269,8 +269,8 @@ TEST_F(TrainFaults, Fp16OnTheCpuSaysWhatItComputesInInstead) {
 }
 
 TEST_F(TrainFaults, QueuesThatCannotFitIntoTheHostsMemoryAreRefusedWithTheNumbers) {
-  const ChildResult result = train({"--set", "num_workers=512", "prefetch_factor=256", "batch_size=4096",
-                                    "patch_size=32"});
+  const ChildResult result =
+      train({"--set", "num_workers=512", "prefetch_factor=256", "batch_size=4096", "patch_size=32"});
   EXPECT_EQ(result.exit_status, 1);
   EXPECT_THAT(result.err, AllOf(HasSubstr("512 workers × 256 batches ahead × 4096 patches"), HasSubstr("GiB"),
                                 HasSubstr("lower prefetch_factor")));

@@ -195,9 +195,8 @@ TEST_F(Train, ABatchOf256TrainsFromTwelveImagesAndFromOne) {
   draw_photograph(programs_, "one/only.png", 48, 40, 1);
   draw_photograph(programs_, "one/small.png", 20, 20, 2);
   const auto run = [&](const std::string& folder, const std::string& name, const std::string& tier) {
-    const ChildResult result =
-        train({"--train-hr", folder, "--set", "batch_size=256", "patch_size=16", "total_iters=3", "log_freq=1",
-               "val_freq=3", "experiment_name=" + name, "data_cache=" + tier});
+    const ChildResult result = train({"--train-hr", folder, "--set", "batch_size=256", "patch_size=16", "total_iters=3",
+                                      "log_freq=1", "val_freq=3", "experiment_name=" + name, "data_cache=" + tier});
     EXPECT_EQ(result.exit_status, 0) << result.err;
     EXPECT_TRUE(programs_.exists(checkpoint("best.safetensors", name)));
     return result.err;
@@ -218,7 +217,7 @@ TEST_F(Train, AShortTryShortensTheWarmUpAndSaysSo) {
   programs_.folder().write("tiny.yaml", config);
   const ChildResult result = train({"--set", "total_iters=6"});
   EXPECT_EQ(result.exit_status, 0) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("warmup_iters: 1000 → 2, the same share of total_iters 6 (--set)"));
+  EXPECT_THAT(result.err, HasSubstr("warmup_iters: 1000 → 2, in proportion to total_iters 6 (--set)"));
   EXPECT_THAT(programs_.read("experiments/run/config.yaml"), HasSubstr("warmup_iters: 2\n"));
 }
 
@@ -346,8 +345,8 @@ TEST_F(Apply, ResumingWithAnotherOptimiserIsRefusedAndChangesNothing) {
   for (const std::string other : {"adam", "adan"}) {
     const ChildResult result = train({"--resume", "--set", "optimizer=" + other, "total_iters=8"});
     EXPECT_EQ(result.exit_status, 1) << other;
-    EXPECT_THAT(result.err, HasSubstr("state_6.safetensors was trained with optimizer adamw, and this config says " +
-                                      other));
+    EXPECT_THAT(result.err,
+                HasSubstr("state_6.safetensors was trained with optimizer adamw, and this config says " + other));
     EXPECT_THAT(result.err, HasSubstr("go on with optimizer: adamw"));
   }
   EXPECT_EQ(programs_.read(checkpoint("state_6.safetensors")), state);

@@ -94,8 +94,8 @@ TEST_F(TuneWithTrain, DiagnoseMeasuresTheThreeRatesAndGivesAVerdict) {
 
 TEST_F(TuneWithTrain, OneImageIsEnoughForABatchOf256) {
   for (int i = 1; i < 4; ++i) fs::remove(programs_.folder().path() / "data/train/HR" / (std::to_string(i) + ".png"));
-  const ChildResult diagnosed =
-      programs_.wring({"diagnose", "tiny.yaml", "--device", "cpu", "--json", "--set", "batch_size=256", "patch_size=16"});
+  const ChildResult diagnosed = programs_.wring(
+      {"diagnose", "tiny.yaml", "--device", "cpu", "--json", "--set", "batch_size=256", "patch_size=16"});
   ASSERT_EQ(diagnosed.exit_status, 0) << diagnosed.out << diagnosed.err;
   for (const json& trial : json::parse(diagnosed.out)["trials"]) {
     EXPECT_EQ(trial["outcome"], "ok") << trial.dump();

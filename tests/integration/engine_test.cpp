@@ -4,9 +4,9 @@
 #include <limits>
 #include <map>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <ATen/ATen.h>
@@ -303,8 +303,8 @@ TEST_F(SavedRun, GoesOnWithItsOwnOptimiserAlone) {
   for (const std::string own : {"adamw", "adam", "adan"}) {
     save_run_state(file_, *engine_with(own), Progress{});
     for (const std::string other : {"adamw", "adam", "adan"}) {
-      EXPECT_THAT(loaded_with(other), own == other ? testing::Eq(fmt::format("sampling {}", kSamplingVersion))
-                                                   : refused(own, other));
+      EXPECT_THAT(loaded_with(other),
+                  own == other ? testing::Eq(fmt::format("sampling {}", kSamplingVersion)) : refused(own, other));
     }
   }
 }

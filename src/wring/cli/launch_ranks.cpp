@@ -128,8 +128,8 @@ class Supervisor {
     }
   }
 
-  // The ranks are in groups of their own, so that Ctrl-C reaches them once, from here. A second Ctrl-C ends them; another
-  // second signal, of a scheduler that warns and then ends the job, leaves them the time to save.
+  // The ranks are in groups of their own, so that Ctrl-C reaches them once, from here. A second Ctrl-C ends them;
+  // another second signal, of a scheduler that warns and then ends the job, leaves them the time to save.
   void pass_signals_on() {
     const auto seen = signals_.wait(Clock::now() + kLook);
     if (!seen) return;

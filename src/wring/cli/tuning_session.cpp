@@ -16,8 +16,8 @@
 #include "wring/cli/tuning_runner.h"
 #include "wring/config/document.h"
 #include "wring/config/keys.h"
-#include "wring/config/vgg_weights.h"
 #include "wring/config/overrides.h"
+#include "wring/config/vgg_weights.h"
 #include "wring/gpu/visible_gpus.h"
 #include "wring/tune/host_memory.h"
 

@@ -57,7 +57,7 @@ class TuningSession {
   const TuningOptions& options() const { return options_; }
   const Console& console() const { return console_; }
   const ConfigFile& file() const { return file_; }
-  const TrainConfig& values() const { return values_; }  // with the values of --set
+  const TrainConfig& values() const { return values_; }            // with the values of --set
   const std::vector<Assignment>& given() const { return given_; }  // --set, and what follows
   // The config or --set has a value for the key, and values() holds it.
   bool names(std::string_view key) const;

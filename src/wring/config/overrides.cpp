@@ -23,7 +23,7 @@ class Followers {
   }
 
   template <typename Value>
-  void change(const char* name, Value TrainConfig::* member, Value value, const Text& why) {
+  void change(const char* name, Value TrainConfig::*member, Value value, const Text& why) {
     const Key& key = *find_key(name);
     const std::string before = value_text(config_, key);
     config_.*member = std::move(value);
@@ -46,13 +46,17 @@ std::int64_t in_proportion(std::int64_t step, std::int64_t old_total, std::int64
   return std::min(std::max<std::int64_t>(1, moved), new_total - 1);
 }
 
+Text in_proportion_to(std::int64_t total) {
+  return {fmt::format("in proportion to total_iters {} (--set)", total),
+          fmt::format("按 total_iters {}（--set）等比例调整", total)};
+}
+
 void shorten_warm_up(const TrainConfig& file, TrainConfig& config, Followers& followers) {
   const bool fitted = file.warmup_iters < file.total_iters;
   if (followers.given("warmup_iters") || !fitted || config.warmup_iters < config.total_iters) return;
   followers.change("warmup_iters", &TrainConfig::warmup_iters,
                    in_proportion(file.warmup_iters, file.total_iters, config.total_iters),
-                   {fmt::format("the same share of total_iters {} (--set)", config.total_iters),
-                    fmt::format("在 total_iters {}（--set）中占比不变", config.total_iters)});
+                   in_proportion_to(config.total_iters));
 }
 
 void move_milestones(const TrainConfig& file, TrainConfig& config, Followers& followers) {
@@ -69,9 +73,7 @@ void move_milestones(const TrainConfig& file, TrainConfig& config, Followers& fo
     const std::int64_t place = in_proportion(step, file.total_iters, config.total_iters);
     if (moved.empty() || place > moved.back()) moved.push_back(place);
   }
-  followers.change("milestones", &TrainConfig::milestones, std::move(moved),
-                   {fmt::format("the same places in total_iters {} (--set)", config.total_iters),
-                    fmt::format("在 total_iters {}（--set）中的相对位置不变", config.total_iters)});
+  followers.change("milestones", &TrainConfig::milestones, std::move(moved), in_proportion_to(config.total_iters));
 }
 
 }  // namespace

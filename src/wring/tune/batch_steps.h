@@ -11,8 +11,8 @@ namespace wring {
 
 // The decisions of the search, each a pure function of what was measured.
 
-// The caps of the options: the largest batch, the host's memory. Throws Error{usage} where nothing is left or the options
-// cannot be.
+// The caps of the options: the largest batch, the host's memory. Throws Error{usage} where nothing is left or the
+// options cannot be.
 SizeGrid grid_of(const BatchSearchOptions& options);
 
 // The largest size worth a try: within the memory line's limit, and below every size that failed, save one that the

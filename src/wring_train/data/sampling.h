@@ -9,8 +9,8 @@
 // --expt-relaxed-constexpr) compute it with the same code and cut the same patches.
 namespace wring {
 
-// Of the function from a step to its samples. A state of a run names it: one that was saved under another number goes on
-// with other samples.
+// Of the function from a step to its samples. A state of a run names it: one that was saved under another number goes
+// on with other samples.
 inline constexpr std::int64_t kSamplingVersion = 2;
 
 // What, beside the images, decides the samples of a step.
@@ -84,8 +84,8 @@ constexpr std::uint64_t kCropXStream = 0x8000000000000000ULL;
 constexpr std::uint64_t kCropYStream = 0x8000000000000001ULL;
 constexpr std::uint64_t kTurnStream = 0x8000000000000002ULL;
 
-// `sample` is its number in the stream, so that an image which stands twice in a batch is cut at two places. columns and
-// rows are the numbers of places the corner can have: LR size − LR patch + 1.
+// `sample` is its number in the stream, so that an image which stands twice in a batch is cut at two places. columns
+// and rows are the numbers of places the corner can have: LR size − LR patch + 1.
 constexpr SampleCrop draw_crop(std::uint64_t seed, std::uint64_t sample, std::uint32_t columns, std::uint32_t rows,
                                bool hflip, bool rotate) {
   const std::uint64_t turn = random_bits(seed, kTurnStream, sample);
@@ -123,9 +123,8 @@ constexpr SampleDraw draw_from(const SamplerSettings& settings, std::uint64_t nu
 constexpr SampleDraw draw_sample(const SamplerSettings& settings, const StoredImage* images, std::uint64_t count,
                                  std::uint64_t step, std::uint64_t i) {
   const std::uint64_t number = sample_number(settings, step, i);
-  const std::uint64_t index = find_image(settings.seed, number, count, [&](std::uint64_t candidate) {
-    return usable(images[candidate], settings);
-  });
+  const std::uint64_t index = find_image(settings.seed, number, count,
+                                         [&](std::uint64_t candidate) { return usable(images[candidate], settings); });
   return draw_from(settings, number, index, images[index].hr_width, images[index].hr_height);
 }
 

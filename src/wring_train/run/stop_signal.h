@@ -3,9 +3,9 @@
 
 namespace wring {
 
-// Turns kStopSignals into a request that the training loop answers after the step it is in. A second SIGINT, kOneStop or
-// more later, ends the process at once, as users expect of an impatient Ctrl-C. What the parent had the program ignore,
-// as nohup does with SIGHUP, stays ignored, save SIGINT and SIGTERM.
+// Turns kStopSignals into a request that the training loop answers after the step it is in. A second SIGINT, kOneStop
+// or more later, ends the process at once, as users expect of an impatient Ctrl-C. What the parent had the program
+// ignore, as nohup does with SIGHUP, stays ignored, save SIGINT and SIGTERM.
 class StopSignal {
  public:
   StopSignal();

@@ -228,9 +228,10 @@ void compare_vgg(const TrainConfig& config, Progress& progress, Messages& messag
 // A state of an earlier version: its weights are as good, but a step does not show what it would have shown there.
 void say_other_samples(Messages& messages, const Progress& progress) {
   if (progress.sampling == kSamplingVersion || progress.step == 0) return;
-  messages.note({"the state is of an earlier version of wring, which drew other samples: from here on every step shows "
-                 "those of this version, as in a run that was started with it",
-                 "该状态由较早版本的 wring 保存，其采样方式不同：从此处起每步使用本版本的样本，与由本版本开始的训练相同"});
+  messages.note(
+      {"the state is of an earlier version of wring, which drew other samples: from here on every step shows "
+       "those of this version, as in a run that was started with it",
+       "该状态由较早版本的 wring 保存，其采样方式不同：从此处起每步使用本版本的样本，与由本版本开始的训练相同"});
 }
 
 int train(const TrainOptions& options, const RunConfig& run_config, at::Device device, Ranks& ranks,

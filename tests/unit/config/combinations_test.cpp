@@ -80,12 +80,13 @@ TEST(Combinations, AValueOfSetIsBlamedAndNotTheFile) {
     return error_of([&] { check_combinations(config, "c.yaml", given); });
   };
   const auto patch = [](TrainConfig& c) { c.patch_size = 127; };
-  EXPECT_THAT(refusal_of(patch, {"patch_size=127"}), testing::StartsWith("--set patch_size=127: patch_size 127 is not"));
+  EXPECT_THAT(refusal_of(patch, {"patch_size=127"}),
+              testing::StartsWith("--set patch_size=127: patch_size 127 is not"));
   EXPECT_THAT(refusal_of(patch, {"scale_factor=4", "lr=1", "patch_size=120", "patch_size=127"}),
               testing::StartsWith("--set patch_size=127 scale_factor=4: "));
   EXPECT_THAT(refusal_of(patch, {"lr=1"}), testing::StartsWith("c.yaml: patch_size 127"));
   EXPECT_THAT(refusal_of([](TrainConfig& c) { c.lr = 1e-8; }, {"lr=1e-8"}),
-              testing::StartsWith("--set lr=1e-8: eta_min 1e-07 is above lr 1e-08"));
+              testing::StartsWith("--set lr=1e-8: eta_min 1.0e-07 is above lr 1.0e-08"));
   EXPECT_THAT(refusal_of([](TrainConfig& c) { c.experiment_name = "a/b"; }, {"experiment_name=a/b"}),
               testing::StartsWith("--set experiment_name=a/b: "));
   EXPECT_THAT(refusal_of([](TrainConfig& c) { c.scheduler = "multistep"; }, {"scheduler=multistep"}),

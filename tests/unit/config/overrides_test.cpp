@@ -65,7 +65,8 @@ TEST(Overrides, AShorterRunMovesMilestonesThatLieBeyondIt) {
 }
 
 TEST(Overrides, WhatIsGivenIsNotChangedButRefused) {
-  const auto refusal = [](const Set& set, const std::function<void(TrainConfig&)>& change = [](TrainConfig&) {}) {
+  const auto refusal = [](
+                           const Set& set, const std::function<void(TrainConfig&)>& change = [](TrainConfig&) {}) {
     TrainConfig config = long_run();
     change(config);
     return error_of([&] { override_values(config, set, "c.yaml"); });

@@ -96,9 +96,8 @@ TEST(RankPlace, MpirunOnOneMachineNeedsNoAddressAndOnSeveralSaysSo) {
 }
 
 TEST(RankPlace, AMissingOrWrongVariableIsNamed) {
-  EXPECT_THAT(message_of({{"RANK", "0"}}),
-              AllOf(HasSubstr("RANK is set to 0, but WORLD_SIZE is not set"), HasSubstr("alone: env -u RANK wring train"),
-                    HasSubstr("--nproc N")));
+  EXPECT_THAT(message_of({{"RANK", "0"}}), AllOf(HasSubstr("RANK is set to 0, but WORLD_SIZE is not set"),
+                                                 HasSubstr("alone: env -u RANK wring train"), HasSubstr("--nproc N")));
   EXPECT_THAT(message_of({{"WORLD_SIZE", "1"}}),
               AllOf(HasSubstr("WORLD_SIZE is set to 1, but RANK is not set"), HasSubstr("env -u WORLD_SIZE wring")));
   // A job system's variables are not at fault where it did not start this process.
@@ -110,7 +109,8 @@ TEST(RankPlace, AMissingOrWrongVariableIsNamed) {
               HasSubstr("OMPI_COMM_WORLD_RANK is set to 1, but OMPI_COMM_WORLD_SIZE is not set"));
   EXPECT_THAT(message_of({{"RANK", "2"}, {"WORLD_SIZE", "2"}}), testing::HasSubstr("RANK is \"2\""));
   EXPECT_THAT(message_of({{"RANK", "x"}, {"WORLD_SIZE", "2"}}), testing::HasSubstr("from 0 to 1"));
-  EXPECT_THAT(message_of({{"RANK", "0"}, {"WORLD_SIZE", "2"}}), AllOf(HasSubstr("RANK is set to 0, WORLD_SIZE is set to 2, but MASTER_PORT is not set"),
+  EXPECT_THAT(message_of({{"RANK", "0"}, {"WORLD_SIZE", "2"}}),
+              AllOf(HasSubstr("RANK is set to 0, WORLD_SIZE is set to 2, but MASTER_PORT is not set"),
                     HasSubstr("env -u RANK -u WORLD_SIZE wring train")));
 }
 

@@ -59,9 +59,10 @@ class Variables {
     throw Error(
         ErrorCode::usage,
         {fmt::format("{}, but {} is not set", set.en, name), fmt::format("{}，但未设置 {}", set.zh, name)},
-        {fmt::format("to train alone: {} wring train …; for several ranks: torchrun, srun, or wring train CONFIG --nproc "
-                     "N, which set all that they need",
-                     without),
+        {fmt::format(
+             "to train alone: {} wring train …; for several ranks: torchrun, srun, or wring train CONFIG --nproc "
+             "N, which set all that they need",
+             without),
          fmt::format("单进程训练：{} wring train …；多进程训练：torchrun、srun 或 wring train CONFIG --nproc N，"
                      "它们会设置所需的全部变量",
                      without)});
