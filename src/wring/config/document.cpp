@@ -87,6 +87,9 @@ void require_one_document(const std::string& text, const fs::path& path) {
   YAML::Parser parser(in);
   DocumentStarts starts;
   if (!parser.HandleNextDocument(starts) || !parser.HandleNextDocument(starts)) return;
+  // A first line that is no entry is a document of its own to the parser.
+  if (const auto stray = find_stray_line(text); stray && stray->known && stray->line <= starts.line)
+    refuse(*stray, path);
   refuse(place(path, starts.line),
          {"this does not belong to the lines above: a second YAML document, or a stray character",
           "此处不属于上面的内容：第二个 YAML 文档，或多余的字符"},

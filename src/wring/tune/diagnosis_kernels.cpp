@@ -148,7 +148,7 @@ std::vector<Assignment> DiagnosisRules::kernel_cures() const {
   std::vector<Assignment> cures;
   const Percent gain = graph_gain();
   if (untried_precision()) cures.push_back({"use_mixed_precision", "true"});
-  if (!in_.config.compile_model && gain && *gain >= limit::graph_gain) cures.push_back({"compile_model", "true"});
+  if (!fast_engine_wanted(in_.config) && gain && *gain >= limit::graph_gain) cures.push_back({"compile_model", "true"});
   if (in_.config.fold_tail == "off") cures.push_back({"fold_tail", "auto"});
   if (!in_.config.channels_last) cures.push_back({"channels_last", "true"});
   return cures;
@@ -196,7 +196,8 @@ void DiagnosisRules::slow_kernels() {
   const bool elsewhere = !found && load().tensor_activity && *load().tensor_activity < limit::tensor_busy &&
                          load().sm_activity.value_or(0) >= limit::sm_busy;
   const Percent gain = graph_gain();
-  const bool fused_gains = gain && *gain >= limit::graph_gain && !in_.config.compile_model && kernels_fill_the_step();
+  const bool fused_gains =
+      gain && *gain >= limit::graph_gain && !fast_engine_wanted(in_.config) && kernels_fill_the_step();
   if (!far && !elsewhere && !fused_gains) return;
 
   Text numbers = arithmetic_and_activity();

@@ -140,8 +140,12 @@ TEST(Patcher, RefusesBrokenTexts) {
 }
 
 // Which no YAML is, but yaml-cpp takes the last line for the value of the one before.
-TEST(Patcher, RefusesALineThatTheParserTakesForPartOfAnother) {
-  EXPECT_THAT(refusal("key:\nmi #word: K100, 2"), HasSubstr("c.yaml:2: this line is not 'key: value'"));
+TEST(Patcher, NeverWritesWhatWouldChangeAnotherValue) {
+  EXPECT_THAT(refusal("key:\nmi #word: K100, 2"), HasSubstr("would have damaged the key"));
+}
+
+TEST(Patcher, RefusesALineThatOnlyTheParserTakesForAnEntry) {
+  EXPECT_THAT(refusal("key:\nbatch_size 16\n"), HasSubstr("c.yaml:2: there is no ':' after batch_size"));
 }
 
 // Random files made of the forms that people write: every line but the assigned ones must come back byte for

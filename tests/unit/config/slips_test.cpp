@@ -85,7 +85,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Typed{"ｌｒ: 2e-4", "the key has a full-width ｌ", "write lr"},
                     Typed{"data_dir: photos\u00A0", "begins or ends with a no-break space (U+00A0)", "remove it"},
                     Typed{"data_dir: \u200Bphotos", "begins or ends with a zero-width", "remove it"},
-                    Typed{"model: edsr\u3000", "a full-width space (U+3000)", "write model: edsr"}),
+                    Typed{"amp_dtype: bf16\u3000", "a full-width space (U+3000)", "write amp_dtype: bf16"}),
     [](const auto& test) { return std::to_string(test.index); });
 
 INSTANTIATE_TEST_SUITE_P(

@@ -203,11 +203,12 @@ TEST_F(Pth, PlacesOutsideTheStorageAreRefused) {
   for (const Tensor& tensor :
        {Tensor{.sizes = {7}, .strides = {1}}, Tensor{.offset = 1}, Tensor{.offset = 6, .sizes = {}, .strides = {}},
         Tensor{.sizes = {2}, .strides = {6}}, Tensor{.elements = 7, .sizes = {7}, .strides = {1}},
-        Tensor{.elements = huge, .sizes = {7}, .strides = {1}}, Tensor{.elements = 5},
-        Tensor{.offset = huge, .sizes = {huge}, .strides = {1}}, Tensor{.sizes = {2}, .strides = {huge}},
-        Tensor{.sizes = {3, 2}, .strides = {huge, huge}}}) {
+        Tensor{.elements = huge, .sizes = {7}, .strides = {1}}, Tensor{.elements = 5}, Tensor{.offset = huge},
+        Tensor{.sizes = {2}, .strides = {huge}}, Tensor{.sizes = {3, 2}, .strides = {huge, huge}}}) {
     EXPECT_THAT(complaint_about(tensor), HasSubstr("tensor 'w' needs more data than the 24 bytes"));
   }
+  EXPECT_THAT(complaint_about(Tensor{.offset = huge, .sizes = {huge}, .strides = {1}}),
+              HasSubstr("more elements than can be counted"));
   EXPECT_THAT(complaint_about(Tensor{.sizes = {huge, huge}, .strides = {1, 1}}),
               HasSubstr("more elements than can be counted"));
   EXPECT_THAT(complaint_about(Tensor{.sizes = {-1}, .strides = {1}}), HasSubstr("no whole number"));

@@ -59,9 +59,12 @@ TEST(Planner, SaysWhoseFeaturesThePerceptualLossComparesWhereItSwitchesItOn) {
   const auto reason = [](const std::string& text, const std::optional<fs::path>& weights) {
     Machine machine = with_card(card_of_memory(24));
     machine.vgg_weights = weights;
-    const Plan plan = make_plan(config(text), machine);
+    PlanOptions options;
+    options.perceptual = PerceptualLoss::on;
+    const Plan plan = make_plan(config(text), machine, options);
     for (const Text& note : plan.notes) EXPECT_THAT(note.en, testing::Not(HasSubstr("VGG")));
-    return find(plan, "use_perceptual")->reason.en;
+    const Change* change = find(plan, "use_perceptual");
+    return change != nullptr ? change->reason.en : "";
   };
   EXPECT_THAT(reason("seed: 1", "/hub/vgg.pth"), HasSubstr("VGG-19 with the weights of /hub/vgg.pth, where PyTorch"));
   EXPECT_THAT(reason("seed: 1", ""), HasSubstr("VGG-19 with random weights, because there is no "));
@@ -241,7 +244,9 @@ TEST(Planner, KeepsTheSamplesOfTheRunWhenAsked) {
 }
 
 TEST(Planner, EveryRuleMakesAChangeAndCanBeDisabledByName) {
-  const char* const plain = "base_channels: 32\nnum_blocks: 4\nbatch_size: 1\nnum_workers: 0\npin_memory: off\n";
+  const char* const plain =
+      "base_channels: 32\nnum_blocks: 4\nbatch_size: 1\nnum_workers: 0\npin_memory: off\n"
+      "compile_model: off\n";
   const Machine machine = with_card(find_card("4090"));
   PlanOptions everything = guides_way();
   everything.same_samples = true;

@@ -408,6 +408,7 @@ TEST(Diagnosis, SlowKernelsAndGoodOnesSpeakChinese) {
 TEST(Diagnosis, EveryVerdictSaysWhyInBothLanguagesAndFixesOnlyWhatTheConfigHas) {
   DiagnosisInput input = well_tuned();
   input.config = TrainConfig();
+  input.config.compile_model = false;
   input.config.channels_last = false;
   input.config.data_cache = "none";
   input.loader = rate_of(900);
