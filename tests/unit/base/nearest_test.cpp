@@ -22,7 +22,8 @@ TEST(NearestName, AShortWordMayDifferInTwoLettersALongOneInAThird) {
   EXPECT_EQ(nearest_name("xxex", kNames), "");
   EXPECT_EQ(nearest_name("batch_xxxx", kNames), "") << "four letters of ten";
   EXPECT_EQ(nearest_name("batch_sxxx", kNames), "batch_size");
-  EXPECT_EQ(nearest_name("", kNames), "lr");
+  EXPECT_EQ(nearest_name("", kNames), "") << "every letter is not near";
+  EXPECT_EQ(nearest_name("ab", kNames), "");
 }
 
 TEST(NearestName, OfEquallyNearOnesItIsTheFirst) {

@@ -21,7 +21,7 @@ TEST(Text, OfOneStringReadsTheSameInBothLanguages) {
 
 TEST(Language, IsThatOfTheFirstVariableThatIsSet) {
   testing_support::ScopedEnvironment environment;
-  for (const char* variable : {"LC_ALL", "LC_MESSAGES", "LANG"}) environment.set(variable, std::nullopt);
+  for (const char* variable : {"LC_ALL", "LC_MESSAGES", "LC_CTYPE", "LANG"}) environment.set(variable, std::nullopt);
   EXPECT_EQ(language_from_environment(), Language::en);
   environment.set("LANG", "zh_CN.UTF-8");
   EXPECT_EQ(language_from_environment(), Language::zh);
@@ -29,8 +29,10 @@ TEST(Language, IsThatOfTheFirstVariableThatIsSet) {
   EXPECT_EQ(language_from_environment(), Language::en);
   environment.set("LC_ALL", "");
   EXPECT_EQ(language_from_environment(), Language::en) << "an empty variable is none";
-  environment.set("LC_ALL", "zh_TW");
+  environment.set("LC_ALL", "zh_TW.UTF-8");
   EXPECT_EQ(language_from_environment(), Language::zh);
+  environment.set("LC_ALL", "zh_CN.GBK");
+  EXPECT_EQ(language_from_environment(), Language::en) << "our Chinese is UTF-8";
 }
 
 TEST(Language, OnlyTwoAreKnown) {

@@ -137,7 +137,7 @@ TEST(MonitorArguments, ThatNeedOneAnotherSaySo) {
 TEST(BenchmarkArguments, HaveTheirDefaults) {
   const BenchmarkOptions options = benchmarked({});
   EXPECT_EQ(options.tuning.config, "config.yaml");
-  EXPECT_EQ(options.budget_s, 30);
+  EXPECT_EQ(options.budget_s, 60);
   EXPECT_EQ(options.target_gpu_util, 85);
   EXPECT_TRUE(options.tuning.use_cache);
   EXPECT_EQ(options.tuning.device, Device::automatic);
@@ -169,12 +169,12 @@ TEST(BenchmarkArguments, TheSettingsThatAreNotNamedAreLeftAlone) {
   EXPECT_THAT(usage_error([&] { disabled("workers,"); }), HasSubstr("'' is not one of its values"));
 }
 
-TEST(BenchmarkArguments, ATrialOfAnotherProgramHasTimeForTwentyInABudget) {
+TEST(BenchmarkArguments, OfAnotherProgramsTrialsThirtyFitIntoABudget) {
   const BenchmarkOptions options = benchmarked({"--command", "x {config}"});
   EXPECT_EQ(options.tuning.command->command, "x {config}");
   EXPECT_EQ(options.tuning.command->trial_seconds, 20);
-  EXPECT_EQ(options.budget_s, 400);
-  EXPECT_EQ(benchmarked({"--command", "x {config}", "--trial-seconds", "1"}).budget_s, 30) << "not less than usual";
+  EXPECT_EQ(options.budget_s, 600);
+  EXPECT_EQ(benchmarked({"--command", "x {config}", "--trial-seconds", "1"}).budget_s, 60) << "not less than usual";
   EXPECT_EQ(benchmarked({"--command", "x {config}", "--budget", "50s"}).budget_s, 50) << "as asked for";
 }
 
