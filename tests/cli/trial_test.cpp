@@ -100,7 +100,8 @@ TEST_F(Trial, ABatchLargerThanTheDataSetIsMeasured) {
   ASSERT_EQ(found.size(), 3U);
   for (const TrialResult& result : found) {
     EXPECT_EQ(result.outcome, TrialOutcome::ok) << result.message;
-    EXPECT_NEAR(result.samples_per_s * result.step_ms.median, 1000 * 7, 1e-6);
+    ASSERT_TRUE(result.samples_per_s);
+    EXPECT_NEAR(*result.samples_per_s * result.step_ms.median, 1000 * 7, 1e-6);
   }
 }
 

@@ -281,7 +281,8 @@ TEST(SetValue, NamesTheKeyThatIsWrong) {
   TrainConfig config;
   EXPECT_THAT(error_of([&] { set_value(config, "bath_size=32"); }),
               AllOf(HasSubstr("--set bath_size=32: unknown key"), HasSubstr("did you mean batch_size?")));
-  EXPECT_THAT(error_of([&] { set_value(config, "batch_size=x"); }), HasSubstr("--set batch_size=x: 'x' is not a whole"));
+  EXPECT_THAT(error_of([&] { set_value(config, "batch_size=x"); }),
+              HasSubstr("--set batch_size=x: 'x' is not a whole"));
   EXPECT_THAT(error_of([&] { set_value(config, "milestones=3,2"); }), HasSubstr("does not come after"));
   EXPECT_THAT(error_of([&] { set_value(config, "milestones=[3"); }), HasSubstr("milestones"));
   EXPECT_THAT(error_of([&] { set_value(config, "batch_size"); }), HasSubstr("not of the form key=value"));
