@@ -87,6 +87,15 @@ const SizePicture* best_other(const BatchPicture& picture, const SizePicture& ow
   return best;
 }
 
+// By what was measured, as it is shown; `chosen` counts also where it leaves less than the reserve.
+const SizePicture& fastest(const BatchPicture& picture, const SizePicture& chosen) {
+  const SizePicture* best = &chosen;
+  for (const SizePicture& size : picture.sizes) {
+    if (size.usable() && size.rate > best->rate) best = &size;
+  }
+  return *best;
+}
+
 // Why the configuration's own size stays.
 Text sentence_of_staying(const BatchPicture& picture, const SizePicture& own, const SearchEnd& end) {
   const std::string rate = rate_figure(own.rate);
@@ -128,7 +137,7 @@ Text sentence_of_staying(const BatchPicture& picture, const SizePicture& own, co
 
 // Whether nothing smaller that was measured comes as near to the best.
 bool is_smallest_within(double epsilon, const BatchPicture& picture, const SizePicture& chosen) {
-  const double wanted = picture.best()->rate * (1 - epsilon);
+  const double wanted = fastest(picture, chosen).rate * (1 - epsilon);
   return chosen.rate >= wanted && std::ranges::none_of(picture.sizes, [&](const SizePicture& size) {
            return size.batch < chosen.batch && size.usable() && size.rate >= wanted;
          });
@@ -146,8 +155,8 @@ Text sentence_of_choice(const BatchPicture& picture, const SizePicture& chosen, 
                            own->batch, rate_figure(own->rate));
     text.zh += fmt::format("，与配置自身的 {}（{}）交替测量，快 {}% ± {}%", own->batch, rate_figure(own->rate), gain, noise);
   }
-  const SizePicture* best = picture.best();
-  if (best == nullptr || best == &chosen) {
+  const SizePicture* best = &fastest(picture, chosen);
+  if (best == &chosen) {
     text.en += ": the best rate measured among the sizes that fit.";
     text.zh += "，是可行大小中测得的最高值。";
   } else if (is_smallest_within(options.epsilon, picture, chosen)) {
@@ -356,9 +365,9 @@ void fill_choice(BatchSearchResult& result, const BatchPicture& picture, const B
   result.rate = chosen.rate;
   // The noise is that of all repeats together, so that the normal quantile serves.
   result.rate_interval = 1.96 * chosen.relative_error;
-  const SizePicture* best = picture.best() != nullptr ? picture.best() : &chosen;
-  result.best_rate = best->rate;
-  result.best_batch = best->batch;
+  const SizePicture& best = fastest(picture, chosen);
+  result.best_rate = best.rate;
+  result.best_batch = best.batch;
   const SizePicture* own = own_size(picture, options);
   if (own != nullptr && own != &chosen) result.gain = contest_of(picture, *own, chosen).gain();
   result.larger_does_not_help = larger_does_not_help(picture, chosen, options);
