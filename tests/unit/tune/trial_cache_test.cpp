@@ -267,15 +267,17 @@ TEST_F(TrialCacheTest, MeasuresOnWhereTheFolderCannotBeWrittenTo) {
 TEST_F(TrialCacheTest, LetsAKilledSearchGoOnWhereItStood) {
   SimulatedCard card;
   card.sample_ms = 0.3;
+  BatchSearchOptions options;
+  options.budget_s = 60;
   SimulatedGpu first(card);
   CachedRunner before(first, folder_, TrainConfig(), here());
   SearchControl control = first.control();
   control.cancelled = [&] { return first.asked().size() >= 5; };
-  search_batch(before, {}, control);
+  search_batch(before, options, control);
 
   SimulatedGpu second(card, 2);
   CachedRunner after(second, folder_, TrainConfig(), here());
-  const BatchSearchResult result = search_batch(after, {}, second.control());
+  const BatchSearchResult result = search_batch(after, options, second.control());
   EXPECT_EQ(after.reused(), 5);
   EXPECT_TRUE(result.batch);
   EXPECT_TRUE(result.soaked);
