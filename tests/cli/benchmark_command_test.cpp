@@ -63,10 +63,11 @@ TEST_F(BenchmarkCommand, ASizeAtWhichItPrintsNothingIsAFailedTrialLikeAnyOther) 
 }
 
 TEST_F(BenchmarkCommand, AProgramThatFailsIsToldByTheLineThatSaysWhy) {
-  programs_.folder().write_script("train.sh",
-                                  "printf 'Traceback (most recent call last):\\n  File \"t.py\", line 3, in <module>\\n"
-                                  "    lr = 1 / zero\\n         ~~^~~~~~\\nZeroDivisionError: division by zero\\n' >&2\n"
-                                  "exit 1\n");
+  programs_.folder().write_script(
+      "train.sh",
+      "printf 'Traceback (most recent call last):\\n  File \"t.py\", line 3, in <module>\\n"
+      "    lr = 1 / zero\\n         ~~^~~~~~\\nZeroDivisionError: division by zero\\n' >&2\n"
+      "exit 1\n");
   const ChildResult result = tune();
   EXPECT_EQ(result.exit_status, 1);
   EXPECT_THAT(result.err, HasSubstr("the program failed: ZeroDivisionError: division by zero"));
@@ -88,7 +89,8 @@ TEST_F(BenchmarkCommand, TheBudgetEndsATrialThatRunsAndSaysWhatWasAwaited) {
 TEST_F(BenchmarkCommand, ALogIsToldWhatIsAwaited) {
   programs_.folder().write_script("train.sh", "sleep 1000\n");
   const ChildResult result = tune({"--budget", "11s"});
-  EXPECT_THAT(result.out, testing::ContainsRegex("batch +8  waiting for its first rate: 1[0-9] s of at most 1[01] s\n"));
+  EXPECT_THAT(result.out,
+              testing::ContainsRegex("batch +8  waiting for its first rate: 1[0-9] s of at most 1[01] s\n"));
 }
 
 TEST_F(BenchmarkCommand, WhatTheProgramReadsFromItsOwnKeysIsMeasuredAnew) {
@@ -101,11 +103,11 @@ TEST_F(BenchmarkCommand, WhatTheProgramReadsFromItsOwnKeysIsMeasuredAnew) {
   EXPECT_EQ(reused(), 0U);
   ASSERT_EQ(tune({"--budget", "20s"}).exit_status, 0);
   EXPECT_GT(reused(), 0U);
-  for (const char* changed : {"# theirs\nnet: {kind: unet, depth: 30}\ntrain_batch: 8\n",
-                              "net:\n  depth: 3\n  wide: true\ntrain_batch: 8\n",
-                              "net:\n  depth: 3\n  wide: false\ntrain_batch: 8\n",
-                              "net:\n  depth: 3\n  wide: false\ntrain_batch: 8\nlr: never\n",
-                              "net:\n  depth: 3\n  wide: false\ntrain_batch: 8\nlr: always\n"}) {
+  for (const char* changed :
+       {"# theirs\nnet: {kind: unet, depth: 30}\ntrain_batch: 8\n", "net:\n  depth: 3\n  wide: true\ntrain_batch: 8\n",
+        "net:\n  depth: 3\n  wide: false\ntrain_batch: 8\n",
+        "net:\n  depth: 3\n  wide: false\ntrain_batch: 8\nlr: never\n",
+        "net:\n  depth: 3\n  wide: false\ntrain_batch: 8\nlr: always\n"}) {
     programs_.folder().write(config, changed);
     ASSERT_EQ(tune({"--budget", "20s"}).exit_status, 0) << changed;
     EXPECT_EQ(reused(), 0U) << changed;

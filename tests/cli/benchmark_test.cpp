@@ -74,8 +74,7 @@ TEST_F(Benchmark, OnADisturbedMachineItSaysSoAndWritesNothing) {
   set_card("start=40,swing=0.9");
   const ChildResult result = benchmark({"--knobs", "none"});
   EXPECT_EQ(result.exit_status, 1);
-  EXPECT_THAT(result.err,
-              HasSubstr("the machine is disturbed: rates of one size differ by 90 %; nothing was written"));
+  EXPECT_THAT(result.err, HasSubstr("the machine is disturbed: rates of one size differ by 90 %; nothing was written"));
   EXPECT_THAT(result.out, Not(HasSubstr("× the samples per second")));
   EXPECT_THAT(files(), testing::ElementsAre(config)) << "nor are its trials kept for a later search";
   const json told = json::parse(benchmark({"--knobs", "none", "--json"}).out);

@@ -40,7 +40,8 @@ TEST_F(Diagnose, WhereNoLoaderRunsItHasNoRate) {
   set_card("on_card=1");
   const ChildResult result = diagnose();
   ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
-  EXPECT_THAT(result.out, testing::ContainsRegex("– samples/s +– ms .*no loader runs: the GPU cuts its batches itself"));
+  EXPECT_THAT(result.out,
+              testing::ContainsRegex("– samples/s +– ms .*no loader runs: the GPU cuts its batches itself"));
   const json found = json::parse(diagnose({"--json"}).out);
   for (const json& trial : found["trials"]) {
     EXPECT_EQ(trial["samples_per_s"].is_null(), trial["data"] == "loader");

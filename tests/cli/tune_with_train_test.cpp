@@ -41,10 +41,10 @@ class TuneWithTrain : public testing::Test {
 };
 
 // On a machine that others use a search may rightly find nothing; then there is nothing to look at here.
-#define SKIP_WHERE_NOTHING_COULD_BE_COMPARED(result)                                          \
-  if ((result).err.find("the machine is disturbed") != std::string::npos ||                   \
-      (result).err.find("of the budget ended before batch") != std::string::npos) {           \
-    GTEST_SKIP() << (result).err;                                                             \
+#define SKIP_WHERE_NOTHING_COULD_BE_COMPARED(result)                                \
+  if ((result).err.find("the machine is disturbed") != std::string::npos ||         \
+      (result).err.find("of the budget ended before batch") != std::string::npos) { \
+    GTEST_SKIP() << (result).err;                                                   \
   }
 
 TEST_F(TuneWithTrain, ABatchIsChosenAmongThoseThatRanAndTheResultTrains) {

@@ -185,7 +185,8 @@ class BenchmarkRun {
       why = {fmt::format("together they make {} % ± {} % against the configuration as it was", gain, noise),
              fmt::format("整体与原配置相比为 {}% ± {}%", gain, noise)};
     }
-    record_.notes.emplace_back(fmt::format("{} not kept: {}", kept, why.en), fmt::format("{} 未保留：{}", kept, why.zh));
+    record_.notes.emplace_back(fmt::format("{} not kept: {}", kept, why.en),
+                               fmt::format("{} 未保留：{}", kept, why.zh));
     kept_.clear();
     for (KnobDecision& decision : knobs_.decisions) decision.kept = false;
     chosen_ = without_settings.batch;
@@ -315,10 +316,11 @@ class BenchmarkRun {
     }
     const std::int64_t batch = record_.trials[best->shown].batch_size;
     const std::string rate = rate_figure(best->samples_per_s);
-    record_.reason = {fmt::format("Interrupted. The fastest until then: batch {} with {} samples/s; no config was written, "
-                                  "and the next search goes on from these trials.",
-                                  batch, rate),
-                      fmt::format("已中断。目前最快：批大小 {}，{} 样本/秒；未写入配置，下次搜索会沿用这些试验。", batch, rate)};
+    record_.reason = {
+        fmt::format("Interrupted. The fastest until then: batch {} with {} samples/s; no config was written, "
+                    "and the next search goes on from these trials.",
+                    batch, rate),
+        fmt::format("已中断。目前最快：批大小 {}，{} 样本/秒；未写入配置，下次搜索会沿用这些试验。", batch, rate)};
   }
 
   [[noreturn]] void fail() const {

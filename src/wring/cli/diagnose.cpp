@@ -113,15 +113,16 @@ class DiagnoseRun {
     }
     const ContestResult found = run_contest(session_.runner(), session_.given(), after, contest, progress_.control());
     if (!found.failed.empty()) {
-      record_.reason = {fmt::format("It does not run to the end of the comparison: {}; the change was not written.",
-                                    found.failed.en),
-                        fmt::format("对比未能完成：{}；改动未写入。", found.failed.zh)};
+      record_.reason = {
+          fmt::format("It does not run to the end of the comparison: {}; the change was not written.", found.failed.en),
+          fmt::format("对比未能完成：{}；改动未写入。", found.failed.zh)};
     } else if (found.rates.disturbed()) {
       record_.disturbed = found.rates.spread();
       const std::string spread = percent_figure(*record_.disturbed);
       record_.reason = {
-          fmt::format("The machine is disturbed: rates of one configuration differ by {} %; the change was not written.",
-                      spread),
+          fmt::format(
+              "The machine is disturbed: rates of one configuration differ by {} %; the change was not written.",
+              spread),
           fmt::format("机器受到干扰：同一配置的速率相差 {}%；改动未写入。", spread)};
     } else if (!found.rates.won()) {
       record_.reason = {"The change is not faster by more than 3 % and the noise, so it was not written.",

@@ -116,11 +116,12 @@ Text sentence_of_staying(const BatchPicture& picture, const SizePicture& own, co
   const std::string other_rate = rate_figure(other->rate), gain = percent_figure(contest.gain());
   if (contest.gain() <= kWorthAChange) {
     const std::string worth = percent_figure(kWorthAChange);
-    text.en += fmt::format(": the best of the others, batch {}, makes {}, {} % more, and up to {} % is not worth a "
-                           "change.",
-                           other->batch, other_rate, gain, worth);
-    text.zh += fmt::format("：其余最快的是 batch {}，为 {}，快 {}%，不超过 {}% 不值得改动。", other->batch, other_rate, gain,
-                           worth);
+    text.en += fmt::format(
+        ": the best of the others, batch {}, makes {}, {} % more, and up to {} % is not worth a "
+        "change.",
+        other->batch, other_rate, gain, worth);
+    text.zh += fmt::format("：其余最快的是 batch {}，为 {}，快 {}%，不超过 {}% 不值得改动。", other->batch, other_rate,
+                           gain, worth);
   } else if (!contest.in_turns()) {
     text.en += fmt::format(": batch {} made {}, but only once; {} before both were measured in turns.", other->batch,
                            other_rate, end.cancelled ? "the search was ended" : "the time ended");
@@ -130,7 +131,8 @@ Text sentence_of_staying(const BatchPicture& picture, const SizePicture& own, co
     const std::string noise = percent_figure(contest.ratio().half_width);
     text.en += fmt::format(": batch {} makes {} in turns with it, {} % ± {} % more, which is not beyond the noise.",
                            other->batch, other_rate, gain, noise);
-    text.zh += fmt::format("：交替测量中 batch {} 为 {}，快 {}% ± {}%，未超出噪声。", other->batch, other_rate, gain, noise);
+    text.zh +=
+        fmt::format("：交替测量中 batch {} 为 {}，快 {}% ± {}%，未超出噪声。", other->batch, other_rate, gain, noise);
   }
   return text;
 }
@@ -153,7 +155,8 @@ Text sentence_of_choice(const BatchPicture& picture, const SizePicture& chosen, 
     const std::string gain = percent_figure(contest.gain()), noise = percent_figure(contest.ratio().half_width);
     text.en += fmt::format(", {} % ± {} % more than the configuration's own {} ({}), measured in turns", gain, noise,
                            own->batch, rate_figure(own->rate));
-    text.zh += fmt::format("，与配置自身的 {}（{}）交替测量，快 {}% ± {}%", own->batch, rate_figure(own->rate), gain, noise);
+    text.zh +=
+        fmt::format("，与配置自身的 {}（{}）交替测量，快 {}% ± {}%", own->batch, rate_figure(own->rate), gain, noise);
   }
   const SizePicture* best = &fastest(picture, chosen);
   if (best == &chosen) {
@@ -163,7 +166,8 @@ Text sentence_of_choice(const BatchPicture& picture, const SizePicture& chosen, 
     const std::string epsilon = percent_figure(options.epsilon), best_rate = rate_figure(best->rate);
     text.en += fmt::format(": the smallest measured within {} % of the best ({} at batch {}).", epsilon, best_rate,
                            best->batch);
-    text.zh += fmt::format("，是与最高值（batch {} 时 {}）相差不超过 {}% 的最小实测值。", best->batch, best_rate, epsilon);
+    text.zh +=
+        fmt::format("，是与最高值（batch {} 时 {}）相差不超过 {}% 的最小实测值。", best->batch, best_rate, epsilon);
   } else {
     text.en += fmt::format(" (the best: {} at batch {}).", rate_figure(best->rate), best->batch);
     text.zh += fmt::format("（最高为 batch {} 时的 {}）。", best->batch, rate_figure(best->rate));
@@ -233,11 +237,12 @@ Text sentence_of_the_end(const BatchSearchResult& result, const BatchSearchOptio
                         options.budget_s),
             fmt::format("{:g} 秒的预算在试完之前用尽；延长预算可能找到更好的大小。", options.budget_s)};
   }
-  return {fmt::format("It took {:.0f} s of its {:g} s: what is left is too little for another trial and its comparison; "
-                      "more may find a better size.",
-                      result.seconds, options.budget_s),
-          fmt::format("预算 {1:g} 秒中用了 {0:.0f} 秒：剩余时间不够再试一次并对比；延长预算可能找到更好的大小。",
-                      result.seconds, options.budget_s)};
+  return {
+      fmt::format("It took {:.0f} s of its {:g} s: what is left is too little for another trial and its comparison; "
+                  "more may find a better size.",
+                  result.seconds, options.budget_s),
+      fmt::format("预算 {1:g} 秒中用了 {0:.0f} 秒：剩余时间不够再试一次并对比；延长预算可能找到更好的大小。",
+                  result.seconds, options.budget_s)};
 }
 
 Text reason_for_nothing(const BatchSearchResult& result, const BatchSearchOptions& options, const SearchEnd& end) {
@@ -423,8 +428,8 @@ void conclude(BatchSearchResult& result, const BatchPicture& picture, const Batc
     result.reason = reason_for_nothing(result, options, end);
   } else {
     const bool stays = end.chosen == own_size(picture, options);
-    result.reason = stays ? sentence_of_staying(picture, *end.chosen, end)
-                          : sentence_of_choice(picture, *end.chosen, options);
+    result.reason =
+        stays ? sentence_of_staying(picture, *end.chosen, end) : sentence_of_choice(picture, *end.chosen, options);
     result.details = details_of(result, picture, options, end);
     append(result.reason, result.details);
   }

@@ -189,7 +189,8 @@ class BatchSearch {
   // Near the memory's limit the validation decides what fits. A small size tells what it takes, for less than a soak
   // that fails. True where that was learnt now.
   bool learn_validation(const BatchPicture& now, std::int64_t size) {
-    if (!options_.soak || !options_.validates || validation_learnt_ || !now.memory.line || !now.capacity_mib) return false;
+    if (!options_.soak || !options_.validates || validation_learnt_ || !now.memory.line || !now.capacity_mib)
+      return false;
     if (!near_the_limit(now, now.memory.line->at(static_cast<double>(size)))) return false;
     const SizePicture* small = nullptr;
     for (const SizePicture& known : now.sizes) {

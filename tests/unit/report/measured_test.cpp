@@ -29,7 +29,7 @@ RecordedTrial of_purpose(const char* purpose, std::int64_t batch, double samples
 // The config's 16 at 2000, 64 measured three times and soaked.
 TuningRecord repeated() {
   TuningRecord record = sample_record();
-  record.trials = {of_purpose("own", 16, 2000, 1800),    of_purpose("jump", 64, 4000),
+  record.trials = {of_purpose("own", 16, 2000, 1800),     of_purpose("jump", 64, 4000),
                    of_purpose("compare", 16, 2020, 1800), of_purpose("compare", 64, 4300),
                    of_purpose("refine", 64, 4400),        of_purpose("soak", 64, 2820, 4900)};
   record.before = 0;

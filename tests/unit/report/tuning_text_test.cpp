@@ -31,9 +31,10 @@ TEST(TrialLine, NamesTheSettingsBesideTheBatchAndTheProgramsOwnWords) {
 }
 
 TEST(TrialLine, ARateThatIsNoneIsADashWithTheReason) {
-  EXPECT_EQ(trial_line(trial_without_rate(), english),
-            "  batch    16         – samples/s         – ms          –  GPU-Util     –  no loader runs: the GPU cuts its "
-            "batches itself  data=loader\n");
+  EXPECT_EQ(
+      trial_line(trial_without_rate(), english),
+      "  batch    16         – samples/s         – ms          –  GPU-Util     –  no loader runs: the GPU cuts its "
+      "batches itself  data=loader\n");
   EXPECT_THAT(trial_line(trial_without_rate(), chinese), HasSubstr("GPU 自行裁取批次"));
 }
 

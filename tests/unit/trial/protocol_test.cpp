@@ -223,10 +223,12 @@ TEST(TrialProtocol, ARateThatIsNoneComesWithItsReason) {
   const TrialEvent got = parse_event(line).value();
   EXPECT_FALSE(got.done->samples_per_s);
   EXPECT_EQ(got.done->no_rate, kImagesOnDevice);
-  const TrialEvent null = parse_event(R"({"v":1,"id":7,"event":"done","outcome":"ok","samples_per_s":null,"no_rate":"paused"})").value();
+  const TrialEvent null =
+      parse_event(R"({"v":1,"id":7,"event":"done","outcome":"ok","samples_per_s":null,"no_rate":"paused"})").value();
   EXPECT_FALSE(null.done->samples_per_s);
   EXPECT_EQ(null.done->no_rate, "paused");
-  const TrialEvent both = parse_event(R"({"v":1,"id":7,"event":"done","outcome":"ok","samples_per_s":5,"no_rate":"x"})").value();
+  const TrialEvent both =
+      parse_event(R"({"v":1,"id":7,"event":"done","outcome":"ok","samples_per_s":5,"no_rate":"x"})").value();
   EXPECT_EQ(both.done->samples_per_s, 5);
   EXPECT_EQ(both.done->no_rate, "");
 }

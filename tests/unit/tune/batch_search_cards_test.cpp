@@ -170,9 +170,7 @@ TEST(BatchSearchBesideAnotherProcess, WritesNothingSlowerThanWhatWasThere) {
         options.start_batch = std::vector<std::int64_t>{32, 48, 64}[(number / 5) % 3];
         SimulatedCard card = card_of_long_steps(draw, options.start_batch);
         const double phase_s = period_s * number / 50;
-        card.slowed = [=](double now_s) {
-          return std::fmod(now_s + phase_s, period_s) < busy * period_s ? 1.9 : 1.0;
-        };
+        card.slowed = [=](double now_s) { return std::fmod(now_s + phase_s, period_s) < busy * period_s ? 1.9 : 1.0; };
         SimulatedGpu gpu(card, static_cast<unsigned>(number));
         const BatchSearchResult found = search(gpu, options);
         ++searches;

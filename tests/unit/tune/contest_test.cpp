@@ -57,7 +57,9 @@ ContestResult run(SimulatedGpu& gpu, const std::vector<Assignment>& after, Conte
 
 TEST(RunContest, MeasuresBothInTurnsEachAnewAndEndsWhenItIsSettled) {
   SimulatedGpu gpu({});
-  gpu.time_factor = [](const TrialRequest& request) { return value_of(request, "compile_model") == "true" ? 0.5 : 1.0; };
+  gpu.time_factor = [](const TrialRequest& request) {
+    return value_of(request, "compile_model") == "true" ? 0.5 : 1.0;
+  };
   const ContestResult result = run(gpu, {{"compile_model", "true"}});
   EXPECT_TRUE(result.rates.won());
   EXPECT_NEAR(result.rates.gain(), 1, 0.05);
@@ -83,7 +85,9 @@ TEST(RunContest, NoiseAloneWinsNothing) {
 
 TEST(RunContest, EndsWithItsTimeAndWinsNothingByOneTrialOfEach) {
   SimulatedGpu gpu({});
-  gpu.time_factor = [](const TrialRequest& request) { return value_of(request, "compile_model") == "true" ? 0.5 : 1.0; };
+  gpu.time_factor = [](const TrialRequest& request) {
+    return value_of(request, "compile_model") == "true" ? 0.5 : 1.0;
+  };
   ContestOptions options;
   options.budget_s = 8;  // the start of a worker takes four
   const double began = gpu.now_s();

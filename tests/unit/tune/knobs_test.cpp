@@ -86,8 +86,7 @@ TEST(KnobCandidates, StandInTheOrderOfTheirGainForTheirTime) {
   };
   EXPECT_THAT(names_at(0), testing::ElementsAre("precision", "compile", "channels_last"));
   // The cache takes 10 s to fill: of two knobs that end the same waiting the workers come first.
-  EXPECT_THAT(names_at(0.5),
-              testing::ElementsAre("precision", "workers", "compile", "channels_last", "data_cache"));
+  EXPECT_THAT(names_at(0.5), testing::ElementsAre("precision", "workers", "compile", "channels_last", "data_cache"));
 }
 
 TEST(KnobCandidates, NeverHaveMoreWorkersThanCores) {
