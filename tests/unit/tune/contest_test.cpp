@@ -32,6 +32,8 @@ TEST(Contest, IsDisturbedWhereRatesOfOneSideDifferByMoreThanAQuarter) {
   EXPECT_TRUE(contest.disturbed());
   EXPECT_FALSE(contest.won()) << "three times the rate, and still no comparison";
   EXPECT_FALSE(contest.settled());
+  EXPECT_FALSE((Contest{.before = {100, 147, 100, 147}, .after = {600, 600, 600, 600}}).won())
+      << "however far beyond the noise";
 }
 
 TEST(Contest, OneHiccupAmongFiveDisturbsNothing) {

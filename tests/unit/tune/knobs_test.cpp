@@ -85,6 +85,8 @@ TEST(KnobCandidates, StandInTheOrderOfTheirGainForTheirTime) {
     return names;
   };
   EXPECT_THAT(names_at(0), testing::ElementsAre("precision", "compile", "channels_last"));
+  EXPECT_THAT(names_at(0.25), testing::ElementsAre("precision", "workers", "compile", "channels_last", "data_cache"))
+      << "compilation gains more, and takes longer";
   // The cache takes 10 s to fill: of two knobs that end the same waiting the workers come first.
   EXPECT_THAT(names_at(0.5), testing::ElementsAre("precision", "workers", "compile", "channels_last", "data_cache"));
 }
