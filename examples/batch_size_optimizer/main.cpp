@@ -2,6 +2,7 @@
 //
 //   batch_size_optimizer [SECONDS]     how long to search, 10 where nothing is given
 #include <cstdlib>
+#include <string>
 
 #include <fmt/format.h>
 
@@ -10,6 +11,7 @@
 
 #include "wring/base/error.h"
 #include "wring/tune/batch_size_optimizer.h"
+#include "wring/tune/search_words.h"
 #include "wring_train/run/module_runner.h"
 
 namespace {
@@ -33,7 +35,8 @@ int find_batch_size(double seconds) {
   const auto [batch_size, stats] = optimizer.find_optimal_batch_size({}, /*target_gpu_util=*/85.0);
 
   for (const wring::SearchTrial& trial : stats.trials) {
-    fmt::print("batch {:>4}: {:>8.0f} samples/s  {}\n", trial.batch, trial.result.samples_per_s, trial.note.en);
+    const std::string rate = wring::rate_figure(trial.result.samples_per_s);
+    fmt::print("batch {:>4}: {:>8} samples/s  {}\n", trial.batch, rate, trial.note.en);
   }
   fmt::print("\nbest batch size: {}\n{}\n", batch_size, stats.reason.en);
   return 0;

@@ -83,15 +83,55 @@ TEST_F(BenchmarkCommand, ASizeAtWhichItPrintsNothingIsAFailedTrialLikeAnyOther) 
 }
 
 TEST_F(BenchmarkCommand, AProgramThatFailsIsToldByTheLineThatSaysWhy) {
-  programs_.folder().write_script("train.sh",
-                                  "printf 'Traceback (most recent call last):\\n  File \"t.py\", line 3, in <module>\\n"
-                                  "    lr = 1 / zero\\n         ~~^~~~~~\\nZeroDivisionError: division by zero\\n' >&2\n"
-                                  "exit 1\n");
+  programs_.folder().write_script(
+      "train.sh",
+      "printf 'Traceback (most recent call last):\\n  File \"t.py\", line 3, in <module>\\n"
+      "    lr = 1 / zero\\n         ~~^~~~~~\\nZeroDivisionError: division by zero\\n' >&2\n"
+      "exit 1\n");
   const ChildResult result = tune();
   EXPECT_EQ(result.exit_status, 1);
   EXPECT_THAT(result.err, HasSubstr("the program failed: ZeroDivisionError: division by zero"));
   EXPECT_THAT(result.out + result.err, Not(HasSubstr("^")));
   EXPECT_THAT(programs_.read("configs/mine_optimized.html"), HasSubstr("ZeroDivisionError: division by zero"));
+}
+
+TEST_F(BenchmarkCommand, TheBudgetEndsATrialThatRunsAndSaysWhatWasAwaited) {
+  programs_.folder().write_script("train.sh", "sleep 1000\n");
+  const ChildResult result = tune({"--budget", "2s"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr("The 2 s of the budget ended before batch 8 was measured: it was waiting for its "
+                                    "first rate"));
+  EXPECT_THAT(result.err, HasSubstr("--budget 8s"));
+  EXPECT_FALSE(programs_.exists(output));
+  EXPECT_EQ(record()["trials"][0]["outcome"], "cut_off");
+}
+
+TEST_F(BenchmarkCommand, ALogIsToldWhatIsAwaited) {
+  programs_.folder().write_script("train.sh", "sleep 1000\n");
+  const ChildResult result = tune({"--budget", "11s"});
+  EXPECT_THAT(result.out,
+              testing::ContainsRegex("batch +8  waiting for its first rate: 1[0-9] s of at most 1[01] s\n"));
+}
+
+TEST_F(BenchmarkCommand, WhatTheProgramReadsFromItsOwnKeysIsMeasuredAnew) {
+  ASSERT_EQ(tune({"--budget", "20s"}).exit_status, 0);
+  const auto reused = [&] {
+    std::size_t count = 0;
+    for (const auto& trial : record()["trials"]) count += trial["reused"].get<bool>() ? 1 : 0;
+    return count;
+  };
+  EXPECT_EQ(reused(), 0U);
+  ASSERT_EQ(tune({"--budget", "20s"}).exit_status, 0);
+  EXPECT_GT(reused(), 0U);
+  for (const char* changed :
+       {"# theirs\nnet: {kind: unet, depth: 30}\ntrain_batch: 8\n", "net:\n  depth: 3\n  wide: true\ntrain_batch: 8\n",
+        "net:\n  depth: 3\n  wide: false\ntrain_batch: 8\n",
+        "net:\n  depth: 3\n  wide: false\ntrain_batch: 8\nlr: never\n",
+        "net:\n  depth: 3\n  wide: false\ntrain_batch: 8\nlr: always\n"}) {
+    programs_.folder().write(config, changed);
+    ASSERT_EQ(tune({"--budget", "20s"}).exit_status, 0) << changed;
+    EXPECT_EQ(reused(), 0U) << changed;
+  }
 }
 
 TEST_F(BenchmarkCommand, AProgramThatCannotValidateIsNotSaidToHaveDoneSo) {

@@ -1,4 +1,5 @@
 // wring benchmark over a card that is a few numbers: the search, what it writes, and what it does when things go wrong.
+#include <cmath>
 #include <csignal>
 
 #include "cli/tuning_test.h"
@@ -41,6 +42,55 @@ TEST_F(Benchmark, ChoosesABatchThatWasRunAndLosesLittleAgainstTheBest) {
   EXPECT_GT(chosen, 0.96 * best) << "and it was run";
 }
 
+TEST_F(Benchmark, TheConfigsOwnBatchIsMeasuredFirstAndEveryNumberIsTheSame) {
+  const ChildResult result = benchmark({"--knobs", "none"});
+  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
+  const json found = record();
+  EXPECT_EQ(found["trials"][0]["purpose"], "own");
+  EXPECT_EQ(found["trials"][0]["batch_size"], 16);
+  const double before = found["before"]["samples_per_s"], chosen = found["chosen"]["samples_per_s"];
+  EXPECT_DOUBLE_EQ(found["speed_up"], chosen / before);
+  const std::string rate = std::to_string(std::llround(chosen));
+  const std::string batch = std::to_string(found["chosen_batch_size"].get<std::int64_t>());
+  EXPECT_THAT(found["reason"].get<std::string>(), HasSubstr("Batch " + batch + " runs at " + rate + " samples/s"));
+  EXPECT_THAT(result.out, testing::ContainsRegex("after +" + batch + " +" + rate));
+  EXPECT_THAT(programs_.read("configs/mine_optimized.html"), HasSubstr("<b>" + rate + "</b>"));
+}
+
+TEST_F(Benchmark, AConfigThatNothingImprovesKeepsItsBatch) {
+  programs_.folder().write(config, "batch_size: 256\npatch_size: 128\nscale_factor: 4\n");  // 98 % of all that there is
+  set_card("start=1");
+  const ChildResult result = benchmark({"--knobs", "none"});
+  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
+  const json found = record();
+  EXPECT_EQ(found["chosen_batch_size"], 256);
+  EXPECT_TRUE(found["changes"].empty());
+  EXPECT_TRUE(found["speed_up"].is_null());
+  EXPECT_EQ(programs_.read(output), programs_.read(config));
+  EXPECT_THAT(result.out, HasSubstr("Batch 256, the configuration's own,"));
+}
+
+TEST_F(Benchmark, OnADisturbedMachineItSaysSoAndWritesNothing) {
+  set_card("start=40,swing=0.9");
+  const ChildResult result = benchmark({"--knobs", "none"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr("the machine is disturbed: rates of one size differ by 90 %; nothing was written"));
+  EXPECT_THAT(result.out, Not(HasSubstr("× the samples per second")));
+  EXPECT_THAT(files(), testing::ElementsAre(config)) << "nor are its trials kept for a later search";
+  const json told = json::parse(benchmark({"--knobs", "none", "--json"}).out);
+  EXPECT_NEAR(told["disturbed"].get<double>(), 0.9, 1e-9);
+  EXPECT_EQ(told["written"], false);
+  EXPECT_TRUE(told["chosen_batch_size"].is_null());
+}
+
+TEST_F(Benchmark, ADisturbedMachineLeavesAnEarlierResultAsItWas) {
+  ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);
+  const std::string before = programs_.read("configs/mine_optimized.json");
+  set_card("start=40,swing=0.9");
+  EXPECT_EQ(benchmark({"--knobs", "none", "--no-cache"}).exit_status, 1);
+  EXPECT_EQ(programs_.read("configs/mine_optimized.json"), before);
+}
+
 TEST_F(Benchmark, TouchesNothingButTheValuesThatItChanges) {
   ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);
   EXPECT_EQ(programs_.read(config), sample_config) << "the input";
@@ -55,7 +105,7 @@ TEST_F(Benchmark, PrintsALineATrialAndAFinalTable) {
   const ChildResult result = benchmark({"--knobs", "none"});
   EXPECT_THAT(result.out, HasSubstr("Searching the batch size of configs/mine.yaml"));
   EXPECT_THAT(result.out, testing::ContainsRegex("  batch +16 +[0-9]+ samples/s +[0-9.]+ ms +1800 MiB  GPU-Util"));
-  EXPECT_THAT(result.out, testing::ContainsRegex("\n +batch +samples/s +step ms"));
+  EXPECT_THAT(result.out, testing::ContainsRegex("\n +batch +samples/s +trials +step ms"));
   EXPECT_THAT(result.out, Not(HasSubstr("\x1b"))) << "no terminal, no painting";
 }
 
@@ -165,7 +215,13 @@ TEST_F(Benchmark, TheNextRunUsesWhatAnEarlierOneMeasured) {
   const json before = record();
   const ChildResult again = benchmark({"--knobs", "none"});
   ASSERT_EQ(again.exit_status, 0) << again.err;
-  EXPECT_EQ(requests().size(), first) << "nothing was run again";
+  std::size_t anew = 0;
+  for (const json& trial : record()["trials"]) {
+    const bool decides = trial["purpose"] == "compare";
+    EXPECT_EQ(trial["reused"], !decides) << trial.dump() << ": what decides is measured anew, and nothing else";
+    anew += decides ? 1 : 0;
+  }
+  EXPECT_EQ(requests().size(), first + anew);
   EXPECT_EQ(record()["chosen_batch_size"], before["chosen_batch_size"]);
   EXPECT_THAT(again.out, HasSubstr("measured earlier"));
   ASSERT_EQ(benchmark({"--knobs", "none", "--no-cache"}).exit_status, 0);
@@ -326,6 +382,22 @@ TEST_F(Benchmark, AValueWrittenInAnotherWayIsNoChange) {
   EXPECT_THAT(programs_.read(output), HasSubstr("warmup_iters: 1e3\nval_freq: ~\n"));
 }
 
+TEST_F(Benchmark, WhatChangesTogetherIsComparedWithTheConfigAsItWasInTurns) {
+  programs_.use_machine("rtx4090");
+  programs_.folder().write(config, std::string(sample_config) + "compile_model: false\n");
+  set_card("start=40,compile=0.1");
+  ASSERT_EQ(benchmark({"--knobs", "compile"}).exit_status, 0);
+  const json found = record();
+  std::vector<std::int64_t> before, after;
+  for (const json& trial : found["trials"]) {
+    if (trial["purpose"] != "confirm") continue;
+    (trial["set"].contains("compile_model") ? after : before).push_back(trial["batch_size"]);
+  }
+  EXPECT_THAT(before, testing::AllOf(testing::SizeIs(testing::Ge(2)), testing::Each(16)));
+  EXPECT_THAT(after, testing::AllOf(testing::SizeIs(testing::Ge(2)), testing::Each(found["chosen_batch_size"])));
+  EXPECT_THAT(found["reason"].get<std::string>(), HasSubstr("with compile_model=true runs at "));
+}
+
 TEST_F(Benchmark, WithoutAGpuItSaysThatTheResultIsTheCpus) {
   const ChildResult result = benchmark({"--knobs", "none"});
   EXPECT_THAT(result.out, HasSubstr("no GPU was found"));
@@ -412,7 +484,7 @@ TEST_F(Benchmark, AReportThatCannotBeWrittenIsAnErrorAfterWhatWasMeasuredIsShown
   const ChildResult result = benchmark({"--knobs", "none"});
   EXPECT_EQ(result.exit_status, 1);
   EXPECT_THAT(result.err, HasSubstr("mine_optimized.html"));
-  EXPECT_THAT(result.out, testing::ContainsRegex("\n +batch +samples/s +step ms"));
+  EXPECT_THAT(result.out, testing::ContainsRegex("\n +batch +samples/s +trials +step ms"));
   EXPECT_THAT(result.out, HasSubstr("Written: configs/mine_optimized.yaml"));
 }
 

@@ -36,10 +36,13 @@ TEST(PyTorchExample, IsTunedWithoutBeingChanged) {
       programs.wring({"benchmark", "config.yaml", "--command", python() + " train.py --config {config}", "--rate-regex",
                       "([0-9.]+) samples/s", "--trial-seconds", "1s", "--budget", "60s", "--knobs", "none", "--set",
                       "base_channels=4", "num_blocks=1", "patch_size=32", "log_seconds=0.1"});
+  // On a machine that others use a search may rightly find nothing; then there is nothing to look at here.
+  if (result.err.find("the machine is disturbed") != std::string::npos) GTEST_SKIP() << result.err;
   ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
   const json record = json::parse(programs.read("config_optimized.json"));
   bool own_ran = false, chosen_ran = false;
   for (const json& trial : record["trials"]) {
+    if (trial["outcome"] == "cut_off") continue;  // with the budget
     EXPECT_EQ(trial["outcome"], "ok") << trial.dump();
     EXPECT_GT(trial["samples_per_s"], 0);
     own_ran = own_ran || trial["batch_size"] == 4;

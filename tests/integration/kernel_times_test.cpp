@@ -7,7 +7,7 @@ namespace {
 
 KernelTimes busy_for(double us_per_step) {
   KernelTimes times;
-  times.kernels = {{"conv", 3, us_per_step / 3}};
+  times.kernels = {{.name = "conv", .kind = KernelKind::product, .calls_per_step = 3, .us_per_step = us_per_step}};
   times.busy_us_per_step = us_per_step;
   times.span_us_per_step = 10 * us_per_step;  // under the profiler launches take longer
   return times;

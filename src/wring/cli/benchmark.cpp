@@ -138,12 +138,13 @@ class BenchmarkRun {
     progress_.headline(
         session_.ranks() > 1
             ? Text(
-                  fmt::format("Searching the batch size per rank of {} on {} ranks ({:g} s; rates are of all together)",
-                              config, session_.ranks(), options_.budget_s),
-                  fmt::format("正在用 {1} 个进程搜索 {0} 的每进程批大小（{2:g} 秒；速度为所有进程之和）", config,
-                              session_.ranks(), options_.budget_s))
-            : Text(fmt::format("Searching the batch size of {} ({:g} s)", config, options_.budget_s),
-                   fmt::format("正在搜索 {} 的批大小（{:g} 秒）", config, options_.budget_s)));
+                  fmt::format("Searching the batch size per rank of {} on {} ranks (at most {:.0f} s; rates are of all "
+                              "together)",
+                              config, session_.ranks(), budget_s),
+                  fmt::format("正在用 {1} 个进程搜索 {0} 的每进程批大小（至多 {2:.0f} 秒；速度为所有进程之和）", config,
+                              session_.ranks(), budget_s))
+            : Text(fmt::format("Searching the batch size of {} (at most {:.0f} s)", config, budget_s),
+                   fmt::format("正在搜索 {} 的批大小（至多 {:.0f} 秒）", config, budget_s)));
     BatchSearchOptions search;
     search.batch_key = session_.batch_key();
     search.start_batch = start;
@@ -178,6 +179,8 @@ class BenchmarkRun {
   // All that changes against the config as it was, in turns: each setting won over the one before, and the batch over
   // the config's own, but only this says what they make together.
   void confirm(const BatchSearchResult& without_settings) {
+    // A config that does not run has nothing to compare with.
+    if (!without_settings.start_rate) return;
     progress_.headline({"The result against the configuration as it was", "与原配置交替对比"});
     ContestOptions contest;
     contest.before_batch = session_.start_batch();
@@ -188,8 +191,6 @@ class BenchmarkRun {
     before.push_back({session_.batch_key(), fmt::format("{}", session_.start_batch())});
     std::vector<Assignment> after = settings();
     after.push_back({session_.batch_key(), fmt::format("{}", *chosen_)});
-    // A config that does not run has nothing to compare with.
-    if (!without_settings.start_rate) return;
     const ContestResult found = run_contest(session_.runner(), before, after, contest, progress_.control());
     if (found.cancelled) return;
     if (found.rates.disturbed()) record_.disturbed = found.rates.spread();
@@ -205,7 +206,8 @@ class BenchmarkRun {
       why = {fmt::format("together they make {} % ± {} % against the configuration as it was", gain, noise),
              fmt::format("整体与原配置相比为 {}% ± {}%", gain, noise)};
     }
-    record_.notes.emplace_back(fmt::format("{} not kept: {}", kept, why.en), fmt::format("{} 未保留：{}", kept, why.zh));
+    record_.notes.emplace_back(fmt::format("{} not kept: {}", kept, why.en),
+                               fmt::format("{} 未保留：{}", kept, why.zh));
     kept_.clear();
     for (KnobDecision& decision : knobs_.decisions) decision.kept = false;
     chosen_ = without_settings.batch;
@@ -344,10 +346,11 @@ class BenchmarkRun {
     }
     const std::int64_t batch = record_.trials[best->shown].batch_size;
     const std::string rate = rate_figure(best->samples_per_s);
-    record_.reason = {fmt::format("Interrupted. The fastest until then: batch {} with {} samples/s; no config was written, "
-                                  "and the next search goes on from these trials.",
-                                  batch, rate),
-                      fmt::format("已中断。目前最快：批大小 {}，{} 样本/秒；未写入配置，下次搜索会沿用这些试验。", batch, rate)};
+    record_.reason = {
+        fmt::format("Interrupted. The fastest until then: batch {} with {} samples/s; no config was written, "
+                    "and the next search goes on from these trials.",
+                    batch, rate),
+        fmt::format("已中断。目前最快：批大小 {}，{} 样本/秒；未写入配置，下次搜索会沿用这些试验。", batch, rate)};
   }
 
   [[noreturn]] void fail() const {

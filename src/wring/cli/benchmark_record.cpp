@@ -145,8 +145,7 @@ void pick_trials(TuningRecord& record, std::int64_t start_batch, std::int64_t ch
   for (std::size_t i = 0; i < record.trials.size(); ++i) {
     const RecordedTrial& trial = record.trials[i];
     const bool told = trial.result.outcome != TrialOutcome::cut_off;
-    if (!record.before && told && trial.batch_size == start_batch &&
-        same_settings(trial, as_given, record.batch_key)) {
+    if (!record.before && told && trial.batch_size == start_batch && same_settings(trial, as_given, record.batch_key)) {
       record.before = i;
     }
     const bool ran = trial.result.outcome == TrialOutcome::ok;

@@ -13,6 +13,8 @@
 #include "wring/cli/tuning_output.h"
 #include "wring/report/tuning_words.h"
 #include "wring/trial/telling_line.h"
+#include "wring/tune/contest.h"
+#include "wring/tune/search_words.h"
 
 namespace wring {
 namespace {
@@ -99,27 +101,47 @@ class DiagnoseRun {
     return changes_of(session_.file(), record_, session_.given(), {cure}, nothing_about_the_batch);
   }
 
+  // Written only where it is faster, by trials of both in turns.
   void fix(const Diagnosis& diagnosis) {
     text_ = changed_text(session_.file(), record_.changes, /*ours=*/true);
-    progress_.headline({"Measuring again with the change", "应用改动后重新测量"});
-    const TrialResult after = measure(session_, progress_, TrialData::real, diagnosis.fix, "after");
-    if (after.outcome != TrialOutcome::ok) {
-      record_.reason = {"The change does not run, so it was not written.", "改动后无法运行，因此未写入。"};
-      return;
+    progress_.headline({"Measuring with the change and without it, in turns", "交替测量改动前后"});
+    ContestOptions contest;
+    contest.before_batch = contest.after_batch = session_.start_batch();
+    std::vector<Assignment> after = session_.given();
+    for (const Assignment& one : diagnosis.fix) {
+      after.push_back(one);
+      if (one.key == session_.batch_key()) contest.after_batch = std::stoll(one.value);
     }
-    record_.written = true;
-    record_.next_command = "wring train " + shell_quoted(record_.output.string());
+    const ContestResult found = run_contest(session_.runner(), session_.given(), after, contest, progress_.control());
+    if (!found.failed.empty()) {
+      record_.reason = {
+          fmt::format("It does not run to the end of the comparison: {}; the change was not written.", found.failed.en),
+          fmt::format("对比未能完成：{}；改动未写入。", found.failed.zh)};
+    } else if (found.rates.disturbed()) {
+      record_.disturbed = found.rates.spread();
+      const std::string spread = percent_figure(*record_.disturbed);
+      record_.reason = {
+          fmt::format(
+              "The machine is disturbed: rates of one configuration differ by {} %; the change was not written.",
+              spread),
+          fmt::format("机器受到干扰：同一配置的速率相差 {}%；改动未写入。", spread)};
+    } else if (!found.rates.won()) {
+      record_.reason = {"The change is not faster by more than 3 % and the noise, so it was not written.",
+                        "改动后的提速未超过 3% 与噪声，因此未写入。"};
+    } else {
+      record_.written = true;
+      record_.next_command = "wring train " + shell_quoted(record_.output.string());
+    }
   }
 
+  // The config as it was is what was measured first; what --fix changes is measured with more settings than that.
   void point_at_trials() {
     for (std::size_t i = 0; i < record_.trials.size(); ++i) {
       const RecordedTrial& trial = record_.trials[i];
-      if (trial.request.measure.data != TrialData::real) continue;
-      if (trial.purpose == "after") {
-        record_.after = i;
-      } else if (!record_.before) {
-        record_.before = i;
-      }
+      if (trial.request.measure.data != TrialData::real || trial.result.outcome != TrialOutcome::ok) continue;
+      if (!record_.before) record_.before = i;
+      const bool changed = assignments_text(trial.request.set) != assignments_text(session_.given());
+      if (changed && trial.purpose == role_name(TrialRole::confirm)) record_.after = i;
     }
   }
 

@@ -32,7 +32,8 @@ Ink ink_of(const RecordedTrial& trial) {
 
 TuningProgress::TuningProgress(TuningSession& session, bool silent)
     : session_(session), silent_(silent), terminal_(terminal_columns().has_value()) {
-  session_.set_watcher({.on_phase = [this](const std::string& phase) { phase_ = phase; }, .on_tick = [this] { tick(); }});
+  session_.set_watcher(
+      {.on_phase = [this](const std::string& phase) { phase_ = phase; }, .on_tick = [this] { tick(); }});
 }
 
 TuningProgress::~TuningProgress() {

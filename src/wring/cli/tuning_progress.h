@@ -8,8 +8,8 @@
 
 namespace wring {
 
-// A line a trial while a search runs; on a terminal also what runs now, elsewhere what is awaited for long. Collects the
-// trials as they are recorded.
+// A line a trial while a search runs; on a terminal also what runs now, elsewhere what is awaited for long. Collects
+// the trials as they are recorded.
 class TuningProgress {
  public:
   // silent: prints nothing, and collects all the same.

@@ -42,7 +42,9 @@ const char* device_name(Device device) {
 std::unique_ptr<TrialRunner> make_trial_runner(const TuningOptions& options, std::shared_ptr<UtilisationMeter> meter,
                                                std::function<bool()> cancelled,
                                                std::function<void(const std::string& phase)> on_phase) {
-  const auto tell = [on_phase = std::move(on_phase)](const TrialRequest&, const std::string& phase) { on_phase(phase); };
+  const auto tell = [on_phase = std::move(on_phase)](const TrialRequest&, const std::string& phase) {
+    on_phase(phase);
+  };
   const std::optional<milliseconds> timeout = given_timeout();
   if (options.command) {
     CommandOptions program;

@@ -27,9 +27,9 @@ bool has_role(const RecordedTrial& trial, TrialRole role) {
   return trial.purpose == role_name(role);
 }
 
-// As the search counts (batch_picture.cpp): a validation in between is no step's time. What was compared at the end goes
-// before all; the trials of a setting count where the search has none of the same, and what an earlier run measured
-// where this one has none.
+// As the search counts (batch_picture.cpp): a validation in between is no step's time. What was compared at the end
+// goes before all; the trials of a setting count where the search has none of the same, and what an earlier run
+// measured where this one has none.
 std::vector<std::size_t> counting(const TuningRecord& record, const std::vector<std::size_t>& group) {
   std::vector<std::size_t> kept;
   for (const std::size_t i : group) {
@@ -57,9 +57,8 @@ Measured measured_of(const TuningRecord& record, const std::vector<std::size_t>&
     const double median = median_of(rates);
     measured.samples_per_s = median;
     measured.spread = spread_of(rates);
-    measured.shown = *std::ranges::min_element(measured.trials, {}, [&](std::size_t i) {
-      return std::abs(*record.trials[i].result.samples_per_s - median);
-    });
+    measured.shown = *std::ranges::min_element(
+        measured.trials, {}, [&](std::size_t i) { return std::abs(*record.trials[i].result.samples_per_s - median); });
   }
   measured.step_ms = record.trials[measured.shown].result.step_ms;
   measured.verdict = measured.shown;

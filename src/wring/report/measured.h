@@ -10,13 +10,13 @@ namespace wring {
 // What the trials of a record say of one configuration: a batch, its settings, where its data come from. Sentence,
 // table, headline, JSON and page take their numbers from here, so that one fact has one number.
 struct Measured {
-  std::vector<std::size_t> trials;      // of the record, that count: steps alone, the newest run's where there are older
-  std::size_t shown = 0;                // the one among them whose rate lies next to the median; of none the last
-  std::optional<double> samples_per_s;  // median; absent where it did not run, or has no rate
-  double spread = 0;                    // the highest over the lowest rate, less 1: as spread_of()
-  StepTimes step_ms;                    // of `shown`
+  std::vector<std::size_t> trials;  // of the record, that count: steps alone, the newest run's where there are older
+  std::size_t shown = 0;            // the one among them whose rate lies next to the median; of none the last
+  std::optional<double> samples_per_s;   // median; absent where it did not run, or has no rate
+  double spread = 0;                     // the highest over the lowest rate, less 1: as spread_of()
+  StepTimes step_ms;                     // of `shown`
   std::optional<std::int64_t> peak_mib;  // the highest, soaks and validations included
-  std::size_t verdict = 0;              // the trial whose verdict holds: one that failed, else `shown`
+  std::size_t verdict = 0;               // the trial whose verdict holds: one that failed, else `shown`
 };
 
 // Of all trials that asked for the same as this one (an index).

@@ -189,7 +189,8 @@ class Page {
   std::string verdict_cell(const RecordedTrial& trial) const {
     std::string text = trial_verdict(trial).in(language_);
     const bool ran = trial.result.outcome == TrialOutcome::ok;
-    if (!ran && trial.verdict.empty() && !trial.result.message.empty()) text += ": " + first_words(trial.result.message);
+    if (!ran && trial.verdict.empty() && !trial.result.message.empty())
+      text += ": " + first_words(trial.result.message);
     if (trial.result.reused) text += language_ == Language::zh ? "（沿用先前结果）" : " (measured earlier)";
     return text;
   }

@@ -52,8 +52,8 @@ template <typename Value, typename OfChoice>
 Drawn measured(const TuningRecord& record, Language language, const Value& value, const OfChoice& of_choice) {
   const auto in = [&](const char* en, const char* zh) { return Text(en, zh).in(language); };
   Drawn found{{in("measured", "实测"), "measured", PlotMark::dots, {}},
-                 {in("did not run", "未能运行"), "failed", PlotMark::crosses, {}},
-                 {in("chosen", "选定"), "chosen", PlotMark::ring, {}}};
+              {in("did not run", "未能运行"), "failed", PlotMark::crosses, {}},
+              {in("chosen", "选定"), "chosen", PlotMark::ring, {}}};
   for (const RecordedTrial& trial : record.trials) {
     if (!belongs(trial, record) || trial.result.outcome == TrialOutcome::cut_off) continue;
     const auto batch = static_cast<double>(trial.batch_size);

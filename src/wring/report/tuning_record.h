@@ -20,8 +20,8 @@ struct RecordedTrial {
   std::string purpose;  // "probe", "verify", "refine", "soak", "before", "knob", …: why it was run
   TrialRequest request;
   TrialResult result;
-  Text verdict;         // what it says of its size, in a few words; empty: what its outcome says
-  bool fits = true;     // ran, and counts as running
+  Text verdict;      // what it says of its size, in a few words; empty: what its outcome says
+  bool fits = true;  // ran, and counts as running
 };
 
 // Whether the utilisation that was asked for is reached.

@@ -158,10 +158,10 @@ class CommandTrial {
     const int code = end.exit_status.value_or(0);
     const bool never_ran = code == kNotFound || code == kNotExecutable;
     if (never_ran && rates_.empty() && !speaks_protocol_) {
-      throw Error(
-          ErrorCode::failed,
-          {"the command cannot be run: " + telling_line(words_.text()), "无法运行该命令：" + telling_line(words_.text())},
-          {"check that the program is installed and on PATH", "请检查该程序是否已安装并在 PATH 中"});
+      throw Error(ErrorCode::failed,
+                  {"the command cannot be run: " + telling_line(words_.text()),
+                   "无法运行该命令：" + telling_line(words_.text())},
+                  {"check that the program is installed and on PATH", "请检查该程序是否已安装并在 PATH 中"});
     }
     if (end.exit_status != 0) {
       result_ = failed_result(seen_through_shell(end), words_.text(), kernel_oom_kills_since(kills_before_));

@@ -38,8 +38,8 @@ struct OutOfMemory {
 std::optional<OutOfMemory> find_out_of_memory(std::string_view output);
 
 // The result of a program that ended without one: oom where its output says so, killed where a signal ended it, else
-// error; the message holds its own words, the telling line (telling_line.h) first. `oom_kills`: how often the kernel has killed for memory meanwhile,
-// where that is known.
+// error; the message holds its own words, the telling line (telling_line.h) first. `oom_kills`: how often the kernel
+// has killed for memory meanwhile, where that is known.
 TrialResult failed_result(const ProcessEnd& end, std::string_view output, std::optional<long long> oom_kills = {});
 
 // The kernel's counter of processes killed for want of memory, since boot (/proc/vmstat). Absent where it has none.

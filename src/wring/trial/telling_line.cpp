@@ -20,13 +20,13 @@ constexpr std::string_view kTerminate = "terminate called after throwing an inst
 constexpr std::array<std::string_view, 3> kLaunchers = {"ChildFailedError", "CalledProcessError",
                                                         "ProcessRaisedException"};
 // What a shell or a runtime adds to whatever happened.
-constexpr std::array<std::string_view, 5> kAfterwords = {
-    "Aborted (", "note:", "warnings.warn(", "Set the environment variable HYDRA", "→"};
+constexpr std::array<std::string_view, 5> kAfterwords = {"Aborted (", "note:", "warnings.warn(",
+                                                         "Set the environment variable HYDRA", "→"};
 constexpr std::array<std::string_view, 5> kErrorNames = {"Error", "Exception", "Interrupt", "Exit", "Failure"};
 constexpr std::array<std::string_view, 7> kErrorBegins = {
     "error:", "fatal:", "fatal error:", "fatal python error:", "panic:", "exception in thread", "错误："};
-constexpr std::array<std::string_view, 6> kErrorAmong = {": error: ", ": fatal error: ", " ERROR ", "[ERROR]", "ERROR:",
-                                                         "' panicked at "};
+constexpr std::array<std::string_view, 6> kErrorAmong = {": error: ", ": fatal error: ", " ERROR ",
+                                                         "[ERROR]",   "ERROR:",          "' panicked at "};
 
 bool is_space(char c) {
   return c == ' ' || c == '\t';

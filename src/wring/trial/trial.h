@@ -39,10 +39,10 @@ struct TrialRequest {
 // A trial that does not fit or does not end is an outcome, not an accident.
 enum class TrialOutcome {
   ok,
-  oom,     // of the device, or of memory that cuBLAS or cuDNN wanted
-  error,   // the program said so, or ended by itself
-  hang,    // no event within its time: killed by the supervisor
-  killed,  // by a signal that we did not send: where it is SIGKILL, most likely for host memory
+  oom,      // of the device, or of memory that cuBLAS or cuDNN wanted
+  error,    // the program said so, or ended by itself
+  hang,     // no event within its time: killed by the supervisor
+  killed,   // by a signal that we did not send: where it is SIGKILL, most likely for host memory
   cut_off,  // by its time limit: says nothing of its size
 };
 
@@ -83,8 +83,8 @@ inline constexpr const char* kImagesOnDevice = "images_on_device";
 
 struct TrialResult {
   TrialOutcome outcome = TrialOutcome::ok;
-  std::string message;  // of whatever is not ok: the program's own words, the line that says why first;
-                        // of cut_off the phase that it was in, then its last words
+  std::string message;                  // of whatever is not ok: the program's own words, the line that says why first;
+                                        // of cut_off the phase that it was in, then its last words
   std::optional<double> samples_per_s;  // of what is ok, absent where there is none to tell: no_rate says why
   std::string no_rate;                  // kImagesOnDevice, or the program's own words; "" beside a rate
   StepTimes step_ms;
@@ -97,13 +97,13 @@ struct TrialResult {
   std::string engine;                           // "graph, fused"; "" where the program does not say
   TrialMemory memory;
   TrialUtilisation utilisation;
-  double seconds = 0;    // of the whole trial, as the supervisor saw it
-  bool reused = false;   // measured by an earlier run
+  double seconds = 0;   // of the whole trial, as the supervisor saw it
+  bool reused = false;  // measured by an earlier run
 };
 
 // Phases of a trial that supervisors name themselves, beside those of the protocol ("load", "warmup", "measure",
 // "validate").
-inline constexpr const char* kStartPhase = "start";            // of a worker, until its first event
+inline constexpr const char* kStartPhase = "start";           // of a worker, until its first event
 inline constexpr const char* kFirstRatePhase = "first_rate";  // of a program that prints its rates, until the first
 
 // Runs trials one at a time: in child processes, from a recording, or on a simulated card. Never throws for a trial

@@ -155,8 +155,8 @@ class WorkerRunner::Trial {
         const std::string line = telling_line(worker_.words.text());
         fail(TrialOutcome::error, "closed its output without a result" + (line.empty() ? "" : ": " + line));
       } else {
-        fail(TrialOutcome::hang, fmt::format("said nothing for {:.1f} s", patience_.count() / 1e3) +
-                                     last_words_after());
+        fail(TrialOutcome::hang,
+             fmt::format("said nothing for {:.1f} s", patience_.count() / 1e3) + last_words_after());
       }
     } else if (!closed_ && !worker_.pipes.out_open()) {
       closed_ = true;

@@ -40,9 +40,9 @@ struct BatchPicture {
   LineFit time;
   std::optional<std::int64_t> capacity_mib;
   std::optional<std::int64_t> reserve_mib;
-  double noise = 0;   // relative deviation between trials of one size
+  double noise = 0;         // relative deviation between trials of one size
   std::size_t repeats = 0;  // that it was learnt from
-  double spread = 0;  // of the size whose rates differ most: spread_of()
+  double spread = 0;        // of the size whose rates differ most: spread_of()
 
   const SizePicture* find(std::int64_t batch) const;
   // Highest steadied rate among usable sizes up to `most`; nullptr: none.

@@ -17,6 +17,8 @@ namespace {
 constexpr std::int64_t kLargestFirstProbe = 64;
 // When a probe fails, the next is this many times smaller.
 constexpr std::int64_t kProbeStepDown = 4;
+// A trial that takes this share of the budget is dear.
+constexpr double kDearTrial = 0.1;
 // The share of the time that is left which one jump may take.
 constexpr double kJumpBudget = 0.3;
 constexpr double kAsUsual = 1.25;
@@ -71,15 +73,21 @@ class BatchSearch {
     while (!waiting.empty() && !session_.stopped()) {
       const std::int64_t batch = waiting.front();
       waiting.erase(waiting.begin());
+      // A smaller size is only for the lines: where trials are dear, what is larger tells more.
+      if (ran >= 2 && batch < options_.start_batch && is_dear(batch)) return;
       if (!session_.try_size(batch, TrialRole::probe)) return;
       if (session_.trials().back().result.outcome == TrialOutcome::ok) {
         ++ran;
-        continue;
+      } else {
+        // What is larger can wait for the lines.
+        std::erase_if(waiting, [&](std::int64_t size) { return size > batch; });
       }
-      // What is larger can wait for the lines.
-      std::erase_if(waiting, [&](std::int64_t size) { return size > batch; });
-      if (waiting.empty() && ran < kMinLineSizes) waiting = smaller_probes(kMinLineSizes - ran);
+      if (waiting.empty() && own == nullptr && ran < kMinLineSizes) waiting = smaller_probes(kMinLineSizes - ran);
     }
+  }
+
+  bool is_dear(std::int64_t batch) const {
+    return session_.cost_s(session_.picture(), batch, TrialRole::probe) > kDearTrial * options_.budget_s;
   }
 
   // The larger one first: it is what may be better.
@@ -148,6 +156,10 @@ class BatchSearch {
   // trial costs, a jump costs no more than any smaller step.
   bool worth_its_time(const BatchPicture& now, std::int64_t size) const {
     if (!session_.affordable(now, size, TrialRole::jump)) return false;
+    // A gain that is thought the same is not worth the soak.
+    const double rate = 1000.0 * static_cast<double>(size) / expected_step_ms(now, size);
+    const bool gains = rate > now.best()->steadied * (1 + options_.epsilon);
+    if (!gains && !session_.affordable(now, size, TrialRole::refine)) return false;
     const double cost = session_.cost_s(now, size, TrialRole::jump);
     const double usual = session_.cost_s(now, now.largest_usable()->batch, TrialRole::jump);
     return cost <= kJumpBudget * session_.left_s() || cost <= kAsUsual * usual;
@@ -177,7 +189,8 @@ class BatchSearch {
   // Near the memory's limit the validation decides what fits. A small size tells what it takes, for less than a soak
   // that fails. True where that was learnt now.
   bool learn_validation(const BatchPicture& now, std::int64_t size) {
-    if (!options_.soak || !options_.validates || validation_learnt_ || !now.memory.line || !now.capacity_mib) return false;
+    if (!options_.soak || !options_.validates || validation_learnt_ || !now.memory.line || !now.capacity_mib)
+      return false;
     if (!near_the_limit(now, now.memory.line->at(static_cast<double>(size)))) return false;
     const SizePicture* small = nullptr;
     for (const SizePicture& known : now.sizes) {
@@ -268,7 +281,8 @@ class BatchSearch {
 
   // The largest size that may be chosen: below one whose soak failed.
   std::int64_t most(const BatchPicture& now) const {
-    const std::int64_t ceiling = ceiling_of(now, grid_);
+    const SizePicture* own = own_size(now, options_);
+    const std::int64_t ceiling = std::max(ceiling_of(now, grid_), own != nullptr ? own->batch : 0);
     return failed_soak_ ? std::min(ceiling, *failed_soak_ - 1) : ceiling;
   }
 

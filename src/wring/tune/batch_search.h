@@ -32,7 +32,7 @@ struct BatchSearchOptions {
   std::int64_t min_soak_steps = 100;  // a soak of fewer says so
   bool soak = true;
   bool starts_anew = false;  // each trial starts its program: what one costs hardly depends on its step
-  bool validates = true;  // the runner has a validation in a soak's middle; false: a soak is one more trial
+  bool validates = true;     // the runner has a validation in a soak's middle; false: a soak is one more trial
 
   std::optional<double> target_gpu_util;  // per cent: reported against
 };
@@ -48,8 +48,8 @@ struct FailedSize {
 struct BatchSearchResult {
   std::optional<std::int64_t> batch;  // chosen; always one that was run. Absent: nothing ran
   Text reason;                        // why this one, or why none; whole sentences with their numbers
-  Text details;                       // of them what holds whatever is made of the choice: memory, soak, what was left out
-  std::vector<SearchTrial> trials;    // in the order in which they were run
+  Text details;  // of them what holds whatever is made of the choice: memory, soak, what was left out
+  std::vector<SearchTrial> trials;  // in the order in which they were run
 
   LineFit memory_line;  // MiB
   LineFit time_line;    // ms
@@ -86,14 +86,14 @@ struct BatchSearchResult {
   const SearchTrial* chosen_trial() const;
 };
 
-// The config's own batch, which is measured first, unless another gains more than 3 % over it and more than the noise, by
-// trials of both in turns; then the smallest batch within ε of the best measured rate that leaves the memory reserve:
-// small probes, a jump to the predicted limit or as far as the rate still grows, the size the lines point to, its
-// neighbours, the finalists in turns, and a soak. Never returns a size that was not run. Sizes are multiples of 8; below
-// 8: 1, 2, 4; and the config's own. On a machine where rates of one size differ by more than a quarter nothing is
+// The config's own batch, which is measured first, unless another gains more than 3 % over it and more than the noise,
+// by trials of both in turns; then the smallest batch within ε of the best measured rate that leaves the memory
+// reserve: small probes, a jump to the predicted limit or as far as the rate still grows, the size the lines point to,
+// its neighbours, the finalists in turns, and a soak. Never returns a size that was not run. Sizes are multiples of 8;
+// below 8: 1, 2, 4; and the config's own. On a machine where rates of one size differ by more than a quarter nothing is
 // compared: the config's own is returned, and `disturbed` says so. A trial that runs when the budget ends is ended by
-// the runner (TrialRequest::time_limit_s). Never throws for trials that fail; what the runner throws passes through. Throws Error{usage} for
-// options that cannot be (ε outside (0, 0.5), no positive budget, batch or limit).
+// the runner (TrialRequest::time_limit_s). Never throws for trials that fail; what the runner throws passes through.
+// Throws Error{usage} for options that cannot be (ε outside (0, 0.5), no positive budget, batch or limit).
 BatchSearchResult search_batch(TrialRunner& runner, const BatchSearchOptions& options,
                                const SearchControl& control = {});
 

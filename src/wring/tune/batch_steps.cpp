@@ -65,7 +65,12 @@ double wanted_jump(const BatchPicture& picture, const SizePicture& largest, bool
   const auto from = static_cast<double>(largest.batch);
   double wanted = kFarthestJump * from;  // no line: the time does not grow yet
   if (picture.time.line) wanted = batch_for_share(*picture.time.line, kJumpShare);
-  const double farthest = picture.capacity_mib && picture.memory.line ? kFarthestJump : kBlindJump;
+  double farthest = picture.capacity_mib && picture.memory.line ? kFarthestJump : kBlindJump;
+  // Without a line it is certain only that memory grows no faster than the batch.
+  if (picture.capacity_mib && !picture.memory.line && largest.peak_mib && *largest.peak_mib > 0) {
+    farthest = std::clamp(picture.memory_limit_mib() / static_cast<double>(*largest.peak_mib), 1.0, farthest);
+  }
+  if (farthest < kFirstJump) return farthest * from;
   return std::clamp(wanted, (first ? kFirstJump : 1) * from, farthest * from);
 }
 

@@ -48,8 +48,8 @@ struct ContestOptions {
 struct ContestResult {
   Contest rates;
   std::vector<SearchTrial> trials;
-  Text failed;                      // how a side failed; empty where both ran
-  bool cut_short = false;           // its time ended before it was settled
+  Text failed;             // how a side failed; empty where both ran
+  bool cut_short = false;  // its time ended before it was settled
   bool cancelled = false;
 };
 

@@ -14,12 +14,12 @@ namespace wring {
 
 // Why a trial was run.
 enum class TrialRole {
-  own,      // the config's own batch, before everything else
-  probe,    // sizes around it, from which the lines are fitted
-  jump,     // the predicted limit
-  verify,   // the size that the lines point to
-  refine,   // sizes around it
-  compare,  // what was there and what may replace it, in turns
+  own,       // the config's own batch, before everything else
+  probe,     // sizes around it, from which the lines are fitted
+  jump,      // the predicted limit
+  verify,    // the size that the lines point to
+  refine,    // sizes around it
+  compare,   // what was there and what may replace it, in turns
   validate,  // a validation beside a small batch: what memory it takes
   soak,      // many steps with a validation in between: the proof
   confirm,   // all that changes together against the config as it was, in turns
@@ -31,9 +31,9 @@ Text role_text(TrialRole role);              // as a user reads it
 // What a trial says about its size.
 enum class Fit {
   fits,
-  fails,     // out of memory, an error, a hang, a kill
-  retries,   // runs only by giving memory back again and again: counts as not fitting
-  no_room,   // runs, and leaves less than the reserve
+  fails,      // out of memory, an error, a hang, a kill
+  retries,    // runs only by giving memory back again and again: counts as not fitting
+  no_room,    // runs, and leaves less than the reserve
   collapses,  // near the limit and slower than a smaller size by more than ε: counts as not fitting
   unknown     // the budget ended while it ran
 };

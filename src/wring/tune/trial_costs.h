@@ -25,10 +25,10 @@ class TrialCosts {
  private:
   bool starts_anew_;
   bool ran_ = false;
-  bool fresh_ = true;               // the next trial starts a worker
-  std::vector<double> start_s_;     // of trials that started a worker: all but their warm-up and steps
-  std::vector<double> fixed_s_;     // of the others
-  std::vector<double> warmup_s_;    // of the others, and in steps
+  bool fresh_ = true;             // the next trial starts a worker
+  std::vector<double> start_s_;   // of trials that started a worker: all but their warm-up and steps
+  std::vector<double> fixed_s_;   // of the others
+  std::vector<double> warmup_s_;  // of the others, and in steps
   std::vector<double> warmup_steps_;
 };
 

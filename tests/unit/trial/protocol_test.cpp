@@ -195,6 +195,7 @@ TEST(TrialProtocol, APhaseArrivesAsItWasSent) {
 TEST(TrialProtocol, ALossThatIsNoNumberIsAbsentAndBytesThatAreNoTextAreReplaced) {
   TrialEvent sent;
   sent.done.emplace();
+  sent.done->samples_per_s = 5;
   sent.done->loss = std::nan("");
   sent.done->engine = "\xFF\xFE";
   const std::string line = event_line(sent);

@@ -81,7 +81,8 @@ const Ending python[] = {
      "    +------------------------------------\n",
      "ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception): OSError: disk is gone"},
     {"a script that does not parse, which has no traceback",
-     "  File \"train.py\", line 3\n    def f(:\n          ^\nSyntaxError: invalid syntax\n", "SyntaxError: invalid syntax"},
+     "  File \"train.py\", line 3\n    def f(:\n          ^\nSyntaxError: invalid syntax\n",
+     "SyntaxError: invalid syntax"},
     {"a box drawn around the traceback",
      "╭──── Traceback (most recent call last) ────╮\n│ /x/train.py:3 in <module>          │\n"
      "╰────────────────────────────╯\nValueError: lr is negative\n",
@@ -91,7 +92,8 @@ const Ending python[] = {
      "\x1b[1;35mValueError\x1b[0m: \x1b[35mno\x1b[0m\n",
      "ValueError: no"},
     {"an empty line after the header, as loguru prints it",
-     "Traceback (most recent call last):\n\n  File \"a.py\", line 1, in <module>\n    f()\n> File \"a.py\", line 3, in f\n"
+     "Traceback (most recent call last):\n\n  File \"a.py\", line 1, in <module>\n    f()\n> File \"a.py\", line 3, in "
+     "f\n"
      "    1 / 0\n\nZeroDivisionError: division by zero\n",
      "ZeroDivisionError: division by zero"},
     {"what is printed after the traceback",
@@ -105,7 +107,8 @@ const Ending python[] = {
      "KeyboardInterrupt\n",
      "KeyboardInterrupt"},
     {"a crash that Python's fault handler tells of",
-     "Fatal Python error: Segmentation fault\n\nThread 0x00007f (most recent call first):\n  File \"a.py\", line 3 in f\n",
+     "Fatal Python error: Segmentation fault\n\nThread 0x00007f (most recent call first):\n  File \"a.py\", line 3 in "
+     "f\n",
      "Fatal Python error: Segmentation fault"},
 };
 
@@ -114,8 +117,7 @@ const Ending others[] = {
      "usage: main.py [-h] [-a ARCH] [-j N]\n               [--dist-url DIST_URL] [--dist-backend DIST_BACKEND]\n"
      "main.py: error: unrecognized arguments: --config /tmp/x.yaml\n",
      "main.py: error: unrecognized arguments: --config /tmp/x.yaml"},
-    {"click",
-     "Usage: train [OPTIONS]\nTry 'train --help' for help.\n\nError: No such option: --config\n",
+    {"click", "Usage: train [OPTIONS]\nTry 'train --help' for help.\n\nError: No such option: --config\n",
      "Error: No such option: --config"},
     {"jsonargparse", "usage: fit [-h]\nerror: Parser key \"trainer\": not an int\n",
      "error: Parser key \"trainer\": not an int"},
@@ -136,9 +138,11 @@ const Ending others[] = {
     {"Rust",
      "thread 'main' panicked at src/main.rs:2:5:\nno data\nnote: run with `RUST_BACKTRACE=1` environment variable\n",
      "thread 'main' panicked at src/main.rs:2:5: no data"},
-    {"a logger's level", "2025-01-01 12:00:00 INFO start\n2025-01-01 12:00:01 ERROR data folder is missing\ncleaning up\n",
+    {"a logger's level",
+     "2025-01-01 12:00:00 INFO start\n2025-01-01 12:00:01 ERROR data folder is missing\ncleaning up\n",
      "2025-01-01 12:00:01 ERROR data folder is missing"},
-    {"Wring itself", "error: data/train/HR: no such folder\n  → set data_dir\n", "error: data/train/HR: no such folder"},
+    {"Wring itself", "error: data/train/HR: no such folder\n  → set data_dir\n",
+     "error: data/train/HR: no such folder"},
     {"a shell", "/bin/sh: 1: pyhton: not found\n", "/bin/sh: 1: pyhton: not found"},
     {"plain words", "reading\nno images in data/train\n\n", "no images in data/train"},
     {"plain words and a ruler", "no images in data/train\n==========\n   ^^^^^\n--- \n", "no images in data/train"},
@@ -157,7 +161,8 @@ TEST(TellingLine, OfAnyOtherProgramIsItsLastMeaningfulLine) {
 }
 
 TEST(TellingLine, LeadsAMessageThatHoldsATraceback) {
-  const std::string traceback = "Traceback (most recent call last):\n  File \"a.py\", line 1\n    f()\n    ^^^\nValueError: no";
+  const std::string traceback =
+      "Traceback (most recent call last):\n  File \"a.py\", line 1\n    f()\n    ^^^\nValueError: no";
   EXPECT_EQ(led_by_telling_line(traceback), "ValueError: no\n" + traceback);
   EXPECT_EQ(led_by_telling_line("no images in data\nframe #1"), "no images in data\nframe #1") << "its own words";
   EXPECT_EQ(led_by_telling_line("ValueError: no\n" + traceback), "ValueError: no\n" + traceback) << "it leads already";

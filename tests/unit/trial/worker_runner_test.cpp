@@ -138,8 +138,7 @@ TEST_F(WorkerRunnerTest, AWorkerThatStopsSpeakingHangsAndIsKilled) {
 }
 
 TEST_F(WorkerRunnerTest, ATimeLimitEndsATrialItsStartIncluded) {
-  const TrialResult starting =
-      WorkerRunner(options("sleep 1000")).run({.set = {}, .measure = {}, .time_limit_s = 0.1});
+  const TrialResult starting = WorkerRunner(options("sleep 1000")).run({.set = {}, .measure = {}, .time_limit_s = 0.1});
   EXPECT_EQ(starting.outcome, TrialOutcome::cut_off);
   EXPECT_EQ(starting.message, "start");
   const TrialResult loading =

@@ -51,7 +51,7 @@ TEST(BatchSearch, DoesNotTakeASizeWhoseRateFallsNearTheLimit) {
   SimulatedGpu gpu(card);
   const BatchSearchResult result = search(gpu);
   ASSERT_TRUE(result.batch);
-  EXPECT_LT(card.peak_mib(*result.batch), 0.9 * 9000);
+  EXPECT_LE(card.peak_mib(*result.batch), 0.9 * 9000);
   EXPECT_GE(card.rate(*result.batch), 0.93 * card.rate(360));
   EXPECT_TRUE(std::ranges::any_of(result.trials, [](const SearchTrial& trial) { return trial.fit == Fit::collapses; }));
 }
@@ -74,18 +74,19 @@ TEST(BatchSearch, DoesNotTakeASizeThatRunsAndLeavesLessThanTheReserve) {
   SimulatedCard card;
   card.sample_ms = 0.001;
   card.capacity_mib = 2600;
+  card.workspace_mib = 300;  // which the smaller sizes foretell nothing of: 32 takes 1840 in place of 1540
+  card.workspace_from = 32;
   BatchSearchOptions options;
-  options.start_batch = 32;  // probes 16, 32 and 64, which leaves 420 MiB
   options.min_reserve_mib = 1000;
   SimulatedGpu gpu(card);
   const BatchSearchResult result = search(gpu, options);
   ASSERT_TRUE(result.batch);
+  EXPECT_LT(*result.batch, 32);
   EXPECT_GE(*result.headroom_mib, 1000);
-  EXPECT_GE(*result.batch, 32);
-  const auto largest = std::ranges::find(result.trials, 64, &SearchTrial::batch);
+  const auto largest = std::ranges::find(result.trials, 32, &SearchTrial::batch);
   ASSERT_NE(largest, result.trials.end());
   EXPECT_EQ(largest->fit, Fit::no_room);
-  EXPECT_THAT(largest->note.en, HasSubstr("leaves 420 MiB, the reserve is 1000 MiB"));
+  EXPECT_THAT(largest->note.en, HasSubstr("leaves 760 MiB, the reserve is"));
 }
 
 TEST(BatchSearch, ReportsThatNotEvenOneFits) {

@@ -16,7 +16,9 @@ TEST(BatchSizeOptimizer, ReadsAsTheGuideShowsIt) {
   card.sample_ms = 0.3;
   SimulatedGpu model(card);
   TrainConfig config;
-  BatchSizeOptimizer optimizer(model, config, {}, model.control());
+  BatchSearchOptions minute;
+  minute.budget_s = 60;
+  BatchSizeOptimizer optimizer(model, config, minute, model.control());
   const auto [batch_size, stats] = optimizer.find_optimal_batch_size(SampleData{}, 85.0);
   EXPECT_EQ(stats.batch, batch_size);
   EXPECT_TRUE(stats.soaked);
@@ -29,7 +31,7 @@ TEST(BatchSizeOptimizer, StartsAtTheConfigsBatch) {
   TrainConfig config;
   config.batch_size = 48;
   BatchSizeOptimizer(model, config, {}, model.control()).find_optimal_batch_size();
-  EXPECT_EQ(value_of(model.asked().at(1), "batch_size"), "48");
+  EXPECT_EQ(value_of(model.asked().at(0), "batch_size"), "48");
 }
 
 TEST(BatchSizeOptimizer, StaysWithinTheHostsMemory) {

@@ -88,6 +88,24 @@ TEST(KnobCandidates, TryTheFastEngineOnlyWhereEagerIsAskedFor) {
   }
 }
 
+// What gains most for its time comes first: 0.8 at no cost, 0.4 after 5 s of compilation, 0.15 at no cost.
+TEST(KnobCandidates, StandInTheOrderOfTheirGainForTheirTime) {
+  const auto names_at = [](double wait) {
+    std::vector<std::string> names;
+    TrainConfig config = plain_config();
+    config.compile_model = false;
+    for (const KnobCandidate& one : knob_candidates(config, base_with_wait(wait), options_for(64))) {
+      if (std::ranges::find(names, one.knob) == names.end()) names.push_back(one.knob);
+    }
+    return names;
+  };
+  EXPECT_THAT(names_at(0), testing::ElementsAre("precision", "compile", "channels_last"));
+  EXPECT_THAT(names_at(0.25), testing::ElementsAre("precision", "workers", "compile", "channels_last", "data_cache"))
+      << "compilation gains more, and takes longer";
+  // The cache takes 10 s to fill: of two knobs that end the same waiting the workers come first.
+  EXPECT_THAT(names_at(0.5), testing::ElementsAre("precision", "workers", "compile", "channels_last", "data_cache"));
+}
+
 TEST(KnobCandidates, NeverHaveMoreWorkersThanCores) {
   KnobOptions options = options_for(64);
   options.cpu_cores = 3;
@@ -176,6 +194,33 @@ TEST(TuneKnobs, IsNotTakenInByNoise) {
     kept += static_cast<int>(tune_knobs(gpu, plain_config(), options_for(64), gpu.control()).kept.size());
   }
   EXPECT_LE(kept, 6);  // of 160 comparisons, each at 95 %
+}
+
+TEST(TuneKnobs, KeepsNothingWhereRatesOfOneSettingDifferTooMuch) {
+  SimulatedGpu gpu({});
+  int trials = 0;
+  gpu.time_factor = [&](const TrialRequest& request) {
+    const double disturbance = ++trials % 3 == 0 ? 1.9 : 1.0;
+    return disturbance * (value_of(request, "use_mixed_precision") == "true" ? 0.5 : 1.0);
+  };
+  const KnobResult result = tune_knobs(gpu, plain_config(), options_for(64), gpu.control());
+  EXPECT_TRUE(result.kept.empty());
+  ASSERT_TRUE(result.disturbed);
+  EXPECT_GT(*result.disturbed, 0.25);
+  EXPECT_THAT(decision_on(result, "precision")->reason.en, HasSubstr("the machine is disturbed: rates of one setting"));
+}
+
+TEST(TuneKnobs, EndsATrialThatRunsOnWhenItsTimeIsOver) {
+  SimulatedCard card;
+  card.trial_s = 7;
+  SimulatedGpu gpu(card);
+  KnobOptions options = options_for(64);
+  options.budget_s = 15;
+  const double began = gpu.now_s();
+  const KnobResult result = tune_knobs(gpu, plain_config(), options, gpu.control());
+  EXPECT_TRUE(result.cut_short);
+  EXPECT_LE(gpu.now_s() - began, 15 + 1e-6);
+  EXPECT_TRUE(result.kept.empty());
 }
 
 TEST(TuneKnobs, DoesNotKeepWhatFails) {

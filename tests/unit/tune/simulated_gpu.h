@@ -43,9 +43,9 @@ struct SimulatedCard {
 
   double start_s = 4;  // of a worker
   double trial_s = 0.15;
-  double timeout_s = 20;       // of a hang
-  double warmup_steps = 10;    // of every trial
-  double first_warmup_s = 0;   // on top, of a worker's first: libraries, algorithms
+  double timeout_s = 20;      // of a hang
+  double warmup_steps = 10;   // of every trial
+  double first_warmup_s = 0;  // on top, of a worker's first: libraries, algorithms
   // What a step takes longer at this time of the card's clock, for whatever else uses the machine.
   std::function<double(double now_s)> slowed;
 

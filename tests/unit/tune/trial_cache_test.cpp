@@ -71,6 +71,7 @@ TEST_F(TrialCacheTest, KeepsEveryFieldOfARequestAndAResult) {
   const TrialResult result = full_result();
   const TrialResult back = result_from_json(nlohmann::json::parse(result_json(result).dump()));
   EXPECT_EQ(result_json(back), result_json(result));
+  EXPECT_EQ(back.samples_per_s, 5120.4);
   EXPECT_EQ(back.memory.peak_reserved_mib, 1210);
   EXPECT_EQ(back.utilisation.sm_activity, 88.5);
   EXPECT_EQ(back.step_ms.n, 96);
@@ -93,6 +94,9 @@ TEST_F(TrialCacheTest, LeavesOutWhatIsAbsent) {
 TEST_F(TrialCacheTest, RefusesARecordThatIsWrong) {
   EXPECT_THROW(result_from_json({{"outcome", "maybe"}}), Error);
   EXPECT_THROW(result_from_json({{"outcome", "ok"}, {"seconds", "long"}}), Error);
+  for (const double no_rate : {0.0, -5.0, 1e300}) {
+    EXPECT_THROW(result_from_json({{"outcome", "ok"}, {"samples_per_s", no_rate}}), Error) << no_rate;
+  }
   EXPECT_THROW(result_from_json(nlohmann::json::array()), Error);
   EXPECT_THROW(request_from_json({{"measure", {{"data", "imaginary"}}}}), Error);
 }
@@ -130,11 +134,58 @@ TEST_F(TrialCacheTest, TheBatchOfTheConfigIsTheBatchOfTheRequest) {
   EXPECT_EQ(trial_key(config, TrialRequest(), here()).hash(), trial_key(TrainConfig(), request_for(32), here()).hash());
 }
 
-// The hash of files that exist already must not change.
+// The hash of files that exist already must not change: FNV-1a over "1:a1:1" and so on, as anybody can work it out.
 TEST_F(TrialCacheTest, HashesAsEver) {
   EXPECT_EQ(TrialKey{}.hash(), "cbf29ce484222325");
-  EXPECT_EQ((TrialKey{{{"a", "1"}}}.hash()), (TrialKey{{{"a", "1"}}}.hash()));
+  EXPECT_EQ((TrialKey{{{"a", "1"}}}.hash()), "bdd1758ad6363585");
+  EXPECT_EQ((TrialKey{{{"a", "1"}, {"card", "NVIDIA H200"}}}.hash()), "075d581f28f8d63e");
   EXPECT_NE((TrialKey{{{"ab", "c"}}}.hash()), (TrialKey{{{"a", "bc"}}}.hash()));
+}
+
+// Keys that Wring does not know belong to the user's program: it may read anything from them.
+TEST_F(TrialCacheTest, TheUsersOwnKeysArePartOfTheKey) {
+  TrialPlace place = here();
+  place.foreign = {{"depth", "3"}};
+  const std::string shallow = trial_key(TrainConfig(), request_for(32), place).hash();
+  place.foreign = {{"depth", "30"}};
+  EXPECT_NE(trial_key(TrainConfig(), request_for(32), place).hash(), shallow);
+  TrialRequest request = request_for(32);
+  request.set.push_back({"depth", "3"});
+  EXPECT_EQ(trial_key(TrainConfig(), request, place).hash(), shallow) << "what a request sets goes before the file";
+  place.ranks = 2;
+  EXPECT_NE(trial_key(TrainConfig(), request, place).hash(), shallow);
+}
+
+TEST_F(TrialCacheTest, WhatHasToBeFreshIsAlwaysRunAndKept) {
+  SimulatedGpu first({});
+  CachedRunner before(first, folder_, TrainConfig(), here());
+  before.run(request_for(32));
+  SimulatedGpu second({}, 99);
+  CachedRunner after(second, folder_, TrainConfig(), here());
+  TrialRequest fresh = request_for(32);
+  fresh.fresh = true;
+  fresh.time_limit_s = 30;  // no part of what was asked
+  const TrialResult measured = after.run(fresh);
+  EXPECT_FALSE(measured.reused);
+  EXPECT_EQ(second.asked().size(), 1U);
+  SimulatedGpu third({}, 7);
+  CachedRunner later(third, folder_, TrainConfig(), here());
+  EXPECT_EQ(later.run(request_for(32)).samples_per_s, measured.samples_per_s) << "in place of the older one";
+}
+
+TEST_F(TrialCacheTest, ForgetsWhatItStoredWhereTheMachineWasDisturbed) {
+  SimulatedGpu first({});
+  CachedRunner(first, folder_, TrainConfig(), here()).run(request_for(32));
+  SimulatedGpu second({});
+  CachedRunner disturbed(second, folder_, TrainConfig(), here());
+  disturbed.run(request_for(32));
+  disturbed.run(request_for(40));
+  disturbed.forget();
+  SimulatedGpu third({});
+  CachedRunner after(third, folder_, TrainConfig(), here());
+  after.run(request_for(32));
+  after.run(request_for(40));
+  EXPECT_EQ(after.reused(), 1) << "what an earlier run had measured stays";
 }
 
 TEST_F(TrialCacheTest, AnswersFromTheFolderInAnotherLife) {
@@ -221,15 +272,17 @@ TEST_F(TrialCacheTest, MeasuresOnWhereTheFolderCannotBeWrittenTo) {
 TEST_F(TrialCacheTest, LetsAKilledSearchGoOnWhereItStood) {
   SimulatedCard card;
   card.sample_ms = 0.3;
+  BatchSearchOptions options;
+  options.budget_s = 60;
   SimulatedGpu first(card);
   CachedRunner before(first, folder_, TrainConfig(), here());
   SearchControl control = first.control();
   control.cancelled = [&] { return first.asked().size() >= 5; };
-  search_batch(before, {}, control);
+  search_batch(before, options, control);
 
   SimulatedGpu second(card, 2);
   CachedRunner after(second, folder_, TrainConfig(), here());
-  const BatchSearchResult result = search_batch(after, {}, second.control());
+  const BatchSearchResult result = search_batch(after, options, second.control());
   EXPECT_EQ(after.reused(), 5);
   EXPECT_TRUE(result.batch);
   EXPECT_TRUE(result.soaked);
