@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """Checks `wring monitor` on a machine with a GPU: against nvidia-smi, against what it costs, against planted loads.
 
-    bench/monitor_check.py --wring build/release/bin/wring --out DIR [--only agreement,overhead,verdicts]
-                           [--loads input,compute] [--seconds 26]
+    bench/monitor_check.py --wring build/release/bin/wring --out DIR [--only agreement,overhead,verdicts,programs]
+                           [--loads input,compute] [--seconds 26] [--programs gpt,fp32] [--limit 560]
 
   agreement  beside a known load: GPU-Util, memory and power against `nvidia-smi --query-gpu` over the same window; the
              energy counter against NVML's own; tensor activity of an 8192³ matmul loop and of an idle GPU
   overhead   CPU time, resident memory and time to the first line of wring monitor at 1 Hz and 10 Hz, and of nvitop and
              gpustat where they are installed, in one run; NVML alone as the zero
-  verdicts   what the monitor says of each load of bench/planted_loads.py
+  verdicts   what `wring monitor -- …` says of each load of bench/planted_loads.py
+  programs   what it says of the six ordinary programs of bench/training_programs.py, one after the other, each with 20 s of
+             imports and some 42 s of training: no wrong verdict, at most two silent. Their ticks go to DIR/ticks.jsonl. None is
+             begun that would end later than --limit seconds after the first. Not part of the default: eight minutes
 
 Writes DIR/monitor_check.json, prints a table, and exits 1 when something is out of its bound.
 """
@@ -37,6 +40,20 @@ EXPECTED = {
     "bandwidth": "memory_bandwidth_bound",
     "idle": "idle",
 }
+# Of each program the verdicts that are right, and whether silence is right too. Its cause is written beside it.
+PROGRAMS = {
+    "photographs": ({"compute_bound", "memory_bandwidth_bound"}, True, "runs well"),
+    "gpt": ({"compute_bound", "memory_bandwidth_bound"}, True, "runs well"),
+    "decodes": ({"input_bound"}, False, "0 workers decode"),
+    "launches": ({"launch_bound"}, False, "small launches"),
+    "fp32": ({"tensor_cores_unused"}, False, "fp32 without TF32"),
+    "validates": ({"compute_bound", "memory_bandwidth_bound"}, True, "validates and saves often"),
+    "decodes_workers": ({"input_bound"}, False, "4 workers decode"),
+}
+SIX = ["photographs", "gpt", "decodes", "launches", "fp32", "validates"]
+# They stand beside what a program is judged by.
+BESIDE = {"power_throttled", "memory_nearly_full", "thermally_throttled"}
+LONGEST_PROGRAM_S = 120
 failures = []
 
 
@@ -270,17 +287,87 @@ def verdicts(options):
     for name, cause in EXPECTED.items():
         if name not in options.loads.split(","):
             continue
-        load = start_load(name, options.seconds + 4)
-        summary, _ = monitor([], options.wring, options.out, f"verdict-{name}", options.seconds, 0.5)
-        load.wait()
+        # Beside the command, whose processes it then knows. Its start-up comes on top of the seconds.
+        load = [sys.executable, str(HERE / "planted_loads.py"), name, str(options.seconds + 6)]
+        summary, _ = watch(options.wring, options.out, f"verdict-{name}", load)
         gpu = summary["gpus"][0]
-        record[name] = {"verdicts": gpu["verdicts"], "metrics": gpu["metrics"], "host_cpu": summary.get("host_cpu")}
+        record[name] = {"verdicts": gpu["verdicts"], "metrics": gpu["metrics"], "steady": gpu["steady"]}
         found = [verdict["key"] for verdict in gpu["verdicts"]]
         expect(found[:1] == [cause], f"{name}: {found}")
         for verdict in gpu["verdicts"]:
             print(f"       {verdict}", flush=True)
         means = {key: round(value["mean"], 1) for key, value in gpu["metrics"].items() if value}
         print(f"       {means}", flush=True)
+    return record
+
+
+def watch(wring, out, name, command, interval=1):
+    """Runs the command beside `wring monitor`; the summary as JSON, and its words."""
+    summary, ticks = out / f"{name}.summary.json", out / f"{name}.jsonl"
+    words = [wring, "monitor", "--interval", interval, "--summary", summary, "--log", ticks, "--", *command]
+    process = subprocess.Popen(
+        [str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )  # fmt: skip
+    # One that hangs is interrupted, the monitor with it, which then still tells what it saw.
+    timer = threading.Timer(LONGEST_PROGRAM_S, lambda: os.killpg(process.pid, signal.SIGINT))
+    timer.start()
+    said, errors = process.communicate(timeout=LONGEST_PROGRAM_S + 60)
+    timer.cancel()
+    text = errors[errors.rfind("📊"):]
+    if process.returncode != 0:
+        print(f"       {name} ended with {process.returncode}: {errors[-1500:]}", flush=True)
+    record = {"exit": process.returncode, "text": text, "program": (said.strip().splitlines() or [""])[-1]}
+    return json.loads(summary.read_text()), record
+
+
+def judge(name, summary, record):
+    """right, silent or wrong, with the verdicts and the guide's last line."""
+    right, silence_is_right, truth = PROGRAMS[name]
+    gpu = summary["gpus"][0]
+    keys = [verdict["key"] for verdict in gpu["verdicts"] if verdict["key"] not in BESIDE]
+    lines = [line for line in record["text"].splitlines() if line.startswith(("✅", "💡", "❔"))]
+    last_line = lines[0] if lines else ""
+    praised_or_not = silence_is_right == last_line.startswith("✅ The GPU is well used!")
+    if set(keys) - right:
+        result = "wrong"
+    elif not keys and not silence_is_right:
+        result = "silent"
+    else:
+        result = "right" if silence_is_right is False or praised_or_not else "wrong"
+    phases = {key: value["seconds"] for key, value in (gpu["phases"] or {}).items()}
+    return {"truth": truth, "result": result, "verdicts": keys, "last_line": last_line, "no_verdict": gpu["no_verdict"],
+            "phases": phases, "steady": gpu["steady"], **record}  # fmt: skip
+
+
+def programs(options):
+    print("six programs", flush=True)
+    began, record = time.monotonic(), {}
+    subprocess.run([sys.executable, "-c", "import torch, torchvision, timm, transformers"], check=True, timeout=300)
+    ticks = (options.out / "ticks.jsonl").open("w")
+    for name in options.programs.split(","):
+        left = options.limit - (time.monotonic() - began)
+        if left < 90:
+            print(f"       {name}: not begun, {left:.0f} s are left", flush=True)
+            failures.append(f"{name} was not begun")
+            continue
+        command = [sys.executable, str(HERE / "training_programs.py"), name]
+        summary, said = watch(options.wring, options.out, name, command)
+        record[name] = judged = judge(name, summary, said)
+        log = options.out / f"{name}.jsonl"
+        for line in log.read_text().splitlines():
+            ticks.write(json.dumps({"program_name": name, **json.loads(line)}) + "\n")
+        for file in (log, options.out / f"{name}.summary.json"):
+            file.unlink()
+        phases = ", ".join(f"{key} {seconds:.0f}" for key, seconds in judged["phases"].items() if seconds)
+        print(f"  {judged['result']:6} {name} ({judged['truth']}): {judged['verdicts'] or judged['no_verdict']}", flush=True)
+        print(f"         {judged['last_line']}\n         phases: {phases}\n         {judged['program']}", flush=True)
+        print("         " + json.dumps({k: v for k, v in judged["steady"].items() if v is not None}), flush=True)
+        expect(said["exit"] == 0, f"{name} ended with exit code {said['exit']}")
+    ticks.close()
+    results = [judged["result"] for judged in record.values()]
+    expect("wrong" not in results, f"{results.count('wrong')} wrong of {len(results)}")
+    expect(results.count("silent") <= 2, f"{results.count('silent')} silent of {len(results)}")
     return record
 
 
@@ -291,6 +378,8 @@ def main():
     parser.add_argument("--only", default="agreement,overhead,verdicts")
     parser.add_argument("--loads", default=",".join(EXPECTED), help="of the planted loads")
     parser.add_argument("--seconds", type=int, default=26, help="of each planted load; the monitor is silent below 20")
+    parser.add_argument("--programs", default=",".join(SIX), help="of the programs")
+    parser.add_argument("--limit", type=float, default=560, help="seconds for all programs together")
     options = parser.parse_args()
     options.wring = options.wring.resolve()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -298,7 +387,7 @@ def main():
         ctypes.CDLL("libnvidia-ml.so.1")
     except OSError as error:
         sys.exit(f"monitor_check: there is no NVIDIA driver here: {error}")
-    parts = {"agreement": agreement, "overhead": overhead, "verdicts": verdicts}
+    parts = {"agreement": agreement, "overhead": overhead, "verdicts": verdicts, "programs": programs}
     record = {}
     for name in options.only.split(","):
         record[name] = parts[name](options)
