@@ -306,7 +306,8 @@ def watch(wring, out, name, command, interval=1):
     summary, ticks = out / f"{name}.summary.json", out / f"{name}.jsonl"
     words = [wring, "monitor", "--interval", interval, "--summary", summary, "--log", ticks, "--", *command]
     process = subprocess.Popen(
-        [str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
     )  # fmt: skip
     # One that hangs is interrupted, the monitor with it, which then still tells what it saw.
     timer = threading.Timer(LONGEST_PROGRAM_S, lambda: os.killpg(process.pid, signal.SIGINT))

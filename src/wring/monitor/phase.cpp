@@ -198,10 +198,10 @@ class Segment {
       fill(phases, runs[i].ticks, pause ? Phase::pause : Phase::steady);
     }
     fill(phases, {runs[last].ticks.end, part_.end}, after_phase());
-    if (frame_.ended) return;
-    // It goes on: a plateau may just have begun.
-    for (std::size_t i = last + 1; i < runs.size(); ++i) {
-      if (runs[i].level != Level::low) fill(phases, runs[i].ticks, Phase::steady);
+    // What is cut off at an edge of the ticks may be a part of a plateau.
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      const bool cut_off = i < first ? !from_start_ : i > last && !frame_.ended;
+      if (cut_off && runs[i].level != Level::low) fill(phases, runs[i].ticks, Phase::steady);
     }
   }
 

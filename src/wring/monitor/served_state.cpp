@@ -77,6 +77,7 @@ void ServedState::on_tick(const Tick& tick) {
     gpu.sample = sample;
   }
   view_.host = tick.host;
+  view_.program = tick.program;
   view_.ticks += 1;
   view_.missed = tick.missed;
   view_.interval_s = tick.interval_s;

@@ -43,6 +43,7 @@ struct MonitorView {
   std::shared_ptr<const MonitorFacts> facts;
   std::vector<ServedGpu> gpus;  // as facts->gpus
   HostSample host;
+  std::optional<ProgramSample> program;  // of the last tick
   std::int64_t ticks = 0;
   std::int64_t missed = 0;
   double interval_s = 0;

@@ -100,6 +100,7 @@ std::string latest_answer(const MonitorView& view, Language language) {
   tick.interval_s = view.interval_s;
   tick.missed = view.missed;
   tick.host = view.host;
+  tick.program = view.program;
   for (const ServedGpu& gpu : view.gpus) tick.gpus.push_back({gpu.sample, gpu.stuck_for_s});
   Json json = tick_json(tick, view.facts->gpus);
   json["schema"] = "wring.monitor.latest/1";

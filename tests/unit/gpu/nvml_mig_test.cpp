@@ -44,6 +44,10 @@ TEST(Mig, WhyThereIsNoGpuUtilIsKnown) {
   const auto telemetry = nvml.open_file("mig");
   EXPECT_THAT(telemetry->gpus()[0].no_util.value().what.en, testing::HasSubstr("MIG is on"));
   EXPECT_THAT(telemetry->gpus()[1].no_util.value().what.en, testing::HasSubstr("a MIG instance has no GPU-Util"));
+}
+
+TEST(Mig, AWholeCardHasItsGpuUtil) {
+  FakeNvml nvml;
   EXPECT_FALSE(nvml.open_file("two_h200s")->gpus()[0].no_util);
 }
 

@@ -83,29 +83,38 @@ TEST(NvmlTelemetry, SharesAboveAHundredAndAbsurdValuesAreErrorsNotReadings) {
   EXPECT_FALSE(sample.problem);
 }
 
-TEST(NvmlTelemetry, MemoryThatCannotBeIsAnErrorAndNoReading) {
+TEST(NvmlTelemetry, MemoryAboveItsTotalIsAnErrorAndNoReading) {
   FakeNvml nvml;
-  const auto above = nvml.open("card\nmemory_total_mib 1000\nmemory_used_mib 2000\nmemory_reserved_mib 1\n");
-  const GpuSample sample = above->sample(0);
+  const auto telemetry = nvml.open("card\nmemory_total_mib 1000\nmemory_used_mib 2000\nmemory_reserved_mib 1\n");
+  const GpuSample sample = telemetry->sample(0);
   EXPECT_EQ(sample[Metric::memory_used].code, Reading::rejected);
   EXPECT_EQ(sample[Metric::memory_total].optional(), 1000);
-  EXPECT_FALSE(above->gpus()[0].memory_used_mib);
-  const auto nothing = nvml.open("card\nmemory_total_mib 0\nmemory_used_mib 0\nmemory_reserved_mib 0\n");
-  EXPECT_EQ(nothing->sample(0)[Metric::memory_total].code, Reading::rejected);
-  EXPECT_FALSE(nothing->gpus()[0].memory_total_mib);
-  const auto all_bits = nvml.open(
-      "card\nmemory_total_mib 17592186044415\nmemory_used_mib 17592186044415\n"
-      "memory_reserved_mib 0\nthrottle 18446744073709551615\n");
-  const GpuSample absurd = all_bits->sample(0);
-  EXPECT_EQ(absurd[Metric::memory_total].code, Reading::rejected);
-  EXPECT_EQ(absurd[Metric::memory_used].code, Reading::rejected);
-  EXPECT_FALSE(absurd.throttle_reasons);
-  EXPECT_FALSE(all_bits->gpus()[0].memory_total_mib);
+  EXPECT_FALSE(telemetry->gpus()[0].memory_used_mib);
+}
+
+TEST(NvmlTelemetry, ATotalOfNothingIsAnErrorAndNoReading) {
+  FakeNvml nvml;
+  const auto telemetry = nvml.open("card\nmemory_total_mib 0\nmemory_used_mib 0\nmemory_reserved_mib 0\n");
+  EXPECT_EQ(telemetry->sample(0)[Metric::memory_total].code, Reading::rejected);
+  EXPECT_FALSE(telemetry->gpus()[0].memory_total_mib);
+}
+
+TEST(NvmlTelemetry, AValueOfNothingButOnesIsNoReading) {
+  FakeNvml nvml;
+  const auto telemetry = nvml.open(
+      "card\nmemory_total_mib 17592186044415\nmemory_used_mib 17592186044415\nmemory_reserved_mib 0\n"
+      "throttle 18446744073709551615\n");
+  const GpuSample sample = telemetry->sample(0);
+  EXPECT_EQ(sample[Metric::memory_total].code, Reading::rejected);
+  EXPECT_EQ(sample[Metric::memory_used].code, Reading::rejected);
+  EXPECT_FALSE(sample.throttle_reasons);
+  EXPECT_FALSE(telemetry->gpus()[0].memory_total_mib);
 }
 
 TEST(NvmlTelemetry, ANameThatIsNotUtf8IsCleaned) {
   FakeNvml nvml;
-  EXPECT_EQ(nvml.open("card\nname NVIDIA \xFF H200\n")->gpus()[0].name, "NVIDIA \uFFFD H200");
+  const auto telemetry = nvml.open("card\nname NVIDIA \xFF H200\n");
+  EXPECT_EQ(telemetry->gpus()[0].name, "NVIDIA \uFFFD H200");
 }
 
 TEST(NvmlTelemetry, ALostCardIsAProblemTheOthersContinueAndItMayComeBack) {

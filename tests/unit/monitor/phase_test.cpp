@@ -9,7 +9,7 @@
 namespace wring {
 namespace {
 
-// "30x0.9" phases as letters: . no context, u start-up, S steady, v validation or saving, e end.
+// Phases as letters: . no context, u start-up, S steady, v validation or saving, e end.
 constexpr std::string_view letters = ".uSve";
 
 class Series {
@@ -157,6 +157,9 @@ TEST(Phases, OfAWatchedCardThatIsInUseAlreadyThereIsNoStartUp) {
   EXPECT_EQ(trains.watched(), "30S");
   in_a_pause.works(6, 0).works(30, {90, 92});
   EXPECT_EQ(in_a_pause.watched(), "6v 30S");
+  Series at_the_end_of_an_epoch;
+  at_the_end_of_an_epoch.works(3, 90).works(4, 0).works(30, {90, 92});
+  EXPECT_EQ(at_the_end_of_an_epoch.watched(), "3S 4v 30S");
 }
 
 TEST(Phases, OfAWatchedCardTwoProgramsOneAfterTheOther) {

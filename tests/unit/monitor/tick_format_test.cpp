@@ -8,6 +8,7 @@
 
 #include "fixtures/scoped_environment.h"
 #include "unit/monitor/scripted_telemetry.h"
+#include "wring/monitor/tick_json.h"
 
 namespace wring {
 namespace {
@@ -29,6 +30,18 @@ Tick tick_of(std::vector<GpuSample> samples) {
 
 std::string text(const std::vector<Gpu>& gpus, const Tick& tick, TextStyle style = {Language::zh, true}) {
   return make_formatter(TickFormat::text, gpus, style)->lines(tick);
+}
+
+TEST(TickJsonProgram, IsThereWhereItWasReadAndNullBetween) {
+  Tick tick;
+  EXPECT_TRUE(tick_json(tick, {}).at("program").is_null());
+  tick.program.emplace();
+  tick.program->launching = 97.5;
+  tick.program->readers = 3;
+  const auto program = tick_json(tick, {}).at("program");
+  EXPECT_EQ(program.at("launching_percent"), 97.5);
+  EXPECT_EQ(program.at("readers"), 3);
+  EXPECT_TRUE(program.at("backward_percent").is_null());
 }
 
 TEST(TickText, IsTheGuidesLine) {

@@ -72,8 +72,8 @@ class WatchedProgram {
     for (int i = 0; i < seconds; ++i) does(1, in_turn[static_cast<std::size_t>(i) % in_turn.size()]);
     return *this;
   }
-  WatchedProgram& ends() {
-    does(1, {.memory_mib = 30000, .busiest_core = 100});
+  WatchedProgram& ends(double memory_mib = 30000) {
+    does(1, {.memory_mib = memory_mib, .busiest_core = 100});
     does(1, {.memory_mib = 4});
     builder_->command_ended();
     return *this;
