@@ -63,9 +63,9 @@ inline constexpr double tensor_unused = 10;
 // kernel fills the SMs too.
 inline constexpr double sm_compute_bound = 80;
 
-// "Unused" is a statement: no matrix product at all, on a card that computes at half its width and more. Arithmetic in
-// fp32 shows 20 to 60 on its pipe, copies nothing.
-inline constexpr double tensor_none = 1;
+// ResNet-50 in exact fp32 showed 2.5 % tensor and 56 % FP32 activity on an H200, the same class of program in bf16 11 to
+// 18 and 2 to 7.
+inline constexpr double tensor_hardly_used = 4;
 inline constexpr double sm_while_unused = 50;
 inline constexpr double fp32_at_work = 10;
 

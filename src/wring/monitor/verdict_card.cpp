@@ -10,7 +10,7 @@ namespace {
 
 // GPM's word alone: kernels' names do not tell the precision.
 bool leaves_tensor_cores_unused(const Features& f) {
-  return below(f.tensor_activity, limit::tensor_none) && at_least(f.sm_activity, limit::sm_while_unused) &&
+  return below(f.tensor_activity, limit::tensor_hardly_used) && at_least(f.sm_activity, limit::sm_while_unused) &&
          at_least(f.fp32_activity, limit::fp32_at_work) && below(f.dram_activity, limit::dram_bound);
 }
 
@@ -90,9 +90,9 @@ Finding tensor_cores_unused(const Features& f) {
   return verdict(
       Cause::tensor_cores_unused, 0.85,
       {fmt::format("tensor activity < {} % while SM activity ≥ {} %, FP32 activity ≥ {} % and DRAM activity < {} %",
-                   limit::tensor_none, limit::sm_while_unused, limit::fp32_at_work, limit::dram_bound),
+                   limit::tensor_hardly_used, limit::sm_while_unused, limit::fp32_at_work, limit::dram_bound),
        fmt::format("张量核心活跃度 < {}%，而 SM活跃度 ≥ {}%、FP32活跃度 ≥ {}% 且显存带宽利用率 < {}%",
-                   limit::tensor_none, limit::sm_while_unused, limit::fp32_at_work, limit::dram_bound)},
+                   limit::tensor_hardly_used, limit::sm_while_unused, limit::fp32_at_work, limit::dram_bound)},
       activity(f).add("FP32 activity", "FP32活跃度", f.fp32_activity).text(),
       {"where the results may round differently: use_mixed_precision: true (bf16 autocast), or TF32 "
        "(torch.set_float32_matmul_precision('high'))",

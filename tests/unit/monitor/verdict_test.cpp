@@ -405,6 +405,16 @@ TEST(Verdict, ThatTheTensorCoresAreUnusedIsAStatementOfItsOwn) {
   EXPECT_THAT(keys(f), ElementsAre("tensor_cores_unused")) << "it says more than compute-bound";
 }
 
+TEST(Verdict, AResNetInExactFp32AsAnH200ShowedItHardlyUsesTheTensorCores) {
+  Features f = minute();
+  f.gpu_util = 92.9;
+  f.sm_activity = 86.1;
+  f.tensor_activity = 2.47;
+  f.dram_activity = 11.3;
+  f.fp32_activity = 55.9;
+  EXPECT_THAT(keys(f), ElementsAre("tensor_cores_unused"));
+}
+
 TEST(Verdict, ThatTheTensorCoresAreUnusedIsNotSaidWithoutTheCardsWord) {
   Features f = minute();
   f.gpu_util = 98;

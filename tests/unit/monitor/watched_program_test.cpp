@@ -62,11 +62,11 @@ TEST(WatchedProgram, ThatLaunchesSmallStepsIsLaunchBound) {
   EXPECT_THAT(last_line(program), Not(HasSubstr("num_workers")));
 }
 
-TEST(WatchedProgram, ThatComputesInFp32IsToldThatTheTensorCoresAreUnused) {
+TEST(WatchedProgram, ThatComputesInFp32IsToldThatTheTensorCoresAreHardlyUsed) {
   WatchedProgram program = started();
   program.does(44, trains_in_fp32()).ends();
   EXPECT_THAT(program.verdicts(), ElementsAre("tensor_cores_unused"));
-  EXPECT_THAT(last_line(program), testing::StartsWith("✅ GPU-Util is high, but the tensor cores are unused"));
+  EXPECT_THAT(last_line(program), testing::StartsWith("✅ GPU-Util is high, but the tensor cores are hardly used"));
 }
 
 TEST(WatchedProgram, ThatValidatesAndSavesOftenIsJudgedByItsTraining) {
