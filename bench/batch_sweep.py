@@ -97,13 +97,14 @@ def sweep(worker, chosen, seconds, largest):
     return rows
 
 
-def search(args, config, folder):
+def search(args, config, folder, may_refuse=False):
+    """The record of `wring benchmark`, and the seconds it took; may_refuse: nothing written (1) is an answer as well."""
     command = [args.wring, "benchmark", config, "--no-cache", "--knobs", "none", "--device", args.device,
                "--budget", args.budget, "-o", folder / "written.yaml", "--json", "--quiet"]  # fmt: skip
     began = time.monotonic()
     done = subprocess.run([str(word) for word in command], cwd=folder, capture_output=True, text=True)
     seconds = time.monotonic() - began
-    if done.returncode != 0:
+    if done.returncode != 0 and not (may_refuse and done.returncode == 1 and done.stdout):
         raise SystemExit(f"{config}: wring benchmark ended with {done.returncode}: {done.stderr[-2000:]}")
     return json.loads(done.stdout), seconds
 
@@ -174,14 +175,14 @@ def disturbed_searches(args, name):
         (config.parent / "written.yaml").unlink(missing_ok=True)
         neighbour = other_process(args.device)
         try:
-            record, seconds = search(args, config, config.parent)
+            record, seconds = search(args, config, config.parent, may_refuse=True)
         finally:
             neighbour.kill()
             neighbour.wait()
         written = (config.parent / "written.yaml").exists()
         chosen = record["chosen_batch_size"] if written else None
         row = {"config": name, "own": own, "written": written, "chosen": chosen, "ratio": None,
-               "seconds": seconds, "reason": record["reason"]}  # fmt: skip
+               "seconds": seconds, "disturbed": record["disturbed"], "reason": record["reason"]}  # fmt: skip
         if written and chosen != own:
             row["ratio"] = rate_ratio(args, config, chosen, own)
         rows.append(row)

@@ -405,7 +405,7 @@ TEST(Verdict, ThatTheTensorCoresAreUnusedIsAStatementOfItsOwn) {
   EXPECT_THAT(keys(f), ElementsAre("tensor_cores_unused")) << "it says more than compute-bound";
 }
 
-TEST(Verdict, AResNetInExactFp32AsAnH200ShowedItHardlyUsesTheTensorCores) {
+TEST(Verdict, ATransformerInExactFp32AsOnAnH200HardlyUsesTheTensorCores) {
   Features f = minute();
   f.gpu_util = 92.9;
   f.sm_activity = 86.1;
