@@ -37,12 +37,12 @@ TEST_F(ConfigValues, OfOtherProgramsAreTaken) {
 TEST_F(ConfigValues, OfOtherProgramsAreEditedInPlaceAndTheRestStays) {
   const std::string text =
       "batch_size: !!float 1.6e1   # what fitted\r\nnum_workers: ~\r\ngrad_clip:  # none\r\n"
-      "total_iters: 3e5\r\nval_freq: !!float 5e3\r\nsave_freq: 5_000  # 保存\r\n";
+      "total_iters: 3e5\r\nval_freq: !!float 5e3\r\nteam_budget: 5_000  # 预算\r\n";
   ASSERT_EQ(optimize(text, false).exit_status, 0);
   const std::string written = programs_.read("c_gpu_optimized.yaml");
   EXPECT_THAT(written, StartsWith("batch_size: 64   # what fitted\r\nnum_workers: "));
   EXPECT_THAT(written, HasSubstr("\r\ngrad_clip: 1.0  # none\r\n"
-                                 "total_iters: 3e5\r\nval_freq: !!float 5e3\r\nsave_freq: 5_000  # 保存\r\n"));
+                                 "total_iters: 3e5\r\nval_freq: !!float 5e3\r\nteam_budget: 5_000  # 预算\r\n"));
 }
 
 TEST_F(ConfigValues, AWarmUpOfLessThanNothingHasItsOwnSentence) {
