@@ -99,7 +99,7 @@ TEST_F(BenchmarkCommand, TheBudgetEndsATrialThatRunsAndSaysWhatWasAwaited) {
   programs_.folder().write_script("train.sh", "sleep 1000\n");
   const ChildResult result = tune({"--budget", "2s"});
   EXPECT_EQ(result.exit_status, 1);
-  EXPECT_THAT(result.err, HasSubstr("The 2 s of the budget ended before batch 8 was measured: it was waiting for its "
+  EXPECT_THAT(result.err, HasSubstr("The budget of 2 s ended before batch 8 was measured: it was waiting for its "
                                     "first rate"));
   EXPECT_THAT(result.err, HasSubstr("--budget 8s"));
   EXPECT_FALSE(programs_.exists(output));

@@ -11,10 +11,10 @@
 #include "wring/cli/paths.h"
 #include "wring/cli/tuning_output.h"
 #include "wring/cli/tuning_progress.h"
-#include "wring/report/measured.h"
 #include "wring/config/keys.h"
 #include "wring/config/unknown_keys.h"
 #include "wring/config/values.h"
+#include "wring/report/measured.h"
 #include "wring/report/tuning_words.h"
 #include "wring/tune/batch_advice.h"
 #include "wring/tune/batch_search.h"
@@ -150,6 +150,7 @@ class BenchmarkRun {
     search.start_batch = start;
     search.set = settings();
     search.budget_s = std::max(kLeastBudgetS, budget_s);
+    search.stated_budget_s = options_.budget_s;
     search.target_gpu_util = options_.target_gpu_util;
     // What counts tokens instead of images has other sizes; and a config's own batch has to be compared with.
     search.max_batch = std::max(search.max_batch, options_.tuning.command ? 8 * start : start);

@@ -19,6 +19,7 @@ struct BatchSearchOptions {
 
   double epsilon = 0.025;                        // rates closer than this are the same, and the smaller batch is taken
   double budget_s = 30;                          // for everything, the soak included; what runs then is ended
+  std::optional<double> stated_budget_s;         // what the user gave for more than the search, and reads of again
   std::int64_t max_batch = 8192;                 // beyond it no photograph trainer was ever seen to gain
   std::int64_t min_batch = 1;                    // the config's own batch here never recommends a smaller one
   std::optional<std::int64_t> host_batch_limit;  // host_memory_limit(): what the loader's queues can hold

@@ -13,6 +13,10 @@ namespace {
 // From this share on a budget has ended; before, what is left of it is too little.
 constexpr double kUsedUp = 0.95;
 
+double stated_budget_s(const BatchSearchOptions& options) {
+  return options.stated_budget_s.value_or(options.budget_s);
+}
+
 // The fastest of the other sizes; nullptr where none ran.
 const SizePicture* best_other(const BatchPicture& picture, const SizePicture& own, const SearchEnd& end) {
   const SizePicture* best = nullptr;
@@ -89,15 +93,15 @@ Text sentence_of_the_end(const BatchSearchResult& result, const BatchSearchOptio
   }
   if (!end.cut_short) return {};
   if (result.seconds >= kUsedUp * options.budget_s) {
-    return {fmt::format("The {:g} s of its budget ended before everything was tried; more may find a better size.",
-                        options.budget_s),
-            fmt::format("{:g} 秒的预算在试完之前用尽；延长预算可能找到更好的大小。", options.budget_s)};
+    return {fmt::format("The budget of {:g} s ended before everything was tried; more may find a better size.",
+                        stated_budget_s(options)),
+            fmt::format("{:g} 秒的预算在试完之前用尽；延长预算可能找到更好的大小。", stated_budget_s(options))};
   }
   return {
-      fmt::format("It took {:.0f} s of its {:g} s: what is left is too little for another trial and its comparison; "
+      fmt::format("It took {:.0f} s of its {:.0f} s: what is left is too little for another trial and its comparison; "
                   "more may find a better size.",
                   result.seconds, options.budget_s),
-      fmt::format("预算 {1:g} 秒中用了 {0:.0f} 秒：剩余时间不够再试一次并对比；延长预算可能找到更好的大小。",
+      fmt::format("预算 {1:.0f} 秒中用了 {0:.0f} 秒：剩余时间不够再试一次并对比；延长预算可能找到更好的大小。",
                   result.seconds, options.budget_s)};
 }
 
@@ -202,9 +206,10 @@ Text reason_for_nothing(const BatchSearchResult& result, const BatchSearchOption
   const SearchTrial& last = result.trials.back();
   if (last.fit == Fit::unknown) {
     const Text doing = phase_text(first_words(last.result.message));
-    return {fmt::format("The {:g} s of the budget ended before batch {} was measured: it was {}.", options.budget_s,
-                        last.batch, doing.en),
-            fmt::format("{:g} 秒的预算在测出 batch {} 之前用尽：当时{}。", options.budget_s, last.batch, doing.zh)};
+    const double budget_s = stated_budget_s(options);
+    return {fmt::format("The budget of {:g} s ended before batch {} was measured: it was {}.", budget_s, last.batch,
+                        doing.en),
+            fmt::format("{:g} 秒的预算在测出 batch {} 之前用尽：当时{}。", budget_s, last.batch, doing.zh)};
   }
   const SearchTrial* smallest = &result.trials.front();
   for (const SearchTrial& trial : result.trials) {

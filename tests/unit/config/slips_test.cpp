@@ -113,7 +113,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Quotes, Slips,
-    testing::Values(Typed{"data_dir: \"C:\\Users\\me\"", "a backslash begins an escape", "twice, or '/'"},
+    testing::Values(Typed{"data_dir: \"C:\\Uploads\"", "a backslash begins an escape", "twice, or '/'"},
                     Typed{"data_dir: \"D:\\data\"", "a backslash begins an escape", "twice, or '/'"},
                     Typed{"data_dir: \"D:\\photos\\\"", "a backslash begins an escape", "single quotes"},
                     Typed{"data_dir: \"D:\\new\\\"", "a backslash begins an escape", "single quotes"},

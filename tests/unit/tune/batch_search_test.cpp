@@ -140,8 +140,7 @@ TEST(BatchSearch, EndsWithItsBudgetWhateverRunsThen) {
   EXPECT_FALSE(result.batch);
   EXPECT_TRUE(result.cut_short);
   EXPECT_EQ(result.trials.front().fit, Fit::unknown);
-  EXPECT_THAT(result.reason.en,
-              HasSubstr("The 20 s of the budget ended before batch 16 was measured: it was measuring."));
+  EXPECT_THAT(result.reason.en, HasSubstr("The budget of 20 s ended before batch 16 was measured: it was measuring."));
 }
 
 TEST(BatchSearch, SaysThatWhatIsLeftIsTooLittleInPlaceOfThatTheBudgetEnded) {
