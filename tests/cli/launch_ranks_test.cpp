@@ -142,8 +142,8 @@ TEST_F(LaunchRanks, ASecondInterruptKillsThem) {
 TEST_F(LaunchRanks, UnderAnotherLauncherItRefuses) {
   ranks_do("echo a rank ran\n");
   for (const char* name : {"RANK", "WORLD_SIZE"}) {
-    const ChildResult result = programs_.run(
-        "/usr/bin/env", {std::string(name) + "=0", "bin/wring", "train", "config.yaml", "--nproc", "2"});
+    const ChildResult result =
+        programs_.run("/usr/bin/env", {std::string(name) + "=0", "bin/wring", "train", "config.yaml", "--nproc", "2"});
     EXPECT_EQ(result.exit_status, 2) << name;
     EXPECT_THAT(result.err, testing::AllOf(HasSubstr(std::string(name) + " is set"), Not(HasSubstr("a rank ran"))));
     EXPECT_EQ(result.out, "");

@@ -63,8 +63,8 @@ inline constexpr double tensor_unused = 10;
 // kernel fills the SMs too.
 inline constexpr double sm_compute_bound = 80;
 
-// A vision transformer in exact fp32 showed 2.5 % tensor and 56 % FP32 activity on an H200; networks in bf16 11 to 18 and
-// 2 to 7.
+// A vision transformer in exact fp32 showed 2.5 % tensor and 56 % FP32 activity on an H200; networks in bf16 11 to 18
+// and 2 to 7.
 inline constexpr double tensor_hardly_used = 4;
 inline constexpr double sm_while_unused = 50;
 inline constexpr double fp32_at_work = 10;

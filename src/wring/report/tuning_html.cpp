@@ -6,9 +6,9 @@
 
 #include "wring/report/html_text.h"
 #include "wring/report/measured.h"
+#include "wring/report/run_time.h"
 #include "wring/report/tuning_plots.h"
 #include "wring/report/tuning_style.h"
-#include "wring/report/run_time.h"
 #include "wring/report/tuning_words.h"
 #include "wring/trial/telling_line.h"
 #include "wring/tune/search_words.h"
@@ -69,7 +69,8 @@ class Page {
     tile(in("batch size", "批大小"), fmt::format("{}", trial.batch_size));
     tile(in("samples per second", "样本/秒"), rate_figure(after->samples_per_s));
     if (const auto ratio = speed_up(record_)) tile(in("against before", "相比优化前"), fmt::format("{:.2f} ×", *ratio));
-    if (const auto hours = run_hours_after(record_)) tile(in("the whole run", "整个训练"), hours_text(*hours).in(language_));
+    if (const auto hours = run_hours_after(record_))
+      tile(in("the whole run", "整个训练"), hours_text(*hours).in(language_));
     if (after->peak_mib) tile(in("peak memory", "峰值显存"), memory_text(after->peak_mib));
     if (record_.headroom_mib) tile(in("head-room", "显存余量"), memory_text(record_.headroom_mib));
     if (trial.result.utilisation.gpu_util) tile("GPU-Util", percent_text(trial.result.utilisation.gpu_util));

@@ -7,8 +7,8 @@
 
 #include "wring/base/display_text.h"
 #include "wring/report/measured.h"
-#include "wring/report/text_table.h"
 #include "wring/report/run_time.h"
+#include "wring/report/text_table.h"
 #include "wring/report/tuning_words.h"
 #include "wring/trial/telling_line.h"
 #include "wring/tune/search_words.h"

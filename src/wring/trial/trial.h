@@ -94,7 +94,7 @@ struct TrialResult {
   std::optional<double> kernel_busy_percent;  // of a step in which any kernel or copy ran; where it was asked for
   std::vector<KernelKindTime> kernels;        // of a step, the longest kind first; where it was asked for
   TrialArithmetic arithmetic;
-  std::string engine;                           // "graph, fused"; "" where the program does not say
+  std::string engine;  // "graph, fused"; "" where the program does not say
   TrialMemory memory;
   TrialUtilisation utilisation;
   double seconds = 0;   // of the whole trial, as the supervisor saw it
