@@ -117,7 +117,8 @@ TEST_F(BenchmarkCommand, WhatTheProgramReadsFromItsOwnKeysIsMeasuredAnew) {
   ASSERT_EQ(tune({"--budget", "20s"}).exit_status, 0);
   const auto reused = [&] {
     std::size_t count = 0;
-    for (const auto& trial : record()["trials"]) count += trial["reused"].get<bool>() ? 1 : 0;
+    const auto found = record();
+    for (const auto& trial : found["trials"]) count += trial["reused"].get<bool>() ? 1 : 0;
     return count;
   };
   EXPECT_EQ(reused(), 0U);

@@ -216,7 +216,8 @@ TEST_F(Benchmark, TheNextRunUsesWhatAnEarlierOneMeasured) {
   const ChildResult again = benchmark({"--knobs", "none"});
   ASSERT_EQ(again.exit_status, 0) << again.err;
   std::size_t anew = 0;
-  for (const json& trial : record()["trials"]) {
+  const json second = record();
+  for (const json& trial : second["trials"]) {
     const bool decides = trial["purpose"] == "compare";
     EXPECT_EQ(trial["reused"], !decides) << trial.dump() << ": what decides is measured anew, and nothing else";
     anew += decides ? 1 : 0;
@@ -375,7 +376,8 @@ TEST_F(Benchmark, SaysWhoseFeaturesThePerceptualLossComparesBeforeItMeasures) {
 TEST_F(Benchmark, AValueWrittenInAnotherWayIsNoChange) {
   programs_.folder().write(config, std::string(sample_config) + "warmup_iters: 1e3\nval_freq: ~\n");
   ASSERT_EQ(benchmark({"--knobs", "none", "--set", "warmup_iters=1000", "val_freq=1000"}).exit_status, 0);
-  for (const json& change : record()["changes"]) {
+  const json found = record();
+  for (const json& change : found["changes"]) {
     EXPECT_NE(change["key"], "warmup_iters");
     EXPECT_NE(change["key"], "val_freq");
   }

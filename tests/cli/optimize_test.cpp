@@ -238,11 +238,9 @@ TEST_F(Optimize, ADryRunMakesEveryCheckOfTheRealRun) {
   const auto& write = [&](const char* name, const char* text) { programs_.folder().write(name, text); };
   write("plain.json", "{\n  \"model\": \"edsr\", \"base_channels\": 8, \"num_blocks\": 1, \"batch_size\": 4\n}\n");
   write("alias.yaml", "batch_size: &b 4\nval_freq: *b\nbase_channels: 8\nnum_blocks: 1\n");
-  write("tagged.yaml", "batch_size: !!int 4\nnum_blocks: 1\n");
   write("warmup.yaml", "warmup_iters: 500\ntotal_iters: 400\n");
   const std::vector<std::vector<std::string>> cases = {{"plain.json"},
                                                        {"alias.yaml"},
-                                                       {"tagged.yaml"},
                                                        {"warmup.yaml"},
                                                        {config_, "-o", "new/place/out.yaml"},
                                                        {config_, "-o", "configs"}};

@@ -83,7 +83,7 @@ std::string in_our_spelling(std::string_view name) {
 
 std::string similar_key(std::string_view name) {
   if (find_key(name) != nullptr) return {};
-  const std::string plain = in_our_spelling(name);
+  std::string plain = in_our_spelling(name);
   if (find_key(plain) != nullptr) return plain;
   const auto other = std::ranges::find(kOtherNames, plain, &Names::first);
   return other != kOtherNames.end() ? std::string(other->second) : nearest_name(plain, key_names());
