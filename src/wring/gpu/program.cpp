@@ -162,10 +162,9 @@ struct ProgramSampler::State {
     };
     for (const pid_t pid : command != 0 ? std::vector<pid_t>{command} : found) add(pid, 0, false);
     for (std::size_t i = 0; i < processes.size(); ++i) {
-      const Process parent = processes[i];
-      for (const pid_t child : children_of(parent.pid, by_parent)) {
-        add(child, parent.pid, parent.below || parent.launches);
-      }
+      const pid_t parent = processes[i].pid;
+      const bool below = processes[i].below || processes[i].launches;
+      for (const pid_t child : children_of(parent, by_parent)) add(child, parent, below);
     }
     if (std::ranges::none_of(processes, &Process::launches)) take_largest_for_launching(processes);
     return processes;

@@ -63,9 +63,11 @@ std::optional<bool> PhaseHistory::has_context(const GpuSample& sample) const {
 void PhaseHistory::fill_in_program(const ProgramSample& program) {
   const double since_s = newest_.back().sample.time_s - program.window_s;
   const bool full = readers_full(program);
-  for (std::size_t i = newest_.size(); i-- > 0 && newest_[i].sample.time_s > since_s && !newest_[i].program;) {
-    newest_[i].program = program;
-    ticks_[i].readers_full = full;
+  for (std::size_t after = newest_.size(); after > 0; --after) {
+    auto& one = newest_[after - 1];
+    if (one.sample.time_s <= since_s || one.program) return;
+    one.program = program;
+    ticks_[after - 1].readers_full = full;
   }
 }
 
