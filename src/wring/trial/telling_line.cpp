@@ -242,7 +242,7 @@ std::string led_by_telling_line(const std::string& message) {
 }
 
 std::string first_words(std::string_view message) {
-  const std::string line = without_controls(trimmed(message.substr(0, message.find_first_of("\r\n"))));
+  std::string line = without_controls(trimmed(message.substr(0, message.find_first_of("\r\n"))));
   if (line.size() <= kLongestWords) return line;
   std::size_t end = kLongestWords;
   while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0U) == 0x80U) --end;  // not inside a character

@@ -118,8 +118,8 @@ Percent DiagnosisRules::graph_gain() const {
 
 Text DiagnosisRules::graph_rates() const {
   const double gain = graph_gain().value_or(0) / 100;
-  const std::string graph = rate_figure(*in_.graph->samples_per_s);
-  const std::string eager = rate_figure(*in_.eager->samples_per_s);
+  const std::string graph = rate_figure(in_.graph->samples_per_s);
+  const std::string eager = rate_figure(in_.eager->samples_per_s);
   return {fmt::format("one graph a step makes {} samples/s, launching one by one {} ({} % more)", graph, eager,
                       percent_figure(gain)),
           fmt::format("整步一个图 {} samples/s，逐个启动 {}（快 {}%）", graph, eager, percent_figure(gain))};

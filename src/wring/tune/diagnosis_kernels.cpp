@@ -2,6 +2,7 @@
 // by what its kernels do with the time.
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -218,7 +219,7 @@ void DiagnosisRules::slow_kernels() {
         fmt::format("{:.1f} × is the bound, with nothing but these products at that rate; {}", found->reach, next.en),
         fmt::format("若只剩这些矩阵乘且达到该速率，上限为 {:.1f} 倍；{}", found->reach, next.zh)};
   }
-  verdict.next_step = next;
+  verdict.next_step = std::move(next);
 }
 
 void DiagnosisRules::compute_bound() {
