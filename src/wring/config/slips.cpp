@@ -123,6 +123,14 @@ Slip backslash(int line) {
            "请将每个反斜杠写两次，或改用“/”，或改用单引号"}};
 }
 
+// \U takes eight digits, and the parser looks for them beyond the end of the line.
+int line_of_escape(std::string_view text, int error_line) {
+  for (int line = error_line; line > std::max(0, error_line - 8); --line) {
+    if (line_of(text, line).find('\\') != std::string_view::npos) return line;
+  }
+  return error_line;
+}
+
 // The parser goes on to the next quote of the text, or to its end, and complains there.
 bool spoiled_by_quote(std::string_view text, const LocatedValue& value, int error_line) {
   if (value.form != ValueForm::multi_line || value.line > error_line) return false;
@@ -265,7 +273,7 @@ std::optional<Slip> find_stray_line(std::string_view text) {
 }
 
 Slip explain_broken_yaml(std::string_view text, int error_line, const std::string& message) {
-  if (about_escape(message)) return backslash(error_line);
+  if (about_escape(message)) return backslash(line_of_escape(text, error_line));
   const LocatedDocument document = locate_values(text);
   if (auto slip = open_quote(text, document, error_line)) return *slip;
   if (about_open_flow(message)) {
