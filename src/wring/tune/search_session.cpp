@@ -46,7 +46,8 @@ SearchSession::SearchSession(TrialRunner& runner, const BatchSearchOptions& opti
     : runner_(runner), options_(options), control_(control), began_s_(now_s()), costs_(options.starts_anew) {}
 
 TrialMeasure SearchSession::measure_for(TrialRole role) const {
-  const double pace = std::clamp(options_.budget_s / kUsualBudgetS, kLeastPace, 1.0);
+  // In tenths: another search with the same budget asks for the same trials, and finds those that were kept.
+  const double pace = std::clamp(std::ceil(10 * options_.budget_s / kUsualBudgetS) / 10, kLeastPace, 1.0);
   TrialMeasure measure{.data = options_.data};
   measure.min_seconds = (role == TrialRole::probe ? 0.3 : 0.5) * pace;
   measure.max_seconds = (role == TrialRole::probe ? 1.0 : 1.5) * pace;
