@@ -1,103 +1,175 @@
 #include "wring/base/files.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <sstream>
+#include <mutex>
+#include <optional>
+#include <set>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "wring/base/descriptor_stream.h"
 #include "wring/base/error.h"
+#include "wring/base/file_errors.h"
+#include "wring/base/folder.h"
+#include "wring/base/new_file.h"
 
 namespace wring {
 namespace fs = std::filesystem;
 namespace {
 
-[[noreturn]] void fail(const char* what, const fs::path& path, int error) {
-  Text hint = error == ENOSPC   ? Text("free some space on that disk, then run the command again")
-              : error == ENOENT ? Text("check the path")
-                                : Text("check the path and its permissions");
-  throw Error(ErrorCode::failed, fmt::format("{} {}: {}", what, path.string(), std::strerror(error)), hint);
+constexpr std::size_t kMostOfAStream = std::size_t{64} << 20;
+constexpr int kMostLinks = 40;  // as the kernel follows
+
+[[noreturn]] void refuse_to_write(const fs::path& path, const Text& why) {
+  throw Error(ErrorCode::failed,
+              {fmt::format("cannot write {}: {}", path.string(), why.en),
+               fmt::format("无法写入 {}：{}", path.string(), why.zh)},
+              {"choose another name", "请换一个名称"});
 }
 
-void flush_to_disk(const fs::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) fail("cannot open", path, errno);
-  const int result = ::fsync(descriptor);
-  const int error = errno;
-  ::close(descriptor);
-  if (result != 0 && error != EINVAL) fail("cannot write", path, error);  // EINVAL: not a file that syncs
+// A link of another user in a folder that many may write to would lead us to overwrite any file of ours.
+void check_owner(const FilePlace& place, const struct stat& link) {
+  if (link.st_uid == ::geteuid() || link.st_uid == 0) return;
+  refuse_to_write(place.path(),
+                  {fmt::format("it is a link of another user (uid {}), which is not followed", link.st_uid),
+                   fmt::format("它是另一用户（uid {}）的链接，不予跟随", link.st_uid)});
 }
 
-// So that the new name outlives a loss of power. Some file systems cannot, which is no reason to fail.
-void flush_folder(const fs::path& folder) {
-  const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;
-  ::fsync(descriptor);
-  ::close(descriptor);
+std::string link_target(const FilePlace& place) {
+  std::array<char, 4096> target;
+  const ssize_t length = ::readlinkat(place.folder.descriptor(), place.name.c_str(), target.data(), target.size());
+  if (length < 0) throw_unwritable(place.path(), errno);
+  return {target.data(), static_cast<std::size_t>(length)};
 }
 
-// The file that a link points to, so that the link stays. Renaming over a device or a folder would destroy it.
-fs::path write_target(const fs::path& name) {
-  std::error_code error;
-  fs::path path = fs::is_symlink(name, error) ? fs::weakly_canonical(name, error) : name;
-  const fs::file_status status = fs::status(path, error);
-  if (fs::exists(status) && !fs::is_regular_file(status)) {
-    throw Error(ErrorCode::failed,
-                {fmt::format("cannot write {}: it exists and is not a regular file", name.string()),
-                 fmt::format("无法写入 {}：它已存在且不是普通文件", name.string())},
-                {"choose another name", "请换一个名称"});
+// Where a file of that name is written: links are followed, so that they stay. Renaming over a device or a folder would
+// destroy it.
+FilePlace behind_links(const Folder& folder, const std::string& name) {
+  FilePlace place{folder.open_in(""), name};
+  for (int links = 0; links <= kMostLinks; ++links) {
+    const auto status = name.empty() ? std::nullopt : place.folder.status(place.name);
+    if (!name.empty() && (!status || S_ISREG(status->st_mode))) return place;
+    if (!status || !S_ISLNK(status->st_mode)) {
+      refuse_to_write(folder.path_of(name), {"it exists and is not a regular file", "它已存在且不是普通文件"});
+    }
+    check_owner(place, *status);
+    const fs::path target = link_target(place);
+    place = FilePlace{place.folder.open_in(target.parent_path()), target.filename().string()};
   }
-  return path;
+  throw_unwritable(folder.path_of(name), ELOOP);
+}
+
+void remove_unfinished_files_once(const Folder& folder) {
+  static std::mutex mutex;
+  static std::set<std::pair<dev_t, ino_t>> done;
+  struct stat status {};
+  if (::fstat(folder.descriptor(), &status) != 0) return;
+  {
+    const std::scoped_lock lock(mutex);
+    if (!done.emplace(status.st_dev, status.st_ino).second) return;
+  }
+  try {
+    remove_unfinished_files(folder);
+  } catch (const Unreadable&) {  // a folder that may be written to, but not listed
+  }
+}
+
+void write_new(const FilePlace& place, const std::function<void(std::ostream&)>& write) {
+  remove_unfinished_files_once(place.folder);
+  NewFile file(place.folder, place.name);
+  DescriptorBuffer buffer(file.descriptor());
+  std::ostream out(&buffer);
+  write(out);
+  if (!out.flush()) throw_unwritable(place.path(), buffer.error() != 0 ? buffer.error() : EIO);
+  file.publish();
+}
+
+std::string read_all(const Descriptor& file, const fs::path& path) {
+  struct stat status {};
+  if (!file || ::fstat(file.get(), &status) != 0) throw_unreadable(path, errno);
+  const bool regular = S_ISREG(status.st_mode);
+  const std::size_t expected = regular ? static_cast<std::size_t>(status.st_size) : 0;
+  std::string content(std::max(expected + 1, std::size_t{1} << 12), '\0');
+  for (std::size_t size = 0;;) {
+    if (size == content.size()) content.resize(2 * size);
+    const ssize_t got = ::read(file.get(), content.data() + size, content.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw_unreadable(path, errno);
+    size += static_cast<std::size_t>(got);
+    if (!regular && size > kMostOfAStream) throw_unreadable(path, EFBIG);
+    if (got == 0) {
+      content.resize(size);
+      return content;
+    }
+  }
 }
 
 }  // namespace
 
 std::string read_file(const fs::path& path) {
-  std::error_code error;
-  if (fs::is_directory(path, error)) fail("cannot read", path, EISDIR);
-  std::ifstream in(path, std::ios::binary);
-  if (!in) fail("cannot read", path, errno);
-  std::ostringstream content;
-  content << in.rdbuf();
-  if (in.bad()) fail("cannot read", path, errno);
-  return std::move(content).str();
+  return read_all(Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC)), path);
 }
 
-void write_file_atomically(const fs::path& name, const std::function<void(std::ostream&)>& write) {
-  const fs::path path = write_target(name);
-  const fs::path temporary = path.string() + fmt::format(".tmp{}", ::getpid());
+std::string read_file(const Folder& folder, const std::string& name) {
+  return read_all(open_regular_file(folder, name), folder.path_of(name));
+}
+
+void write_file_atomically(const Folder& folder, const std::string& name,
+                           const std::function<void(std::ostream&)>& write) {
+  std::optional<FilePlace> place;
   try {
-    errno = 0;
-    std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
-    if (!out) fail("cannot write", path, errno);
-    write(out);
-    out.close();
-    if (!out) fail("cannot write", path, errno != 0 ? errno : EIO);
-    flush_to_disk(temporary);
-    std::error_code error;
-    fs::rename(temporary, path, error);
-    if (error) fail("cannot write", path, error.value());
-    flush_folder(path.parent_path());
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove(temporary, ignored);
-    throw;
+    place = behind_links(folder, name);
+  } catch (const Unreadable& error) {
+    throw_unwritable(folder.path_of(name), error.error());
+  }
+  write_new(*place, write);
+}
+
+FilePlace place_of_file(const fs::path& path) {
+  try {
+    return {Folder::open(path.parent_path()), path.filename().string()};
+  } catch (const Unreadable& error) {
+    throw_unwritable(path, error.error());
   }
 }
 
+void write_file_atomically(const fs::path& path, const std::function<void(std::ostream&)>& write) {
+  const FilePlace place = place_of_file(path);
+  write_file_atomically(place.folder, place.name, write);
+}
+
+namespace {
+
+std::function<void(std::ostream&)> writer_of(std::string_view content) {
+  return [content](std::ostream& out) { out.write(content.data(), static_cast<std::streamsize>(content.size())); };
+}
+
+}  // namespace
+
 void write_file_atomically(const fs::path& path, std::string_view content) {
-  write_file_atomically(
-      path, [&](std::ostream& out) { out.write(content.data(), static_cast<std::streamsize>(content.size())); });
+  write_file_atomically(path, writer_of(content));
+}
+
+void write_file_atomically(const Folder& folder, const std::string& name, std::string_view content) {
+  write_file_atomically(folder, name, writer_of(content));
 }
 
 void make_folder(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
-  if (error) fail("cannot create the folder", path, error.value());
+  if (!error) return;
+  throw Error(ErrorCode::failed,
+              {fmt::format("cannot create the folder {}: {}", path.string(), std::strerror(error.value())),
+               fmt::format("无法创建文件夹 {}：{}", path.string(), std::strerror(error.value()))},
+              error.value() == ENOSPC ? Text("free some space on that disk, then run the command again")
+                                      : Text("check the path and its permissions"));
 }
 
 fs::path this_program() {

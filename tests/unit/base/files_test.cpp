@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "wring/base/error.h"
+#include "wring/base/file_errors.h"
 
 namespace wring {
 namespace {
@@ -58,6 +59,61 @@ TEST_F(Files, WhatIsNotARegularFileIsNeverReplaced) {
   EXPECT_THROW(write_file_atomically(pipe, "new"), Error);
   EXPECT_TRUE(fs::is_fifo(pipe));
   EXPECT_THROW(write_file_atomically(folder_, "new"), Error);
+}
+
+TEST_F(Files, ALinkThatSomebodyPlantedForATemporaryFileIsNotWrittenThrough) {
+  write_file_atomically(folder_ / "victim", "precious");
+  for (const std::string& name : {"sum.json.tmp" + std::to_string(::getpid()), std::string("sum.json.tmp")}) {
+    fs::create_symlink(folder_ / "victim", folder_ / name);
+  }
+  write_file_atomically(folder_ / "sum.json", "summary");
+  EXPECT_EQ(read_file(folder_ / "victim"), "precious");
+  EXPECT_EQ(read_file(folder_ / "sum.json"), "summary");
+  EXPECT_FALSE(fs::is_symlink(folder_ / "sum.json"));
+}
+
+TEST_F(Files, ALinkOfAnotherUserIsNotFollowed) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can make another user's link";
+  write_file_atomically(folder_ / "victim", "precious");
+  fs::create_symlink("victim", folder_ / "link");
+  ASSERT_EQ(::lchown((folder_ / "link").c_str(), 12345, 12345), 0);
+  try {
+    write_file_atomically(folder_ / "link", "new");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("link of another user (uid 12345)"));
+  }
+  EXPECT_EQ(read_file(folder_ / "victim"), "precious");
+}
+
+TEST_F(Files, ALinkToALinkElsewhereIsFollowedToItsEnd) {
+  fs::create_directories(folder_ / "far" / "away");
+  fs::create_symlink("far/second", folder_ / "first");
+  fs::create_symlink("away/target", folder_ / "far" / "second");
+  write_file_atomically(folder_ / "first", "new");
+  EXPECT_EQ(read_file(folder_ / "far" / "away" / "target"), "new");
+  fs::create_symlink("loop", folder_ / "loop");
+  EXPECT_THROW(write_file_atomically(folder_ / "loop", "new"), Error);
+}
+
+TEST_F(Files, TheLongestNameThatAFileCanHaveIsWritten) {
+  const std::string name(255, 'n');
+  write_file_atomically(folder_ / name, "content");
+  EXPECT_EQ(read_file(folder_ / name), "content");
+  EXPECT_THROW(write_file_atomically(folder_ / (name + "n"), "content"), Error);
+}
+
+TEST_F(Files, WhereNothingCanBeWrittenTheFileIsNamed) {
+  try {
+    write_file_atomically(folder_ / "missing" / "a.txt", "content");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("cannot write " + (folder_ / "missing/a.txt").string()));
+  }
+}
+
+TEST_F(Files, ADeviceWithoutEndIsNotReadForEver) {
+  EXPECT_THROW(read_file("/dev/zero"), Unreadable);
 }
 
 TEST_F(Files, AMissingFileIsNamedInTheError) {
