@@ -1,6 +1,7 @@
 #include "wring/cli/cache.h"
 
-#include <system_error>
+#include <cerrno>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -20,8 +21,8 @@ void say(const Text& text, const CommonOptions& common) {
   if (!common.quiet) fmt::print("{}\n", text.in(common.language));
 }
 
-void list(const fs::path& folder, const CommonOptions& common) {
-  const std::vector<CacheEntry> entries = list_cache(folder);
+void list(const std::optional<Folder>& cache, const fs::path& folder, const CommonOptions& common) {
+  const std::vector<CacheEntry> entries = cache ? list_cache(*cache) : std::vector<CacheEntry>();
   const auto limit = cache_limit_bytes(folder) >> 20;
   say({fmt::format("{}: {} data sets, {:.0f} MiB of at most {} MiB", folder.string(), entries.size(),
                    mib(bytes_of(entries)), limit),
@@ -30,18 +31,17 @@ void list(const fs::path& folder, const CommonOptions& common) {
       common);
 }
 
-void clear(const fs::path& folder, const CommonOptions& common) {
-  const std::vector<CacheEntry> entries = list_cache(folder);
+void clear(const std::optional<Folder>& cache, const fs::path& folder, const CommonOptions& common) {
+  const std::vector<CacheEntry> entries = cache ? list_cache(*cache) : std::vector<CacheEntry>();
   for (const CacheEntry& entry : entries) {
-    std::error_code error;
-    fs::remove(entry.path, error);
-    if (error) {
-      throw Error(ErrorCode::failed,
-                  {fmt::format("cannot remove {}: {}", entry.path.string(), error.message()),
-                   fmt::format("无法删除 {}：{}", entry.path.string(), error.message())},
-                  {"check the permissions of the folder", "请检查文件夹的权限"});
-    }
+    if (cache->remove(entry.name)) continue;
+    const char* reason = std::strerror(errno);
+    throw Error(ErrorCode::failed,
+                {fmt::format("cannot remove {}: {}", cache->path_of(entry.name).string(), reason),
+                 fmt::format("无法删除 {}：{}", cache->path_of(entry.name).string(), reason)},
+                {"check the permissions of the folder", "请检查文件夹的权限"});
   }
+  if (cache) remove_left_overs(*cache);
   say({fmt::format("removed {} data sets, {:.0f} MiB, from {}", entries.size(), mib(bytes_of(entries)),
                    folder.string()),
        fmt::format("已从 {} 删除 {} 个数据集，共 {:.0f} MiB", folder.string(), entries.size(), mib(bytes_of(entries)))},
@@ -65,9 +65,9 @@ int cache_command(const Arguments& arguments, const CommonOptions& given) {
   if (!folder) {
     say({"nothing is kept: WRING_CACHE_DIR is empty", "未启用缓存：WRING_CACHE_DIR 为空"}, common);
   } else if (clear_it) {
-    clear(*folder, common);
+    clear(find_cache(*folder), *folder, common);
   } else {
-    list(*folder, common);
+    list(find_cache(*folder), *folder, common);
   }
   return 0;
 }

@@ -62,6 +62,7 @@ BatchMaker::BatchMaker(ImageSet images, const LoaderOptions& options)
   }
   if (decoded_) {
     any_decoded_ = std::ranges::any_of(decoded_->images(), [&](const StoredImage& i) { return usable(i, sampler_); });
+    images_ = std::move(images);
   } else {
     files_.emplace(std::move(images), ImageFilesOptions{options_.scale, options_.patch_size, options_.on_skip});
   }
@@ -85,17 +86,34 @@ std::optional<Batch> BatchMaker::make(std::int64_t step, const std::atomic<bool>
   if (options_.without_bytes) return batch;
   batch.hr = hr_buffers_->take();
   batch.lr = lr_buffers_->take();
+  const bool decoded = decoded_ && !decoded_->block().lost();
+  if (decoded_ && !decoded) go_on_from_files();
   for (int i = 0; i < options_.batch_size; ++i) {
     if (stop.load(std::memory_order_relaxed)) return std::nullopt;
     std::uint8_t* hr = batch.hr.get() + i * patch_bytes(options_.patch_size);
     std::uint8_t* lr = batch.lr.get() + i * patch_bytes(lr_patch_);
-    if (decoded_) {
+    if (decoded) {
       cut_decoded(step, i, hr, lr);
     } else {
       cut_from_files(step, i, hr, lr);
     }
   }
-  return batch;
+  // Pixels of a file that is gone are zeros: such a batch is made again.
+  return decoded && decoded_->block().lost() ? make(step, stop) : batch;
+}
+
+// The samples stay the same, to the byte.
+void BatchMaker::go_on_from_files() {
+  std::call_once(fall_back_, [this] {
+    files_.emplace(std::move(images_), ImageFilesOptions{options_.scale, options_.patch_size, options_.on_skip});
+    if (!options_.note) return;
+    options_.note(
+        {"the cache file of the decoded images cannot be read any more (it was cut short, or its disk fails): from now "
+         "on every sample is decoded from its image file. The samples stay the same; the next start makes the cache "
+         "anew",
+         "解码图像的缓存文件已无法读取（被截短或磁盘故障）：此后每个样本都从图像文件重新解码。样本不变；下次启动会重建"
+         "缓存"});
+  });
 }
 
 void BatchMaker::cut_decoded(std::int64_t step, int i, std::uint8_t* hr, std::uint8_t* lr) const {

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "wring_train/data/buffer_pool.h"
@@ -32,6 +33,7 @@ class BatchMaker {
   std::optional<Batch> make(std::int64_t step, const std::atomic<bool>& stop);
 
  private:
+  void go_on_from_files();
   void cut_decoded(std::int64_t step, int i, std::uint8_t* hr, std::uint8_t* lr) const;
   void cut_from_files(std::int64_t step, int i, std::uint8_t* hr, std::uint8_t* lr);
   [[noreturn]] void none_usable() const;
@@ -43,7 +45,9 @@ class BatchMaker {
   SamplerSettings sampler_;
   std::shared_ptr<const DecodedSet> decoded_;
   bool any_decoded_ = false;         // some image of decoded_ can be used
-  std::optional<ImageFiles> files_;  // without decoded_
+  ImageSet images_;                  // of decoded_, to go on from when its cache file is lost
+  std::optional<ImageFiles> files_;  // without decoded_, or after its loss
+  std::once_flag fall_back_;
   std::shared_ptr<BufferPool> hr_buffers_;
   std::shared_ptr<BufferPool> lr_buffers_;
 };

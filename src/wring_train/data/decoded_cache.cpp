@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
@@ -14,38 +13,16 @@
 
 #include "wring/base/cache_folder.h"
 #include "wring/base/error.h"
-#include "wring/base/files.h"
+#include "wring/base/file_errors.h"
 #include "wring_train/data/decoded_file.h"
-#include "wring_train/data/random.h"
+#include "wring_train/data/fingerprint.h"
 
 namespace wring {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::uint64_t kFormat = 1;  // counts changes of the layout or of how images are decoded or shrunk
+constexpr std::uint64_t kFormat = 2;  // counts changes of the layout or of how images are decoded or shrunk
 constexpr auto kLockPause = std::chrono::milliseconds(50);
-
-// Two chains of mix64 over the same words: 128 bits, so that two sets never share a name.
-class Fingerprint {
- public:
-  void add(std::uint64_t word) {
-    a_ = mix64(a_ ^ word);
-    b_ = mix64(b_ + mix64(word));
-  }
-  void add(const std::string& text) {
-    add(text.size());
-    for (std::size_t i = 0; i < text.size(); i += sizeof(std::uint64_t)) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, text.data() + i, std::min(sizeof word, text.size() - i));
-      add(word);
-    }
-  }
-  std::string text() const { return fmt::format("{:016x}{:016x}", a_, b_); }
-
- private:
-  std::uint64_t a_ = 1;
-  std::uint64_t b_ = 2;
-};
 
 void add_file(Fingerprint& fingerprint, const fs::path& path) {
   struct stat status {};
@@ -74,45 +51,30 @@ bool unusable_ones_still_are(const ImageSet& images, const DecodedLayout& layout
   return true;
 }
 
-// The set in `file`, or nothing: it does not exist, or it is damaged, which is told and ends it.
-std::shared_ptr<const DecodedSet> open_file(const fs::path& file, const ImageSet& images, const DecodeOptions& decode,
-                                            const std::function<void(const Text&)>& note) {
-  const Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!descriptor) return nullptr;
-  struct stat status {};
-  ::fstat(descriptor.get(), &status);
-  DecodedLayout layout = layout_of(images, decode.scale);
-  MemoryBlock block = MemoryBlock::of_file(descriptor.get(), static_cast<std::size_t>(status.st_size), false);
-  const auto damage = read_decoded_header(block.bytes(), layout, file.filename().string());
-  if (damage) {
-    note({fmt::format("the cache file {} is dropped and made anew: {}", file.string(), *damage),
-          fmt::format("缓存文件 {} 已损坏，将重新生成：{}", file.string(), *damage)});
+// Why an open file of the cache is not to be used, whatever it holds.
+std::optional<Text> why_not_trusted(const struct stat& status) {
+  if (!S_ISREG(status.st_mode)) return Text("it is not a regular file", "它不是普通文件");
+  if (status.st_uid != ::geteuid()) {
+    return Text(fmt::format("it belongs to another user (uid {})", status.st_uid),
+                fmt::format("它属于另一用户（uid {}）", status.st_uid));
   }
-  if (damage || !unusable_ones_still_are(images, layout, decode)) {
-    std::error_code ignored;
-    fs::remove(file, ignored);
-    return nullptr;
-  }
-  mark_used(file);
-  block.will_need();
-  const std::size_t start = decoded_block_start(layout);
-  return std::make_shared<const DecodedSet>(std::move(block), start, std::move(layout));
+  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) return Text("others may write to it", "其他用户可以写入");
+  return std::nullopt;
 }
 
-bool is_at(int descriptor, const fs::path& path) {
+bool is_named(const Folder& cache, const std::string& name, int descriptor) {
   struct stat opened {};
-  struct stat named {};
-  return ::fstat(descriptor, &opened) == 0 && ::stat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino &&
-         opened.st_dev == named.st_dev;
+  const auto named = cache.status(name);
+  return named && ::fstat(descriptor, &opened) == 0 && same_file(opened, *named);
 }
 
 // Hidden, so that it is no entry of the cache.
-fs::path partial_of(const fs::path& file) {
-  return file.parent_path() / fmt::format(".{}.partial", file.filename().string());
+std::string partial_of(const std::string& name) {
+  return fmt::format(".{}{}", name, kPartialEnding);
 }
 
 // The set's name in the cache as its files are now; empty when one is gone.
-fs::path name_now(const ImageSet& images, int scale) {
+std::string name_now(const ImageSet& images, int scale) {
   try {
     return decoded_cache_name(images, scale);
   } catch (const Error&) {
@@ -120,12 +82,12 @@ fs::path name_now(const ImageSet& images, int scale) {
   }
 }
 
-Text cannot_keep(const fs::path& folder, const std::string& reason) {
+Text cannot_keep(const fs::path& folder, const Text& reason) {
   return {fmt::format("decoded images are not kept in {}: {}. The next start decodes them again; WRING_CACHE_DIR names "
                       "another folder",
-                      folder.string(), reason),
+                      folder.string(), reason.en),
           fmt::format("解码后的图像没有保存到 {}：{}。下次启动需重新解码；可用 WRING_CACHE_DIR 指定其他文件夹",
-                      folder.string(), reason)};
+                      folder.string(), reason.zh)};
 }
 
 }  // namespace
@@ -142,41 +104,79 @@ std::string decoded_cache_name(const ImageSet& images, int scale) {
     add_file(fingerprint, pair.hr);
     if (pair.lr) add_file(fingerprint, *pair.lr);
   }
-  return fingerprint.text() + ".images";
+  return fingerprint.text() + std::string(kCacheEnding);
 }
 
 std::shared_ptr<const DecodedSet> DecodedCache::open(const ImageSet& images, const DecodeOptions& decode) {
   hit_ = false;
+  checked_s_ = 0;
   if (!options_.folder) return decode_into_memory(images, decode);
   try {
-    const fs::path file = *options_.folder / decoded_cache_name(images, decode.scale);
-    for (;;) {
-      if (auto set = open_file(file, images, decode, [this](const Text& text) { note(text); })) {
-        hit_ = true;
-        return set;
-      }
-      make_folder(*options_.folder);
-      Descriptor lock = lock_partial(partial_of(file), decode);
-      // Who had the lock has renamed the file (look for the result) or removed it (begin again).
-      if (!is_at(lock.get(), partial_of(file))) continue;
-      std::error_code ignored;
-      if (!fs::exists(file, ignored)) return build(images, decode, file, std::move(lock));
-      fs::remove(partial_of(file), ignored);
-    }
+    return open_in(make_cache(*options_.folder), images, decode);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::interrupted) throw;
-    note(cannot_keep(*options_.folder, error.what()));
+    note(cannot_keep(*options_.folder, error.message()));
     return decode_into_memory(images, decode);
   }
+}
+
+std::shared_ptr<const DecodedSet> DecodedCache::open_in(const Folder& cache, const ImageSet& images,
+                                                        const DecodeOptions& decode) {
+  const std::string name = decoded_cache_name(images, decode.scale);
+  for (;;) {
+    if (auto set = open_file(cache, name, images, decode)) {
+      hit_ = true;
+      return set;
+    }
+    Descriptor lock = lock_partial(cache, partial_of(name), decode);
+    // Who had the lock has renamed the file (look for the result) or removed it (begin again).
+    if (!is_named(cache, partial_of(name), lock.get())) continue;
+    if (!cache.status(name)) return build(cache, name, images, decode, std::move(lock));
+    cache.remove(partial_of(name));
+  }
+}
+
+std::shared_ptr<const DecodedSet> DecodedCache::open_file(const Folder& cache, const std::string& name,
+                                                          const ImageSet& images, const DecodeOptions& decode) {
+  const Descriptor file = cache.open_file(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!file && errno == ENOENT) return nullptr;
+  const auto drop = [&](const Text& why) -> std::shared_ptr<const DecodedSet> {
+    const std::string path = cache.path_of(name).string();
+    note({fmt::format("the cache file {} is dropped and made anew: {}", path, why.en),
+          fmt::format("缓存文件 {} 不可用，将重新生成：{}", path, why.zh)});
+    if (!cache.remove(name)) throw_unwritable(cache.path_of(name), errno);
+    return nullptr;
+  };
+  struct stat status {};
+  if (!file || ::fstat(file.get(), &status) != 0) return drop(std::strerror(errno));
+  if (const auto why = why_not_trusted(status)) return drop(*why);
+  DecodedLayout layout = layout_of(images, decode.scale);
+  MemoryBlock block = MemoryBlock::of_file(file.get(), static_cast<std::size_t>(status.st_size), false);
+  block.will_need();
+  auto damage = read_decoded_header(block.bytes(), layout, name);
+  const auto began = std::chrono::steady_clock::now();
+  if (!damage) damage = check_decoded_pixels(block.bytes(), layout, decode.cancelled);
+  if (block.lost()) damage = "it was cut short, or its disk fails";
+  if (damage) return drop(*damage);
+  checked_s_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  if (!unusable_ones_still_are(images, layout, decode)) {
+    cache.remove(name);
+    return nullptr;
+  }
+  mark_used(cache, name);
+  const std::size_t start = decoded_block_start(layout);
+  return std::make_shared<const DecodedSet>(std::move(block), start, std::move(layout));
 }
 
 void DecodedCache::note(const Text& text) const {
   if (options_.note) options_.note(text);
 }
 
-Descriptor DecodedCache::lock_partial(const fs::path& partial, const DecodeOptions& decode) const {
-  Descriptor lock(::open(partial.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock) throw Error(ErrorCode::failed, std::strerror(errno));
+Descriptor DecodedCache::lock_partial(const Folder& cache, const std::string& name, const DecodeOptions& decode) const {
+  Descriptor lock = cache.open_file(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600);
+  struct stat status {};
+  if (!lock || ::fstat(lock.get(), &status) != 0) throw Error(ErrorCode::failed, std::strerror(errno));
+  if (const auto why = why_not_trusted(status)) throw Error(ErrorCode::failed, *why);
   for (bool told = false; ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0; told = true) {
     if (errno != EWOULDBLOCK && errno != EINTR) throw Error(ErrorCode::failed, std::strerror(errno));
     if (!told) {
@@ -194,47 +194,51 @@ std::shared_ptr<const DecodedSet> DecodedCache::decode_into_memory(const ImageSe
   return std::make_shared<const DecodedSet>(decode_to_memory(images, decode));
 }
 
-std::shared_ptr<const DecodedSet> DecodedCache::build(const ImageSet& images, const DecodeOptions& decode,
-                                                      const fs::path& file, Descriptor lock) {
+std::shared_ptr<const DecodedSet> DecodedCache::build(const Folder& cache, const std::string& name,
+                                                      const ImageSet& images, const DecodeOptions& decode,
+                                                      Descriptor lock) {
   DecodedLayout layout = layout_of(images, decode.scale);
   const std::size_t bytes = decoded_file_bytes(layout);
   MemoryBlock block;
   try {
-    claim_disk(lock.get(), file.parent_path(), bytes);
+    remove_left_overs(cache);
+    claim_disk(cache, lock.get(), bytes);
     block = MemoryBlock::of_file(lock.get(), bytes, true);
     if (options_.decoding) options_.decoding(static_cast<std::int64_t>(images.pairs.size()));
     decode_images(images, decode, block.bytes().subspan(decoded_block_start(layout)), layout);
+    write_decoded_header(block.bytes(), layout, name);
+    if (block.lost())
+      throw Error(ErrorCode::failed, {"the file was cut short while it was written", "文件在写入时被截短"});
   } catch (...) {
-    std::error_code ignored;
-    fs::remove(partial_of(file), ignored);
+    cache.remove(partial_of(name));
     throw;
   }
-  write_decoded_header(block.bytes(), layout, file.filename().string());
   block.make_read_only();
   const std::size_t start = decoded_block_start(layout);
   auto set = std::make_shared<const DecodedSet>(std::move(block), start, std::move(layout));
   // A file that changed while it was decoded must not be kept under the name of what it was.
-  const bool unchanged = name_now(images, decode.scale) == file.filename();
-  publisher_ = std::jthread([set, file, unchanged, lock = std::move(lock)] {
-    std::error_code ignored;
-    if (unchanged && set->block().flush()) {
-      fs::rename(partial_of(file), file, ignored);
-    } else {
-      fs::remove(partial_of(file), ignored);
+  publish(cache, name, set, name_now(images, decode.scale) == name, std::move(lock));
+  return set;
+}
+
+void DecodedCache::publish(const Folder& cache, const std::string& name, std::shared_ptr<const DecodedSet> set,
+                           bool unchanged, Descriptor lock) {
+  publisher_ = std::jthread([set = std::move(set), cache = cache.open_in(""), name, unchanged, lock = std::move(lock)] {
+    if (!unchanged || !set->block().flush() || set->block().lost() || !cache.rename(partial_of(name), name)) {
+      cache.remove(partial_of(name));
     }
     // Closing would not do: the mapping keeps the file open, and with it the lock, as long as the set is used.
     ::flock(lock.get(), LOCK_UN);
   });
-  return set;
 }
 
-void DecodedCache::claim_disk(int descriptor, const fs::path& folder, std::size_t bytes) const {
-  if (!make_room(folder, static_cast<std::int64_t>(bytes), options_.limit_bytes)) {
+void DecodedCache::claim_disk(const Folder& cache, int descriptor, std::size_t bytes) const {
+  if (!make_room(cache, static_cast<std::int64_t>(bytes), options_.limit_bytes)) {
     throw Error(ErrorCode::failed,
                 fmt::format("they take {} MiB, and the cache may hold {} MiB (WRING_CACHE_LIMIT_GIB changes that)",
                             bytes >> 20, options_.limit_bytes >> 20));
   }
-  // Before the pages are written to: a mapped page without room on the disk would be a fatal signal.
+  // Before the pages are written to: a mapped page without room on the disk would be lost.
   const bool emptied = ::ftruncate(descriptor, 0) == 0;
   const int error = emptied ? ::posix_fallocate(descriptor, 0, static_cast<off_t>(bytes)) : errno;
   if (error != 0) throw Error(ErrorCode::failed, fmt::format("{} MiB: {}", bytes >> 20, std::strerror(error)));

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "wring/base/descriptor.h"
+#include "wring/base/folder.h"
 #include "wring/base/text.h"
 #include "wring_train/data/decoded_set.h"
 
@@ -23,7 +24,8 @@ struct DecodedCacheOptions {
 // A decoded set on disk: a file that is mapped, so that a second start decodes nothing and several processes share the
 // memory. Its name follows from the path, size and time of change of every image file, the scale, and the format, so a
 // changed file means another name. It is built under a lock beside its place and renamed once it is on disk: no process
-// ever sees half of it, several that need the same set let one build it, and what a killed one left is built anew.
+// ever sees half of it, several that need the same set let one build it, and what a killed one left is built anew. Only
+// files of this user are used, and their pixels are compared with their checksums once, when the set is opened.
 class DecodedCache {
  public:
   explicit DecodedCache(DecodedCacheOptions options) : options_(std::move(options)) {}
@@ -33,20 +35,28 @@ class DecodedCache {
   // set is decoded into memory, with a note. Throws Error{interrupted} when cancelled.
   std::shared_ptr<const DecodedSet> open(const ImageSet& images, const DecodeOptions& decode);
 
-  // Whether the last open() found the set on disk.
+  // Whether the last open() found the set on disk, and how long its pixels were checked.
   bool hit() const { return hit_; }
+  double checked_s() const { return checked_s_; }
 
  private:
   void note(const Text& text) const;
+  std::shared_ptr<const DecodedSet> open_in(const Folder& cache, const ImageSet& images, const DecodeOptions& decode);
+  // The set in that file, or nothing: it does not exist, or it is not to be used, which is told and ends it.
+  std::shared_ptr<const DecodedSet> open_file(const Folder& cache, const std::string& name, const ImageSet& images,
+                                              const DecodeOptions& decode);
   // The file that the set is built in, locked; waits for the process that builds it.
-  Descriptor lock_partial(const std::filesystem::path& partial, const DecodeOptions& decode) const;
+  Descriptor lock_partial(const Folder& cache, const std::string& name, const DecodeOptions& decode) const;
   std::shared_ptr<const DecodedSet> decode_into_memory(const ImageSet& images, const DecodeOptions& decode);
-  std::shared_ptr<const DecodedSet> build(const ImageSet& images, const DecodeOptions& decode,
-                                          const std::filesystem::path& file, Descriptor lock);
-  void claim_disk(int descriptor, const std::filesystem::path& folder, std::size_t bytes) const;
+  std::shared_ptr<const DecodedSet> build(const Folder& cache, const std::string& name, const ImageSet& images,
+                                          const DecodeOptions& decode, Descriptor lock);
+  void publish(const Folder& cache, const std::string& name, std::shared_ptr<const DecodedSet> set, bool unchanged,
+               Descriptor lock);
+  void claim_disk(const Folder& cache, int descriptor, std::size_t bytes) const;
 
   DecodedCacheOptions options_;
   bool hit_ = false;
+  double checked_s_ = 0;
   std::jthread publisher_;
 };
 

@@ -4,8 +4,11 @@
 #include <cstring>
 #include <utility>
 
+#include <libdeflate.h>
+
 #include "wring/base/error.h"
 #include "wring_train/data/bicubic.h"
+#include "wring_train/data/fingerprint.h"
 #include "wring_train/data/parallel.h"
 #include "wring_train/data/training_pair.h"
 
@@ -42,11 +45,24 @@ DecodedLayout layout_of(const ImageSet& images, int scale) {
     layout.bytes = image.lr_offset + aligned(rgb_bytes(image.lr_width, image.lr_height));
     layout.images.push_back(image);
   }
+  layout.checksums.resize(layout.images.size());
   return layout;
+}
+
+std::uint32_t pixel_checksum(const DecodedLayout& layout, std::size_t index, std::span<const std::uint8_t> bytes) {
+  const std::uint64_t begin = layout.images[index].hr_offset;
+  const std::uint64_t end = index + 1 < layout.images.size() ? layout.images[index + 1].hr_offset : layout.bytes;
+  return libdeflate_crc32(0, bytes.data() + begin, end - begin);
 }
 
 DecodedSet::DecodedSet(MemoryBlock block, std::size_t first, DecodedLayout layout)
     : block_(std::move(block)), first_(first), layout_(std::move(layout)) {}
+
+std::string DecodedSet::digest() const {
+  Fingerprint fingerprint;
+  for (const std::uint32_t sum : layout_.checksums) fingerprint.add(std::uint64_t{sum});
+  return fingerprint.text();
+}
 
 void throw_interrupted() {
   throw Error(ErrorCode::interrupted, {"interrupted while images were decoded", "解码图像时被中断"});
@@ -62,6 +78,7 @@ bool decode_image(const ImageSet& images, std::size_t index, const DecodeOptions
                              : bicubic_shrink(hr, options.scale);
     put(hr, bytes, place.hr_offset);
     put(lr, bytes, place.lr_offset);
+    layout.checksums[index] = pixel_checksum(layout, index, bytes);
     return true;
   } catch (const Error& error) {
     place.hr_width = 0;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "wring_train/data/dataset.h"
@@ -14,10 +15,14 @@ namespace wring {
 
 // Where the images of a set lie in a block of bytes: HR cut to a multiple of the scale, then its LR image.
 struct DecodedLayout {
-  std::vector<StoredImage> images;  // one per pair of the set
+  std::vector<StoredImage> images;       // one per pair of the set
+  std::vector<std::uint32_t> checksums;  // CRC-32 of each image's bytes (HR and LR); 0 until it is decoded
   std::uint64_t bytes = 0;
 };
 DecodedLayout layout_of(const ImageSet& images, int scale);
+
+// The checksum of image `index` as `bytes` has it.
+std::uint32_t pixel_checksum(const DecodedLayout& layout, std::size_t index, std::span<const std::uint8_t> bytes);
 
 struct DecodeOptions {
   int scale = 4;
@@ -36,6 +41,8 @@ class DecodedSet {
   std::span<const std::uint8_t> bytes() const { return block_.bytes().subspan(first_, layout_.bytes); }
   std::span<const StoredImage> images() const { return layout_.images; }
   const MemoryBlock& block() const { return block_; }
+  // 32 digits that follow from the pixels of all images, wherever their files lie.
+  std::string digest() const;
 
  private:
   MemoryBlock block_;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "wring/base/text.h"
 #include "wring_train/data/dataset.h"
 #include "wring_train/data/decoded_set.h"
 #include "wring_train/data/sampling.h"
@@ -38,6 +39,8 @@ struct LoaderOptions {
   std::function<std::shared_ptr<std::uint8_t>(std::size_t bytes)> allocate;
   // Called once per image that turns out corrupt or truncated while training, from any thread.
   std::function<void(const SkippedImage&)> on_skip;
+  // What else the user should know, from any thread.
+  std::function<void(const Text&)> note;
 };
 
 // One batch: RGB bytes, shape (batch, patch, patch, 3), the LR patches cut from the same places; null with

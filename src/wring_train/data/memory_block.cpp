@@ -32,19 +32,25 @@ MemoryBlock MemoryBlock::of_process(std::size_t bytes) {
 
 MemoryBlock MemoryBlock::of_file(int descriptor, std::size_t bytes, bool writable) {
   if (bytes == 0) return {};
-  return {mapped(bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, descriptor), bytes};
+  MemoryBlock block(mapped(bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, descriptor), bytes);
+  block.guard_ = MappingGuard(block.data_, bytes);
+  return block;
 }
 
 MemoryBlock::MemoryBlock(MemoryBlock&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      guard_(std::move(other.guard_)) {}
 
 MemoryBlock& MemoryBlock::operator=(MemoryBlock&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
+  std::swap(guard_, other.guard_);
   return *this;
 }
 
 MemoryBlock::~MemoryBlock() {
+  guard_ = MappingGuard();  // another mapping may take the place at once
   if (data_ != nullptr) ::munmap(data_, size_);
 }
 

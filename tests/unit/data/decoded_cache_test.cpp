@@ -1,5 +1,6 @@
 #include "wring_train/data/decoded_cache.h"
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstring>
@@ -9,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <sys/file.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "temporary_folder.h"
 #include "test_images.h"
@@ -39,9 +41,13 @@ class DecodedCacheTest : public WithFolder {
 
   fs::path cache() const { return folder_ / "cache"; }
   fs::path only_file() const {
-    const auto entries = list_cache(cache());
+    const auto entries = this->entries();
     EXPECT_EQ(entries.size(), 1U);
-    return entries.empty() ? fs::path() : entries.front().path;
+    return entries.empty() ? fs::path() : cache() / entries.front().name;
+  }
+  std::vector<CacheEntry> entries() const {
+    const auto folder = find_cache(cache());
+    return folder ? list_cache(*folder) : std::vector<CacheEntry>();
   }
 
   DecodedCacheOptions options() {
@@ -162,6 +168,9 @@ TEST_F(DecodedCacheTest, DamageIsToldAndMended) {
       [&] { fs::resize_file(file, 20); },
       [&] { overwrite(3); },
       [&] { overwrite(sizeof(StoredImage) * 4 + 10); },
+      [&] { overwrite(4096); },       // the first pixel
+      [&] { overwrite(size - 70); },  // of the last image's LR version
+      [&] { fs::permissions(file, fs::perms::group_write, fs::perm_options::add); },
   };
   for (std::size_t i = 0; i < damages.size(); ++i) {
     damages[i]();
@@ -174,6 +183,62 @@ TEST_F(DecodedCacheTest, DamageIsToldAndMended) {
     expect_set(*start());
     EXPECT_EQ(decodings_, 1);
   }
+}
+
+TEST_F(DecodedCacheTest, AFileThatIsCutShortWhileItIsUsedGivesZerosAndSaysSo) {
+  start();
+  const auto set = start();
+  ASSERT_TRUE(hit_);
+  EXPECT_FALSE(set->block().lost());
+  fs::resize_file(only_file(), 0);
+  const auto bytes = set->bytes();
+  EXPECT_EQ(std::ranges::count(bytes, 0), std::ssize(bytes));
+  EXPECT_TRUE(set->block().lost());
+}
+
+TEST_F(DecodedCacheTest, AnotherUsersFileIsNotUsed) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file to another user";
+  start();
+  ASSERT_EQ(::chown(only_file().c_str(), 12345, 12345), 0);
+  expect_set(*start());
+  EXPECT_EQ(decodings_, 2);
+  ASSERT_EQ(notes_.size(), 1U);
+  EXPECT_THAT(notes_.front(), HasSubstr("another user (uid 12345)"));
+  expect_set(*start());
+  EXPECT_EQ(decodings_, 2);
+}
+
+TEST_F(DecodedCacheTest, ALinkInThePlaceOfTheFileIsNotFollowed) {
+  start();
+  const fs::path file = only_file();
+  fs::rename(file, folder_ / "elsewhere");
+  std::ofstream(folder_ / "victim") << "precious";
+  fs::create_symlink(folder_ / "victim", file);
+  fs::create_symlink(folder_ / "victim", cache() / ("." + file.filename().string() + ".partial"));
+  expect_set(*start());
+  std::ifstream victim(folder_ / "victim");
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(victim), {}), "precious");
+}
+
+TEST_F(DecodedCacheTest, WhatElseLiesInTheFolderIsLeftAlone) {
+  make_cache(cache());
+  const std::string other(900'000, 'x');
+  for (const char* name : {"photo.jpg", "old.images"}) std::ofstream(cache() / name) << other;
+  start();
+  for (const char* name : {"photo.jpg", "old.images"}) EXPECT_EQ(fs::file_size(cache() / name), other.size());
+  EXPECT_EQ(entries().size(), 1U);
+  EXPECT_THAT(notes_, testing::IsEmpty());
+}
+
+TEST_F(DecodedCacheTest, TheDigestFollowsFromThePixelsAndNotFromWhereTheyCameFrom) {
+  const std::string decoded = start()->digest();
+  EXPECT_EQ(start()->digest(), decoded);
+  DecodedCacheOptions none = options();
+  none.folder.reset();
+  EXPECT_EQ(DecodedCache(none).open(images_, decode())->digest(), decoded);
+  const fs::path changed = images_.pairs[1].hr;
+  write_png(changed, noise(22, 33, 3, 99));
+  EXPECT_NE(start()->digest(), decoded);
 }
 
 TEST_F(DecodedCacheTest, UnusableImagesAreReportedAtEveryStartAndReadAgainOnceTheyAreWell) {
@@ -203,7 +268,7 @@ TEST_F(DecodedCacheTest, AFileThatChangesWhileItIsDecodedIsNotKept) {
   DecodedCacheOptions with = options();
   with.decoding = [&](std::int64_t) { write_png(images_.pairs[0].hr, noise(21, 34, 3, 77)); };
   { DecodedCache(std::move(with)).open(images_, decode()); }
-  EXPECT_TRUE(list_cache(cache()).empty());
+  EXPECT_TRUE(entries().empty());
 }
 
 TEST_F(DecodedCacheTest, WhereNothingCanBeWrittenTheSetIsStillDecoded) {
@@ -225,8 +290,8 @@ TEST_F(DecodedCacheTest, ASetLargerThanTheLimitIsNotKeptAndSaysSo) {
 
 TEST_F(DecodedCacheTest, AnEvictedSetIsMadeAnewAndStaysUsableWhereItIsOpen) {
   const auto kept = start();
-  ASSERT_TRUE(make_room(cache(), 1 << 20, 1 << 20));
-  EXPECT_TRUE(list_cache(cache()).empty());
+  ASSERT_TRUE(make_room(*find_cache(cache()), 1 << 20, 1 << 20));
+  EXPECT_TRUE(entries().empty());
   expect_set(*kept);
   expect_set(*start());
   EXPECT_EQ(decodings_, 2);
@@ -296,7 +361,7 @@ TEST_F(DecodedCacheTest, AKilledWriterLeavesNothingThatIsTakenForWhole) {
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFSIGNALED(status));
-  EXPECT_TRUE(list_cache(cache()).empty());
+  EXPECT_TRUE(entries().empty());
   EXPECT_FALSE(fs::is_empty(cache()));  // what it had begun, which the next one takes over
   expect_set(*start());
   only_file();

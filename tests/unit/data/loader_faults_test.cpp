@@ -1,5 +1,7 @@
 // Damaged and changed images, and options that cannot be.
 #include "unit/data/loader_fixture.h"
+#include "wring/base/cache_folder.h"
+#include "wring_train/data/decoded_cache.h"
 
 namespace wring {
 namespace {
@@ -31,6 +33,40 @@ TEST_F(LoaderTest, ACorruptFileIsSkippedWithOneNoticeWhateverTheWorkers) {
       EXPECT_EQ(batches, expected) << workers << " workers, cached " << cached;
       EXPECT_THAT(notices, testing::ElementsAre(images_.pairs[1].hr, images_.pairs[4].hr));
     }
+  }
+}
+
+TEST_F(LoaderTest, ACacheFileThatIsCutShortIsToldAndTheBatchesStayTheSame) {
+  std::vector<Bytes> expected;
+  {
+    Loader loader(images_, options());
+    expected = take(loader, 12);
+  }
+  DecodedCacheOptions cache;
+  cache.folder = folder_ / "cache";
+  cache.limit_bytes = std::int64_t{1} << 30;
+  const DecodeOptions decode{kScale, {}, {}, {}};
+  { DecodedCache(cache).open(images_, decode); }  // on disk once it is destroyed
+  for (const int workers : {0, 3}) {
+    DecodedCache opened(cache);
+    std::atomic<int> notes{0};
+    LoaderOptions with = options();
+    with.decoded = opened.open(images_, decode);
+    ASSERT_TRUE(opened.hit());
+    with.num_workers = workers;
+    with.note = [&](const Text& text) {
+      EXPECT_THAT(text.en, HasSubstr("cache file"));
+      ++notes;
+    };
+    Loader loader(images_, with);
+    std::vector<Bytes> batches = take(loader, 2);
+    const Folder folder = Folder::open(*cache.folder);
+    fs::resize_file(folder.path_of(list_cache(folder).front().name), 4096);
+    for (Bytes& bytes : take(loader, 10)) batches.push_back(std::move(bytes));
+    EXPECT_EQ(batches, expected) << workers << " workers";
+    EXPECT_EQ(notes, 1);
+    fs::remove_all(*cache.folder);
+    { DecodedCache(cache).open(images_, decode); }
   }
 }
 
