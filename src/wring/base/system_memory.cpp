@@ -27,6 +27,15 @@ SystemMemory system_memory(const std::filesystem::path& root) {
   return {kib_of(file, "MemTotal:"), kib_of(file, "MemAvailable:")};
 }
 
+ProcessMemory process_memory_peak(const std::filesystem::path& root) {
+  const auto bytes_of = [&root](const char* name) {
+    std::optional<std::int64_t> bytes = kib_of(root / "proc/self/status", name);
+    if (bytes) *bytes *= 1024;
+    return bytes;
+  };
+  return {bytes_of("VmHWM:"), bytes_of("VmPeak:")};
+}
+
 std::optional<std::int64_t> available_memory_bytes(const std::filesystem::path& root) {
   std::optional<std::int64_t> available = system_memory(root).available_kib;
   if (available) *available *= 1024;

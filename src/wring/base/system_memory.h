@@ -13,6 +13,13 @@ struct SystemMemory {
 };
 SystemMemory system_memory(const std::filesystem::path& root = "/");
 
+// The most that this process has had so far, in memory and of addresses. Absent where /proc does not say.
+struct ProcessMemory {
+  std::optional<std::int64_t> resident_bytes;
+  std::optional<std::int64_t> virtual_bytes;
+};
+ProcessMemory process_memory_peak(const std::filesystem::path& root = "/");
+
 // What this process can still have without swapping and within the limit of its control groups.
 std::optional<std::int64_t> available_memory_bytes(const std::filesystem::path& root = "/");
 

@@ -4,11 +4,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <new>
 #include <optional>
+#include <system_error>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "wring/base/memory_error.h"
 #include "wring/base/message.h"
 #include "wring/cli/doctor.h"
 #include "wring/cli/terminal.h"
@@ -84,6 +87,27 @@ void print_error(const Error& error, const CommonOptions& options) {
 void print_warning(const Text& what, const Text& cure, const Console& console) {
   if (console.quiet) return;
   print_two_lines(console.text({"warning: ", "警告："}), Ink::yellow, what, cure, console);
+}
+
+Error as_error(const std::exception& failure) {
+  if (const auto* error = dynamic_cast<const Error*>(&failure)) return *error;
+  if (dynamic_cast<const std::bad_alloc*>(&failure) != nullptr) {
+    return memory_ended(std::nullopt, {"end other programs, or raise the limit (ulimit -v, the container's memory)",
+                                       "请结束其他程序，或提高限制（ulimit -v、容器内存）"});
+  }
+  const auto* system = dynamic_cast<const std::system_error*>(&failure);
+  if (system != nullptr && system->code() == std::errc::resource_unavailable_try_again) {
+    return {ErrorCode::failed,
+            {fmt::format("a thread cannot be started: {}", system->code().message()),
+             fmt::format("无法启动线程：{}", system->code().message())},
+            {"lower num_workers or OMP_NUM_THREADS, or raise the limits on processes (ulimit -u, the container's pids) "
+             "and on memory (ulimit -v)",
+             "请减小 num_workers 或 OMP_NUM_THREADS，或提高进程数（ulimit -u、容器 pids）和内存（ulimit -v）限制"}};
+  }
+  return {ErrorCode::failed,
+          failure.what(),
+          {"this should not happen: please report it with the command that you typed",
+           "这不应发生：请连同所输入的命令一起反馈"}};
 }
 
 void survive_file_size_limit() {

@@ -45,6 +45,10 @@ void survive_file_size_limit();
 // Throws Error{failed} when what was printed could not be written (a full disk behind a redirection).
 void finish_output();
 
+// What the user is told of an exception that reached main: itself where it is an Error; memory that ended, and threads
+// that cannot be had, are told as that.
+Error as_error(const std::exception& failure);
+
 // Runs the command; prints what it throws and returns the exit code that belongs to it.
 template <typename Command>
 int run_guarded(const CommonOptions& options, Command&& command) {
@@ -54,15 +58,10 @@ int run_guarded(const CommonOptions& options, Command&& command) {
     const int code = command();
     finish_output();
     return code;
-  } catch (const Error& error) {
+  } catch (const std::exception& failure) {
+    const Error error = as_error(failure);
     print_error(error, options);
     return static_cast<int>(error.code());
-  } catch (const std::exception& error) {
-    print_error(Error(ErrorCode::failed, error.what(),
-                      {"this should not happen: please report it with the command that you typed",
-                       "这不应发生：请连同所输入的命令一起反馈"}),
-                options);
-    return static_cast<int>(ErrorCode::failed);
   }
 }
 

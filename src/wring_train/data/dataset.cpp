@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "wring/base/error.h"
 #include "wring/base/files.h"
@@ -87,14 +88,48 @@ std::string listed_name(std::string line) {
   return line;
 }
 
+constexpr std::int64_t kLargestList = std::int64_t{256} << 20;  // bytes: millions of names
+
+// As lines of UTF-8. A byte-order mark, which some editors put before the first line, is no part of it.
+std::string read_list(const fs::path& list) {
+  const auto refuse = [&](const Text& why, const Text& cure) {
+    throw Error(ErrorCode::failed, {list.string() + ": " + why.en, list.string() + "：" + why.zh}, cure);
+  };
+  struct stat status {};
+  if (::fstat(open_regular_file(list).get(), &status) == 0 && status.st_size > kLargestList) {
+    refuse({fmt::format("it has {} MiB, more than a list of names", status.st_size >> 20),
+            fmt::format("它有 {} MiB，不像文件名列表", status.st_size >> 20)},
+           {"name the text file that lists the images", "请指定列出图像的文本文件"});
+  }
+  std::string content = read_file(list);
+  if (content.starts_with("\xff\xfe") || content.starts_with("\xfe\xff")) {
+    refuse({"it is written in UTF-16", "它采用 UTF-16 编码"}, {"save it as UTF-8", "请另存为 UTF-8"});
+  }
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (content.starts_with(kByteOrderMark)) content.erase(0, kByteOrderMark.size());
+  return content;
+}
+
+// Whether the name stays in the folder that it is relative to.
+bool stays_inside(const fs::path& name) {
+  return !name.is_absolute() && *name.lexically_normal().begin() != "..";
+}
+
 std::vector<fs::path> images_listed(const fs::path& folder, const fs::path& list) {
-  std::istringstream lines(read_file(list));
+  std::istringstream lines(read_list(list));
   std::set<fs::path> images;  // each once, by path, like a folder's
   std::string line;
   for (int number = 1; std::getline(lines, line); ++number) {
     const std::string name = listed_name(line);
     if (name.empty() || name.starts_with('#')) continue;
     const fs::path image = folder / name;
+    if (!stays_inside(name)) {
+      throw Error(ErrorCode::failed,
+                  {fmt::format("{}:{}: {} leads out of {}", list.string(), number, name, folder.string()),
+                   fmt::format("{}:{}: {} 位于 {} 之外", list.string(), number, name, folder.string())},
+                  {"the names are relative to train_hr_dir; set it to a folder that holds all images",
+                   "文件名相对于 train_hr_dir；请将其设为包含所有图像的文件夹"});
+    }
     std::error_code ignored;
     if (!fs::is_regular_file(image, ignored)) {
       throw Error(ErrorCode::failed,

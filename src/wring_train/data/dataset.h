@@ -35,7 +35,8 @@ struct ImageSet {
 // no image in it, no usable image left (with the first reasons), an HR without its LR, sizes that do not fit
 // (HR must be LR × scale, after crop_to_multiple). With `meta_info` only the images that this text file names are
 // taken: one a line, relative to `hr_folder`, in BasicSR's form, where "(height,width,channels)" may follow. A line
-// that names no file is an error with its number.
+// that names no file of that folder is an error with its number, as is a list of more than 256 MiB, or that is no
+// regular file.
 ImageSet scan_images(const std::filesystem::path& hr_folder, const std::optional<std::filesystem::path>& lr_folder,
                      int scale, int min_size, const std::optional<std::filesystem::path>& meta_info = std::nullopt);
 

@@ -84,6 +84,12 @@ void check_claim(std::uint64_t claimed, std::uint64_t most, Bytes content) {
       "its {} bytes are too few for the size in its header; the file ends too early or is no image", content.size()));
 }
 
+void check_blank(std::uint64_t width, std::uint64_t height, Bytes content) {
+  constexpr std::uint64_t kAnyPixels = std::uint64_t{1} << 24;
+  constexpr std::uint64_t kPixelsOfOneByte = std::uint64_t{1} << 14;
+  if (width * height > kAnyPixels) check_claim(width * height, kPixelsOfOneByte, content);
+}
+
 Rectangle inside(const Rectangle& wanted, int width, int height) {
   const int left = std::max(0, wanted.x);
   const int top = std::max(0, wanted.y);

@@ -1,7 +1,10 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
+
+#include "wring/base/folder.h"
 
 namespace wring {
 
@@ -41,6 +44,7 @@ ImageSize read_image_size(const std::filesystem::path& path);
 // Whole or not at all (see write_file_atomically). 1, 3 or 4 channels; throws Error{failed} for anything
 // else.
 void write_png(const std::filesystem::path& path, const Image& image);
+void write_png(const Folder& folder, const std::string& name, const Image& image);
 
 // Gray to three equal channels; alpha dropped.
 Image to_rgb(const Image& image);

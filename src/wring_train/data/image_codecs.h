@@ -37,6 +37,10 @@ void check_size(std::uint64_t width, std::uint64_t height);
 // what one byte of the format can hold at most, in the unit of `claimed`. Throws DecodeError.
 void check_claim(std::uint64_t claimed, std::uint64_t most, Bytes content);
 
+// The same for formats in which one byte can hold any number of pixels (of one colour): above 2^24 pixels a file needs
+// a byte for 2^14 of them, which every photograph has hundreds of times over.
+void check_blank(std::uint64_t width, std::uint64_t height, Bytes content);
+
 // What of `wanted` lies inside an image. Throws DecodeError when that is nothing.
 Rectangle inside(const Rectangle& wanted, int width, int height);
 

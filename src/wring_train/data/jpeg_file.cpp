@@ -2,6 +2,7 @@
 #include <array>
 #include <csetjmp>
 #include <cstdio>
+#include <new>
 #include <string>
 
 // jpeglib.h uses size_t and FILE without including what declares them.
@@ -71,14 +72,18 @@ class Decompressor {
 
   // Of a whole file, after its header.
   void check_pixels(Bytes content) const {
-    if (info_.arith_code != 0) return;  // has no such bound
+    if (info_.arith_code != 0) return check_blank(info_.image_width, info_.image_height, content);
     check_claim(std::uint64_t{info_.image_width} * info_.image_height, kMostPixelsOfOneByte, content);
   }
 
-  // Calls libjpeg; its errors come out as DecodeError. `step` must own nothing: it may be jumped out of.
+  // Calls libjpeg; its errors come out as DecodeError or std::bad_alloc. `step` must own nothing: it may be jumped out
+  // of.
   template <class Step>
   void run(const Step& step) {
-    if (setjmp(errors_.jump) != 0) throw DecodeError(std::string("damaged JPEG: ") + errors_.message);
+    if (setjmp(errors_.jump) != 0) {
+      if (errors_.base.msg_code == JERR_OUT_OF_MEMORY) throw std::bad_alloc();
+      throw DecodeError(std::string("damaged JPEG: ") + errors_.message);
+    }
     step();
   }
 

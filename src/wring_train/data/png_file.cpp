@@ -48,11 +48,14 @@ void write_bytes(png_structp png, png_bytep from, std::size_t size) {
 struct Errors {
   std::jmp_buf jump;
   char message[128];
+  bool out_of_memory;
 };
 
 [[noreturn]] void on_error(png_structp png, png_const_charp message) {
   auto* errors = static_cast<Errors*>(png_get_error_ptr(png));
   std::strncpy(errors->message, message, sizeof errors->message - 1);
+  errors->out_of_memory =
+      ::strcasestr(message, "out of memory") != nullptr || ::strcasestr(message, "insufficient memory") != nullptr;
   std::longjmp(errors->jump, 1);
 }
 
@@ -77,10 +80,14 @@ class Png {
   Png(const Png&) = delete;
   Png& operator=(const Png&) = delete;
 
-  // Calls libpng; its errors come out as DecodeError. `step` must own nothing: it may be jumped out of.
+  // Calls libpng; its errors come out as DecodeError or std::bad_alloc. `step` must own nothing: it may be jumped out
+  // of.
   template <class Step>
   void run(const Step& step) {
-    if (setjmp(errors_.jump) != 0) throw DecodeError(std::string("damaged PNG: ") + errors_.message);
+    if (setjmp(errors_.jump) != 0) {
+      if (errors_.out_of_memory) throw std::bad_alloc();
+      throw DecodeError(std::string("damaged PNG: ") + errors_.message);
+    }
     step(png_, info_);
   }
 
@@ -91,11 +98,14 @@ class Png {
   png_infop info_ = nullptr;
 };
 
-// A damaged checksum of side information (text, profiles) costs no pixel; one of the pixels is an error.
+// Side information (text, profiles) is passed over without being held or decompressed; a damaged checksum of it costs
+// no pixel. No chunk may claim more bytes than there are.
 ImageSize read_header(Png& png, Source& source) {
   ImageSize size;
   png.run([&](png_structp p, png_infop info) {
     png_set_read_fn(p, &source, read_bytes);
+    png_set_keep_unknown_chunks(p, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+    png_set_chunk_malloc_max(p, source.left);
     png_set_user_limits(p, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // check_size is stricter, and names the size
     png_read_info(p, info);
     size.width = static_cast<int>(png_get_image_width(p, info));
@@ -216,6 +226,12 @@ std::string encode(const Image& image) {
 const Codec png_codec{recognises, read_size, decode, decode_part};
 
 void write_png(const std::filesystem::path& path, const Image& image) {
+  const FilePlace place = place_of_file(path);
+  write_png(place.folder, place.name, image);
+}
+
+void write_png(const Folder& folder, const std::string& name, const Image& image) {
+  const std::filesystem::path path = folder.path_of(name);
   const bool known = image.channels == 1 || image.channels == 3 || image.channels == 4;
   if (!known || image.width < 1 || image.height < 1) {
     throw Error(ErrorCode::failed, "cannot write " + path.string() + ": an image of " + std::to_string(image.width) +
@@ -228,7 +244,7 @@ void write_png(const std::filesystem::path& path, const Image& image) {
   } catch (const DecodeError& error) {
     throw Error(ErrorCode::failed, "cannot write " + path.string() + ": " + error.what());
   }
-  write_file_atomically(path, content);
+  write_file_atomically(folder, name, content);
 }
 
 }  // namespace wring

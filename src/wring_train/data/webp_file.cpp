@@ -1,3 +1,5 @@
+#include <new>
+
 #include <webp/decode.h>
 
 #include "wring_train/data/image_codecs.h"
@@ -16,6 +18,21 @@ WebPBitstreamFeatures features_of(Bytes content) {
   return features;
 }
 
+// A macroblock of 256 pixels takes more than three bits in a lossy file (RFC 6386, section 11.2: its modes have fixed
+// probabilities).
+constexpr std::uint64_t kMostPixelsOfOneByte = 1024;
+constexpr int kLossy = 1;  // WebPBitstreamFeatures::format
+
+void check_pixels(const WebPBitstreamFeatures& features, Bytes content) {
+  const auto width = static_cast<std::uint64_t>(features.width);
+  const auto height = static_cast<std::uint64_t>(features.height);
+  if (features.format == kLossy) {
+    check_claim(width * height, kMostPixelsOfOneByte, content);
+  } else {
+    check_blank(width, height, content);
+  }
+}
+
 ImageSize read_size(Bytes content) {
   const WebPBitstreamFeatures features = features_of(content);
   return {features.width, features.height};
@@ -23,11 +40,17 @@ ImageSize read_size(Bytes content) {
 
 Image decode(Bytes content, Alpha alpha) {
   const WebPBitstreamFeatures features = features_of(content);
+  check_pixels(features, content);
   const bool keep = alpha == Alpha::keep && features.has_alpha != 0;
   Image image(features.width, features.height, keep ? 4 : 3);
-  const auto into = keep ? WebPDecodeRGBAInto : WebPDecodeRGBInto;
-  const int stride = image.width * image.channels;
-  if (into(content.data(), content.size(), image.pixels.data(), image.pixels.size(), stride) == nullptr) {
+  WebPDecoderConfig config;
+  if (WebPInitDecoderConfig(&config) == 0) throw DecodeError("libwebp is of another version than it was built with");
+  config.output.colorspace = keep ? MODE_RGBA : MODE_RGB;
+  config.output.is_external_memory = 1;
+  config.output.u.RGBA = {image.pixels.data(), image.width * image.channels, image.pixels.size()};
+  const VP8StatusCode status = WebPDecode(content.data(), content.size(), &config);
+  if (status == VP8_STATUS_OUT_OF_MEMORY) throw std::bad_alloc();
+  if (status != VP8_STATUS_OK) {
     throw DecodeError("damaged WebP: its pixels cannot be decoded, or the file ends too early");
   }
   return image;

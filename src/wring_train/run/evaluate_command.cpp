@@ -6,7 +6,7 @@
 
 #include "wring/base/display_text.h"
 #include "wring/base/error.h"
-#include "wring/base/files.h"
+#include "wring/base/folder.h"
 #include "wring/base/message.h"
 #include "wring_train/data/bicubic.h"
 #include "wring_train/data/compare.h"
@@ -132,7 +132,8 @@ int evaluate_command(const EvaluateOptions& options) {
       name_unreadable(skipped);
     }
   }
-  if (options.save_folder) make_folder(*options.save_folder);
+  std::optional<Folder> saved;
+  if (options.save_folder) saved = Folder::make(*options.save_folder);
   std::vector<Score> scores;
   for (const ImagePair& files : images.pairs) {
     EvaluationPair pair;
@@ -144,7 +145,7 @@ int evaluate_command(const EvaluateOptions& options) {
     }
     const Image sr = method(pair.lr);
     scores.push_back(score(pair, sr, method.scale()));
-    if (options.save_folder) write_png(*options.save_folder / (pair.name + ".png"), sr);
+    if (saved) write_png(*saved, pair.name + ".png", sr);
     if (options.compare && scores.size() == 1) write_png(*options.compare, comparison(pair, sr, method));
   }
   if (scores.empty()) {

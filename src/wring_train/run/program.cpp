@@ -1,6 +1,7 @@
 #include "wring_train/run/program.h"
 
 #include <cstring>
+#include <stdexcept>
 #include <string>
 #include <variant>
 #include <vector>
@@ -14,9 +15,19 @@
 #include "wring/cli/train_options.h"
 #include "wring_train/run/commands.h"
 #include "wring_train/run/cublas_workspaces.h"
+#include "wring_train/run/host_memory.h"
 
 namespace wring {
 namespace {
+
+const Text kLessTraining{
+    "lower base_channels, num_blocks, batch_size, patch_size or num_workers, set data_cache: none, "
+    "or raise the limit (ulimit -v, the container's memory)",
+    "请减小 base_channels、num_blocks、batch_size、patch_size 或 num_workers，设置 data_cache: none，"
+    "或提高限制（ulimit -v、容器内存）"};
+const Text kLessImages{
+    "use smaller images or a smaller network, or raise the limit (ulimit -v, the container's memory)",
+    "请使用更小的图像或网络，或提高限制（ulimit -v、容器内存）"};
 
 int dispatch(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "steps") == 0) return steps_command(argc - 1, argv + 1);
@@ -24,11 +35,16 @@ int dispatch(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "about") == 0) return about_command();
   const auto parsed = parse_train_program(argc, argv);
   if (const auto* train = std::get_if<TrainOptions>(&parsed)) {
-    return train->nproc ? launch_ranks(this_program(), {argv + 1, argv + argc}, *train->nproc) : train_command(*train);
+    if (train->nproc) return launch_ranks(this_program(), {argv + 1, argv + argc}, *train->nproc);
+    return telling_memory("", kLessTraining, [train] { return train_command(*train); });
   }
   set_cublas_workspaces(0);
-  if (const auto* evaluate = std::get_if<EvaluateOptions>(&parsed)) return evaluate_command(*evaluate);
-  if (const auto* upscale = std::get_if<UpscaleOptions>(&parsed)) return upscale_command(*upscale);
+  if (const auto* evaluate = std::get_if<EvaluateOptions>(&parsed)) {
+    return telling_memory("", kLessImages, [evaluate] { return evaluate_command(*evaluate); });
+  }
+  if (const auto* upscale = std::get_if<UpscaleOptions>(&parsed)) {
+    return telling_memory("", kLessImages, [upscale] { return upscale_command(*upscale); });
+  }
   return std::get<int>(parsed);
 }
 
@@ -42,6 +58,8 @@ int run_wring_train(int argc, char** argv) {
     } catch (const c10::OutOfMemoryError& error) {
       throw Error(ErrorCode::failed, std::string("the GPU is out of memory: ") + error.what_without_backtrace(),
                   "lower batch_size (64 → 48 → 32 → 16) or patch_size, or raise gradient_accumulation_steps");
+    } catch (const c10::Error& error) {
+      throw std::runtime_error(error.what_without_backtrace());  // a stack of LibTorch's functions tells a user nothing
     }
   });
 }

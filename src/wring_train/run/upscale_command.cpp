@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include "wring_train/engine/device.h"
 #include "wring_train/nn/checkpoint.h"
 #include "wring_train/run/commands.h"
+#include "wring_train/run/host_memory.h"
 #include "wring_train/run/upscaler.h"
 
 namespace wring {
@@ -73,6 +75,26 @@ ProgressOptions progress_options(const CommonOptions& common) {
   return options;
 }
 
+// Enlarges one photograph. Throws Error naming it where the host's memory ends.
+void upscale_one(const Job& job, const Folder& outputs, const Upscaler& upscale, std::int64_t scale,
+                 const std::function<void(int, int)>& progress) {
+  const ImageSize size = read_image_size(job.input);
+  const std::int64_t width = size.width * scale;
+  const std::int64_t height = size.height * scale;
+  const double gib = 3 * static_cast<double>(width) * static_cast<double>(height) / (1 << 30);
+  const Text cure(fmt::format("{} × {} pixels become {} × {}, {:.2f} GiB: cut the image into parts, lower --tile, or "
+                              "raise the limit (ulimit -v, the container's memory)",
+                              size.width, size.height, width, height, gib),
+                  fmt::format("{} × {} 像素放大为 {} × {}，即 {:.2f} GiB：请切分图像、减小 --tile，或提高限制"
+                              "（ulimit -v、容器内存）",
+                              size.width, size.height, width, height, gib));
+  telling_memory(job.input.string() + ": ", cure, [&] {
+    const Image lr = read_image(job.input, Alpha::keep);
+    write_png(outputs, job.output.filename().string(), upscale(lr, progress));
+    return 0;
+  });
+}
+
 }  // namespace
 
 int upscale_command(const UpscaleOptions& options) {
@@ -82,6 +104,7 @@ int upscale_command(const UpscaleOptions& options) {
   const Upscaler upscale(network, device, /*channels_last=*/true, options.tile);
   const std::vector<Job> jobs = plan_jobs(options, network.shape().scale);
   for (const Job& job : jobs) check_output(job);
+  const Folder outputs = place_of_file(jobs.front().output).folder;  // all lie in one
 
   // Tiles of different photographs differ in number, so the bar counts in thousandths of a photograph.
   constexpr std::int64_t kPerJob = 1000;
@@ -90,12 +113,11 @@ int upscale_command(const UpscaleOptions& options) {
   std::size_t failed = 0;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     try {
-      const Image lr = read_image(jobs[i].input, Alpha::keep);
       const auto progress = [&](int done, int total) {
         bar.update(static_cast<std::int64_t>(i) * kPerJob + done * kPerJob / total,
                    {jobs[i].input.filename().string()});
       };
-      write_png(jobs[i].output, upscale(lr, progress));
+      upscale_one(jobs[i], outputs, upscale, network.shape().scale, progress);
       if (!options.common.quiet) bar.line(fmt::format("{} → {}", jobs[i].input.string(), jobs[i].output.string()));
     } catch (const Error& error) {
       // One bad file among many is named and the rest is done; alone it is the command's error.

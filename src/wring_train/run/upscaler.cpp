@@ -1,11 +1,14 @@
 #include "wring_train/run/upscaler.h"
 
 #include <algorithm>
-#include <cstring>
+#include <limits>
+
+#include <fmt/format.h>
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "wring/base/error.h"
 #include "wring_train/data/bicubic.h"
 #include "wring_train/engine/batch_tensor.h"
 
@@ -25,6 +28,17 @@ at::Tensor to_bytes(const at::Tensor& image, bool gray) {
   // Half up, like MATLAB's uint8(): values are never negative here.
   values = values.clamp(0, 1).mul(255).add(0.5).floor().to(at::kByte);
   return values.permute({1, 2, 0}).contiguous().cpu();
+}
+
+// Sides are ints here, as in PNG.
+void check_result(const Image& lr, std::int64_t scale) {
+  const std::int64_t width = lr.width * scale;
+  const std::int64_t height = lr.height * scale;
+  if (std::max(width, height) <= std::numeric_limits<int>::max()) return;
+  throw Error(ErrorCode::failed,
+              {fmt::format("the result would be {} × {} pixels, more than a PNG can have", width, height),
+               fmt::format("结果将为 {} × {} 像素，超出 PNG 的上限", width, height)},
+              {"cut the image into parts", "请将图像切分"});
 }
 
 Image channel(const Image& image, int index) {
@@ -69,7 +83,9 @@ Image Upscaler::operator()(const Image& lr, const std::function<void(int, int)>&
   const int columns = (lr.width + step - 1) / step;
   const int rows = (lr.height + step - 1) / step;
   const int channels = gray ? 1 : 3;
-  at::Tensor output = at::empty({std::int64_t{lr.height} * scale, std::int64_t{lr.width} * scale, channels}, at::kByte);
+  check_result(lr, scale);
+  Image sr(lr.width * scale, lr.height * scale, channels);
+  const at::Tensor output = at::from_blob(sr.pixels.data(), {sr.height, sr.width, channels}, at::kByte);
   for (int tile = 0; tile < rows * columns; ++tile) {
     const int x = tile % columns * step;
     const int y = tile / columns * step;
@@ -88,8 +104,6 @@ Image Upscaler::operator()(const Image& lr, const std::function<void(int, int)>&
   }
   at::globalContext().setBenchmarkCuDNN(benchmark);
 
-  Image sr(lr.width * scale, lr.height * scale, channels);
-  std::memcpy(sr.pixels.data(), output.const_data_ptr<std::uint8_t>(), sr.pixels.size());
   if (lr.channels != 4) return sr;
   Image with_alpha(sr.width, sr.height, 4);
   for (int c = 0; c < 3; ++c) set_channel(with_alpha, c, channel(sr, c));

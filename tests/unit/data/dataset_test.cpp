@@ -35,6 +35,15 @@ class ScanImages : public WithFolder {
     for (const ImagePair& pair : set.pairs) names.push_back(pair.hr.lexically_relative(folder_).generic_string());
     return names;
   }
+  std::string refusal_of_list(const std::string& text, const fs::path& images) const {
+    write_file_atomically(folder_ / "meta.txt", text);
+    try {
+      scan_images(images, std::nullopt, 4, 1, folder_ / "meta.txt");
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
   Error error_of(const std::string& hr, std::optional<std::string> lr = std::nullopt, int scale = 4,
                  int min_size = 1) const {
     try {
@@ -184,19 +193,54 @@ TEST_F(ScanImages, AMetaInfoFileNamesTheImagesToUse) {
   EXPECT_THAT(found(set), ElementsAre("a.png", "b (1).png", "deep/c.png"));
 }
 
+TEST_F(ScanImages, AMetaInfoFileMayBeginWithAByteOrderMark) {
+  put("a.png");
+  write_file_atomically(folder_ / "meta.txt",
+                        "\xef\xbb\xbf"
+                        "a.png\n");
+  EXPECT_THAT(found(scan_images(folder_, std::nullopt, 4, 1, folder_ / "meta.txt")), ElementsAre("a.png"));
+}
+
 TEST_F(ScanImages, AMetaInfoFileThatNamesNoFileIsAnErrorWithTheLine) {
   put("a.png");
-  const auto message = [&](const std::string& text) {
-    write_file_atomically(folder_ / "meta.txt", text);
-    try {
-      scan_images(folder_, std::nullopt, 4, 1, folder_ / "meta.txt");
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
-  };
+  const auto message = [&](const std::string& text) { return refusal_of_list(text, folder_); };
   EXPECT_THAT(message("a.png (24,32,1)\nmissing.png\n"), AllOf(HasSubstr("meta.txt:2"), HasSubstr("missing.png")));
   EXPECT_THAT(message("# nothing\n"), HasSubstr("names no image"));
+  EXPECT_THAT(message(std::string("\xff\xfe"
+                                  "a\0.\0p\0n\0g\0",
+                                  12)),
+              HasSubstr("UTF-16"));
+}
+
+TEST_F(ScanImages, AMetaInfoFileLeadsNowhereOutOfItsFolder) {
+  put("inside/a.png");
+  put("outside.png");
+  const auto message = [&](const std::string& text) { return refusal_of_list(text, folder_ / "inside"); };
+  for (const std::string& name : {std::string("../outside.png"), std::string("b/../../outside.png"),
+                                  put("outside.png").string(), std::string("..")}) {
+    EXPECT_THAT(message("a.png\n" + name + "\n"), AllOf(HasSubstr("meta.txt:2"), HasSubstr("leads out of"))) << name;
+  }
+  EXPECT_EQ(message("b/../a.png\n"), "no error");
+}
+
+TEST_F(ScanImages, AMetaInfoFileIsARegularFileOfBoundedSize) {
+  put("a.png");
+  for (const char* list : {"/dev/zero", "/dev"}) {
+    try {
+      scan_images(folder_, std::nullopt, 4, 1, list);
+      ADD_FAILURE() << list;
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("not a regular file"));
+    }
+  }
+  std::ofstream(folder_ / "meta.txt") << "a.png\n";
+  fs::resize_file(folder_ / "meta.txt", std::uintmax_t{1} << 33);
+  try {
+    scan_images(folder_, std::nullopt, 4, 1, folder_ / "meta.txt");
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("8192 MiB"));
+  }
 }
 
 TEST_F(ScanImages, EmptyMissingAndUselessFoldersAreErrorsWithACure) {
