@@ -1,6 +1,11 @@
 #pragma once
 #include <filesystem>
+#include <memory>
+#include <string>
 #include <string_view>
+
+#include "wring/base/descriptor.h"
+#include "wring/base/folder.h"
 
 namespace wring {
 
@@ -9,20 +14,18 @@ namespace wring {
 class AppendFile {
  public:
   // Creates the file where there is none. Throws Error{failed} naming the file and the system's reason.
-  explicit AppendFile(const std::filesystem::path& path);
-  ~AppendFile();
-  AppendFile(const AppendFile&) = delete;
-  AppendFile& operator=(const AppendFile&) = delete;
+  AppendFile(std::shared_ptr<const Folder> folder, std::string name);
 
   // Throws Error{failed} naming the file and the system's reason; nothing of the record is left in the file then, and
   // it may be appended again.
   void append(std::string_view record);
 
-  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path path() const { return folder_->path_of(name_); }
 
  private:
-  std::filesystem::path path_;
-  int descriptor_ = -1;
+  std::shared_ptr<const Folder> folder_;
+  std::string name_;
+  Descriptor descriptor_;
 };
 
 }  // namespace wring

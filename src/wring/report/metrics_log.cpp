@@ -1,13 +1,11 @@
 #include "wring/report/metrics_log.h"
 
 #include <nlohmann/json.hpp>
-#include <string>
 #include <string_view>
 
 #include "wring/base/files.h"
 
 namespace wring {
-namespace fs = std::filesystem;
 namespace {
 
 // Whether the line is one that a run resumed after `step` has already measured.
@@ -29,18 +27,20 @@ std::string lines_until(std::string_view content, std::int64_t step) {
   return kept;
 }
 
-const fs::path& prepared(const fs::path& path, std::optional<std::int64_t> resumed_step) {
-  if (!fs::exists(path)) return path;
-  const std::string before = resumed_step ? read_file(path) : std::string();
+const std::shared_ptr<const Folder>& prepared(const std::shared_ptr<const Folder>& folder, const std::string& name,
+                                              std::optional<std::int64_t> resumed_step) {
+  if (!folder->status(name)) return folder;
+  const std::string before = resumed_step ? read_file(*folder, name) : std::string();
   const std::string after = resumed_step ? lines_until(before, *resumed_step) : std::string();
-  if (!resumed_step || after != before) write_file_atomically(path, after);
-  return path;
+  if (!resumed_step || after != before) write_file_atomically(*folder, name, after);
+  return folder;
 }
 
 }  // namespace
 
-MetricsLog::MetricsLog(const fs::path& path, std::optional<std::int64_t> resumed_step)
-    : file_(prepared(path, resumed_step)) {}
+MetricsLog::MetricsLog(const std::shared_ptr<const Folder>& folder, const std::string& name,
+                       std::optional<std::int64_t> resumed_step)
+    : file_(prepared(folder, name, resumed_step), name) {}
 
 void MetricsLog::write(const nlohmann::ordered_json& record) {
   // A name that is not UTF-8 must not stop a training run: its bytes are replaced.

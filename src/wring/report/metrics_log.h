@@ -1,8 +1,9 @@
 #pragma once
 #include <cstdint>
-#include <filesystem>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <string>
 
 #include "wring/report/append_file.h"
 
@@ -15,7 +16,8 @@ class MetricsLog {
   // Without resumed_step an existing file is emptied. With it the run continues: lines whose "step" is larger
   // than resumed_step are cut away (they will be measured again), as is anything that is not a whole JSON
   // object, such as the half line of a killed run. Throws Error{failed} naming the file.
-  explicit MetricsLog(const std::filesystem::path& path, std::optional<std::int64_t> resumed_step = std::nullopt);
+  MetricsLog(const std::shared_ptr<const Folder>& folder, const std::string& name,
+             std::optional<std::int64_t> resumed_step = std::nullopt);
 
   // Appends the object and hands the line to the system at once. Numbers that JSON lacks (NaN, infinity)
   // become null. Throws Error{failed} naming the file when it cannot be written.

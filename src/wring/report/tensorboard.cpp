@@ -3,14 +3,12 @@
 #include <array>
 #include <bit>
 #include <chrono>
+#include <utility>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "wring/base/files.h"
-
 namespace wring {
-namespace fs = std::filesystem;
 namespace tensorboard {
 namespace {
 
@@ -142,18 +140,17 @@ double seconds_since_1970() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-fs::path event_file(const fs::path& folder) {
-  make_folder(folder);
+std::string event_file() {
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0 || host[0] == '\0') host = {'l', 'o', 'c', 'a', 'l'};
-  return folder / fmt::format("events.out.tfevents.{:010}.{}.{}", static_cast<std::int64_t>(seconds_since_1970()),
-                              host.data(), ::getpid());
+  return fmt::format("events.out.tfevents.{:010}.{}.{}", static_cast<std::int64_t>(seconds_since_1970()), host.data(),
+                     ::getpid());
 }
 
 }  // namespace
 
-TensorBoardWriter::TensorBoardWriter(const fs::path& folder, std::optional<std::int64_t> resumed_step)
-    : file_(event_file(folder)) {
+TensorBoardWriter::TensorBoardWriter(std::shared_ptr<const Folder> folder, std::optional<std::int64_t> resumed_step)
+    : file_(std::move(folder), event_file()) {
   file_.append(tensorboard::frame_record(tensorboard::file_version_event(seconds_since_1970())));
   if (resumed_step) {
     // TensorBoard drops what earlier files hold from a session's first step on.

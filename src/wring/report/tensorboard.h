@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,9 +20,9 @@ struct Scalar {
 // Not for several threads at a time.
 class TensorBoardWriter {
  public:
-  // Creates the folder. With resumed_step, what files of earlier runs in the folder hold for later steps is
-  // disowned, so that TensorBoard does not show it. Throws Error{failed} naming the file.
-  explicit TensorBoardWriter(const std::filesystem::path& folder,
+  // With resumed_step, what files of earlier runs in the folder hold for later steps is disowned, so that TensorBoard
+  // does not show it. Throws Error{failed} naming the file.
+  explicit TensorBoardWriter(std::shared_ptr<const Folder> folder,
                              std::optional<std::int64_t> resumed_step = std::nullopt);
 
   // One event. wall_time: seconds since 1970.
@@ -29,7 +30,7 @@ class TensorBoardWriter {
   // The same with the present time.
   void write(std::int64_t step, std::span<const Scalar> scalars);
 
-  const std::filesystem::path& path() const { return file_.path(); }
+  std::filesystem::path path() const { return file_.path(); }
 
  private:
   AppendFile file_;

@@ -9,8 +9,11 @@
 
 #include <fmt/format.h>
 #include <libdeflate.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "wring/base/error.h"
+#include "wring/base/file_errors.h"
 #include "wring/base/files.h"
 #include "wring_train/data/mapped_file.h"
 
@@ -113,20 +116,49 @@ const Json& member(const Json& object, const char* key) {
 
 }  // namespace
 
-struct SafetensorsFile::Mapping {
-  MappedFile file;
-  const fs::path& path = file.path();
-  const std::byte* base = file.bytes().data();
-  std::size_t size = file.bytes().size();
+struct SafetensorsFile::Content {
+  fs::path path;
+  std::size_t size = 0;                // of the file
+  std::string start;                   // length and header, as they stand in the file
+  std::unique_ptr<std::byte[]> bytes;  // not a vector, which would clear the memory before it is read into
   std::map<std::string, TensorView> tensors;
   std::map<std::string, std::string> metadata;
 
-  explicit Mapping(const fs::path& mapped) : file(mapped) {}
+  Content(const Descriptor& file, fs::path name) : path(std::move(name)) {
+    struct stat info {};
+    if (::fstat(file.get(), &info) != 0) throw_unreadable(path, errno);
+    size = static_cast<std::size_t>(info.st_size);
+    if (size == 0) fail(path, "it is empty");
+    if (size < kLengthBytes) fail(path, fmt::format("it is truncated to {} bytes", size));
+    start.resize(kLengthBytes);
+    read(file, start.data(), start.size(), 0);
+    start.resize(kLengthBytes + header_bytes());
+    read(file, start.data(), start.size(), 0);
+    const std::vector<Placed> placed = parse();
+    bytes = std::make_unique_for_overwrite<std::byte[]>(data_size());
+    read(file, bytes.get(), data_size(), start.size());
+    for (const Placed& one : placed) tensors.at(one.name).data = {bytes.get() + one.begin, one.end - one.begin};
+  }
+
+  std::size_t data_size() const { return size - start.size(); }
+
+  void read(const Descriptor& file, void* into, std::size_t count, std::size_t from) const {
+    auto* to = static_cast<char*>(into);
+    while (count > 0) {
+      const ssize_t got = ::pread(file.get(), to, count, static_cast<off_t>(from));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) throw_unreadable(path, errno);
+      if (got == 0) fail(path, "it was cut short while it was read");
+      to += got;
+      from += static_cast<std::size_t>(got);
+      count -= static_cast<std::size_t>(got);
+    }
+  }
 
   std::uint64_t header_bytes() const {
-    if (size < kLengthBytes) fail(path, fmt::format("it is truncated to {} bytes", size));
     std::uint64_t length = 0;
-    for (std::size_t i = 0; i < kLengthBytes; ++i) length |= std::to_integer<std::uint64_t>(base[i]) << (8 * i);
+    for (std::size_t i = 0; i < kLengthBytes; ++i)
+      length |= std::uint64_t{static_cast<std::uint8_t>(start[i])} << (8 * i);
     if (length > kMaxHeaderBytes) {
       fail(path, fmt::format("its header claims {} bytes, more than the format allows", length));
     }
@@ -136,19 +168,19 @@ struct SafetensorsFile::Mapping {
     return length;
   }
 
-  void parse() {
-    const std::uint64_t header_size = header_bytes();
-    const Json header = parse_header(path, reinterpret_cast<const char*>(base) + kLengthBytes, header_size);
-    const std::span<const std::byte> data(base + kLengthBytes + header_size, size - kLengthBytes - header_size);
+  // Fills tensors, as yet without their data, and metadata; where each tensor lies in the data.
+  std::vector<Placed> parse() {
+    const Json header = parse_header(path, start.data() + kLengthBytes, start.size() - kLengthBytes);
     std::vector<Placed> placed;
     for (const auto& [name, value] : header.items()) {
       if (name == kMetadataKey) {
         parse_metadata(value);
       } else {
-        placed.push_back(parse_tensor(name, value, data));
+        placed.push_back(parse_tensor(name, value));
       }
     }
-    check_layout(path, std::move(placed), data.size());
+    check_layout(path, placed, data_size());
+    return placed;
   }
 
   void parse_metadata(const Json& value) {
@@ -159,51 +191,49 @@ struct SafetensorsFile::Mapping {
     }
   }
 
-  Placed parse_tensor(const std::string& name, const Json& value, std::span<const std::byte> data) {
+  Placed parse_tensor(const std::string& name, const Json& value) {
     if (!value.is_object()) fail(path, fmt::format("tensor '{}' is not described by an object", name));
     const Json& dtype = member(value, "dtype");
     const auto element_bytes = dtype.is_string() ? dtype_bytes(dtype.get<std::string>()) : std::nullopt;
     if (!element_bytes) fail(path, fmt::format("tensor '{}' has the unknown dtype {}", name, dtype.dump()));
     TensorView view{dtype.get<std::string>(), parse_shape(path, name, member(value, "shape")), {}};
-    Placed placed = parse_offsets(path, name, member(value, "data_offsets"), data.size());
+    Placed placed = parse_offsets(path, name, member(value, "data_offsets"), data_size());
     const auto bytes = bytes_of(view.shape, *element_bytes);
     if (bytes != placed.end - placed.begin) {
       fail(path, fmt::format("tensor '{}' has {} bytes of data, which does not fit {} {}", name,
                              placed.end - placed.begin, view.dtype, value["shape"].dump()));
     }
-    view.data = data.subspan(placed.begin, placed.end - placed.begin);
     tensors.emplace(name, std::move(view));
     return placed;
   }
 };
 
-SafetensorsFile::SafetensorsFile(const fs::path& path) : mapping_(std::make_unique<Mapping>(path)) {
-  mapping_->parse();
-}
+SafetensorsFile::SafetensorsFile(const fs::path& path)
+    : content_(std::make_unique<Content>(open_regular_file(path), path)) {}
+SafetensorsFile::SafetensorsFile(const Folder& folder, const std::string& name)
+    : content_(std::make_unique<Content>(open_regular_file(folder, name), folder.path_of(name))) {}
 SafetensorsFile::~SafetensorsFile() = default;
 SafetensorsFile::SafetensorsFile(SafetensorsFile&&) noexcept = default;
 
 const std::map<std::string, TensorView>& SafetensorsFile::tensors() const {
-  return mapping_->tensors;
+  return content_->tensors;
 }
 const std::map<std::string, std::string>& SafetensorsFile::metadata() const {
-  return mapping_->metadata;
+  return content_->metadata;
 }
 const fs::path& SafetensorsFile::path() const {
-  return mapping_->path;
+  return content_->path;
 }
 
 void SafetensorsFile::check_seal() const {
-  const auto sealed = mapping_->metadata.find(kSealKey);
-  if (sealed == mapping_->metadata.end()) fail(path(), "it carries no checksum");
-  const char* file = reinterpret_cast<const char*>(mapping_->base);
-  std::string start(file, kLengthBytes + mapping_->header_bytes());
+  const auto sealed = content_->metadata.find(kSealKey);
+  if (sealed == content_->metadata.end()) fail(path(), "it carries no checksum");
+  std::string start = content_->start;
   const std::size_t at = start.find(kOpenSeal.substr(0, kSealDigitsAt));
   if (at == std::string::npos) fail(path(), "its checksum is not where it was written");
   const std::string written = start.substr(at + kSealDigitsAt, kSealDigits);
   start.replace(at + kSealDigitsAt, kSealDigits, kSealDigits, '0');
-  const std::uint32_t sum =
-      crc32(crc32(0, start.data(), start.size()), file + start.size(), mapping_->size - start.size());
+  const std::uint32_t sum = crc32(crc32(0, start.data(), start.size()), content_->bytes.get(), content_->data_size());
   const std::string found = fmt::format("{:08x}", sum);
   if (found != written) {
     fail(path(), fmt::format("its checksum is {}, but {} was written: it has changed since", found, written));
@@ -263,8 +293,9 @@ std::string header_of(const fs::path& path, std::span<const Entry* const> entrie
 
 }  // namespace
 
-void write_safetensors(const fs::path& path, const std::map<std::string, TensorView>& tensors,
+void write_safetensors(const Folder& folder, const std::string& name, const std::map<std::string, TensorView>& tensors,
                        const std::map<std::string, std::string>& metadata, Seal seal) {
+  const fs::path path = folder.path_of(name);
   const std::vector<const Entry*> entries = layout(path, tensors);
   std::map<std::string, std::string> described = metadata;
   if (seal == Seal::crc32) described[kSealKey] = std::string(kSealDigits, '0');
@@ -279,13 +310,19 @@ void write_safetensors(const fs::path& path, const std::map<std::string, TensorV
     for (const Entry* entry : entries) sum = crc32(sum, entry->second.data.data(), entry->second.data.size());
     start.replace(start.find(kOpenSeal) + kSealDigitsAt, kSealDigits, fmt::format("{:08x}", sum));
   }
-  write_file_atomically(path, [&](std::ostream& out) {
+  write_file_atomically(folder, name, [&](std::ostream& out) {
     out << start;
     for (const Entry* entry : entries) {
       const auto& data = entry->second.data;
       out.write(reinterpret_cast<const char*>(data.data()), static_cast<std::streamsize>(data.size()));
     }
   });
+}
+
+void write_safetensors(const fs::path& path, const std::map<std::string, TensorView>& tensors,
+                       const std::map<std::string, std::string>& metadata, Seal seal) {
+  const FilePlace place = place_of_file(path);
+  write_safetensors(place.folder, place.name, tensors, metadata, seal);
 }
 
 }  // namespace wring

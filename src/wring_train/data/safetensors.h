@@ -6,16 +6,27 @@
 
 #include "wring_train/data/tensor_view.h"
 
+#include "wring/base/folder.h"
+
 namespace wring {
 
 // The safetensors format (huggingface/safetensors, README "Format"): a little-endian u64 header length, a
-// JSON header, raw data. Reading maps the file into memory. Any dtype whose elements are whole bytes is accepted.
+// JSON header, raw data. Data is read into memory once the header has been found to fit the file.
+
+// Any dtype of the format whose elements are whole bytes is accepted.
+struct TensorView {
+  std::string dtype;  // "F32", "BF16", "F16", "F64", "I64", "I32", "U8", "BOOL"
+  std::vector<std::int64_t> shape;
+  std::span<const std::byte> data;  // row-major, little-endian
+};
 
 class SafetensorsFile {
  public:
-  // Throws Error{failed} naming the file and what is wrong: truncated, not safetensors, offsets that overlap,
-  // leave gaps or point outside, a size that does not fit shape and dtype.
+  // Throws Unreadable where the system does not let it be read, else Error{failed} naming the file and what is wrong:
+  // no regular file, truncated, not safetensors, offsets that overlap, leave gaps or point outside, a size that does
+  // not fit shape and dtype.
   explicit SafetensorsFile(const std::filesystem::path& path);
+  SafetensorsFile(const Folder& folder, const std::string& name);
   ~SafetensorsFile();
   SafetensorsFile(SafetensorsFile&&) noexcept;
 
@@ -28,8 +39,8 @@ class SafetensorsFile {
   void check_seal() const;
 
  private:
-  struct Mapping;
-  std::unique_ptr<Mapping> mapping_;
+  struct Content;
+  std::unique_ptr<Content> content_;
 };
 
 // A sealed file carries the CRC-32 of itself in its metadata, under this key, for files that must not be used when they
@@ -41,6 +52,8 @@ enum class Seal { none, crc32 };
 // the order of the map. Throws Error{failed}: the file cannot be written, a name is not UTF-8, a view's bytes
 // do not fit its dtype and shape.
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, TensorView>& tensors,
+                       const std::map<std::string, std::string>& metadata, Seal seal = Seal::none);
+void write_safetensors(const Folder& folder, const std::string& name, const std::map<std::string, TensorView>& tensors,
                        const std::map<std::string, std::string>& metadata, Seal seal = Seal::none);
 
 }  // namespace wring

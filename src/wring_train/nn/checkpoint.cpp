@@ -11,6 +11,7 @@
 #include <ATen/ATen.h>
 
 #include "wring/base/error.h"
+#include "wring/base/files.h"
 
 namespace wring {
 namespace {
@@ -128,6 +129,12 @@ at::Tensor tensor_of(const TensorView& view, const std::string& name, const std:
 
 void save_tensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
                   const std::map<std::string, std::string>& metadata, Seal seal) {
+  const FilePlace place = place_of_file(path);
+  save_tensors(place.folder, place.name, tensors, metadata, seal);
+}
+
+void save_tensors(const Folder& folder, const std::string& name, std::span<const NamedTensor> tensors,
+                  const std::map<std::string, std::string>& metadata, Seal seal) {
   std::vector<at::Tensor> copies;  // keeps the memory that the views point to
   std::map<std::string, TensorView> views;
   for (const auto& named : tensors) {
@@ -137,18 +144,22 @@ void save_tensors(const std::filesystem::path& path, std::span<const NamedTensor
         .shape = copy.sizes().vec(),
         .data = {static_cast<const std::byte*>(copy.const_data_ptr()), static_cast<std::size_t>(copy.nbytes())}};
     if (!views.emplace(named.name, view).second) {
-      throw Error(ErrorCode::failed, fmt::format("{}: two tensors are named \"{}\".", path.string(), named.name));
+      throw Error(ErrorCode::failed,
+                  fmt::format("{}: two tensors are named \"{}\".", folder.path_of(name).string(), named.name));
     }
   }
-  write_safetensors(path, views, metadata, seal);
+  write_safetensors(folder, name, views, metadata, seal);
 }
 
 LoadedTensors load_tensors(const std::filesystem::path& path, Seal seal) {
-  const SafetensorsFile file(path);
+  return load_tensors(SafetensorsFile(path), seal);
+}
+
+LoadedTensors load_tensors(const SafetensorsFile& file, Seal seal) {
   if (seal == Seal::crc32) file.check_seal();
   LoadedTensors loaded{.tensors = {}, .metadata = file.metadata()};
   for (const auto& [name, view] : file.tensors()) {
-    loaded.tensors.emplace(name, tensor_of(view, name, path));
+    loaded.tensors.emplace(name, tensor_of(view, name, file.path()));
   }
   return loaded;
 }

@@ -1,7 +1,6 @@
 #include "wring_train/run/checkpoints.h"
 
 #include <algorithm>
-#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -9,12 +8,13 @@
 #include <ATen/ATen.h>
 
 #include "wring/base/error.h"
-#include "wring/base/files.h"
+#include "wring/base/new_file.h"
 #include "wring_train/run/state_files.h"
 
 namespace wring {
-namespace fs = std::filesystem;
 namespace {
+
+constexpr const char* kState = "state";  // the kind of file: failures of different steps' states are one
 
 bool is_finite(const Edsr& network) {
   return std::ranges::all_of(network.parameters(), [](const NamedTensor& parameter) {
@@ -30,25 +30,43 @@ Edsr cpu_copy(const Edsr& network) {
 
 }  // namespace
 
-Checkpoints::Checkpoints(Experiment experiment, std::int64_t keep, RunLog& log)
-    : experiment_(std::move(experiment)), keep_(keep), log_(log) {}
+Checkpoints::Checkpoints(Experiment experiment, std::int64_t keep, RunFacts facts, RunLog& log)
+    : experiment_(std::move(experiment)), keep_(keep), facts_(std::move(facts)), log_(log) {}
 
 void Checkpoints::begin(const StepEngine& engine, const Progress& progress) {
-  save_run_state(state_file(experiment_.checkpoints(), progress.step), engine, progress);
+  save_run_state(*experiment_.checkpoints, state_file(progress.step), engine, progress, facts_);
   saved_step_ = progress.step;
 }
 
+const Folder& Checkpoints::folder() {
+  if (experiment_.checkpoints->removed()) {
+    const std::string path = experiment_.checkpoints->path().string();
+    experiment_.checkpoints = make_checkpoints(*experiment_.folder);
+    log_.warn(
+        {fmt::format("{} was removed while the run trains, and is made anew: the checkpoints before are gone", path),
+         fmt::format("训练期间 {} 被删除，现已重建：之前的检查点已丢失", path)});
+  }
+  return *experiment_.checkpoints;
+}
+
+void Checkpoints::go_on_in(Experiment experiment) {
+  experiment_ = std::move(experiment);
+  saved_step_.reset();
+  last_step_.reset();
+}
+
 void Checkpoints::agree_with(const StepEngine& engine, Progress& progress) {
-  remove_unfinished_files(experiment_.checkpoints());
+  const Folder& folder = *experiment_.checkpoints;
+  remove_unfinished_files(folder);
   saved_step_ = progress.step;
-  last_step_ = step_of_network(experiment_.last());
+  last_step_ = step_of_network(folder, Experiment::kLast);
   if (progress.step > 0 && last_step_ != progress.step) write_last(engine, progress);
-  if (progress.best_step > 0 && step_of_network(experiment_.best()).value_or(0) < progress.best_step) {
+  if (progress.best_step > 0 && step_of_network(folder, Experiment::kBest).value_or(0) < progress.best_step) {
+    const std::string best = folder.path_of(Experiment::kBest).string();
     log_.warn(
         {fmt::format("{}: the best network (step {}) is not there any more; the next validation's is the best so far",
-                     experiment_.best().string(), progress.best_step),
-         fmt::format("{}：最佳网络（第 {} 步）已不存在，下次验证的网络视为目前最佳", experiment_.best().string(),
-                     progress.best_step)});
+                     best, progress.best_step),
+         fmt::format("{}：最佳网络（第 {} 步）已不存在，下次验证的网络视为目前最佳", best, progress.best_step)});
     progress.best_psnr = Progress().best_psnr;
     progress.best_step = 0;
   }
@@ -59,7 +77,7 @@ void Checkpoints::save(const StepEngine& engine, const Progress& progress, bool 
   if (!is_finite(engine.model()) || !is_finite(engine.averaged())) {
     const Text what(fmt::format("the weights of step {} are not finite: they are not saved", progress.step),
                     fmt::format("第 {} 步的权重不是有限数，不予保存", progress.step));
-    failures_[state_file(experiment_.checkpoints(), 0)] = what;
+    failures_[kState] = what;
     log_.warn(what);
     return;
   }
@@ -78,28 +96,24 @@ void Checkpoints::save_best(const Edsr& network, std::int64_t step) {
 }
 
 bool Checkpoints::has_best() const {
-  std::error_code error;
-  return fs::exists(experiment_.best(), error);
+  return experiment_.checkpoints->status(Experiment::kBest).has_value();
 }
 
 std::vector<Text> Checkpoints::missing(const StepEngine& engine, const Progress& progress) {
-  const fs::path state = state_file(experiment_.checkpoints(), 0);
-  if (failures_.contains(state) || failures_.contains(experiment_.last())) save(engine, progress, false);
+  if (failures_.contains(kState) || failures_.contains(Experiment::kLast)) save(engine, progress, false);
   write_best();
   std::vector<Text> reasons;
   for (const auto& [file, reason] : failures_) reasons.push_back(reason);
   return reasons;
 }
 
-// `file` is the kind of file: failures of different steps' states are one.
-bool Checkpoints::write(const fs::path& file, std::int64_t step, const std::function<void()>& write) {
+bool Checkpoints::write(const char* kind, std::int64_t step, const std::function<void(const Folder&)>& write) {
   try {
-    make_folder(experiment_.checkpoints());  // somebody may have moved it away
-    write();
-    failures_.erase(file);
+    write(folder());
+    failures_.erase(kind);
     return true;
   } catch (const Error& error) {
-    failures_[file] = error.message();
+    failures_[kind] = error.message();
     log_.warn({fmt::format("{}; training goes on from step {}, and this is tried again at the next checkpoint",
                            error.message().en, step),
                fmt::format("{}；训练从第 {} 步继续，下次保存检查点时再试", error.message().zh, step)});
@@ -108,24 +122,26 @@ bool Checkpoints::write(const fs::path& file, std::int64_t step, const std::func
 }
 
 void Checkpoints::write_state(const StepEngine& engine, const Progress& progress) {
-  const fs::path folder = experiment_.checkpoints();
-  const bool written = write(state_file(folder, 0), progress.step,
-                             [&] { save_run_state(state_file(folder, progress.step), engine, progress); });
+  const bool written = write(kState, progress.step, [&](const Folder& folder) {
+    save_run_state(folder, state_file(progress.step), engine, progress, facts_);
+  });
   if (!written) return;
   saved_step_ = progress.step;
-  remove_older_states(folder, keep_);
+  remove_older_states(*experiment_.checkpoints, keep_);
 }
 
 void Checkpoints::write_last(const StepEngine& engine, const Progress& progress) {
-  const bool written = write(experiment_.last(), progress.step,
-                             [&] { save_network(experiment_.last(), engine.averaged(), progress.step); });
+  const bool written = write(Experiment::kLast, progress.step, [&](const Folder& folder) {
+    save_network(folder, Experiment::kLast, engine.averaged(), progress.step);
+  });
   if (written) last_step_ = progress.step;
 }
 
 void Checkpoints::write_best() {
   if (!best_) return;
-  const bool written =
-      write(experiment_.best(), best_->step, [&] { save_network(experiment_.best(), best_->network, best_->step); });
+  const bool written = write(Experiment::kBest, best_->step, [&](const Folder& folder) {
+    save_network(folder, Experiment::kBest, best_->network, best_->step);
+  });
   if (written) best_.reset();
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "wring_train/engine/step_engine.h"
@@ -17,8 +18,8 @@ namespace wring {
 // folder that has become read-only) does not end it: it is said each time, and tried again at the next occasion.
 class Checkpoints {
  public:
-  // Keeps the newest `keep` states.
-  Checkpoints(Experiment experiment, std::int64_t keep, RunLog& log);
+  // Keeps the newest `keep` states, each with `facts`.
+  Checkpoints(Experiment experiment, std::int64_t keep, RunFacts facts, RunLog& log);
 
   // Before the first step: the state that training goes back to when it becomes unstable before the first checkpoint.
   // Throws Error{failed}: a folder that takes nothing is better known now.
@@ -33,6 +34,12 @@ class Checkpoints {
   // The best network of the validations. It is kept in memory until it can be written.
   void save_best(const Edsr& network, std::int64_t step);
 
+  // Where the files lie; the folder is made anew where it was removed.
+  const Folder& folder();
+  std::filesystem::path path() const { return experiment_.checkpoints->path(); }
+  // From now on in the folder of another experiment, where nothing has been saved yet.
+  void go_on_in(Experiment experiment);
+
   // The step of the newest state on disk.
   std::optional<std::int64_t> saved_step() const { return saved_step_; }
   bool has_best() const;
@@ -44,18 +51,19 @@ class Checkpoints {
     Edsr network;  // a copy on the CPU
     std::int64_t step;
   };
-  bool write(const std::filesystem::path& file, std::int64_t step, const std::function<void()>& write);
+  bool write(const char* kind, std::int64_t step, const std::function<void(const Folder&)>& write);
   void write_state(const StepEngine& engine, const Progress& progress);
   void write_last(const StepEngine& engine, const Progress& progress);
   void write_best();
 
   Experiment experiment_;
   std::int64_t keep_;
+  RunFacts facts_;
   RunLog& log_;
   std::optional<std::int64_t> saved_step_;
-  std::optional<std::int64_t> last_step_;           // whose network last.safetensors holds
-  std::optional<Waiting> best_;                     // could not be written yet
-  std::map<std::filesystem::path, Text> failures_;  // by kind of file: why the last try failed
+  std::optional<std::int64_t> last_step_;  // whose network last.safetensors holds
+  std::optional<Waiting> best_;            // could not be written yet
+  std::map<std::string, Text> failures_;   // by kind of file: why the last try failed
 };
 
 }  // namespace wring

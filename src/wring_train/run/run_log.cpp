@@ -51,8 +51,8 @@ struct RunLog::State {
       : language(options.language),
         quiet(options.quiet),
         terminal(isatty(STDERR_FILENO) == 1),
-        log(experiment.log()),
-        metrics(experiment.metrics(), resumed_step(first_step)),
+        log(experiment.folder, Experiment::kLog),
+        metrics(experiment.folder, Experiment::kMetrics, resumed_step(first_step)),
         tensorboard(experiment.folder, resumed_step(first_step)),
         bar(stderr, Text("train", "训练"), total_steps, bar_options(first_step, options)) {}
 

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <system_error>
+#include <map>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "wring/base/error.h"
-#include "wring/config/reader.h"
+#include "wring/base/file_errors.h"
 #include "wring_train/data/safetensors.h"
 #include "wring_train/nn/checkpoint.h"
 #include "wring_train/run/experiment.h"
@@ -26,46 +26,15 @@ std::string network_name(const EdsrShape& shape) {
 }
 
 // Whole, or Error. States of version 0.1 have no checksum.
-LoadedTensors read_state(const fs::path& path) {
-  const auto metadata = SafetensorsFile(path).metadata();
+LoadedTensors read_state(const Folder& checkpoints, const std::string& name) {
+  const SafetensorsFile file(checkpoints, name);
+  const auto& metadata = file.metadata();
   const auto format = metadata.find("format");
   const bool sealed = metadata.contains(kSealKey) || format == metadata.end() || format->second != kFormatWithoutSeal;
-  return load_tensors(path, sealed ? Seal::crc32 : Seal::none);
+  return load_tensors(file, sealed ? Seal::crc32 : Seal::none);
 }
 
-// What the run's config.yaml says, which lies beside the folder of its states.
-std::optional<std::string> recorded_optimizer(const fs::path& state) {
-  try {
-    const fs::path config = Experiment{state.parent_path().parent_path()}.config();
-    return read_config(config, UnknownKeys::ignore).values.optimizer;
-  } catch (const Error&) {
-    return std::nullopt;
-  }
-}
-
-// Nothing where nobody tells: Adam and AdamW keep tensors of the same names.
-std::optional<std::string> optimizer_of(const LoadedTensors& state, const fs::path& path) {
-  if (const auto named = state.metadata.find("optimizer"); named != state.metadata.end()) return named->second;
-  const bool adan =
-      std::ranges::any_of(state.tensors, [](const auto& tensor) { return tensor.first.starts_with("exp_avg_diff."); });
-  if (adan) return "adan";
-  const auto recorded = recorded_optimizer(path);
-  return recorded == "adan" ? std::nullopt : recorded;
-}
-
-// A moment means another thing to another rule, so that the run would go on as neither of the two.
-void require_same_optimizer(const LoadedTensors& state, const fs::path& path, const StepEngine& engine) {
-  const auto saved = optimizer_of(state, path);
-  if (!saved || *saved == engine.optimizer()) return;
-  throw Error(ErrorCode::failed,
-              {fmt::format("{} was trained with optimizer {}, and this config says {}", path.string(), *saved,
-                           engine.optimizer()),
-               fmt::format("{} 由优化器 {} 训练，而当前配置为 {}", path.string(), *saved, engine.optimizer())},
-              {fmt::format("go on with optimizer: {}, or start a new run under another experiment_name", *saved),
-               fmt::format("请用 optimizer: {} 继续，或换一个 experiment_name 开始新的训练", *saved)});
-}
-
-Progress restore(const LoadedTensors& state, const fs::path& path, StepEngine& engine) {
+LoadedState restore(const LoadedTensors& state, const fs::path& path, StepEngine& engine) {
   const auto optional_entry = [&](const std::string& key, const std::string& otherwise) {
     const auto found = state.metadata.find(key);
     return found == state.metadata.end() ? otherwise : found->second;
@@ -97,41 +66,42 @@ Progress restore(const LoadedTensors& state, const fs::path& path, StepEngine& e
   progress.random_vgg = std::atoll(optional_entry("random_vgg", "-1").c_str());
   progress.sampling = std::atoll(optional_entry("sampling", "1").c_str());
   engine.load_state(state, path);
-  return progress;
+  return {progress, facts_in(state.metadata)};
 }
 
 }  // namespace
 
-void save_run_state(const fs::path& path, const StepEngine& engine, const Progress& progress) {
-  save_tensors(path, engine.state(),
-               {{"format", kFormat},
-                {"network", network_name(engine.model().shape())},
-                {"optimizer", engine.optimizer()},
-                {"sampling", std::to_string(kSamplingVersion)},
-                {"step", std::to_string(progress.step)},
-                {"best_psnr", fmt::format("{}", progress.best_psnr)},
-                {"best_step", std::to_string(progress.best_step)},
-                {"validations_without_gain", std::to_string(progress.validations_without_gain)},
-                {"parts", std::to_string(progress.parts)},
-                {"skipped_steps", std::to_string(progress.skipped_steps)},
-                {"rollbacks", std::to_string(progress.rollbacks)},
-                {"lr_factor", fmt::format("{}", progress.lr_factor)},
-                {"random_vgg", std::to_string(progress.random_vgg)}},
-               Seal::crc32);
+void save_run_state(const Folder& checkpoints, const std::string& name, const StepEngine& engine,
+                    const Progress& progress, const RunFacts& facts) {
+  std::map<std::string, std::string> metadata = {
+      {"format", kFormat},
+      {"network", network_name(engine.model().shape())},
+      {"step", std::to_string(progress.step)},
+      {"best_psnr", fmt::format("{}", progress.best_psnr)},
+      {"best_step", std::to_string(progress.best_step)},
+      {"validations_without_gain", std::to_string(progress.validations_without_gain)},
+      {"parts", std::to_string(progress.parts)},
+      {"skipped_steps", std::to_string(progress.skipped_steps)},
+      {"rollbacks", std::to_string(progress.rollbacks)},
+      {"lr_factor", fmt::format("{}", progress.lr_factor)}};
+  metadata.insert(facts.begin(), facts.end());
+  save_tensors(checkpoints, name, engine.state(), metadata, Seal::crc32);
 }
 
-Progress load_run_state(const fs::path& path, StepEngine& engine) {
-  return restore(read_state(path), path, engine);
+LoadedState load_run_state(const Folder& checkpoints, const std::string& name, StepEngine& engine) {
+  return restore(read_state(checkpoints, name), checkpoints.path_of(name), engine);
 }
 
-std::optional<Progress> load_newest_state(const fs::path& checkpoints, StepEngine& engine,
-                                          const std::function<void(const Text&)>& warn) {
-  std::vector<fs::path> damaged;
+std::optional<LoadedState> load_newest_state(const Folder& checkpoints, StepEngine& engine,
+                                             const std::function<void(const Text&)>& warn) {
+  std::vector<std::string> damaged;
   Text reasons;
-  for (const fs::path& file : state_files(checkpoints)) {
+  for (const std::string& file : state_files(checkpoints)) {
     std::optional<LoadedTensors> state;
     try {
-      state = read_state(file);
+      state = read_state(checkpoints, file);
+    } catch (const Unreadable&) {
+      throw;
     } catch (const Error& error) {
       warn({fmt::format("the checkpoint is damaged and not used: {}", error.message().en),
             fmt::format("检查点已损坏，不予使用：{}", error.message().zh)});
@@ -139,35 +109,35 @@ std::optional<Progress> load_newest_state(const fs::path& checkpoints, StepEngin
       reasons = {reasons.en + "; " + error.message().en, reasons.zh + "；" + error.message().zh};
       continue;
     }
-    const Progress progress = restore(*state, file, engine);
-    for (const fs::path& one : damaged) {
-      std::error_code ignored;  // it is tried again the next time, then
-      fs::rename(one, one.string() + ".damaged", ignored);
-    }
-    return progress;
+    LoadedState loaded = restore(*state, checkpoints.path_of(file), engine);
+    for (const std::string& one : damaged) checkpoints.rename(one, one + ".damaged");  // if not, the next time
+    return loaded;
   }
   if (damaged.empty()) return std::nullopt;
   throw Error(ErrorCode::failed,
-              {fmt::format("no checkpoint in {} is whole{}", checkpoints.string(), reasons.en),
-               fmt::format("{} 中没有完好的检查点{}", checkpoints.string(), reasons.zh)},
+              {fmt::format("no checkpoint in {} is whole{}", checkpoints.path().string(), reasons.en),
+               fmt::format("{} 中没有完好的检查点{}", checkpoints.path().string(), reasons.zh)},
               {"start anew without --resume: this run is then kept under another name",
                "去掉 --resume 重新开始：本次训练的文件会以另一名称保留"});
 }
 
-void save_network(const std::filesystem::path& path, const Edsr& network, std::int64_t step) {
-  save_tensors(path, network.parameters(),
+void save_network(const Folder& checkpoints, const std::string& name, const Edsr& network, std::int64_t step) {
+  save_tensors(checkpoints, name, network.parameters(),
                {{"format", "pt"},
                 {"architecture", "EDSR"},
                 {"scale", std::to_string(network.shape().scale)},
                 {"step", std::to_string(step)}});
 }
 
-std::optional<std::int64_t> step_of_network(const fs::path& path) {
+std::optional<std::int64_t> step_of_network(const Folder& checkpoints, const std::string& name) {
+  if (!checkpoints.status(name)) return std::nullopt;
   try {
-    const SafetensorsFile file(path);
+    const SafetensorsFile file(checkpoints, name);
     const auto step = file.metadata().find("step");
     if (step != file.metadata().end()) return std::atoll(step->second.c_str());
-  } catch (const Error&) {
+  } catch (const Unreadable&) {
+    throw;
+  } catch (const Error&) {  // damaged
   }
   return std::nullopt;
 }

@@ -1,13 +1,15 @@
 #pragma once
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <limits>
 #include <optional>
+#include <string>
 
+#include "wring/base/folder.h"
 #include "wring/base/text.h"
 #include "wring_train/data/sampling.h"
 #include "wring_train/engine/step_engine.h"
+#include "wring_train/run/run_facts.h"
 
 namespace wring {
 
@@ -30,22 +32,29 @@ struct Progress {
 };
 
 // Writes engine and progress to one safetensors file, whole or not at all, with a checksum.
-void save_run_state(const std::filesystem::path& path, const StepEngine& engine, const Progress& progress);
+void save_run_state(const Folder& checkpoints, const std::string& name, const StepEngine& engine,
+                    const Progress& progress, const RunFacts& facts);
 
-// Throws Error{failed} naming the file when it is damaged or belongs to another network or optimiser. Older states
-// do not name their optimiser: their tensors and the run's config.yaml tell it then.
-Progress load_run_state(const std::filesystem::path& path, StepEngine& engine);
+struct LoadedState {
+  Progress progress;
+  RunFacts facts;  // of the run when it was saved; empty in states of earlier versions
+};
+
+// Throws Unreadable where the system does not let it be read, Error{failed} naming the file when it is damaged or
+// belongs to another network.
+LoadedState load_run_state(const Folder& checkpoints, const std::string& name, StepEngine& engine);
 
 // Loads the newest whole state of a checkpoints folder; nothing where there is none at all. A damaged one is named to
 // `warn`, with what is wrong, put aside as NAME.damaged, and the one before it is taken. Throws Error{failed} where all
-// are damaged, and where a whole one belongs to another network or optimiser.
-std::optional<Progress> load_newest_state(const std::filesystem::path& checkpoints, StepEngine& engine,
-                                          const std::function<void(const Text&)>& warn);
+// are damaged, and where a whole one belongs to another network or optimiser; Unreadable where one cannot be read: it
+// may be whole, so that nothing is touched.
+std::optional<LoadedState> load_newest_state(const Folder& checkpoints, StepEngine& engine,
+                                             const std::function<void(const Text&)>& warn);
 
 // Writes the network to use (the average where there is one); the metadata say what it is.
-void save_network(const std::filesystem::path& path, const Edsr& network, std::int64_t step);
+void save_network(const Folder& checkpoints, const std::string& name, const Edsr& network, std::int64_t step);
 
-// The step whose network that file holds; nothing where it cannot be read.
-std::optional<std::int64_t> step_of_network(const std::filesystem::path& path);
+// The step whose network that file holds; nothing where there is none, or it is damaged. Throws Unreadable.
+std::optional<std::int64_t> step_of_network(const Folder& checkpoints, const std::string& name);
 
 }  // namespace wring

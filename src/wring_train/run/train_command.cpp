@@ -25,9 +25,9 @@
 #include "wring_train/run/gpu_watch.h"
 #include "wring_train/run/loader_memory.h"
 #include "wring_train/run/matmul_rate.h"
+#include "wring_train/run/run_facts.h"
 #include "wring_train/run/shared_state.h"
 #include "wring_train/run/startup_clock.h"
-#include "wring_train/run/state_files.h"
 #include "wring_train/run/trainer.h"
 #include "wring_train/run/training_ranks.h"
 #include "wring_train/run/utilisation.h"
@@ -46,34 +46,37 @@ RunConfig load_config(const TrainOptions& options) {
   return config;
 }
 
-// The command line that continues this run, for the user to paste.
-std::string resume_command(const TrainOptions& options) {
+// The command line that continues this run, for the user to paste: with the name and the place that its folder has now.
+std::string resume_command(const TrainOptions& options, const TrainConfig& config, const Experiment& experiment) {
   std::string command = "wring train " + shell_quoted(options.config.string()) + " --resume";
   // Its launcher's --nproc, which the ranks themselves do not get.
   if (std::getenv(kLauncherVariable) != nullptr) command += fmt::format(" --nproc {}", std::getenv("WORLD_SIZE"));
   for (const std::string& assignment : options.set) command += " --set " + shell_quoted(assignment);
   if (options.device == Device::cpu) command += " --device cpu";
   if (options.device == Device::cuda) command += " --device cuda";
-  if (options.experiments != "experiments") command += " --experiments " + shell_quoted(options.experiments.string());
+  const std::filesystem::path folder = experiment.folder->path();
+  if (folder.filename() != experiment_name(config, options.config)) {
+    command += " --set " + shell_quoted("experiment_name=" + folder.filename().string());
+  }
+  if (folder.parent_path() != "experiments") command += " --experiments " + shell_quoted(folder.parent_path().string());
   return command;
 }
 
 // What the user still lacks on disk. Throws Error{failed}.
 void refuse_missing(const std::vector<Text>& missing, const Checkpoints& checkpoints, const Progress& progress,
-                    const TrainOptions& options) {
+                    const std::string& resume) {
   if (missing.empty()) return;
   Text what{fmt::format("training has ended at step {}, but not all of it is on disk", progress.step),
             fmt::format("训练在第 {} 步结束，但以下内容未能写入磁盘", progress.step)};
   for (const Text& reason : missing) what = {what.en + "; " + reason.en, what.zh + "；" + reason.zh};
   const std::int64_t saved = checkpoints.saved_step().value_or(0);
-  throw Error(
-      ErrorCode::failed, what,
-      {fmt::format("the newest checkpoint is of step {}: free some space, then {}", saved, resume_command(options)),
-       fmt::format("最新的检查点是第 {} 步：请腾出空间，然后运行 {}", saved, resume_command(options))});
+  throw Error(ErrorCode::failed, what,
+              {fmt::format("the newest checkpoint is of step {}: free some space, then {}", saved, resume),
+               fmt::format("最新的检查点是第 {} 步：请腾出空间，然后运行 {}", saved, resume)});
 }
 
 void say_end(RunLog& log, RunEnd end, const Progress& progress, const Checkpoints& checkpoints,
-             const Experiment& experiment, const TrainOptions& options) {
+             const std::string& resume) {
   if (end == RunEnd::interrupted) {
     const std::int64_t saved = checkpoints.saved_step().value_or(0);
     log.line(saved == progress.step
@@ -83,7 +86,7 @@ void say_end(RunLog& log, RunEnd end, const Progress& progress, const Checkpoint
                                     progress.step, saved),
                         fmt::format("已在第 {} 步停止（当时训练不稳定），保存的是第 {} 步。继续训练:", progress.step,
                                     saved)));
-    log.line("  " + resume_command(options));
+    log.line("  " + resume);
     return;
   }
   if (end == RunEnd::early_stop) {
@@ -91,7 +94,8 @@ void say_end(RunLog& log, RunEnd end, const Progress& progress, const Checkpoint
                   fmt::format("提前停止: 连续 {} 次验证没有提升", progress.validations_without_gain)));
   }
   // Without a validation there is no best network yet.
-  const std::string best = (checkpoints.has_best() ? experiment.best() : experiment.last()).string();
+  const char* const name = checkpoints.has_best() ? Experiment::kBest : Experiment::kLast;
+  const std::string best = (checkpoints.path() / name).string();
   log.line(Text(fmt::format("done: {} steps. Network: {}", progress.step, best),
                 fmt::format("完成: {} 步。网络: {}", progress.step, best)));
   log.line(Text(fmt::format("next: wring upscale {} PHOTO", shell_quoted(best)),
@@ -104,6 +108,12 @@ void say_nothing_to_do(RunLog& log, const Progress& progress, const TrainConfig&
                         progress.step, config.total_iters),
             fmt::format("无事可做：已完成 {} 步，而 total_iters 为 {}。如需继续，请增大 total_iters", progress.step,
                         config.total_iters)});
+}
+
+LoadedState load_earlier(const Experiment& earlier, StepEngine& engine, const std::function<void(const Text&)>& warn) {
+  if (auto state = load_newest_state(*earlier.checkpoints, engine, warn)) return std::move(*state);
+  throw Error(ErrorCode::failed, {earlier.checkpoints->path().string() + ": the checkpoints were removed just now",
+                                  earlier.checkpoints->path().string() + "：检查点刚刚被删除"});
 }
 
 [[noreturn]] void stopped_before_the_start() {
@@ -238,11 +248,12 @@ int train(const TrainOptions& options, const RunConfig& run_config, at::Device d
           StartupClock& startup, const StopSignal& stop) {
   const TrainConfig& config = run_config.values;
   const std::string name = experiment_name(config, options.config);
-  const std::filesystem::path earlier = Experiment{options.experiments / name}.checkpoints();
   // Rank 0 looks for all: the others may not see its disk.
   // A launcher that starts the ranks again after a fault (torchrun --max-restarts) wants them to go on.
   const bool wanted = options.resume || ranks.place().attempt > 0;
-  const bool resuming = ranks.any(ranks.leads() && wanted && !state_files(earlier).empty());
+  const std::optional<Experiment> earlier =
+      ranks.leads() && wanted ? find_experiment(options.experiments, name) : std::nullopt;
+  const bool resuming = ranks.any(earlier.has_value());
 
   // Everything that can be wrong with the config or the data comes to light before a folder is touched: a failed start
   // must not move an earlier run out of its place.
@@ -265,9 +276,8 @@ int train(const TrainOptions& options, const RunConfig& run_config, at::Device d
   const std::unique_ptr<StepEngine> engine = make_step_engine(
       config, Edsr(shape, static_cast<std::uint64_t>(config.seed)), device,
       [&messages](const Text& text) { messages.note(text); }, ranks);
-  Progress progress;
-  if (resuming && ranks.leads()) progress = *load_newest_state(earlier, *engine, data_options.warn);
-  compare_vgg(config, progress, messages);
+  const LoadedState loaded = earlier ? load_earlier(*earlier, *engine, data_options.warn) : LoadedState();
+  Progress progress = loaded.progress;
   share_state(ranks, *engine, progress);
   if (resuming) {
     messages.note({fmt::format("resuming at step {}", progress.step), fmt::format("从第 {} 步继续", progress.step)});
@@ -281,6 +291,8 @@ int train(const TrainOptions& options, const RunConfig& run_config, at::Device d
   const std::chrono::duration<double> engine_s = std::chrono::steady_clock::now() - engine_began;
   TrainingImages images = images_in_parallel.take();
   if (ranks.any(stop.requested())) stopped_before_the_start();
+  RunFacts facts = run_facts(config, images, ranks.size());
+  for (const Text& change : changed_facts(loaded.facts, facts)) messages.note(change);
   if (!images.on_device) check_loader_memory(config, available_memory_bytes());
   startup.add({"data", "数据"}, images.seconds);
   startup.add({"engine", "引擎"}, engine_s.count());
@@ -289,8 +301,9 @@ int train(const TrainOptions& options, const RunConfig& run_config, at::Device d
   if (data.on_device) engine->use_images(data.on_device, data.loader->sampler());
 
   std::filesystem::path archived_to;
-  const Experiment experiment = ranks.leads() ? open_experiment(options.experiments, name, resuming, archived_to)
-                                              : Experiment{options.experiments / name};
+  const Experiment experiment = earlier         ? *earlier
+                                : ranks.leads() ? make_experiment(options.experiments, name, archived_to)
+                                                : Experiment();
   RunLog log = ranks.leads() ? RunLog(experiment, progress.step, config.total_iters, options.common) : RunLog();
   if (!archived_to.empty()) {
     log.line({"the earlier run of this name is kept as " + archived_to.string(),
@@ -298,9 +311,9 @@ int train(const TrainOptions& options, const RunConfig& run_config, at::Device d
   }
   messages.attach(log);
   // The trainer writes it again when batches do not fit.
-  if (ranks.leads()) write_file_atomically(experiment.config(), to_yaml(config));
+  if (ranks.leads()) write_file_atomically(*experiment.folder, Experiment::kConfig, to_yaml(config));
 
-  Checkpoints checkpoints(experiment, config.keep_checkpoints, log);
+  Checkpoints checkpoints(experiment, config.keep_checkpoints, std::move(facts), log);
   if (ranks.leads()) {
     if (resuming) {
       checkpoints.agree_with(*engine, progress);
@@ -329,8 +342,9 @@ int train(const TrainOptions& options, const RunConfig& run_config, at::Device d
   say_use(log, watch, arithmetic, trainer.samples_per_s() / ranks.size(), device);
   std::vector<Text> missing = checkpoints.missing(*engine, trainer.progress());
   for (Text& records : log.unwritten()) missing.push_back(std::move(records));
-  refuse_missing(missing, checkpoints, trainer.progress(), options);
-  say_end(log, end, trainer.progress(), checkpoints, experiment, options);
+  const std::string resume = resume_command(options, config, experiment);
+  refuse_missing(missing, checkpoints, trainer.progress(), resume);
+  say_end(log, end, trainer.progress(), checkpoints, resume);
   return end == RunEnd::interrupted ? static_cast<int>(ErrorCode::interrupted) : 0;
 }
 

@@ -56,6 +56,7 @@ Trainer::Trainer(const TrainConfig& config, at::Device device, StepEngine& engin
       ranks_(ranks),
       validation_tile_(kValidationTile),
       reported_skips_(progress.skipped_steps) {
+  if (ranks_.leads()) folder_watch_.emplace(experiment_, checkpoints_, log_);
   if (data_.validation) validator_.emplace(std::move(*data_.validation), static_cast<int>(config_.scale_factor));
 }
 
@@ -136,7 +137,7 @@ TrainConfig Trainer::config_in_use() const {
 // Writes the config down as it runs now, and has the device draw the samples of micro-batches, where it draws them.
 void Trainer::cut_batches() {
   try {
-    if (ranks_.leads()) write_file_atomically(experiment_.config(), to_yaml(config_in_use()));
+    if (ranks_.leads()) write_file_atomically(*experiment_.folder, Experiment::kConfig, to_yaml(config_in_use()));
   } catch (const Error& error) {  // a record for the user: no reason to end the run
     log_.warn(error.message());
   }
@@ -217,7 +218,9 @@ void Trainer::roll_back() {
   const SlowPart slow(ranks_);
   std::optional<Progress> good;
   if (ranks_.leads()) {
-    good = load_newest_state(experiment_.checkpoints(), engine_, [this](const Text& text) { log_.warn(text); });
+    const auto loaded =
+        load_newest_state(checkpoints_.folder(), engine_, [this](const Text& text) { log_.warn(text); });
+    if (loaded) good = loaded->progress;
   }
   if (ranks_.any(ranks_.leads() && !good)) {
     throw Error(ErrorCode::failed,
@@ -244,7 +247,14 @@ void Trainer::roll_back() {
   save();
 }
 
+void Trainer::look_after_folder() {
+  if (!folder_watch_ || folder_watch_->look()) return;
+  const SlowPart slow(ranks_);
+  stop_without_folder(experiment_, checkpoints_, engine_, progress_, to_yaml(config_in_use()), !validator_);
+}
+
 void Trainer::write_metrics() {
+  look_after_folder();
   const StepReport report = engine_.report();
   take_in(report);
   const double loss =
@@ -330,6 +340,7 @@ void Trainer::save() {
   take_in(report);
   if (report.unstable_in_row > 0 && progress_.step < config_.total_iters) return;
   const SlowPart slow(ranks_);
+  look_after_folder();
   check_equal_state(ranks_, engine_);
   if (ranks_.leads()) checkpoints_.save(engine_, progress_, !validator_);
 }

@@ -9,6 +9,7 @@
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/run/checkpoints.h"
 #include "wring_train/run/experiment.h"
+#include "wring_train/run/folder_watch.h"
 #include "wring_train/run/gpu_watch.h"
 #include "wring_train/run/run_log.h"
 #include "wring_train/run/run_state.h"
@@ -38,6 +39,8 @@ class Trainer {
   // samples. Steps whose loss or gradient is not finite are skipped; ten in a row lead back to the newest checkpoint,
   // at half the learning rate. Throws Error{failed} when that happens a second time, DeviceMemoryError when a single
   // sample does not fit.
+  // A folder that is moved meanwhile is said, and written to where it is. One that is removed ends the run: state and
+  // network are saved in a new one, and Error{failed} names it.
   RunEnd run(const StopSignal& stop);
 
   const Progress& progress() const { return progress_; }
@@ -54,6 +57,7 @@ class Trainer {
   double step_learning_rate(std::int64_t step) const;
   void take_in(const StepReport& report);
   void roll_back();
+  void look_after_folder();
   void write_metrics();
   Score validation_score();
   void validate();
@@ -71,7 +75,8 @@ class Trainer {
   ArithmeticFacts arithmetic_;
   Ranks& ranks_;
   std::optional<Validator> validator_;
-  int validation_tile_;  // LR pixels
+  std::optional<FolderWatch> folder_watch_;  // of the rank that writes
+  int validation_tile_;                      // LR pixels
   std::function<double()> first_step_done_;
   std::optional<double> startup_s_;  // until it has been written
   double wait_s_ = 0;                // for batches, since the last metrics line

@@ -12,6 +12,7 @@
 #include "wring/base/error.h"
 #include "wring/base/system_memory.h"
 #include "wring/report/progress_bar.h"
+#include "wring_train/data/image_digest.h"
 #include "wring_train/kernels/available.h"
 
 namespace wring {
@@ -83,6 +84,7 @@ void decode(TrainingImages& images, int scale, const TrainingDataOptions& option
   images.cache = std::make_unique<DecodedCache>(std::move(cache));
   images.decoded = images.cache->open(images.train, decoding);
   if (bar) bar->finish();
+  images.pixels_digest = images.decoded->digest();
 }
 
 void report_skipped(const ImageSet& images, const TrainingDataOptions& options) {
@@ -110,8 +112,15 @@ void put_on_device(TrainingImages& images, const TrainConfig& config, const Trai
   try {
     images.on_device =
         std::make_shared<const DeviceImages>(images.decoded->bytes(), images.decoded->images(), options.device, place);
+    if (images.decoded->block().lost()) {
+      throw Error(ErrorCode::failed,
+                  {"the cache file of the decoded images was cut short while it was copied to the GPU",
+                   "解码图像的缓存文件在复制到 GPU 时被截短"},
+                  {"start again: it is made anew", "请重新运行：缓存会重建"});
+    }
     images.decoded.reset();
   } catch (const Error& error) {
+    images.on_device.reset();
     if (config.data_cache != "auto") throw;
     options.note(error.message());  // the loader's workers cut from the decoded images instead
     images.tier = DataTier::host;
@@ -157,6 +166,7 @@ TrainingImages open_training_images(const TrainConfig& config, const TrainingDat
   images.train = scan_images(hr, lr_folder_of(config.train_lr_dir, config.train_hr_dir, config, "train"), scale,
                              static_cast<int>(config.patch_size), listed);
   report_skipped(images.train, options);
+  images.files_digest = image_files_digest(images.train, hr);
   images.validation = find_validation(config, options);
   const std::size_t count = images.train.pairs.size();
   const std::size_t validation = images.validation ? images.validation->pairs.size() : 0;
@@ -170,11 +180,15 @@ TrainingImages open_training_images(const TrainConfig& config, const TrainingDat
   if (gpu_cuts && on_gpu && kernels::available()) put_on_device(images, config, options);
   images.seconds = now_s() - began;
   const Text name = name_of(images, config, on_gpu);
-  const bool hit = images.cache && images.cache->hit();
-  options.note({fmt::format("images: {} ({}), ready after {:.1f} s{}", name.en, choice.reason.en, images.seconds,
-                            hit ? " from the cache on disk" : ""),
-                fmt::format("图像：{}（{}），用时 {:.1f} 秒{}", name.zh, choice.reason.zh, images.seconds,
-                            hit ? "，取自磁盘缓存" : "")});
+  Text source;
+  if (images.cache && images.cache->hit()) {
+    const double checked_s = images.cache->checked_s();
+    source = {fmt::format(" from the cache on disk, checked in {:.2f} s", checked_s),
+              fmt::format("，取自磁盘缓存（校验 {:.2f} 秒）", checked_s)};
+  }
+  options.note(
+      {fmt::format("images: {} ({}), ready after {:.1f} s{}", name.en, choice.reason.en, images.seconds, source.en),
+       fmt::format("图像：{}（{}），用时 {:.1f} 秒{}", name.zh, choice.reason.zh, images.seconds, source.zh)});
   return images;
 }
 
@@ -199,6 +213,7 @@ TrainingData start_loading(TrainingImages images, const TrainConfig& config, con
   loader.without_bytes = images.on_device != nullptr;
   if (config.pin_memory && !options.device.is_cpu()) loader.allocate = pinned_bytes;
   loader.on_skip = skip_warning(options);
+  loader.note = options.warn;
 
   TrainingData data;
   data.loader = std::make_unique<Loader>(std::move(images.train), loader);

@@ -34,6 +34,8 @@ struct TrainingImages {
   std::shared_ptr<const DecodedSet> decoded;      // for the loader's workers
   std::shared_ptr<const DeviceImages> on_device;  // or for the GPU, which then cuts the patches itself
   std::unique_ptr<DecodedCache> cache;            // finishes writing in the background
+  std::string files_digest;                       // of the training images' files (image_digest.h)
+  std::string pixels_digest;                      // of their pixels; empty where they are not decoded at the start
   double seconds = 0;
 };
 

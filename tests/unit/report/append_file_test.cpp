@@ -1,6 +1,7 @@
 #include "wring/report/append_file.h"
 
 #include <csignal>
+#include <memory>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -36,7 +37,7 @@ class FullDisk {
 TEST(AppendFile, ARecordThatDoesNotFitOntoTheDiskLeavesNoPartAndCanBeAppendedLater) {
   const testing_support::TemporaryFolder folder;
   const auto path = folder.path() / "log";
-  AppendFile file(path);
+  AppendFile file(std::make_shared<const Folder>(Folder::open(folder.path())), "log");
   file.append("first\n");
   {
     const FullDisk disk(10);

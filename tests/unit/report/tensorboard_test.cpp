@@ -147,7 +147,7 @@ TEST(TensorBoardFormat, AnEventHoldsEveryScalarWithStepAndTime) {
 }
 
 TEST_F(TensorBoard, AFileBeginsWithItsVersionAndNamesTheProcess) {
-  TensorBoardWriter writer(folder_);
+  TensorBoardWriter writer(std::make_shared<const Folder>(Folder::make(folder_)));
   const std::vector<Scalar> scalars = {{"loss", 0.5}};
   writer.write(7, 100.0, scalars);
   const std::string content = read_file(writer.path());
@@ -162,7 +162,7 @@ TEST_F(TensorBoard, AFileBeginsWithItsVersionAndNamesTheProcess) {
 }
 
 TEST_F(TensorBoard, AResumedRunDisownsLaterSteps) {
-  TensorBoardWriter writer(folder_, 500);
+  TensorBoardWriter writer(std::make_shared<const Folder>(Folder::make(folder_)), 500);
   const std::string content = read_file(writer.path());
   const auto records = records_of(content);
   ASSERT_EQ(records.size(), 2U);
