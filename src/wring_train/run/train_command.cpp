@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "wring/base/error.h"
+#include "wring/base/file_errors.h"
 #include "wring/base/files.h"
 #include "wring/base/shell_words.h"
 #include "wring/base/system_memory.h"
@@ -110,7 +111,20 @@ void say_nothing_to_do(RunLog& log, const Progress& progress, const TrainConfig&
                         config.total_iters)});
 }
 
+// Before anything of the run is touched: a network that cannot be read may be the best one, and would be replaced.
+void refuse_unreadable_networks(const Folder& checkpoints) {
+  for (const char* name : {Experiment::kBest, Experiment::kLast}) {
+    try {
+      if (checkpoints.status(name)) open_regular_file(checkpoints, name);
+    } catch (const Unreadable&) {
+      throw;
+    } catch (const Error&) {  // no regular file: it is replaced, as a damaged one is
+    }
+  }
+}
+
 LoadedState load_earlier(const Experiment& earlier, StepEngine& engine, const std::function<void(const Text&)>& warn) {
+  refuse_unreadable_networks(*earlier.checkpoints);
   if (auto state = load_newest_state(*earlier.checkpoints, engine, warn)) return std::move(*state);
   throw Error(ErrorCode::failed, {earlier.checkpoints->path().string() + ": the checkpoints were removed just now",
                                   earlier.checkpoints->path().string() + "：检查点刚刚被删除"});
