@@ -31,6 +31,15 @@ Text reason_of(const fs::path& path, int error) {
           fmt::format("{} 是指向 {} 的链接，而后者不存在", link->string(), target)};
 }
 
+Text cure_of(const fs::path& path, int error) {
+  if (error == ENOSPC || error == EDQUOT) {
+    return {"free some space on that disk, then run the command again", "请腾出磁盘空间，然后重新运行"};
+  }
+  if (error != ENOENT) return {"check the path and its permissions", "请检查路径和权限"};
+  if (leads_nowhere(path)) return {"check that its disk is mounted", "请检查所在磁盘是否已挂载"};
+  return {"check the path", "请检查路径"};
+}
+
 }  // namespace
 
 bool leads_nowhere(const fs::path& path) {
@@ -39,21 +48,18 @@ bool leads_nowhere(const fs::path& path) {
 
 void throw_unreadable(const fs::path& path, int error) {
   const Text reason = reason_of(path, error);
-  throw Unreadable(
-      error,
-      {fmt::format("cannot read {}: {}", path.string(), reason.en),
-       fmt::format("无法读取 {}：{}", path.string(), reason.zh)},
-      {"check the path and its permissions, and that its disk is mounted", "请检查路径和权限，以及所在磁盘是否已挂载"});
+  throw Unreadable(error,
+                   {fmt::format("cannot read {}: {}", path.string(), reason.en),
+                    fmt::format("无法读取 {}：{}", path.string(), reason.zh)},
+                   cure_of(path, error));
 }
 
 void throw_unwritable(const fs::path& path, int error) {
   const Text reason = reason_of(path, error);
-  const bool full = error == ENOSPC || error == EDQUOT;
   throw Error(ErrorCode::failed,
               {fmt::format("cannot write {}: {}", path.string(), reason.en),
                fmt::format("无法写入 {}：{}", path.string(), reason.zh)},
-              full ? Text("free some space on that disk, then run the command again", "请腾出磁盘空间，然后重新运行")
-                   : Text("check the path and its permissions", "请检查路径和权限"));
+              cure_of(path, error));
 }
 
 }  // namespace wring

@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "wring/base/descriptor_stream.h"
@@ -68,12 +71,14 @@ FilePlace behind_links(const Folder& folder, const std::string& name) {
 
 void remove_unfinished_files_once(const Folder& folder) {
   static std::mutex mutex;
-  static std::set<std::pair<dev_t, ino_t>> done;
+  static std::set<std::tuple<dev_t, ino_t, std::int64_t, std::uint32_t>> done;
+  struct statx born {};  // the number of a folder that is gone is used again
   struct stat status {};
   if (::fstat(folder.descriptor(), &status) != 0) return;
+  ::statx(folder.descriptor(), "", AT_EMPTY_PATH, STATX_BTIME, &born);
   {
     const std::scoped_lock lock(mutex);
-    if (!done.emplace(status.st_dev, status.st_ino).second) return;
+    if (!done.emplace(status.st_dev, status.st_ino, born.stx_btime.tv_sec, born.stx_btime.tv_nsec).second) return;
   }
   try {
     remove_unfinished_files(folder);

@@ -110,9 +110,9 @@ std::string read_list(const fs::path& list) {
   return content;
 }
 
-// Whether the name stays in the folder that it is relative to.
+// Whether the name, in its normal form, stays in the folder that it is relative to.
 bool stays_inside(const fs::path& name) {
-  return !name.is_absolute() && *name.lexically_normal().begin() != "..";
+  return !name.is_absolute() && *name.begin() != "..";
 }
 
 std::vector<fs::path> images_listed(const fs::path& folder, const fs::path& list) {
@@ -122,8 +122,9 @@ std::vector<fs::path> images_listed(const fs::path& folder, const fs::path& list
   for (int number = 1; std::getline(lines, line); ++number) {
     const std::string name = listed_name(line);
     if (name.empty() || name.starts_with('#')) continue;
-    const fs::path image = folder / name;
-    if (!stays_inside(name)) {
+    const fs::path inside = fs::path(name).lexically_normal();  // so that no link on the way is left by its ".."
+    const fs::path image = folder / inside;
+    if (!stays_inside(inside)) {
       throw Error(ErrorCode::failed,
                   {fmt::format("{}:{}: {} leads out of {}", list.string(), number, name, folder.string()),
                    fmt::format("{}:{}: {} 位于 {} 之外", list.string(), number, name, folder.string())},

@@ -198,8 +198,8 @@ struct SafetensorsFile::Content {
     if (!element_bytes) fail(path, fmt::format("tensor '{}' has the unknown dtype {}", name, dtype.dump()));
     TensorView view{dtype.get<std::string>(), parse_shape(path, name, member(value, "shape")), {}};
     Placed placed = parse_offsets(path, name, member(value, "data_offsets"), data_size());
-    const auto bytes = bytes_of(view.shape, *element_bytes);
-    if (bytes != placed.end - placed.begin) {
+    const auto needed = bytes_of(view.shape, *element_bytes);
+    if (needed != placed.end - placed.begin) {
       fail(path, fmt::format("tensor '{}' has {} bytes of data, which does not fit {} {}", name,
                              placed.end - placed.begin, view.dtype, value["shape"].dump()));
     }

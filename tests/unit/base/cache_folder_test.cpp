@@ -163,20 +163,20 @@ TEST_F(CacheFolder, AFifthOfWhatIsKeptAlreadyCountsToo) {
   constexpr double kGib = 1 << 30;
   double more = 0;
   for (int i = 0; i < 5 && std::abs(more - kGib / 5) > kGib / 50; ++i) {  // others write to the same disk meanwhile
-    fs::remove(folder_ / "large");
+    fs::remove(folder_ / set_name('f'));
     const std::int64_t without = cache_limit_bytes(folder_);
-    std::ofstream(folder_ / "large").close();
-    fs::resize_file(folder_ / "large", std::uintmax_t{1} << 30);  // takes no room
+    std::ofstream(folder_ / set_name('f')).close();
+    fs::resize_file(folder_ / set_name('f'), std::uintmax_t{1} << 30);  // takes no room
     more = static_cast<double>(cache_limit_bytes(folder_) - without);
   }
   EXPECT_NEAR(more, kGib / 5, kGib / 50);
 }
 
 TEST_F(CacheFolder, RoomThatIsJustEnoughRemovesNothing) {
-  add("entry", 40, 300);
-  EXPECT_TRUE(make_room(folder_, 60, 100));
-  EXPECT_THAT(names(), testing::ElementsAre("entry"));
-  EXPECT_TRUE(make_room(folder_, 100, 100)) << "all of it";
+  add(set_name('1'), 40, 300);
+  EXPECT_TRUE(make_room(cache(), 60, 100));
+  EXPECT_THAT(names(), testing::ElementsAre(set_name('1')));
+  EXPECT_TRUE(make_room(cache(), 100, 100)) << "all of it";
   EXPECT_THAT(names(), testing::ElementsAre());
 }
 
@@ -187,7 +187,7 @@ TEST_F(CacheFolder, WithoutAHomeNothingIsKept) {
   ::setenv("HOME", "", 1);
   EXPECT_EQ(cache_folder(), std::nullopt);
   ::setenv("WRING_CACHE_DIR", "/fast/disk", 1);
-  EXPECT_EQ(decoded_images_folder(), fs::path("/fast/disk/images"));
+  EXPECT_EQ(decoded_images_folder(), fs::path("/fast/disk") / ("decoded-" + std::to_string(::geteuid())));
 }
 
 }  // namespace
