@@ -222,6 +222,14 @@ TEST(EagerEngine, ReportIsTheMeanOfTheStepsSinceTheLastOne) {
   EXPECT_EQ(engine->report().steps, 0);
 }
 
+void save(const std::filesystem::path& file, const StepEngine& engine, const Progress& progress) {
+  save_run_state(Folder::open(file.parent_path()), file.filename().string(), engine, progress, {});
+}
+
+Progress load(const std::filesystem::path& file, StepEngine& engine) {
+  return load_run_state(Folder::open(file.parent_path()), file.filename().string(), engine).progress;
+}
+
 TEST(EagerEngine, ARunContinuedFromItsStateEndsWithTheSameWeights) {
   const std::filesystem::path file =
       std::filesystem::path(testing::TempDir()) / ("wring_state_" + std::to_string(::getpid()) + ".safetensors");
@@ -233,11 +241,11 @@ TEST(EagerEngine, ARunContinuedFromItsStateEndsWithTheSameWeights) {
   Progress progress;
   progress.step = 3;
   progress.best_psnr = 31.25;
-  save_run_state(file, *first, progress);
+  save(file, *first, progress);
 
   TrainConfig other_seed = tiny_config();
   const auto second = make_step_engine(other_seed, Edsr({8, 1, 2}, 99), at::Device(at::kCPU), [](const auto&) {});
-  const Progress loaded = load_run_state(file, *second);
+  const Progress loaded = load(file, *second);
   EXPECT_EQ(loaded.step, 3);
   EXPECT_EQ(loaded.best_psnr, 31.25);
   for (int i = 3; i < 6; ++i) step(*second, random_batch(2, 8, 2, i));
@@ -249,12 +257,12 @@ TEST(EagerEngine, ARunContinuedFromItsStateEndsWithTheSameWeights) {
 TEST(EagerEngine, AStateOfAnotherNetworkIsRefused) {
   const std::filesystem::path file =
       std::filesystem::path(testing::TempDir()) / ("wring_other_" + std::to_string(::getpid()) + ".safetensors");
-  save_run_state(file, *make_engine(tiny_config()), Progress{});
+  save(file, *make_engine(tiny_config()), Progress{});
   TrainConfig wider = tiny_config();
   wider.base_channels = 16;
   const auto engine = make_engine(wider);
   try {
-    load_run_state(file, *engine);
+    load(file, *engine);
     ADD_FAILURE() << "no error";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), testing::HasSubstr(file.string()));
@@ -275,7 +283,7 @@ class SavedRun : public testing::Test {
   }
   // As versions that named neither optimiser nor sampling saved it.
   void save_as_before(const std::string& optimizer) const {
-    save_run_state(file_, *engine_with(optimizer), Progress{});
+    save(file_, *engine_with(optimizer), Progress{});
     LoadedTensors state = load_tensors(file_, Seal::crc32);
     std::vector<NamedTensor> tensors;
     for (const auto& [name, tensor] : state.tensors) tensors.push_back({name, tensor});
@@ -284,7 +292,7 @@ class SavedRun : public testing::Test {
   }
   std::string loaded_with(const std::string& optimizer) const {
     try {
-      return fmt::format("sampling {}", load_run_state(file_, *engine_with(optimizer)).sampling);
+      return fmt::format("sampling {}", load(file_, *engine_with(optimizer)).sampling);
     } catch (const Error& error) {
       return error.message().en;
     }
@@ -301,7 +309,7 @@ class SavedRun : public testing::Test {
 
 TEST_F(SavedRun, GoesOnWithItsOwnOptimiserAlone) {
   for (const std::string own : {"adamw", "adam", "adan"}) {
-    save_run_state(file_, *engine_with(own), Progress{});
+    save(file_, *engine_with(own), Progress{});
     for (const std::string other : {"adamw", "adam", "adan"}) {
       EXPECT_THAT(loaded_with(other),
                   own == other ? testing::Eq(fmt::format("sampling {}", kSamplingVersion)) : refused(own, other));

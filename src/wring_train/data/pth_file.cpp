@@ -378,6 +378,10 @@ const fs::path& PthFile::path() const {
   return content_->file.path();
 }
 
+bool PthFile::lost() const {
+  return content_->file.lost();
+}
+
 bool PthFile::is_one(const fs::path& path) {
   std::array<char, kSequence.size()> start{};
   std::ifstream in(path, std::ios::binary);

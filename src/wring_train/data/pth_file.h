@@ -24,6 +24,8 @@ class PthFile {
   // as long as this object.
   const std::map<std::string, TensorView>& tensors() const;
   const std::filesystem::path& path() const;
+  // Whether some of what was looked at was gone from the file by then: the views held zeros in its place.
+  bool lost() const;
 
   // By its first bytes. False where it cannot be read.
   static bool is_one(const std::filesystem::path& path);

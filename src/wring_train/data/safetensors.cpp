@@ -1,6 +1,7 @@
 #include "wring_train/data/safetensors.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -15,7 +16,6 @@
 #include "wring/base/error.h"
 #include "wring/base/file_errors.h"
 #include "wring/base/files.h"
-#include "wring_train/data/mapped_file.h"
 
 namespace wring {
 namespace fs = std::filesystem;

@@ -4,21 +4,14 @@
 #include <memory>
 #include <string>
 
-#include "wring_train/data/tensor_view.h"
-
 #include "wring/base/folder.h"
+#include "wring_train/data/tensor_view.h"
 
 namespace wring {
 
-// The safetensors format (huggingface/safetensors, README "Format"): a little-endian u64 header length, a
-// JSON header, raw data. Data is read into memory once the header has been found to fit the file.
-
-// Any dtype of the format whose elements are whole bytes is accepted.
-struct TensorView {
-  std::string dtype;  // "F32", "BF16", "F16", "F64", "I64", "I32", "U8", "BOOL"
-  std::vector<std::int64_t> shape;
-  std::span<const std::byte> data;  // row-major, little-endian
-};
+// The safetensors format (huggingface/safetensors, README "Format"): a little-endian u64 header length, a JSON header,
+// raw data. Data is read into memory once the header has been found to fit the file. Any dtype whose elements are whole
+// bytes is accepted.
 
 class SafetensorsFile {
  public:

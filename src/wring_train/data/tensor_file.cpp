@@ -18,4 +18,9 @@ const std::map<std::string, TensorView>& TensorFile::tensors() const {
   return std::visit([](const auto& file) -> const std::map<std::string, TensorView>& { return file.tensors(); }, file_);
 }
 
+bool TensorFile::lost() const {
+  const auto* pth = std::get_if<PthFile>(&file_);
+  return pth != nullptr && pth->lost();
+}
+
 }  // namespace wring

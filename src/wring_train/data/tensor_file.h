@@ -17,6 +17,8 @@ class TensorFile {
 
   // Views live as long as this object.
   const std::map<std::string, TensorView>& tensors() const;
+  // As PthFile's; safetensors are read whole at once.
+  bool lost() const;
 
  private:
   std::variant<SafetensorsFile, PthFile> file_;

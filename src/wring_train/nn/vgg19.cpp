@@ -86,6 +86,12 @@ Vgg19 Vgg19::load(const std::filesystem::path& path) {
     }
     weights.push_back(tensor_of(found->second, name, path).to(at::kFloat));
   }
+  if (file.lost()) {
+    throw Error(ErrorCode::failed,
+                {path.string() + ": it was cut short while it was read, or its disk fails",
+                 path.string() + "：读取时文件被截短，或磁盘故障"},
+                kHint);
+  }
   return Vgg19(std::move(weights));
 }
 

@@ -9,6 +9,7 @@
 
 #include "wring/base/error.h"
 #include "wring/base/file_errors.h"
+#include "wring/config/reader.h"
 #include "wring_train/data/safetensors.h"
 #include "wring_train/nn/checkpoint.h"
 #include "wring_train/run/experiment.h"
@@ -32,6 +33,38 @@ LoadedTensors read_state(const Folder& checkpoints, const std::string& name) {
   const auto format = metadata.find("format");
   const bool sealed = metadata.contains(kSealKey) || format == metadata.end() || format->second != kFormatWithoutSeal;
   return load_tensors(file, sealed ? Seal::crc32 : Seal::none);
+}
+
+// What the run's config.yaml says, which lies beside the folder of its states.
+std::optional<std::string> recorded_optimizer(const fs::path& state) {
+  try {
+    const fs::path config = state.parent_path().parent_path() / Experiment::kConfig;
+    return read_config(config, UnknownKeys::ignore).values.optimizer;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+// Nothing where nobody tells: Adam and AdamW keep tensors of the same names.
+std::optional<std::string> optimizer_of(const LoadedTensors& state, const fs::path& path) {
+  if (const auto named = state.metadata.find("optimizer"); named != state.metadata.end()) return named->second;
+  const bool adan =
+      std::ranges::any_of(state.tensors, [](const auto& tensor) { return tensor.first.starts_with("exp_avg_diff."); });
+  if (adan) return "adan";
+  const auto recorded = recorded_optimizer(path);
+  return recorded == "adan" ? std::nullopt : recorded;
+}
+
+// A moment means another thing to another rule, so that the run would go on as neither of the two.
+void require_same_optimizer(const LoadedTensors& state, const fs::path& path, const StepEngine& engine) {
+  const auto saved = optimizer_of(state, path);
+  if (!saved || *saved == engine.optimizer()) return;
+  throw Error(ErrorCode::failed,
+              {fmt::format("{} was trained with optimizer {}, and this config says {}", path.string(), *saved,
+                           engine.optimizer()),
+               fmt::format("{} 由优化器 {} 训练，而当前配置为 {}", path.string(), *saved, engine.optimizer())},
+              {fmt::format("go on with optimizer: {}, or start a new run under another experiment_name", *saved),
+               fmt::format("请用 optimizer: {} 继续，或换一个 experiment_name 开始新的训练", *saved)});
 }
 
 LoadedState restore(const LoadedTensors& state, const fs::path& path, StepEngine& engine) {
@@ -76,6 +109,8 @@ void save_run_state(const Folder& checkpoints, const std::string& name, const St
   std::map<std::string, std::string> metadata = {
       {"format", kFormat},
       {"network", network_name(engine.model().shape())},
+      {"optimizer", engine.optimizer()},
+      {"sampling", std::to_string(kSamplingVersion)},
       {"step", std::to_string(progress.step)},
       {"best_psnr", fmt::format("{}", progress.best_psnr)},
       {"best_step", std::to_string(progress.best_step)},
@@ -83,7 +118,8 @@ void save_run_state(const Folder& checkpoints, const std::string& name, const St
       {"parts", std::to_string(progress.parts)},
       {"skipped_steps", std::to_string(progress.skipped_steps)},
       {"rollbacks", std::to_string(progress.rollbacks)},
-      {"lr_factor", fmt::format("{}", progress.lr_factor)}};
+      {"lr_factor", fmt::format("{}", progress.lr_factor)},
+      {"random_vgg", std::to_string(progress.random_vgg)}};
   metadata.insert(facts.begin(), facts.end());
   save_tensors(checkpoints, name, engine.state(), metadata, Seal::crc32);
 }

@@ -41,7 +41,8 @@ struct LoadedState {
 };
 
 // Throws Unreadable where the system does not let it be read, Error{failed} naming the file when it is damaged or
-// belongs to another network.
+// belongs to another network or optimiser. Older states do not name their optimiser: their tensors and the run's
+// config.yaml tell it then.
 LoadedState load_run_state(const Folder& checkpoints, const std::string& name, StepEngine& engine);
 
 // Loads the newest whole state of a checkpoints folder; nothing where there is none at all. A damaged one is named to

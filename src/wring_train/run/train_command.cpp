@@ -292,6 +292,7 @@ int train(const TrainOptions& options, const RunConfig& run_config, at::Device d
       [&messages](const Text& text) { messages.note(text); }, ranks);
   const LoadedState loaded = earlier ? load_earlier(*earlier, *engine, data_options.warn) : LoadedState();
   Progress progress = loaded.progress;
+  compare_vgg(config, progress, messages);
   share_state(ranks, *engine, progress);
   if (resuming) {
     messages.note({fmt::format("resuming at step {}", progress.step), fmt::format("从第 {} 步继续", progress.step)});

@@ -286,6 +286,15 @@ TEST_F(Pth, WhatIsNoFileOfTorchIsSaid) {
   EXPECT_THROW(PthFile(folder_.path()), Error);
 }
 
+TEST_F(Pth, AFileThatIsCutShortWhileItIsReadSaysSo) {
+  const auto pth = folder_.write("a.pth", pth_sequence(dict({{"w", tensor()}}), {{"0", kSix}}));
+  const TensorFile file(pth);
+  EXPECT_FALSE(file.lost());
+  std::filesystem::resize_file(pth, 0);
+  EXPECT_EQ(file.tensors().at("w").data.back(), std::byte{0});
+  EXPECT_TRUE(file.lost());
+}
+
 TEST_F(Pth, ATensorFileIsOfEitherFormat) {
   const auto pth = folder_.write("a.bin", pth_sequence(dict({{"w", tensor()}}), {{"0", kSix}}));
   EXPECT_TRUE(TensorFile(pth).tensors().contains("w"));
