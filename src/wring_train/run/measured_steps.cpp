@@ -14,6 +14,8 @@ constexpr double kStable = 0.05;
 constexpr double kLongestWarmup = 2;
 constexpr double kWindowMs = 100;
 constexpr int kLongestWindow = 50;
+// One step alone has no spread.
+constexpr int kLeastSteps = 2;
 
 // Adds up what the steps took, and asks no clock of its own: ranks that are told the same times then do the same.
 class Tally {
@@ -38,6 +40,8 @@ double warm_up(const TrialMeasure& measure, const TimedSteps& timed) {
   Tally run(timed);
   run(1);  // compiles, captures, tries algorithms
   double before = run(1);
+  // Where a step takes seconds, on a CPU, more of them would cost the budget and tell nothing new.
+  if (run.seconds() >= kLongestWarmup * measure.max_seconds) return before;
   int window = std::clamp(static_cast<int>(kWindowMs / std::max(before, 1e-3)), 1, kLongestWindow);
   for (double now = run(window); run.seconds() < kLongestWarmup * measure.max_seconds; now = run(window)) {
     if (std::abs(now - before) <= kStable * before) return now;
@@ -57,7 +61,7 @@ StepTimes measure_steps(const TrialMeasure& measure, double about_ms, const Time
     steps += group;
     const bool enough = run.seconds() >= measure.min_seconds && steps >= measure.min_steps &&
                         relative_half_width(step_ms) <= measure.rel_ci;
-    if (enough || (run.seconds() >= measure.max_seconds && steps >= 2)) return step_times(step_ms, steps);
+    if (enough || (run.seconds() >= measure.max_seconds && steps >= kLeastSteps)) return step_times(step_ms, steps);
   }
 }
 
