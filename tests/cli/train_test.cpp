@@ -252,14 +252,16 @@ TEST_F(Train, ANameThatLeavesTheExperimentsFolderIsRefused) {
   EXPECT_FALSE(programs_.exists("experiments"));
 }
 
-TEST_F(Train, WithoutAStateResumeKeepsWhatIsThereUnderAnotherName) {
+TEST_F(Train, ATrainedRunWhoseStatesAreGoneIsNotTakenForANewOne) {
   ASSERT_EQ(train().exit_status, 0);
   for (const int step : saved_steps()) {
     fs::remove(programs_.folder().path() / checkpoint("state_" + std::to_string(step) + ".safetensors"));
   }
+  const std::string metrics = programs_.read("experiments/run/metrics.jsonl");
   const ChildResult result = train({"--resume"});
-  EXPECT_EQ(result.exit_status, 0) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("experiments/run_archived_"));
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr("experiments/run has been trained, but its checkpoints folder holds no state"));
+  EXPECT_EQ(programs_.read("experiments/run/metrics.jsonl"), metrics);
 }
 
 TEST_F(Train, AFileSizeLimitIsAnErrorThatLeavesNoTemporaryFile) {
