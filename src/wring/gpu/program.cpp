@@ -205,9 +205,9 @@ struct ProgramSampler::State {
     }
   };
 
-  void add_threads(const Process& process, double window_s, Readers& readers, ProgramSample& sample) {
-    double launching_share = 0;
-    std::optional<double> backward_share;
+  // Whether a thread that launches was there at the sample before.
+  bool add_threads(const Process& process, double window_s, Readers& readers, ProgramSample& sample) {
+    std::optional<double> launching_share, backward_share;
     const fs::path threads = folder(process.pid) / "task";
     for (const pid_t thread : numbered_entries(threads)) {
       const auto stat = read_process_stat(threads / std::to_string(thread));
@@ -217,12 +217,15 @@ struct ProgramSampler::State {
       const auto used = share({process.pid, thread}, *stat, window_s);
       if (role == Role::other) readers.add(used, stat->state);
       if (role == Role::other || !used) continue;
-      launching_share += *used;
+      launching_share = launching_share.value_or(0) + *used;
       if (role == Role::backward) backward_share = backward_share.value_or(0) + *used;
     }
-    if (launching_share < sample.launching) return;
-    sample.launching = launching_share;
-    sample.backward = backward_share;
+    if (!launching_share) return false;
+    if (*launching_share >= sample.launching) {
+      sample.launching = *launching_share;
+      sample.backward = backward_share;
+    }
+    return true;
   }
 
   std::optional<double> mib_per_s(const std::vector<Process>& processes, double window_s) {
@@ -241,14 +244,14 @@ struct ProgramSampler::State {
   std::optional<ProgramSample> read(double now_s) {
     std::vector<Process> processes = tree();
     const double window_s = last_s ? now_s - *last_s : 0;
-    const bool any = std::ranges::any_of(processes, &Process::launches);
+    bool measured = false;
     ProgramSample sample;
     sample.time_s = now_s;
     sample.window_s = window_s;
     Readers readers;
     for (const Process& process : processes) {
       if (process.launches) {
-        add_threads(process, window_s, readers, sample);
+        measured = add_threads(process, window_s, readers, sample) || measured;
       } else if (process.below) {
         readers.add(share({process.pid, 0}, process.stat, window_s), process.stat.state);
       }
@@ -263,11 +266,10 @@ struct ProgramSampler::State {
       sample.readers_wanting = 100.0 * readers.wanting / sample.readers;
       sample.readers_at_disk = 100.0 * readers.at_disk / sample.readers;
     }
-    const bool first = !last_s;
     last_s = now_s;
     before = std::exchange(now, {});
     read_before = std::exchange(read_now, {});
-    return any && !first ? std::optional(sample) : std::nullopt;
+    return measured ? std::optional(sample) : std::nullopt;
   }
 };
 

@@ -45,7 +45,8 @@ class ProgramSampler {
   // card belongs to which cannot be told, because a container does not know the driver's process numbers.
   void follow_cuda(std::size_t cards);
 
-  // Absent when it is too soon, or where there is no program to be seen; and for the first one, which has no window.
+  // Absent when it is too soon, or where there is no program to be seen; and for the first one of a program, which has
+  // no window.
   std::optional<ProgramSample> sample(double now_s);
 
  private:

@@ -161,7 +161,22 @@ TEST_F(ProgramOnACard, ANumberThatIsUsedAgainIsAnotherThread) {
   sampler.follow(20);
   sampler.sample(100);
   root_.write("proc/20/task/20/stat", stat("python", 'R', 10, 600 * window_s, /*started=*/9));
-  EXPECT_DOUBLE_EQ(sampler.sample(100 + window_s).value().launching, 0);
+  EXPECT_FALSE(sampler.sample(100 + window_s)) << "what it did before is not known, which is not 0";
+}
+
+TEST_F(ProgramOnACard, OneThatFollowsAnotherHasNoWindowAtFirst) {
+  training_after(0);
+  open_cuda(20);
+  ProgramSampler sampler(root_.path());
+  sampler.follow_cuda(1);
+  sampler.sample(100);
+  for (const int pid : {10, 20, 30, 31}) std::filesystem::remove_all(root_.path() / folder(pid));
+  EXPECT_FALSE(sampler.sample(100 + window_s)) << "it has ended";
+  process(40, 10, "python", 'R', 70);
+  open_cuda(40);
+  EXPECT_FALSE(sampler.sample(100 + 2 * window_s)) << "nothing is known of the time since the other one";
+  process(40, 10, "python", 'R', 70 + 80 * window_s);
+  EXPECT_DOUBLE_EQ(sampler.sample(100 + 3 * window_s).value().launching, 80);
 }
 
 TEST_F(ProgramOnACard, WithoutTheKernelsListOfChildrenParentsAreAsked) {
