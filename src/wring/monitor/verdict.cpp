@@ -44,6 +44,16 @@ Verdict verdict(Cause cause, double confidence, Text rule, Text numbers, Text ne
   return {cause, row.key, row.headline, std::move(rule), std::move(numbers), confidence, std::move(next_step)};
 }
 
+bool waits(const Features& f) {
+  return f.gpu_util ? *f.gpu_util < limit::low_util : below(f.sm_activity, limit::low_sm);
+}
+
+Text waits_rule(const Features& f) {
+  return f.gpu_util
+             ? Text(fmt::format("GPU-Util < {} %", limit::low_util), fmt::format("GPU利用率 < {}%", limit::low_util))
+             : Text(fmt::format("SM activity < {} %", limit::low_sm), fmt::format("SM活跃度 < {}%", limit::low_sm));
+}
+
 Value sm_while_busy(const Features& f) {
   if (!f.sm_activity || !f.gpu_util || *f.gpu_util <= 0) return std::nullopt;
   return 100 * *f.sm_activity / *f.gpu_util;
@@ -90,7 +100,7 @@ std::span<const CauseRow> cause_rows() {
        {"memory-bandwidth-bound: the GPU waits for its own memory", "显存带宽受限：GPU 在等显存"}},
       {Cause::compute_bound,
        "compute_bound",
-       {"compute-bound: the GPU computes as fast as it can", "计算受限：GPU 正全力计算"}},
+       {"compute-bound: the GPU computes all the time", "计算受限：GPU 一直在计算"}},
       {Cause::tensor_cores_unused,
        "tensor_cores_unused",
        {"the tensor cores are hardly used: the other units do the arithmetic",
@@ -132,7 +142,7 @@ Text why_no_verdict(const Features& f) {
     return {fmt::format("the steady part lasted {} s, and {} s of it are needed", lasted_s, thresholds::silent_below_s),
             fmt::format("稳定阶段只有 {} 秒，判断需要 {} 秒", lasted_s, thresholds::silent_below_s)};
   }
-  if (f.gpu_util.value_or(100) >= thresholds::low_util) {
+  if (!rules::waits(f)) {
     return {"the card is in use, and no single limit shows", "显卡在使用中，没有单一的瓶颈"};
   }
   if (!f.program) {

@@ -49,6 +49,7 @@ inline constexpr double silent_below_s = 20;
 
 // A desktop or a monitor alone makes a few per cent.
 inline constexpr double idle_util = 5;
+inline constexpr double idle_sm = 1;
 
 // The guide's line between good and low.
 inline constexpr double low_util = 70;
@@ -62,6 +63,8 @@ inline constexpr double tensor_unused = 10;
 // SM activity counts resident warps, so it proves computing only while DRAM stays below its own bound: an element-wise
 // kernel fills the SMs too.
 inline constexpr double sm_compute_bound = 80;
+// The FP32 units at work make that reading surer.
+inline constexpr double fp32_compute_bound = 40;
 
 // A vision transformer in exact fp32 showed 2.5 % tensor and 56 % FP32 activity on an H200; networks in bf16 11 to 18
 // and 2 to 7.

@@ -14,21 +14,36 @@ bool leaves_tensor_cores_unused(const Features& f) {
          at_least(f.fp32_activity, limit::fp32_at_work) && below(f.dram_activity, limit::dram_bound);
 }
 
+// Only tensor activity proves that the card does what it is for: a multiprocessor that waits for memory counts as busy.
 Text compute_next(const Features& f) {
   if (below(f.tensor_activity, limit::tensor_unused)) {
     return {"the tensor cores are hardly used: use_mixed_precision: true, or allow TF32",
             "张量核心几乎没有用上：设置 use_mixed_precision: true，或允许 TF32"};
   }
+  if (at_least(f.tensor_activity, limit::tensor_compute_bound)) {
+    return {
+        "the card is used as it should be; faster only with less arithmetic or a lower precision, not with more "
+        "workers or a larger batch",
+        "显卡已充分利用；只有减少计算量或降低精度才能更快，增加 worker 或增大 batch 没有用"};
+  }
   return {
-      "the card is used as it should be; faster only with less arithmetic or a lower precision, not with more "
-      "workers or a larger batch",
-      "显卡已充分利用；只有减少计算量或降低精度才能更快，增加 worker 或增大 batch 没有用"};
+      "more workers do not help; what the kernels do in this time, wring diagnose CONFIG tells, or torch.profiler in "
+      "another program",
+      "增加 worker 没有用；内核在这段时间里做什么，可用 wring diagnose CONFIG 查看，其他程序可用 torch.profiler"};
 }
 
 bool is_idle(const Features& f) {
   if (starves(f)) return false;
   if (f.gpu_util) return *f.gpu_util < limit::idle_util;
-  return below(f.sm_activity, 1);
+  return below(f.sm_activity, limit::idle_sm);
+}
+
+Text idle_rule(const Features& f) {
+  if (f.gpu_util) {
+    return {fmt::format("GPU-Util below {} %", limit::idle_util), fmt::format("GPU利用率低于 {}%", limit::idle_util)};
+  }
+  return {fmt::format("SM activity below {} % (this card has no GPU-Util)", limit::idle_sm),
+          fmt::format("SM活跃度低于 {}%（此卡没有GPU利用率）", limit::idle_sm)};
 }
 
 Text idle_next(const Features& f) {
@@ -51,10 +66,8 @@ Text idle_next(const Features& f) {
 
 Finding idle(const Features& f) {
   if (!is_idle(f)) return std::nullopt;
-  return verdict(
-      Cause::idle, 0.95,
-      {fmt::format("GPU-Util below {} %", limit::idle_util), fmt::format("GPU利用率低于 {}%", limit::idle_util)},
-      activity(f).add("memory", "显存", f.memory_full).text(), idle_next(f));
+  return verdict(Cause::idle, 0.95, idle_rule(f), activity(f).add("memory", "显存", f.memory_full).text(),
+                 idle_next(f));
 }
 
 Finding compute_bound(const Features& f) {
@@ -67,7 +80,7 @@ Finding compute_bound(const Features& f) {
   if (leaves_tensor_cores_unused(f)) return std::nullopt;  // that says more
   if (at_least(f.sm_activity, limit::sm_compute_bound) && below(f.dram_activity, limit::dram_bound)) {
     return verdict(
-        Cause::compute_bound, at_least(f.fp32_activity, limit::launch_power) ? 0.8 : 0.65,
+        Cause::compute_bound, at_least(f.fp32_activity, limit::fp32_compute_bound) ? 0.8 : 0.65,
         {fmt::format("SM activity ≥ {} % and DRAM activity < {} %", limit::sm_compute_bound, limit::dram_bound),
          fmt::format("SM活跃度 ≥ {}% 且显存带宽利用率 < {}%", limit::sm_compute_bound, limit::dram_bound)},
         activity(f).add("FP32 activity", "FP32活跃度", f.fp32_activity).text(), compute_next(f));

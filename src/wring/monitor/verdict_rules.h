@@ -39,6 +39,12 @@ Measured activity(const Features& features);
 
 Verdict verdict(Cause cause, double confidence, Text rule, Text numbers, Text next_step);
 
+// The card is not in use all the time: by GPU-Util, or by SM activity where there is none.
+bool waits(const Features& features);
+
+// "GPU-Util < 70 %", or "SM activity < 35 %": the bound that waits() holds by.
+Text waits_rule(const Features& features);
+
 // How full the card is while a kernel runs; absent where either reading is.
 Value sm_while_busy(const Features& features);
 

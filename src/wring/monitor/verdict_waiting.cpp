@@ -125,19 +125,18 @@ Text input_rule(const Features& f) {
                         limit::copying_sm),
             fmt::format("PCIe 拷贝 ≥ {} GiB/s，而 SM活跃度 < {}%", limit::pcie_busy_mib_s / 1024, limit::copying_sm)};
   }
+  const Text low = waits_rule(f);
   if (readers_full(f)) {
-    return {
-        fmt::format("GPU-Util < {} % while the program's readers are at work ≥ {} % of the time, or one of them ≥ {} %",
-                    limit::low_util, limit::reader_full, limit::core_busy),
-        fmt::format("GPU利用率 < {}%，而程序的数据读取者有 ≥ {}% 的时间在工作，或其中之一 ≥ {}%", limit::low_util,
-                    limit::reader_full, limit::core_busy)};
+    return {fmt::format("{} while the program's readers are at work ≥ {} % of the time, or one of them ≥ {} %", low.en,
+                        limit::reader_full, limit::core_busy),
+            fmt::format("{}，而程序的数据读取者有 ≥ {}% 的时间在工作，或其中之一 ≥ {}%", low.zh, limit::reader_full,
+                        limit::core_busy)};
   }
-  return {
-      fmt::format("GPU-Util < {} % while the program's main thread is busy ≥ {} %, nobody else reads, and it reads "
-                  "≥ {} MiB/s or launches large kernels rarely",
-                  limit::low_util, limit::launching, limit::reading_mib_s),
-      fmt::format("GPU利用率 < {}%，而程序主线程占用 ≥ {}%，没有其他读取者，且它读取 ≥ {} MiB/s 或很少启动大的核函数",
-                  limit::low_util, limit::launching, limit::reading_mib_s)};
+  return {fmt::format("{} while the program's main thread is busy ≥ {} %, nobody else reads, and it reads ≥ {} MiB/s "
+                      "or launches large kernels rarely",
+                      low.en, limit::launching, limit::reading_mib_s),
+          fmt::format("{}，而程序主线程占用 ≥ {}%，没有其他读取者，且它读取 ≥ {} MiB/s 或很少启动大的核函数", low.zh,
+                      limit::launching, limit::reading_mib_s)};
 }
 
 }  // namespace
@@ -162,8 +161,7 @@ Finding launch_bound(const Features& f) {
 
 Finding input_bound(const Features& f) {
   const bool copies = copies_all_the_time(f);
-  const bool gaps = f.gpu_util ? *f.gpu_util < limit::low_util : below(f.sm_activity, limit::low_sm);
-  if (!copies && (!gaps || (!readers_full(f) && !main_thread_reads(f)))) return std::nullopt;
+  if (!copies && (!waits(f) || (!readers_full(f) && !main_thread_reads(f)))) return std::nullopt;
   double confidence = copies || readers_full(f) ? 0.75 : 0.65;
   if (const Value ratio = sm_while_busy(f); ratio && !copies) {
     confidence += *ratio >= limit::sm_while_busy ? 0.1 : -0.1;

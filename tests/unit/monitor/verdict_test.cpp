@@ -259,6 +259,36 @@ TEST(Verdict, ACardThatHardlyEverGetsABatchStarvesAndIsNotIdle) {
   EXPECT_THAT(keys(f), IsEmpty()) << "not idle, but whose the busy core is cannot be seen";
 }
 
+// A MIG instance.
+TEST(Verdict, WithoutGpuUtilRulesAndReasonsSpeakOfSmActivity) {
+  Features idle = nothing_runs();
+  idle.gpu_util.reset();
+  EXPECT_EQ(verdicts(idle).at(0).rule.en, "SM activity below 1 % (this card has no GPU-Util)");
+  Features starves = minute();
+  starves.sm_activity = 12;
+  starves.program = readers(4, 99);
+  ASSERT_THAT(keys(starves), ElementsAre("input_bound"));
+  EXPECT_THAT(verdicts(starves)[0].rule.en, testing::StartsWith("SM activity < 35 % while the program's readers"));
+  EXPECT_THAT(verdicts(starves)[0].rule.zh, testing::StartsWith("SM活跃度 < 35%"));
+  starves.program = readers(4, 20);
+  ASSERT_THAT(keys(starves), IsEmpty());
+  EXPECT_THAT(why_no_verdict(starves).en, HasSubstr("the card waits")) << "12 % is not in use";
+  starves.sm_activity = 50;
+  EXPECT_THAT(why_no_verdict(starves).en, HasSubstr("no single limit"));
+}
+
+TEST(Verdict, OnlyTensorActivityProvesThatACardIsUsedAsItShouldBe) {
+  EXPECT_THAT(verdicts(matmul_loop()).at(0).next_step.en, HasSubstr("as it should be"));
+  Features passes_over_memory = minute();
+  passes_over_memory.gpu_util = 99;
+  passes_over_memory.sm_activity = 84;
+  passes_over_memory.tensor_activity = 31;
+  passes_over_memory.dram_activity = 45;
+  ASSERT_THAT(keys(passes_over_memory), ElementsAre("compute_bound"));
+  EXPECT_THAT(verdicts(passes_over_memory)[0].next_step.en,
+              testing::AllOf(HasSubstr("wring diagnose"), testing::Not(HasSubstr("as it should be"))));
+}
+
 TEST(Verdict, AWellRunningProgramGetsNoAdvice) {
   Features convolutions = minute();
   convolutions.gpu_util = 82;
