@@ -12,9 +12,11 @@ std::optional<int> parse_diagnose(const Arguments& arguments, DiagnoseOptions& o
                        options.tuning.common);
   TuningArguments common;
   common.add_to(parser, options.tuning);
-  parser.flag("--fix", options.fix,
-              {"write the change (…_optimized.yaml beside CONFIG) and measure again",
-               "写入改动（与 CONFIG 同目录的 …_optimized.yaml）并重新测量"});
+  parser.flag(
+      "--fix", options.fix,
+      {"measure with the change and without it in turns, and write it (…_optimized.yaml beside CONFIG) where it "
+       "is faster",
+       "交替测量改动前后，确有提速才写入改动（与 CONFIG 同目录的 …_optimized.yaml）"});
   parser.option(
       "-o,--output", "OUT", options.output,
       {"the file that --fix writes, with OUT.json and OUT.html", "--fix 要写入的文件，另有 OUT.json 和 OUT.html"});
@@ -22,7 +24,7 @@ std::optional<int> parse_diagnose(const Arguments& arguments, DiagnoseOptions& o
   parser.example("wring diagnose configs/lightweight_config.yaml",
                  {"what the GPU waits for, with numbers", "GPU 在等什么，附数据"});
   parser.example("wring diagnose configs/lightweight_config.yaml --fix",
-                 {"writes the cure and measures it", "写出解决办法并实测"});
+                 {"measures the cure, and writes it where it is faster", "实测解决办法，确有提速才写入"});
   if (const auto done = parser.parse(separate_assignments(arguments))) return done;
   common.apply(options.tuning);
   if (options.output && !options.fix) {
