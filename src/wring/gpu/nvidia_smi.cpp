@@ -75,7 +75,8 @@ void store(std::string_view field, std::string_view value, Gpu& gpu, std::string
 }
 
 // How it ended, and its own words: an odd line of the table first, since it explains itself on standard output.
-GpuProblem trouble(const ChildResult& result, std::chrono::milliseconds timeout, const std::string& odd_line) {
+GpuProblem trouble(const ChildResult& result, std::chrono::milliseconds timeout, const std::string& odd_line,
+                   bool lists_cards) {
   if (result.timed_out) {
     const double seconds = static_cast<double>(timeout.count()) / 1000.0;
     return {{fmt::format("nvidia-smi did not answer within {} s", seconds),
@@ -99,7 +100,7 @@ GpuProblem trouble(const ChildResult& result, std::chrono::milliseconds timeout,
           : Text(fmt::format("nvidia-smi: {} ({})", words, how), fmt::format("nvidia-smi：{}（{}）", words, how));
   const int code =
       status == nvml::success && words.find("infoROM") != std::string::npos ? nvml::corrupted_inforom : status;
-  return {what, code == nvml::success ? nothing_to_do : nvml::error_row(code).cure, code};
+  return {what, code == nvml::success && lists_cards ? nothing_to_do : nvml::error_row(code).cure, code};
 }
 
 std::vector<std::string> command_for(const std::vector<std::string>& fields) {
@@ -150,7 +151,8 @@ SmiTable SmiQuery::ask(std::chrono::milliseconds timeout) {
       std::string odd_line;
       table.rows = read_rows(result.out, fields_.size(), /*whole=*/!result.signal, odd_line);
       if (!result.ok() || !odd_line.empty()) {
-        (table.rows.empty() ? table.problem : table.warning) = trouble(result, timeout, odd_line);
+        const bool lists_cards = !table.rows.empty();
+        (lists_cards ? table.warning : table.problem) = trouble(result, timeout, odd_line, lists_cards);
       }
       return table;
     }

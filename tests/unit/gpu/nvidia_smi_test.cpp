@@ -117,6 +117,14 @@ TEST_F(NvidiaSmi, NoDevicesIsAProblemAndNoCard) {
   EXPECT_THAT(answer.problem.value().what.en, HasSubstr("No devices were found"));
 }
 
+TEST_F(NvidiaSmi, WithoutACardTheCureDoesNotSpeakOfThoseThatAreListed) {
+  for (const char* script : {"kill -SEGV $$\n", "echo 'something else'\n"}) {
+    EXPECT_THAT(ask(script).problem.value().cure.en, testing::Not(HasSubstr("the cards that it lists"))) << script;
+  }
+  const std::string card = "echo '0, GPU-a, A, 0:1, 1000, 1, 1, 9.0, 535'\n";
+  EXPECT_THAT(ask(card + "echo 'something else'\n").warning.value().cure.en, HasSubstr("the cards that it lists"));
+}
+
 TEST_F(NvidiaSmi, OneThatPrintsWithoutEndIsStopped) {
   const SmiAnswer answer = ask("echo '0, GPU-a, A, 0:1, 1000, 1, 1, 9.0, 535'; yes 'x, y'\n");
   EXPECT_EQ(answer.gpus.size(), 1u) << "what it said before counts";
