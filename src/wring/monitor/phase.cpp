@@ -159,12 +159,17 @@ class Segment {
     return in_plateaus > 0 && in_plateaus >= all / 2;
   }
 
+  static std::size_t first_of_any(const std::vector<Run>& runs) {
+    std::size_t first = 0;
+    while (!is_plateau(runs[first])) ++first;
+    return first;
+  }
+
   // What was tried at the start can look like a plateau, with a long break for compiling behind it: the steady part
   // does not begin with work that is shorter than the break after it, where that break is longer than those that come
   // again.
   static std::size_t first_plateau(const std::vector<Run>& runs) {
-    std::size_t first = 0;
-    while (!is_plateau(runs[first])) ++first;
+    std::size_t first = first_of_any(runs);
     double worked = 0;
     for (std::size_t i = first; i < runs.size(); ++i) {
       if (runs[i].level != Level::low) {
@@ -203,12 +208,6 @@ class Segment {
       const bool cut_off = i < first ? !from_start_ : i > last && !frame_.ended;
       if (cut_off && runs[i].level != Level::low) fill(phases, runs[i].ticks, Phase::steady);
     }
-  }
-
-  static std::size_t first_of_any(const std::vector<Run>& runs) {
-    std::size_t first = 0;
-    while (!is_plateau(runs[first])) ++first;
-    return first;
   }
 
   // Readers that have all that they can do, in the breaks and between them: the card waits for them. Those of a
