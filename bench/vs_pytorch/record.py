@@ -62,16 +62,19 @@ def condensed(part, suite):
 
 
 def of_search(found, seconds):
-    """Of the JSON of `wring benchmark`: before, after, and what was changed."""
+    """Of the JSON of `wring benchmark`: before, after, and what was changed. Rates are the medians, whose quotient speed_up
+    is; the rest is of the trials next to them."""
 
-    def trial(index):
+    def side(index, medians):
         if index is None:
             return None
         measured = found["trials"][index]
-        return {key: measured.get(key) for key in ("batch_size", "set", "samples_per_s", "step_ms", "utilisation", "memory")}
+        kept = {key: measured.get(key) for key in ("batch_size", "set", "samples_per_s", "step_ms", "utilisation", "memory")}
+        return {**kept, "samples_per_s": medians["samples_per_s"]} if medians else kept
 
     return {
-        "before": trial(found["before_trial"]), "after": trial(found["chosen_trial"]), "speed_up": found["speed_up"],
+        "before": side(found["before_trial"], found.get("before")), "after": side(found["chosen_trial"], found.get("chosen")),
+        "speed_up": found["speed_up"],
         "reason_text": found["reason"], "trials": len(found["trials"]), "seconds": round(seconds, 1), "machine": found["machine"],
     }  # fmt: skip
 

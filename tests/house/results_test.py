@@ -278,6 +278,14 @@ class Records(unittest.TestCase):
         part = {"runs": {"lightweight_config": record.of_search(found, 63.2)}}
         self.assertIn("| lightweight_config | 16 | 2 556 | 2 832 | 208 752 | 81.70 | 63 |", record.tables({"benchmark": part}))
 
+    def test_a_searchs_rates_are_the_medians_that_its_gain_comes_from(self):
+        trial = {"batch_size": 16, "samples_per_s": 1010.0, "set": {}, "step_ms": {}, "utilisation": {}, "memory": {}}
+        found = {"trials": [trial, {**trial, "batch_size": 64, "samples_per_s": 2060.0}], "before_trial": 0, "chosen_trial": 1,
+                 "before": {"samples_per_s": 1000.0}, "chosen": {"samples_per_s": 2000.0}, "speed_up": 2.0, "reason": "r",
+                 "machine": {}}  # fmt: skip
+        kept = record.of_search(found, 1)
+        self.assertEqual(kept["after"]["samples_per_s"] / kept["before"]["samples_per_s"], kept["speed_up"])
+
 
 if __name__ == "__main__":
     unittest.main()
