@@ -46,9 +46,9 @@ def photograph_crops(folder, count, size, generator):
 
 
 def with_perceptual_weights(values, settings, folder):
-    """The values with a file of VGG-19 weights where the perceptual loss is on and none is named: random ones, the same for
-    both sides. What a step costs does not depend on them."""
-    if not settings["use_perceptual"] or settings["perceptual_weights_file"]:
+    """The values with a file of VGG-19 weights where the perceptual loss is on and none is named, or "random" is asked for:
+    random ones, the same for both sides. What a step costs does not depend on them."""
+    if not settings["use_perceptual"] or settings["perceptual_weights_file"] not in ("", "random"):
         return values
     path = folder / "vgg19.safetensors"
     if not path.exists():

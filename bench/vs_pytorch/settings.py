@@ -72,12 +72,19 @@ def with_assignments(values, assignments):
 
 
 def typed(values):
-    """DEFAULTS with the config's values, each in its default's type."""
+    """DEFAULTS with the config's values, each in its default's type. As wring reads them: 3e5 is a whole number, and null,
+    ~ or nothing the default."""
     settings = dict(DEFAULTS)
     for key, default in DEFAULTS.items():
-        if key in values:
-            text = str(values[key]).strip("\"'")
-            settings[key] = text.lower() in ("true", "yes", "on") if isinstance(default, bool) else type(default)(text)
+        text = str(values.get(key, "")).strip("\"'")
+        if text in ("", "~", "null", "Null", "NULL"):
+            continue
+        if isinstance(default, bool):
+            settings[key] = text.lower() in ("true", "yes", "on")
+        elif isinstance(default, int):
+            settings[key] = int(float(text))
+        else:
+            settings[key] = type(default)(text)
     return settings
 
 

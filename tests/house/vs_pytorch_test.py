@@ -291,6 +291,12 @@ class Settings(unittest.TestCase):
         self.assertEqual((found["batch_size"], found["lr"], found["use_mixed_precision"]), (8, 1e-3, True))
         self.assertNotIn("foreign", found)
 
+    def test_values_are_read_as_wring_reads_them(self):
+        found = settings.typed({"total_iters": "3e5", "val_freq": "5_000", "batch_size": "~", "lr": "", "seed": "null"})
+        self.assertEqual((found["total_iters"], found["val_freq"]), (300000, 5000))
+        for key in ("batch_size", "lr", "seed"):
+            self.assertEqual(found[key], settings.DEFAULTS[key])
+
     def test_on_a_cpu_both_sides_compute_in_fp32(self):
         self.assertFalse(settings.typed(settings.guide_configs([], "cpu", False)["seed_original"])["use_mixed_precision"])
 
@@ -325,6 +331,8 @@ class Settings(unittest.TestCase):
         self.assertTrue(Path(with_file["perceptual_weights_file"]).exists())
         plain = {"use_perceptual": "false"}
         self.assertEqual(inputs.with_perceptual_weights(plain, settings.typed(plain), folder), plain)
+        asked = {"use_perceptual": "true", "perceptual_weights_file": "random"}
+        self.assertEqual(inputs.with_perceptual_weights(asked, settings.typed(asked), folder), with_file)
         named = {"use_perceptual": "true", "perceptual_weights_file": "mine"}
         self.assertEqual(inputs.with_perceptual_weights(named, settings.typed(named), folder), named)
 
