@@ -242,9 +242,3 @@ def check_candidates(names):
     unknown = [name for name in names if name not in CANDIDATES]
     if unknown:
         raise Failure(f"--expert knows {', '.join(CANDIDATES)}; not {', '.join(unknown)}.")
-
-
-def best_pytorch(result):
-    """The fastest PyTorch row of a configuration."""
-    rows = [row for side, row in result["rows"].items() if side != "wring" and row.get("samples_per_s")]
-    return max(rows, key=lambda row: row["samples_per_s"]) if rows else None
