@@ -34,20 +34,25 @@ std::string_view take_word(std::string_view& text) {
   return word;
 }
 
-// A file of /proc that fits into one read. The monitor reads hundreds a second, which a stream makes dear.
-std::optional<std::string> read_once(const fs::path& path) {
-  std::array<char, 4096> text;
+// The monitor reads hundreds of files of /proc a second, which a stream makes dear.
+std::optional<std::string> read_whole(const fs::path& path) {
+  std::array<char, 4096> piece;
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  const ssize_t bytes = file ? ::read(file.get(), text.data(), text.size()) : -1;
-  if (bytes < 0) return std::nullopt;
-  return std::string(text.data(), static_cast<std::size_t>(bytes));
+  if (!file) return std::nullopt;
+  std::string text;
+  for (;;) {
+    const ssize_t bytes = ::read(file.get(), piece.data(), piece.size());
+    if (bytes < 0) return std::nullopt;
+    if (bytes == 0) return text;
+    text.append(piece.data(), static_cast<std::size_t>(bytes));
+  }
 }
 
 }  // namespace
 
 // "12 (name) S 7 …": the name may hold anything, so its end is the last bracket.
 std::optional<ProcessStat> read_process_stat(const fs::path& folder) {
-  const std::optional<std::string> line = read_once(folder / "stat");
+  const std::optional<std::string> line = read_whole(folder / "stat");
   if (!line) return std::nullopt;
   const std::size_t name_begin = line->find('('), name_end = line->rfind(')');
   if (name_begin == std::string::npos || name_end == std::string::npos) return std::nullopt;
@@ -80,7 +85,7 @@ std::optional<std::vector<pid_t>> children(pid_t process, const fs::path& proc) 
   const fs::path threads = proc / std::to_string(process) / "task";
   std::optional<std::vector<pid_t>> found;
   for (const pid_t thread : numbered_entries(threads)) {
-    const std::optional<std::string> line = read_once(threads / std::to_string(thread) / "children");
+    const std::optional<std::string> line = read_whole(threads / std::to_string(thread) / "children");
     if (!line) continue;
     if (!found) found.emplace();
     std::string_view words = *line;

@@ -125,6 +125,13 @@ TEST(ProcessTree, TheKernelsListOfChildrenIsByThread) {
   EXPECT_THAT(children(10, proc.path()), testing::Optional(testing::UnorderedElementsAre(11, 12, 13)));
   proc.write("20/task/20/stat", "20 (sh) S 1\n");
   EXPECT_EQ(children(20, proc.path()), std::nullopt) << "the kernel does not tell";
+  std::string many;
+  for (int pid = 100000; pid < 101000; ++pid) many += std::to_string(pid) + " ";
+  proc.write("30/task/30/children", many);
+  const auto all = children(30, proc.path());
+  ASSERT_TRUE(all);
+  EXPECT_EQ(all->size(), 1000u) << "more than one read of the kernel's gives";
+  EXPECT_EQ(all->back(), 100999);
 }
 
 TEST(ProcessTree, AProcessIsReadWhateverItsName) {
