@@ -46,6 +46,11 @@ std::string whole_file(const fs::path& path) {
   return text.str();
 }
 
+std::string without_digits(std::string text) {
+  std::erase_if(text, [](unsigned char c) { return std::isdigit(c) != 0; });
+  return text;
+}
+
 bool has_cuda_open(const fs::path& process) {
   std::error_code error;
   for (const pid_t descriptor : numbered_entries(process / "fd")) {
@@ -104,7 +109,8 @@ struct ProgramSampler::State {
 
   fs::path folder(pid_t pid) const { return root / "proc" / std::to_string(pid); }
 
-  // Processes with CUDA open whose parent has not: workers that were forked have it from their parent.
+  // Processes with CUDA open whose parent has not: workers that were forked have it from their parent. The ranks of one
+  // program have one starter, and one command line but for numbers in it.
   std::vector<pid_t> find_programs() const {
     std::map<pid_t, pid_t> parents;
     for (const pid_t pid : numbered_entries(root / "proc")) {
@@ -112,13 +118,13 @@ struct ProgramSampler::State {
       if (const auto stat = read_process_stat(folder(pid))) parents[pid] = stat->parent;
     }
     std::vector<pid_t> programs;
-    std::set<pid_t> starters;
+    std::set<std::pair<pid_t, std::string>> kinds;
     for (const auto& [pid, parent] : parents) {
       if (parents.contains(parent)) continue;
       programs.push_back(pid);
-      starters.insert(parent);
+      kinds.emplace(parent, without_digits(whole_file(folder(pid) / "cmdline")));
     }
-    if (cards > 1 && starters.size() > 1) programs.clear();
+    if (cards > 1 && kinds.size() > 1) programs.clear();
     return programs;
   }
 

@@ -154,6 +154,30 @@ TEST_F(ProgramOnACard, OfSeveralProgramsOnSeveralCardsNothingIsSaid) {
   EXPECT_FALSE(sampler.sample(100 + window_s));
 }
 
+TEST_F(ProgramOnACard, OfOneStarterTheRanksOfAProgramAreOneAndTwoProgramsAreNot) {
+  const std::pair<const char*, const char*> commands[] = {
+      {"python train.py --local-rank=0", "python train.py --local-rank=1"}, {"python train.py", "python eval.py"}};
+  for (const int pid : {20, 21}) open_cuda(pid);
+  for (const auto& [first, second] : commands) {
+    const auto ranks_after = [&, first = first, second = second](int seconds) {
+      process(20, 10, "python", 'R', 60 * seconds);
+      process(21, 10, "python", 'R', 90 * seconds);
+      root_.write("proc/20/cmdline", first);
+      root_.write("proc/21/cmdline", second);
+    };
+    ranks_after(0);
+    ProgramSampler sampler(root_.path());
+    sampler.follow_cuda(2);
+    sampler.sample(100);
+    ranks_after(window_s);
+    const auto sample = sampler.sample(100 + window_s);
+    EXPECT_EQ(sample.has_value(), std::string(second).find("rank") != std::string::npos) << second;
+    if (sample) {
+      EXPECT_DOUBLE_EQ(sample->launching, 90) << "the busiest one's";
+    }
+  }
+}
+
 TEST_F(ProgramOnACard, ANumberThatIsUsedAgainIsAnotherThread) {
   process(20, 10, "python", 'R', 500, "");
   open_cuda(20);
