@@ -76,10 +76,11 @@ bool explains_use(const Verdict& verdict) {
   return verdict.cause != Cause::memory_nearly_full && verdict.cause != Cause::power_throttled;
 }
 
-// What GPU-Util does not show: a card that is in use and does little.
+// What a high GPU-Util does not show: a card that is in use and does little, or, of several, one that does nothing.
 bool belies_util(const Verdict& verdict) {
   return verdict.cause == Cause::launch_bound || verdict.cause == Cause::collective_bound ||
-         verdict.cause == Cause::input_bound || verdict.cause == Cause::tensor_cores_unused;
+         verdict.cause == Cause::input_bound || verdict.cause == Cause::tensor_cores_unused ||
+         verdict.cause == Cause::idle;
 }
 
 // What the five lines say of all cards together.

@@ -144,6 +144,20 @@ TEST(SummaryHeadline, OfSeveralCardsAdvisesTheOneThatIsUsedLeast) {
   EXPECT_THAT(summary_headline(summary, english), EndsWith("💡 GPU 1 has room: idle. do it\n"));
 }
 
+TEST(SummaryHeadline, AGoodMeanOfSeveralCardsDoesNotHideAnIdleOne) {
+  Summary summary = guides_run();
+  for (int index = 1; index < 4; ++index) {
+    summary.gpus.push_back(summary.gpus[0]);
+    summary.gpus.back().gpu.index = index;
+  }
+  for (GpuSummary& card : summary.gpus) put(card, Metric::gpu_util, 98);
+  EXPECT_THAT(summary_headline(summary, english), EndsWith("✅ The GPU is well used!\n"));
+  put(summary.gpus[2], Metric::gpu_util, 0);
+  summary.gpus[2].verdicts = {verdict_named("idle", 0.95)};
+  summary.gpus[2].verdicts[0].cause = Cause::idle;
+  EXPECT_THAT(summary_headline(summary, english), EndsWith("✅ GPU-Util is high, but GPU 2 idle. do it\n"));
+}
+
 TEST(SummaryHeadline, LeavesALostCardOutUnlessAllAre) {
   Summary summary = guides_run();
   GpuSummary lost = summary.gpus[0];
