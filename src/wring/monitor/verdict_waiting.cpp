@@ -85,9 +85,9 @@ Text host_numbers(const Features& f, Measured numbers) {
       .text();
 }
 
+// The computer's I/O wait may be another program's, and a thread that is busy waits for no disk.
 bool waits_for_disk(const Features& f) {
-  return (f.program && readers_full(f) && f.program->readers_at_disk >= limit::at_disk) ||
-         at_least(f.host_iowait, limit::iowait);
+  return f.program && readers_full(f) && f.program->readers_at_disk >= limit::at_disk;
 }
 
 bool copies_all_the_time(const Features& f) {

@@ -158,6 +158,14 @@ TEST(Verdict, ALoaderThatWaitsForTheDiskIsInputBoundAndTheAdviceNamesTheDisk) {
   EXPECT_THAT(verdicts(f)[0].numbers.en, HasSubstr("readers waiting for the disk 80 %"));
 }
 
+TEST(Verdict, TheDiskIsNotBlamedForWhatAnotherProgramWaitsFor) {
+  Features f = loader_without_workers();
+  f.host_iowait = 20;
+  EXPECT_THAT(verdicts(f).at(0).next_step.en, HasSubstr("the training thread loads its data itself"));
+  f.program = readers(4, 97);
+  EXPECT_THAT(verdicts(f).at(0).next_step.en, HasSubstr("raise num_workers"));
+}
+
 TEST(Verdict, WorkersThatNeedEveryCoreAreInputBound) {
   Features f = loader_without_workers();
   f.program = readers(16, 96);
