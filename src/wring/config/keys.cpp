@@ -168,12 +168,11 @@ std::vector<Key> loss_keys() {
        &C::perceptual_weights_file,
        "path",
        {"VGG-19 weights (safetensors or torch.save's .pth, torchvision's names); empty takes the file that PyTorch "
-        "keeps, "
-        "hub/checkpoints/vgg19-dcbb9e9d.pth in TORCH_HOME or ~/.cache/torch, and a fixed random network where there is "
-        "none; random takes that in any case",
+        "keeps, hub/checkpoints/vgg19-dcbb9e9d.pth in TORCH_HOME, XDG_CACHE_HOME/torch or ~/.cache/torch, and a fixed "
+        "random network where there is none; random takes that in any case",
         "VGG-19 权重文件（safetensors 或 torch.save 的 .pth，torchvision 命名）；留空则使用 PyTorch 保存的 "
-        "hub/checkpoints/vgg19-dcbb9e9d.pth（位于 TORCH_HOME 或 ~/.cache/torch），没有时使用固定的随机网络；random "
-        "表示总是使用该随机网络"}},
+        "hub/checkpoints/vgg19-dcbb9e9d.pth（位于 TORCH_HOME、XDG_CACHE_HOME/torch 或 "
+        "~/.cache/torch），没有时使用固定的随机网络；random 表示总是使用该随机网络"}},
   };
 }
 
