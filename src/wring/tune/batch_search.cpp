@@ -305,9 +305,10 @@ class BatchSearch {
       if (last.role != TrialRole::soak || last.fit == Fit::unknown) break;  // ended by the user, or with the budget
       if (last.fit != Fit::fails && last.fit != Fit::retries) {
         soaked_ = batch;
-        // Its validation may have taken more than was reserved.
+        // Its validation may have taken more than was reserved; then another size has room, or none.
         const BatchPicture after = session_.picture();
-        if (decide(after, options_, most(after))->batch == batch) break;
+        const SizePicture* now_chosen = decide(after, options_, most(after));
+        if (now_chosen == nullptr || now_chosen->batch == batch) break;
         continue;
       }
       failed_soak_ = batch;

@@ -89,6 +89,22 @@ TEST(BatchSearch, DoesNotTakeASizeThatRunsAndLeavesLessThanTheReserve) {
   EXPECT_THAT(largest->note.en, HasSubstr("leaves 760 MiB, the reserve is"));
 }
 
+// The config's own 64 take 2180 MiB and do not run; a validation takes 900 beside a step.
+TEST(BatchSearch, ChoosesNothingWhereTheSoakShowsThatAValidationLeavesRoomForNone) {
+  SimulatedCard card;
+  card.launch_ms = 0.05;
+  card.sample_ms = 1;  // a larger batch gains nothing, so that no jump asks what a validation takes
+  card.capacity_mib = 2000;
+  card.validation_mib = 900;
+  BatchSearchOptions options;
+  options.start_batch = 64;
+  SimulatedGpu gpu(card);
+  const BatchSearchResult result = search(gpu, options);
+  EXPECT_EQ(count(result, TrialRole::soak), 1);
+  EXPECT_FALSE(result.batch);
+  EXPECT_THAT(result.reason.en, HasSubstr("the reserve is 11"));
+}
+
 TEST(BatchSearch, ReportsThatNotEvenOneFits) {
   SimulatedCard card;
   card.capacity_mib = 500;
