@@ -35,11 +35,18 @@ bool is_smallest_within(double epsilon, const BatchPicture& picture, const SizeP
          });
 }
 
-// What became of the configuration's own size where it is no measure, and of a size that was faster.
-Text sentence_of_failures(const BatchPicture& picture, const BatchSearchOptions& options, const SearchEnd& end) {
+bool was_soaked(const BatchSearchResult& result, std::int64_t batch) {
+  return std::ranges::any_of(
+      result.trials, [&](const SearchTrial& trial) { return trial.batch == batch && trial.role == TrialRole::soak; });
+}
+
+// What became of the configuration's own size where it is no measure, and of a size that was faster. One that failed in
+// its soak has run.
+Text sentence_of_failures(const BatchSearchResult& result, const BatchPicture& picture,
+                          const BatchSearchOptions& options, const SearchEnd& end) {
   Text text;
   const SizePicture* own = picture.find(options.start_batch);
-  if (own != nullptr && own->fit == Fit::fails && !end.failed_soak) {
+  if (own != nullptr && own->fit == Fit::fails && !was_soaked(result, own->batch)) {
     text = {fmt::format("The configuration's own batch {} does not run: {}.", own->batch, own->how.en),
             fmt::format("配置自身的 batch {} 无法运行：{}。", own->batch, own->how.zh)};
   }
@@ -92,7 +99,16 @@ Text sentence_of_the_end(const BatchSearchResult& result, const BatchSearchOptio
     return {"The search gave up: " + end.broken.en + ".", "搜索已放弃：" + end.broken.zh + "。"};
   }
   if (!end.cut_short) return {};
-  if (result.seconds >= kUsedUp * options.budget_s) {
+  const bool used_up = result.seconds >= kUsedUp * options.budget_s;
+  if (used_up && options.budget_s < kUsedUp * stated_budget_s(options)) {
+    return {
+        fmt::format("The search's {:.0f} s of the budget of {:g} s ended before everything was tried; more may find a "
+                    "better size.",
+                    options.budget_s, stated_budget_s(options)),
+        fmt::format("{1:g} 秒预算中留给搜索的 {0:.0f} 秒在试完之前用尽；延长预算可能找到更好的大小。", options.budget_s,
+                    stated_budget_s(options))};
+  }
+  if (used_up) {
     return {fmt::format("The budget of {:g} s ended before everything was tried; more may find a better size.",
                         stated_budget_s(options)),
             fmt::format("{:g} 秒的预算在试完之前用尽；延长预算可能找到更好的大小。", stated_budget_s(options))};
@@ -133,14 +149,18 @@ Text sentence_of_staying(const BatchPicture& picture, const SizePicture& own, co
   const std::string rate = rate_figure(own.rate);
   const SizePicture* other = best_other(picture, own, end);
   if (other == nullptr) {
-    return {fmt::format("Batch {}, the configuration's own, runs at {} samples/s; no other size was measured.",
-                        own.batch, rate),
-            fmt::format("配置自身的 batch {} 的速率为 {} samples/s；没有测得其他大小。", own.batch, rate)};
+    const bool alone = picture.sizes.size() == 1;
+    return {fmt::format("Batch {}, the configuration's own, runs at {} samples/s; no other size {}was measured.",
+                        own.batch, rate, alone ? "" : "that fits "),
+            fmt::format("配置自身的 batch {} 的速率为 {} samples/s；没有测得其他{}大小。", own.batch, rate,
+                        alone ? "" : "可行的")};
   }
   if (other->rate <= own.rate) {
-    return {fmt::format("Batch {}, the configuration's own, runs at {} samples/s: no size that was measured is faster.",
-                        own.batch, rate),
-            fmt::format("配置自身的 batch {} 的速率为 {} samples/s：没有测得更快的大小。", own.batch, rate)};
+    return {
+        fmt::format("Batch {}, the configuration's own, runs at {} samples/s: no size that was measured and fits is "
+                    "faster.",
+                    own.batch, rate),
+        fmt::format("配置自身的 batch {} 的速率为 {} samples/s：测得的可行大小都不更快。", own.batch, rate)};
   }
   Text text = {fmt::format("Batch {}, the configuration's own, stays with {} samples/s", own.batch, rate),
                fmt::format("保留配置自身的 batch {}（{} samples/s）", own.batch, rate)};
@@ -155,10 +175,11 @@ Text sentence_of_staying(const BatchPicture& picture, const SizePicture& own, co
     text.zh += fmt::format("：其余最快的是 batch {}，为 {}，快 {}%，不超过 {}% 不值得改动。", other->batch, other_rate,
                            gain, worth);
   } else if (!contest.in_turns()) {
-    text.en += fmt::format(": batch {} made {}, but only once; {} before both were measured in turns.", other->batch,
-                           other_rate, end.cancelled ? "the search was ended" : "the time ended");
-    text.zh += fmt::format("：batch {} 测得 {}，但只有一次；{}，未能交替对比。", other->batch, other_rate,
-                           end.cancelled ? "搜索已被结束" : "时间已用尽");
+    const std::size_t times = std::min(own.rates.size(), other->rates.size());
+    text.en += fmt::format(": batch {} made {}, but {} each is too seldom to tell a gain from noise.", other->batch,
+                           other_rate, times == 1 ? "once" : fmt::format("{} times", times));
+    text.zh += fmt::format("：batch {} 测得 {}，但双方只各测了 {} 次，不足以区分提速与噪声。", other->batch, other_rate,
+                           times);
   } else {
     const std::string noise = percent_figure(contest.ratio().half_width);
     text.en += fmt::format(": batch {} makes {} in turns with it, {} % ± {} % more, which is not beyond the noise.",
@@ -229,7 +250,7 @@ Text reason_for_nothing(const BatchSearchResult& result, const BatchSearchOption
 Text details_of(const BatchSearchResult& result, const BatchPicture& picture, const BatchSearchOptions& options,
                 const SearchEnd& end) {
   Text details;
-  append(details, sentence_of_failures(picture, options, end));
+  append(details, sentence_of_failures(result, picture, options, end));
   append(details, sentence_of_larger(result, picture));
   append(details, sentence_of_memory(result, options));
   append(details, sentence_of_proof(result, options));
