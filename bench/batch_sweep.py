@@ -131,7 +131,9 @@ def check(args, name):
     chosen = record["chosen_batch_size"]
     with Worker(args.wring_train, config, args.device) as worker:
         rows = sweep(worker, chosen, args.sweep_seconds, args.largest)
-        soak = worker.run(chosen, data="real", min_seconds=0.1, max_seconds=0.1, min_steps=args.soak, validate=True)
+        # The steps count, and max_seconds would end them.
+        soak = worker.run(chosen, data="real", min_seconds=0, max_seconds=600, rel_ci=1, min_steps=args.soak,
+                          validate=True)  # fmt: skip
     rates = {batch: row["samples_per_s"] for batch, row in rows.items() if row["outcome"] == "ok"}
     best = max(rates, key=rates.get)
     searching = [trial["seconds"] for trial in record["trials"] if not trial["reused"]]
