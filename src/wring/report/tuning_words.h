@@ -24,7 +24,7 @@ std::string settings_text(const TrialRequest& request, const std::string& batch_
 // Why a trial that ran has no rate.
 Text no_rate_text(const TrialResult& result);
 
-// What to make of one trial, in a few words: "ok", "out of memory", "fits only with retries (3)", ….
+// What to make of one trial, in a few words: "ok", "out of memory", "fits only by giving memory back (3 times)", ….
 Text trial_verdict(const RecordedTrial& trial);
 
 }  // namespace wring

@@ -19,9 +19,9 @@ enum class TrialData {
 struct TrialMeasure {
   TrialData data = TrialData::real;
   double min_seconds = 0.5;    // of measured steps, after the warm-up
-  double max_seconds = 5;      // then the measurement ends, however wide the interval still is, once min_steps are done
+  double max_seconds = 5;      // then it ends with two steps at least, however wide the interval still is
   double rel_ci = 0.02;        // half-width of the median's 95 % confidence interval, relative, at which it may end
-  std::int64_t min_steps = 2;  // optimiser steps; the peak of memory counts from the second on
+  std::int64_t min_steps = 2;  // optimiser steps, unless max_seconds end before
   bool validate = false;       // a validation on the largest images in between, as training has them
   bool kernels = false;        // afterwards what the step's kernels do: kernel_busy_percent, kernels and arithmetic
 };

@@ -53,7 +53,7 @@ void fill_failures(BatchSearchResult& result, const BatchPicture& picture) {
   }
 }
 
-// Only what was run proves it: twice the batch, or all that the limits leave.
+// Only what was run proves it, at twice the batch or more.
 bool larger_does_not_help(const BatchPicture& picture, const SizePicture& chosen, const BatchSearchOptions& options) {
   const SizePicture* largest = picture.largest_usable();
   if (largest == nullptr || largest->batch < 2 * chosen.batch) return false;

@@ -63,8 +63,8 @@ struct BatchSearchResult {
   std::optional<double> gain;                // of the chosen over it, measured in turns: 0.15 is 15 %; absent where the
                                              // config's own is the chosen one or did not run
   std::optional<double> disturbed;           // how much rates of one size differ, where that is too much to compare
-  bool larger_does_not_help = false;         // sizes at least twice as large were run or are held back by nothing, and
-                                             // gain less than ε
+  bool larger_does_not_help = false;         // one at least twice as large was run, and no larger one gains more than
+                                             // one and a half ε
   std::optional<double> predicted_peak_mib;  // by the memory line through the other sizes
   std::optional<std::int64_t> peak_mib;      // of the chosen batch, the soak included
   std::optional<std::int64_t> reserve_mib;   // that had to stay free

@@ -7,7 +7,7 @@
 
 namespace wring {
 
-std::string_view outcome_key(TrialOutcome outcome);  // "ok", "oom", "error", "hang", "killed"
+std::string_view outcome_key(TrialOutcome outcome);  // "ok", "oom", "error", "hang", "killed", "cut_off"
 std::string_view data_key(TrialData data);           // "real", "resident", "loader"
 
 // The whole of a request and of a result, the supervisor's own fields included: what is absent is left out.
