@@ -195,7 +195,8 @@ class BenchmarkRun {
     const ContestResult found = run_contest(session_.runner(), before, after, contest, progress_.control());
     if (found.cancelled) return;
     if (found.rates.disturbed()) record_.disturbed = found.rates.spread();
-    if (found.rates.won()) return;
+    record_.compared = found.rates.won();
+    if (record_.compared) return;
     const std::string kept = assignments_text(kept_);
     Text why = {"the time ended before they were compared together with the configuration as it was",
                 "时间不足，未能与原配置整体对比"};

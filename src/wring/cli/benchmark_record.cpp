@@ -162,9 +162,11 @@ Text reason_of_settings(const TuningRecord& record, const std::vector<Assignment
             fmt::format("batch {}、{} 的速率为 {} samples/s", batch, settings, rate));
   if (before && before->samples_per_s && after->samples_per_s) {
     const std::string gain = percent_figure(*after->samples_per_s / *before->samples_per_s - 1);
-    text.en += fmt::format(", {} % more than the configuration as it was ({}), measured in turns", gain,
-                           rate_figure(before->samples_per_s));
-    text.zh += fmt::format("，与原配置（{}）交替测量，快 {}%", rate_figure(before->samples_per_s), gain);
+    const std::string old_rate = rate_figure(before->samples_per_s);
+    text.en += fmt::format(", {} % more than the configuration as it was ({}){}", gain, old_rate,
+                           record.compared ? ", measured in turns" : "");
+    text.zh += fmt::format("，{}原配置（{}）{}，快 {}%", record.compared ? "与" : "比", old_rate,
+                           record.compared ? "交替测量" : "", gain);
   }
   text.en += "." + (details.en.empty() ? "" : " " + details.en);
   text.zh += "。" + details.zh;

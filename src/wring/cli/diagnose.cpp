@@ -143,6 +143,7 @@ class DiagnoseRun {
       const bool changed = assignments_text(trial.request.set) != assignments_text(session_.given());
       if (changed && trial.purpose == role_name(TrialRole::confirm)) record_.after = i;
     }
+    record_.compared = record_.after.has_value();
   }
 
   const DiagnoseOptions& options_;

@@ -27,9 +27,10 @@ bool has_role(const RecordedTrial& trial, TrialRole role) {
   return trial.purpose == role_name(role);
 }
 
-// As the search counts (batch_picture.cpp): a validation in between is no step's time. What was compared at the end
-// goes before all; the trials of a setting count where the search has none of the same, and what an earlier run
-// measured where this one has none.
+// As the search counts (batch_picture.cpp): a validation in between is no step's time. A comparison at the end goes
+// before all where what was chosen rests on it; where it was lost, the search's own trials are what its reason tells.
+// The trials of a setting count where the search has none of the same, and what an earlier run measured where this one
+// has none.
 std::vector<std::size_t> counting(const TuningRecord& record, const std::vector<std::size_t>& group) {
   std::vector<std::size_t> kept;
   for (const std::size_t i : group) {
@@ -41,7 +42,7 @@ std::vector<std::size_t> counting(const TuningRecord& record, const std::vector<
     if (std::ranges::none_of(kept, better)) return;
     std::erase_if(kept, [&](std::size_t i) { return !better(i); });
   };
-  prefer([&](std::size_t i) { return has_role(record.trials[i], TrialRole::confirm); });
+  prefer([&](std::size_t i) { return has_role(record.trials[i], TrialRole::confirm) == record.compared; });
   prefer([&](std::size_t i) { return !has_role(record.trials[i], TrialRole::knob); });
   prefer([&](std::size_t i) { return !record.trials[i].result.reused; });
   return kept;

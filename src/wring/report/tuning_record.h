@@ -69,6 +69,8 @@ struct TuningRecord {
 
   std::optional<std::size_t> before;             // a trial of the config as it was
   std::optional<std::size_t> after;              // a trial of what was chosen
+  bool compared = false;                         // the two in turns, all that changes together: the trials of the role
+                                                 // "confirm" count before all others, else after them
   std::optional<double> disturbed;               // how much rates of one configuration differ (0.47: 47 %), where that
                                                  // is too much to compare: nothing was chosen
   Text reason;                                   // why this one; empty when nothing could be chosen
@@ -76,15 +78,14 @@ struct TuningRecord {
   std::optional<RecordedRun> run;                // absent of another program, whose run is not known
   std::optional<std::int64_t> headroom_mib;      // of the device's memory, beside the chosen trial's peak
   std::optional<double> predicted_peak_mib;      // of the chosen batch, by the line through the others
-  std::optional<std::int64_t> next_failed;       // the smallest batch above the chosen one that did not run
+  std::optional<std::int64_t> next_failed;       // the smallest batch above the chosen one that did not fit
   std::optional<UtilisationTarget> utilisation;  // absent where none was asked for
   std::vector<RecordedVerdict> verdicts;         // of a diagnosis, the dominant one first
   std::string next_command;                      // what to type next; "": nothing
   std::vector<Text> notes;                       // learning rate, what was left alone, what to watch
 
-  const RecordedTrial* before_trial() const { return before ? &trials.at(*before) : nullptr; }
+  // Its rate is that of measured_after() (measured.h).
   const RecordedTrial* after_trial() const { return after ? &trials.at(*after) : nullptr; }
-  // Their rates are those of measured_before() and measured_after() (measured.h).
 };
 
 }  // namespace wring

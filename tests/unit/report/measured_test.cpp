@@ -73,7 +73,19 @@ TEST(Measured, WhatWasComparedAtTheEndGoesBeforeAll) {
   TuningRecord record = repeated();
   record.trials.push_back(of_purpose("confirm", 64, 4100));
   record.trials.push_back(of_purpose("confirm", 64, 4110));
+  record.compared = true;
   EXPECT_EQ(measured_after(record)->samples_per_s, 4105);
+}
+
+// Settings that lost the comparison at the end: the sentence about the batch has the search's numbers.
+TEST(Measured, ALostComparisonAtTheEndChangesNoNumber) {
+  TuningRecord record = repeated();
+  record.trials.push_back(of_purpose("confirm", 16, 1800, 1800));
+  record.trials.push_back(of_purpose("confirm", 16, 1810, 1800));
+  EXPECT_EQ(measured_before(record)->samples_per_s, 2010);
+  EXPECT_DOUBLE_EQ(*speed_up(record), 4300.0 / 2010);
+  record.trials.push_back(of_purpose("confirm", 24, 2500));
+  EXPECT_EQ(measured_like(record, record.trials.size() - 1).samples_per_s, 2500) << "where the search has none";
 }
 
 TEST(Measured, ASettingsTrialsCountWhereTheSearchHasNone) {
