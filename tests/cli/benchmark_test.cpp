@@ -117,7 +117,7 @@ TEST_F(Benchmark, RunningOutOfMemoryIsAnOutcomeAndTheNextSizeThatFailedIsNamed) 
   EXPECT_LT(found["chosen_batch_size"], 100);
   EXPECT_GE(found["next_failed_batch_size"], 100);
   EXPECT_THAT(result.out, HasSubstr("out of memory"));
-  EXPECT_THAT(result.out, HasSubstr("The next size that failed: batch "));
+  EXPECT_THAT(result.out, HasSubstr("The next size that did not fit: batch "));
 }
 
 TEST_F(Benchmark, ThatFindsNothingLeavesAnEarlierResultAsItWas) {

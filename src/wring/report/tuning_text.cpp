@@ -128,8 +128,8 @@ void add_limits(Lines& lines, const TuningRecord& record) {
                    fmt::format("显存余量：{}。", memory_text(record.headroom_mib))));
   }
   if (record.next_failed) {
-    lines.add(Text(fmt::format("The next size that failed: batch {}.", *record.next_failed),
-                   fmt::format("其上第一个失败的批大小：{}。", *record.next_failed)));
+    lines.add(Text(fmt::format("The next size that did not fit: batch {}.", *record.next_failed),
+                   fmt::format("其上第一个不可行的批大小：{}。", *record.next_failed)));
   }
   if (record.utilisation && !record.utilisation->text.empty()) lines.add(record.utilisation->text);
 }
