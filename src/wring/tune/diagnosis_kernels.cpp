@@ -156,18 +156,25 @@ std::vector<Assignment> DiagnosisRules::kernel_cures() const {
 }
 
 Text DiagnosisRules::without_a_cure() const {
-  // Another verdict's change was measured: it comes first, and the kernels change with it.
-  const auto measured = std::ranges::find_if(found_, [](const Weighed& one) { return !one.diagnosis.fix.empty(); });
+  // Another verdict's change comes first: the kernels change with it.
+  const auto other = std::ranges::find_if(found_, [](const Weighed& one) { return !one.diagnosis.fix.empty(); });
   Text text = {"no key cures it without changing what is trained", "没有不改变训练内容的配置项可以解决"};
-  if (measured != found_.end()) {
-    const std::string change = assignments_text(measured->diagnosis.fix);
-    text = {"first what was measured to help: " + change, "先应用已实测有效的改动：" + change};
+  if (other != found_.end()) {
+    const std::string change = assignments_text(other->diagnosis.fix);
+    text = was_measured(other->diagnosis.cause)
+               ? Text("first what was measured to help: " + change, "先应用已实测有效的改动：" + change)
+               : Text("first the change of the other verdict: " + change, "先应用另一条结论的改动：" + change);
   }
   const Loss loss = heaviest_loss(*in_.resident);
   if (loss.percent < kNamed) return text;
   const Text why = advice(*in_.resident, loss.kind, in_.config.use_perceptual);
-  return {fmt::format("{}; most of the rest ({:.0f} % of the step): {}", text.en, loss.percent, why.en),
-          fmt::format("{}；其余时间主要为（占每步 {:.0f}%）：{}", text.zh, loss.percent, why.zh)};
+  return {fmt::format("{}; the largest part of the rest ({:.0f} % of the step): {}", text.en, loss.percent, why.en),
+          fmt::format("{}；其余时间中最大的一项（占每步 {:.0f}%）：{}", text.zh, loss.percent, why.zh)};
+}
+
+bool DiagnosisRules::was_measured(Bottleneck cause) const {
+  if (cause == Bottleneck::launch_bound) return graph_gain().has_value();
+  return cause == Bottleneck::too_small || cause == Bottleneck::precision_bound;
 }
 
 Text DiagnosisRules::slow_rule(bool far, bool elsewhere) const {

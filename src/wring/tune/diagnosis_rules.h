@@ -61,6 +61,8 @@ class DiagnosisRules {
   void slow_kernels();
   std::vector<Assignment> kernel_cures() const;
   Text without_a_cure() const;
+  // Whether the change of this cause's verdict was tried beside the config as it is.
+  bool was_measured(Bottleneck cause) const;
   Text slow_rule(bool far, bool elsewhere) const;
   // Good: near the attainable rate.
   void compute_bound();

@@ -182,6 +182,18 @@ TEST(Diagnosis, TheMeasuredCauseComesBeforeTheKernels) {
   EXPECT_THAT(found[1].next_step.en, HasSubstr("first what was measured to help: batch_size=128"));
 }
 
+TEST(Diagnosis, AChangeThatWasNotTriedIsNotCalledMeasured) {
+  DiagnosisInput input = captured_but_not_fused();
+  input.loader = rate_of(1000);
+  input.real = rate_of(950, 67);
+  const auto found = diagnose(input);
+  EXPECT_EQ(found.front().cause, Bottleneck::data_bound);
+  const Diagnosis* slow = find(found, Bottleneck::slow_kernels);
+  ASSERT_NE(slow, nullptr);
+  EXPECT_THAT(slow->next_step.en, HasSubstr("first the change of the other verdict: num_workers=12"));
+  EXPECT_THAT(slow->next_step.en, Not(HasSubstr("measured to help")));
+}
+
 TEST(Diagnosis, AGraphOfFusedKernelsIsNoCureForLaunchesWhereKernelsFillTheStep) {
   DiagnosisInput input = captured_but_not_fused();
   input.config.compile_model = false;
