@@ -157,6 +157,19 @@ TEST_F(Benchmark, WhereNothingRunsItSaysWhyAndLeavesNoConfig) {
   EXPECT_EQ(programs_.read(config), sample_config);
   EXPECT_EQ(record()["trials"][0]["outcome"], "error") << "what was tried is kept";
   EXPECT_THAT(programs_.read("configs/mine_optimized.html"), HasSubstr("&lt;data&gt;"));
+  EXPECT_THAT(result.err, HasSubstr("what was tried: configs/mine_optimized.json"));
+  EXPECT_THAT(result.err, Not(HasSubstr("--budget"))) << "more time would not help";
+}
+
+TEST_F(Benchmark, WhereNothingRunsTheFilesOfAnEarlierRunStayAndAreNotCalledThisOnes) {
+  programs_.folder().write(output, "batch_size: 8\n");
+  programs_.folder().write("configs/mine_optimized.json", "{}");
+  set_card("crash=1");
+  const ChildResult result = benchmark();
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_EQ(programs_.read("configs/mine_optimized.json"), "{}");
+  EXPECT_THAT(result.err, HasSubstr("configs/mine.yaml and configs/mine_optimized.yaml are as they were"));
+  EXPECT_THAT(result.err, Not(HasSubstr("what was tried")));
 }
 
 TEST_F(Benchmark, ATrialThatHangsIsKilledAndTheSearchGoesOn) {

@@ -367,6 +367,11 @@ class BenchmarkRun {
     Text hint(fmt::format("{} is as it was; what was tried: {}", config, tried),
               fmt::format("{} 未改动；试验记录：{}", config, tried));
     if (options_.dry_run) hint = {};
+    std::error_code error;
+    if (fs::exists(output_, error)) {  // an earlier run's, which stays with its record
+      hint = {fmt::format("{} and {} are as they were", config, output_.string()),
+              fmt::format("{} 和 {} 均未改动", config, output_.string())};
+    }
     if (search_ && search_->cut_short && !search_->start_rate) {
       hint = {fmt::format("give more time, --budget {:.0f}s", 4 * options_.budget_s),
               fmt::format("请给出更长的时间：--budget {:.0f}s", 4 * options_.budget_s)};

@@ -156,7 +156,7 @@ void conclude(BatchSearchResult& result, const BatchPicture& picture, const Batc
   result.capacity_mib = picture.capacity_mib;
   result.reserve_mib = picture.reserve_mib;
   result.cancelled = end.cancelled;
-  result.cut_short = end.cut_short || end.cancelled || !end.broken.empty();
+  result.cut_short = end.cut_short || end.cancelled;
   if (picture.spread > kDisturbed) result.disturbed = picture.spread;
   if (const SizePicture* own = own_size(picture, options)) result.start_rate = own->rate;
   for (SearchTrial& trial : result.trials) {

@@ -154,6 +154,7 @@ TEST(BatchSearch, GivesUpOnAProgramThatHangsWhateverTheBatchIs) {
   EXPECT_FALSE(result.batch);
   EXPECT_EQ(result.trials.size(), 2U);
   EXPECT_THAT(result.reason.en, HasSubstr("2 trials hung"));
+  EXPECT_FALSE(result.cut_short) << "more time would not help";
 }
 
 TEST(BatchSearch, GivesUpOnAProgramThatFailsWhateverTheBatchIs) {
