@@ -125,6 +125,9 @@ class DiagnoseRun {
               "The machine is disturbed: rates of one configuration differ by {} %; the change was not written.",
               spread),
           fmt::format("机器受到干扰：同一配置的速率相差 {}%；改动未写入。", spread)};
+    } else if (!found.rates.in_turns()) {
+      record_.reason = {"It ended before both were compared in turns; the change was not written.",
+                        "在完成交替对比之前已结束；改动未写入。"};
     } else if (!found.rates.won()) {
       record_.reason = {"The change is not faster by more than 3 % and the noise, so it was not written.",
                         "改动后的提速未超过 3% 与噪声，因此未写入。"};
