@@ -290,7 +290,12 @@ class BenchmarkRun {
     } else if (chosen_) {
       conclude_chosen();
     }
-    if (!record_.after) record_.next_failed.reset();  // next to what?
+    if (!record_.after) {  // nothing was chosen that these would be of
+      record_.headroom_mib.reset();
+      record_.predicted_peak_mib.reset();
+      record_.next_failed.reset();
+      record_.utilisation.reset();
+    }
     const std::vector<Text> notes = session_.notes();
     record_.notes.insert(record_.notes.end(), notes.begin(), notes.end());
   }
