@@ -167,7 +167,10 @@ class KnobTuning {
     if (!decision.reason.empty()) return;  // it failed
     const Contest& rates = decision.rates;
     if (!rates.in_turns()) {
-      decision.reason = {"the time ended before it could be compared twice", "时间不足，未能完成两次对比"};
+      decision.reason =
+          result_.cancelled
+              ? Text("the tuning was ended before it was compared twice", "调优已被结束，未能完成两次对比")
+              : Text("the time ended before it could be compared twice", "时间不足，未能完成两次对比");
       return;
     }
     if (rates.disturbed()) {
