@@ -89,9 +89,9 @@ Text why_not_more(const BatchSearchResult& result, const TrialResult& trial) {
 void fill_target(BatchSearchResult& result, const BatchSearchOptions& options) {
   const SearchTrial* trial = result.chosen_trial();
   if (trial == nullptr) return;
-  // A soak's mean includes its validation; a plain trial is the training alone.
+  // The mean of a trial with a validation includes it; a plain one is the training alone.
   for (const SearchTrial& other : result.trials) {
-    if (other.batch == *result.batch && other.role != TrialRole::soak && other.result.utilisation.gpu_util) {
+    if (other.batch == *result.batch && !other.request.measure.validate && other.result.utilisation.gpu_util) {
       trial = &other;
     }
   }
