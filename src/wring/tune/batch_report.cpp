@@ -7,19 +7,11 @@
 
 #include "wring/tune/batch_sentences.h"
 #include "wring/tune/batch_steps.h"
+#include "wring/tune/search_trial.h"
 #include "wring/tune/search_words.h"
 
 namespace wring {
 namespace {
-
-// A step that waits longer than this share of its time for data is held back by the loader (as TensorBoard's profiler
-// rated it).
-constexpr double kDataWaitShare = 0.05;
-
-double data_wait_share(const TrialResult& result) {
-  if (!result.data_wait_ms || result.step_ms.median <= 0) return 0;
-  return *result.data_wait_ms / result.step_ms.median;
-}
 
 // The memory line through every size but this one: what it foretold, not what it was fitted to.
 std::optional<double> foretold_peak(const BatchPicture& picture, std::int64_t batch) {

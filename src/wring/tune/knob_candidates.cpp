@@ -6,13 +6,12 @@
 #include "wring/config/keys.h"
 #include "wring/config/values.h"
 #include "wring/tune/knobs.h"
+#include "wring/tune/search_trial.h"
 #include "wring/tune/search_words.h"
 
 namespace wring {
 namespace {
 
-// A step that waits longer than this share for data is held back by the loader (TensorBoard's profiler rated it so).
-constexpr double kDataWaitShare = 0.05;
 // Below this the loader is ahead whatever is done to it.
 constexpr double kNoDataWaitShare = 0.01;
 constexpr std::int64_t kUsualPrefetch = 4;
@@ -27,11 +26,6 @@ constexpr double kFp16Gain = 0.03;
 // And what they cost beside a usual trial.
 constexpr double kCompileCostS = 5;
 constexpr double kCacheCostS = 10;
-
-double data_wait_share(const TrialResult& base) {
-  if (!base.data_wait_ms || base.step_ms.median <= 0) return 0;
-  return std::clamp(*base.data_wait_ms / base.step_ms.median, 0.0, 1.0);
-}
 
 class Candidates {
  public:
@@ -91,7 +85,7 @@ class Candidates {
         return leave("precision", {}, {"mixed precision is on already", "已启用混合精度"});
       if (!options_.numerics)
         return leave("precision", to, {"changes of the arithmetic are not asked for", "未要求改变计算精度"});
-      return add({"precision", to, kFp16Gain, 0, {"bf16 needs no loss scaling", "bf16 无需损失缩放"}});
+      return add({"precision", to, kFp16Gain, 0});  // bf16 needs no loss scaling
     }
     if (!options_.numerics)
       return leave("precision", to, {"changes of the arithmetic are not asked for", "未要求改变计算精度"});
@@ -100,11 +94,7 @@ class Candidates {
                    {fmt::format("compute capability {}.x has no 16-bit matrix units", major),
                     fmt::format("计算能力 {}.x 没有 16 位矩阵单元", major)});
     }
-    add({"precision",
-         to,
-         kPrecisionGain,
-         0,
-         {"16-bit arithmetic runs on the matrix units", "16 位计算可使用矩阵单元"}});
+    add({"precision", to, kPrecisionGain, 0});
   }
 
   void compile() {
@@ -117,22 +107,14 @@ class Candidates {
           "compile", {},
           {"without compile_model the fastest engine is in use already", "未给出 compile_model 时已使用最快的引擎"});
     }
-    add({"compile",
-         {{"compile_model", "true"}},
-         kCompileGain,
-         kCompileCostS,
-         {"one CUDA graph a step leaves no launches between its kernels", "每步一个 CUDA 图，内核之间不再有启动开销"}});
+    add({"compile", {{"compile_model", "true"}}, kCompileGain, kCompileCostS});
   }
 
   void channels_last() {
     if (disabled("channels_last")) return;
     if (config_.channels_last)
       return leave("channels_last", {}, {"channels_last is on already", "已启用 channels_last"});
-    add({"channels_last",
-         {{"channels_last", "true"}},
-         kLayoutGain,
-         0,
-         {"matrix units read NHWC without a transposition", "矩阵单元可直接读取 NHWC，无需转置"}});
+    add({"channels_last", {{"channels_last", "true"}}, kLayoutGain, 0});
   }
 
   bool loader_is_ahead(const char* knob) {
@@ -178,29 +160,16 @@ class Candidates {
            fmt::format("队列将占用 {:.1f} GiB 主机内存，最多允许 {:.1f} GiB", gib, allowed)});
     }
     // All of the waiting could go; half of it is what a doubling may bring.
-    add({"workers",
-         to,
-         std::max(kDataWaitShare, wait_),
-         0,
-         {fmt::format("the step waits {} % of its time for data", percent_figure(wait_)),
-          fmt::format("每步有 {}% 的时间在等待数据", percent_figure(wait_))}});
+    add({"workers", to, std::max(kDataWaitShare, wait_), 0});
   }
 
   void data_cache() {
     if (disabled("data_cache") || loader_is_ahead("data_cache")) return;
     if (config_.data_cache == "none") {
-      return add({"data_cache",
-                  {{"data_cache", "auto"}},
-                  std::max(kDataWaitShare, wait_),
-                  kCacheCostS,
-                  {"images decoded once are not decoded again", "图像只解码一次，不再重复解码"}});
+      return add({"data_cache", {{"data_cache", "auto"}}, std::max(kDataWaitShare, wait_), kCacheCostS});
     }
     if (config_.data_cache == "host") {
-      return add({"data_cache",
-                  {{"data_cache", "auto"}},
-                  wait_,
-                  kCacheCostS,
-                  {"what fits into the GPU's memory need not cross PCIe", "放得进显存的数据无需经过 PCIe"}});
+      return add({"data_cache", {{"data_cache", "auto"}}, wait_, kCacheCostS});
     }
     leave("data_cache", {},
           {fmt::format("data_cache is {} already", config_.data_cache),

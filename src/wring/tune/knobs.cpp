@@ -16,9 +16,6 @@
 namespace wring {
 namespace {
 
-// A trial that is begun has some time, however little is left.
-constexpr double kLeastLimitS = 0.1;
-
 class KnobTuning {
  public:
   KnobTuning(TrialRunner& runner, const TrainConfig& config, const KnobOptions& options, const SearchControl& control)
@@ -35,8 +32,6 @@ class KnobTuning {
   KnobResult run() {
     const auto base = measure({});
     if (base && usable(*base)) {
-      result_.rate_before = base->samples_per_s;
-      result_.rate_after = base->samples_per_s;
       latest_ = *base;
       while (!stopped_) {
         const std::optional<KnobCandidate> next = next_candidate();
@@ -201,7 +196,6 @@ class KnobTuning {
   }
 
   void keep(const KnobDecision& decision) {
-    result_.rate_after = median_of(decision.rates.after);
     latest_ = latest_after_;
     for (const Assignment& one : decision.to) {
       std::erase_if(result_.kept, [&](const Assignment& known) { return known.key == one.key; });

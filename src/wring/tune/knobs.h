@@ -32,7 +32,6 @@ struct KnobCandidate {
   std::vector<Assignment> to;  // the keys that it sets
   double expected_gain = 0;    // of the rate, a prior: 0.3 is 30 %
   double expected_cost_s = 0;  // beyond a usual trial: compilation, decoding
-  Text why;                    // why it may help
 };
 
 struct KnobDecision {
@@ -51,8 +50,6 @@ struct KnobResult {
   std::vector<Assignment> kept;         // together: what to write
   std::vector<KnobDecision> decisions;  // in the order taken, pointless ones included
   std::vector<SearchTrial> trials;
-  std::optional<double> rate_before;
-  std::optional<double> rate_after;
   std::optional<double> disturbed;  // how much rates of one setting differ, where that was too much to compare
   bool cut_short = false;
   bool cancelled = false;

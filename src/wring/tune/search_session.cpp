@@ -21,8 +21,6 @@ constexpr double kUsualBudgetS = 30;
 constexpr double kLeastPace = 0.25;
 // A trial that ends a moment after the budget is lost whole.
 constexpr double kCaution = 1.1;
-// A trial that is begun has some time, however little is left.
-constexpr double kLeastLimitS = 0.1;
 
 // Where steps are few their median is not known before the time is up.
 double expected_measure_s(const TrialMeasure& measure, double step_ms) {

@@ -1,5 +1,6 @@
 #include "wring/tune/search_trial.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include <fmt/format.h>
@@ -10,6 +11,11 @@ namespace wring {
 
 double machine_clock_s() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double data_wait_share(const TrialResult& result) {
+  if (!result.data_wait_ms || result.step_ms.median <= 0) return 0;
+  return std::clamp(*result.data_wait_ms / result.step_ms.median, 0.0, 1.0);
 }
 
 void judge_trial(SearchTrial& trial) {

@@ -163,7 +163,6 @@ TEST(TuneKnobs, KeepsWhatGainsAndLeavesWhatDoesNot) {
   EXPECT_EQ(value_in(precision->from, "use_mixed_precision"), "false");
   EXPECT_THAT(precision->reason.en, HasSubstr("samples/s"));
   EXPECT_THAT(decision_on(result, "compile")->reason.en, HasSubstr("less than 3.0 %"));
-  EXPECT_NEAR(*result.rate_after / *result.rate_before, 2, 0.1);
 }
 
 TEST(TuneKnobs, MeasuresBeforeAndAfterInTurnOnTopOfWhatWasKept) {
