@@ -64,6 +64,18 @@ TEST_F(BenchmarkCommand, AdvisesByTheOptimiserThatTheConfigNames) {
   EXPECT_THAT(tune({"--budget", "20s"}).out, Not(HasSubstr("lr stays")));
 }
 
+// Tokens in place of images, and an optimiser that Wring does not have.
+TEST_F(BenchmarkCommand, MayMeanSomethingElseByWringsKeys) {
+  programs_.folder().write(config, "batch_size: 100000\noptimizer: lion\n");
+  programs_.folder().write_script("tokens.sh",
+                                  "for i in 1 2 3 4 5 6 7 8; do echo '50000000 tokens/s'; sleep 0.03; done\n");
+  const ChildResult result = benchmark({"--command", "./tokens.sh {config}", "--rate-regex", "([0-9.]+) tokens/s",
+                                        "--trial-seconds", "0.1", "--budget", "20s", "--set", "optimizer=SGD"});
+  ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
+  EXPECT_EQ(record()["chosen_batch_size"], 100000);
+  EXPECT_THAT(programs_.read(output), HasSubstr("optimizer: SGD"));
+}
+
 TEST_F(BenchmarkCommand, AKeyThatTheConfigDoesNotHaveIsAnErrorWithTheCure) {
   const ChildResult result = benchmark({"--command", "./train.sh {config}"});
   EXPECT_EQ(result.exit_status, 2);

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "wring/base/error.h"
 #include "wring/config/values.h"
 #include "wring/report/measured.h"
 #include "wring/report/tuning_words.h"
@@ -35,23 +34,15 @@ std::string old_value(const ConfigFile& file, const std::string& key) {
   return known != nullptr ? value_text(file.values, *known) : "";
 }
 
-// As the file should have it: of the key's type where we know it.
+// As the file should have it: of the key's type where we know it, and no other program means something else by it.
 std::string new_value(const std::string& key, const std::string& value) {
-  const Key* known = find_key(key);
-  if (known == nullptr) return value;
   TrainConfig config;
-  set_value(config, key + "=" + value);
-  return value_text(config, *known);
+  return try_value(config, key, value) ? value_text(config, *find_key(key)) : value;
 }
 
 // 3e5 in a file is 300000.
 bool same_value(const std::string& key, const std::string& old_text, const std::string& new_text) {
-  if (old_text == new_text) return true;
-  try {
-    return new_value(key, old_text) == new_text;
-  } catch (const Error&) {  // of another program, with a meaning of its own
-    return false;
-  }
+  return old_text == new_text || new_value(key, old_text) == new_text;
 }
 
 class Changes {

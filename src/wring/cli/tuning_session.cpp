@@ -38,18 +38,13 @@ Assignment assignment_of(const std::string& pair) {
 }
 
 // False where it is not one of our keys, or means something else there.
-bool take_value(TrainConfig& values, const ConfigEntry& entry) {
-  if (find_key(entry.key) == nullptr || entry.value.empty()) return false;
-  if (entry.key == "optimizer" && entry.value.find_first_of("\n{") == std::string::npos) {
-    values.optimizer = entry.value;  // "SGD", too, has a rule for its learning rate
+bool take_value(TrainConfig& values, const std::string& key, const std::string& value) {
+  if (value.empty()) return false;
+  if (key == "optimizer" && value.find_first_of("\n{") == std::string::npos) {
+    values.optimizer = value;  // "SGD", too, has a rule for its learning rate
     return true;
   }
-  try {
-    set_value(values, entry.key + "=" + entry.value);
-  } catch (const Error&) {
-    return false;
-  }
-  return true;
+  return try_value(values, key, value);
 }
 
 // Another program's config may use our keys in its own way; then its entries are known, and of our keys those whose
@@ -62,8 +57,8 @@ ConfigFile read_foreign(const fs::path& path) {
     file.path = path;
     file.text = read_file(path);
     for (const DocumentEntry& entry : parse_document(file.text, path)) {
-      file.entries.push_back({entry.key, entry.value.text, entry.line});
-      take_value(file.values, file.entries.back());
+      file.entries.push_back({entry.key, entry.value.text, entry.line, entry.value.kind == NodeKind::null});
+      take_value(file.values, entry.key, entry.value.text);
     }
     return file;
   }
@@ -103,9 +98,7 @@ void TuningSession::read() {
     for (const std::string& pair : options_.set) given_.push_back(assignment_of(pair));
     file_ = read_foreign(options_.config);
     values_ = file_.values;
-    for (const Assignment& given : given_) {
-      if (find_key(given.key) != nullptr) set_value(values_, given.key + "=" + given.value);
-    }
+    for (const Assignment& given : given_) take_value(values_, given.key, given.value);
     return;
   }
   file_ = read_config(options_.config, UnknownKeys::keep);
@@ -116,10 +109,11 @@ void TuningSession::read() {
 }
 
 bool TuningSession::names(std::string_view key) const {
-  if (std::ranges::find(given_, key, &Assignment::key) != given_.end()) return true;
-  const ConfigEntry* entry = file_.find(key);
   TrainConfig scratch;
-  return entry != nullptr && take_value(scratch, *entry);
+  const auto given = std::ranges::find(given_, key, &Assignment::key);
+  if (given != given_.end()) return take_value(scratch, given->key, given->value);
+  const ConfigEntry* entry = file_.find(key);
+  return entry != nullptr && take_value(scratch, entry->key, entry->value);
 }
 
 const std::string& TuningSession::batch_key() const {

@@ -113,6 +113,17 @@ void set_value(TrainConfig& config, std::string_view assignment) {
   }
 }
 
+bool try_value(TrainConfig& config, const std::string& key, const std::string& value) {
+  const Key* known = find_key(key);
+  if (known == nullptr) return false;
+  try {
+    assign(config, *known, node_of_argument(*known, value));
+  } catch (const BadValue&) {
+    return false;
+  }
+  return true;
+}
+
 std::string to_yaml(const TrainConfig& config) {
   std::string yaml;
   for (const Key& key : keys()) yaml += fmt::format("{}: {}\n", key.name, value_text(config, key));

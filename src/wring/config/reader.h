@@ -45,6 +45,10 @@ ConfigFile parse_config(std::string text, const std::filesystem::path& path, Unk
 // Applies "key=value" as --set gives it. Throws Error{usage} naming the assignment.
 void set_value(TrainConfig& config, std::string_view assignment);
 
+// The same for another program, which may use our keys in its own way: false, and nothing is changed, where the key is
+// not ours or does not take the value.
+bool try_value(TrainConfig& config, const std::string& key, const std::string& value);
+
 // Rejects combinations that cannot work (patch_size not a multiple of scale_factor, warm-up longer than the
 // run, …). Throws Error{usage} naming the keys and where their values come from: those of `given` ("key=value") from
 // --set, the others from `path`.

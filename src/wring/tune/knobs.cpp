@@ -68,9 +68,7 @@ class KnobTuning {
   double spent_s() const { return now_s() - began_s_; }
 
   void apply(const std::vector<Assignment>& set) {
-    for (const Assignment& one : set) {
-      if (find_key(one.key) != nullptr) set_value(config_, one.key + "=" + one.value);
-    }
+    for (const Assignment& one : set) try_value(config_, one.key, one.value);
   }
 
   // One trial with `extra` on top of what was kept; absent when nothing more is to be run.

@@ -51,14 +51,6 @@ void fnv(std::uint64_t& hash, std::string_view bytes) {
   }
 }
 
-TrainConfig with(const TrainConfig& config, const TrialRequest& request) {
-  TrainConfig changed = config;
-  for (const Assignment& one : request.set) {
-    if (find_key(one.key) != nullptr) set_value(changed, one.key + "=" + one.value);
-  }
-  return changed;
-}
-
 Text unreadable(const std::filesystem::path& path, const Text& why) {
   return {fmt::format("{}: ignored: {}", path.string(), why.en), fmt::format("{}：已忽略：{}", path.string(), why.zh)};
 }
@@ -75,15 +67,15 @@ std::string TrialKey::hash() const {
 
 TrialKey trial_key(const TrainConfig& config, const TrialRequest& request, const TrialPlace& place) {
   TrialKey key;
-  const TrainConfig changed = with(config, request);
+  for (const Assignment& one : place.foreign) key.facts["foreign." + one.key] = one.value;
+  TrainConfig changed = config;
+  for (const Assignment& one : request.set) {
+    if (!try_value(changed, one.key, one.value)) key.facts["foreign." + one.key] = one.value;
+  }
   for (const Key& row : keys()) {
     if (std::ranges::find(kIdleKeys, row.name) == kIdleKeys.end()) {
       key.facts["config." + row.name] = value_text(changed, row);
     }
-  }
-  for (const Assignment& one : place.foreign) key.facts["foreign." + one.key] = one.value;
-  for (const Assignment& one : request.set) {
-    if (find_key(one.key) == nullptr) key.facts["foreign." + one.key] = one.value;
   }
   const json measure = request_json(request)["measure"];
   for (const auto& [name, value] : measure.items()) key.facts["measure." + name] = value.dump();

@@ -156,6 +156,18 @@ TEST_F(TrialCacheTest, TheUsersOwnKeysArePartOfTheKey) {
   EXPECT_NE(trial_key(TrainConfig(), request, place).hash(), shallow);
 }
 
+// It may count tokens, and name optimisers that Wring does not have.
+TEST_F(TrialCacheTest, AnotherProgramsValuesOfOurKeysArePartOfTheKey) {
+  const auto hash_of = [](const char* key, const char* value) {
+    TrialRequest request;
+    request.set = {{key, value}};
+    return trial_key(TrainConfig(), request, here()).hash();
+  };
+  EXPECT_NE(hash_of("batch_size", "500000"), hash_of("batch_size", "1000000"));
+  EXPECT_NE(hash_of("optimizer", "SGD"), hash_of("optimizer", "Lion"));
+  EXPECT_EQ(hash_of("optimizer", "SGD"), hash_of("optimizer", "SGD"));
+}
+
 TEST_F(TrialCacheTest, WhatHasToBeFreshIsAlwaysRunAndKept) {
   SimulatedGpu first({});
   CachedRunner before(first, folder_, TrainConfig(), here());
