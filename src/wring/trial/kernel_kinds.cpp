@@ -51,6 +51,7 @@ constexpr std::array kOwnKernels{
     Sign{"convert", KernelKind::layout},
     Sign{"flip", KernelKind::layout},
     Sign{"update", KernelKind::update},
+    Sign{"collect_bias", KernelKind::other},  // of the tail
     Sign{"collect", KernelKind::update},
     Sign{"decide", KernelKind::update},
     Sign{"finish", KernelKind::update},

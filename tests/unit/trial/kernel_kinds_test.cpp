@@ -69,6 +69,9 @@ TEST(KernelKind, WringsOwnKernelsAreKnownByTheirFunctions) {
   EXPECT_EQ(of_name("void wring::kernels::(anonymous namespace)::weight_gradients<__half>(…)"), KernelKind::product);
   EXPECT_EQ(of_name("wring::kernels::(anonymous namespace)::update(UpdateArguments)"), KernelKind::update);
   EXPECT_EQ(of_name("void wring::kernels::(anonymous namespace)::stage_forward<float>(…)"), KernelKind::other);
+  EXPECT_EQ(of_name("wring::kernels::(anonymous namespace)::collect(GradientSources, float*, bool)"),
+            KernelKind::update);
+  EXPECT_EQ(of_name("void wring::kernels::(anonymous namespace)::collect_bias<float>(…)"), KernelKind::other);
 }
 
 TEST(KernelKind, EveryKindHasARowThatLeadsBack) {
