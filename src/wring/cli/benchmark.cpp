@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -211,7 +212,9 @@ class BenchmarkRun {
     record_.notes.emplace_back(fmt::format("{} not kept: {}", kept, why.en),
                                fmt::format("{} 未保留：{}", kept, why.zh));
     kept_.clear();
-    for (KnobDecision& decision : knobs_.decisions) decision.kept = false;
+    for (KnobDecision& decision : knobs_.decisions) {
+      if (std::exchange(decision.kept, false)) decision.reason = {};  // the note above has what counts
+    }
     chosen_ = without_settings.batch;
     search_ = without_settings;
   }

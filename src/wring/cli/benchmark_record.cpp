@@ -127,6 +127,9 @@ void add_knobs(TuningRecord& record, const KnobResult& knobs) {
     record.notes.emplace_back(fmt::format("{}: {}", decision.knob, decision.reason.en),
                               fmt::format("{}：{}", decision.knob, decision.reason.zh));
   }
+  if (!knobs.cut_short) return;
+  record.notes.emplace_back("the time ended before every setting was compared; a longer --budget may find more",
+                            "时间不足，未能对比全部设置；延长 --budget 可能找到更快的设置");
 }
 
 void pick_trials(TuningRecord& record, std::int64_t start_batch, std::int64_t chosen_batch,

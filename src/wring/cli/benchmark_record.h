@@ -15,7 +15,7 @@ namespace wring {
 // What a search says of the batch, into the record: lines, reason, limits, target, notes.
 void add_search(TuningRecord& record, const BatchSearchResult& search, double target_gpu_util);
 
-// Why settings that were tried are left as they are.
+// Why settings that were tried are left as they are, and whether there was time for all.
 void add_knobs(TuningRecord& record, const KnobResult& knobs);
 
 // Which of the record's trials stand for the config as it was and for what was chosen. `set`: what every trial had.
