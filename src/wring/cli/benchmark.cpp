@@ -157,7 +157,8 @@ class BenchmarkRun {
     search.max_batch = std::max(search.max_batch, options_.tuning.command ? 8 * start : start);
     search.validates = !options_.tuning.command;
     search.starts_anew = options_.tuning.command.has_value();
-    const TrainConfig& values = session_.values();
+    TrainConfig values = session_.values();
+    for (const Assignment& one : kept_) try_value(values, one.key, one.value);
     search.host_batch_limit =
         host_memory_limit({values.num_workers, values.prefetch_factor, session_.sample_bytes()}, memory_of_a_rank());
     BatchSearchResult found = search_batch(session_.runner(), search, progress_.control());
