@@ -87,10 +87,11 @@ Text advice_reason(const std::string& key, const BatchAdvice& advice) {
                         linear ? "linear" : "square-root"),
             fmt::format("有效批大小改变，按{}规则 × {:.3g}", linear ? "线性" : "平方根", advice.lr_factor)};
   }
-  if (key != "gradient_accumulation_steps") {
+  if (key == "total_iters") {
     return {fmt::format("the whole run sees as many samples as before, {} a step", advice.run_after.samples_per_step),
             fmt::format("整个训练的样本数与原来相同，每步 {} 个", advice.run_after.samples_per_step)};
   }
+  if (key != "gradient_accumulation_steps") return {"goes with total_iters", "随 total_iters 调整"};
   return {fmt::format("keeps the optimiser step at {:g} samples", advice.new_effective_batch),
           fmt::format("使每次更新保持 {:g} 个样本", advice.new_effective_batch)};
 }
