@@ -12,6 +12,7 @@ namespace {
 
 constexpr const char* separator = ", ";
 constexpr const char* missing = "[N/A]";
+constexpr const char* first_columns = "timestamp, index, uuid";
 
 // YYYY/MM/DD HH:MM:SS.mmm, local time.
 std::string timestamp(std::int64_t unix_ms) {
@@ -44,9 +45,13 @@ std::string row(const std::string& time, const std::string& index, const std::st
 TickCsv::TickCsv(std::vector<Gpu> gpus) : gpus_(std::move(gpus)) {}
 
 std::string TickCsv::header() const {
-  std::string line = "timestamp, index, uuid";
+  std::string line = first_columns;
   for (const MetricRow& metric : metric_rows()) line += fmt::format("{}{}", separator, metric.csv_header);
   return line + ", clocks_event_reasons.active, host.cpu [%], host.cpu.busiest_core [%], host.iowait [%]\n";
+}
+
+bool TickCsv::is_own_line(std::string_view line) const {
+  return line.starts_with(first_columns);
 }
 
 std::string TickCsv::lines(const Tick& tick) const {

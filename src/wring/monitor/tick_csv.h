@@ -9,6 +9,7 @@ class TickCsv : public TickFormatter {
   explicit TickCsv(std::vector<Gpu> gpus);
   std::string header() const override;
   std::string lines(const Tick& tick) const override;
+  bool is_own_line(std::string_view line) const override;
 
  private:
   std::vector<Gpu> gpus_;

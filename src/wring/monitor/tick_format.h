@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "wring/base/text.h"
@@ -22,6 +23,8 @@ class TickFormatter {
   virtual ~TickFormatter() = default;
   virtual std::string header() const { return ""; }  // begins a file
   virtual std::string lines(const Tick& tick) const = 0;
+  // Whether a file whose first line this is may have been written in this format, by this version or another.
+  virtual bool is_own_line(std::string_view line) const = 0;
 };
 
 // gpus: of the telemetry that the ticks come from.

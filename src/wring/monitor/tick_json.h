@@ -12,6 +12,7 @@ class TickJson : public TickFormatter {
  public:
   explicit TickJson(std::vector<Gpu> gpus) : gpus_(std::move(gpus)) {}
   std::string lines(const Tick& tick) const override;
+  bool is_own_line(std::string_view line) const override;
 
  private:
   std::vector<Gpu> gpus_;

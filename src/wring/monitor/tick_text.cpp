@@ -1,5 +1,9 @@
 #include "wring/monitor/tick_text.h"
 
+#include <algorithm>
+#include <array>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "wring/base/display_text.h"
@@ -37,8 +41,17 @@ std::string gigabytes(double mib) {
 TickText::TickText(std::vector<Gpu> gpus, TextStyle style) : gpus_(std::move(gpus)), style_(style) {}
 
 std::string TickText::line(const char* sign, const Text& text) const {
-  if (!style_.utf8) return to_ascii(text.in(style_.language)) + '\n';
-  return fmt::format("{} {}\n", sign, text.in(style_.language));
+  const std::string words = without_controls(text.in(style_.language));
+  return style_.utf8 ? fmt::format("{} {}\n", sign, words) : to_ascii(words) + '\n';
+}
+
+bool TickText::is_own_line(std::string_view line) const {
+  // How the lines below begin, and what follows in all of them.
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kinds = {
+      {{"🎯 ", " | "}, {"💻 ", " | "}, {"⏳ ", "GPU "}, {"❌ ", ""}}};
+  return std::ranges::any_of(kinds, [&](const auto& kind) {
+    return line.starts_with(kind.first) && line.find(kind.second) != std::string_view::npos;
+  });
 }
 
 std::string TickText::lines(const Tick& tick) const {

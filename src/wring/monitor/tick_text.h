@@ -8,6 +8,7 @@ class TickText : public TickFormatter {
  public:
   TickText(std::vector<Gpu> gpus, TextStyle style);
   std::string lines(const Tick& tick) const override;
+  bool is_own_line(std::string_view line) const override;
 
  private:
   std::string line(const char* sign, const Text& text) const;

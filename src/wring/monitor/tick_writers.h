@@ -31,7 +31,9 @@ class LogWriter : public TickSink {
  public:
   // Throws Error{failed} where the file cannot be opened.
   LogWriter(const std::filesystem::path& path, std::unique_ptr<TickFormatter> formatter, RotationOptions rotation)
-      : formatter_(std::move(formatter)), log_(path, formatter_->header(), rotation) {}
+      : formatter_(std::move(formatter)),
+        log_(path, {formatter_->header(), [this](std::string_view line) { return formatter_->is_own_line(line); }},
+             rotation) {}
 
   void on_tick(const Tick& tick) override { log_.append(formatter_->lines(tick)); }
   void reopen() { log_.reopen(); }
