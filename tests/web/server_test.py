@@ -150,6 +150,11 @@ class Refusals(Served):
         self.assertEqual(self.status("GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"), 403)
         self.assertEqual(self.status("GET / HTTP/1.1\r\nConnection: close\r\n\r\n"), 400)
 
+    def test_a_second_host_or_token(self):
+        for twice in (HOST + HOST, HOST + "Host: evil.example\r\n", "Host: evil.example\r\n" + HOST,
+                      HOST + "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n"):
+            self.assertEqual(self.status(f"GET /api/v1/health HTTP/1.1\r\n{twice}Connection: close\r\n\r\n"), 400)
+
     def test_methods_that_change_things(self):
         for method in ("POST", "PUT", "DELETE", "BREW"):
             self.assertEqual(self.status(f"{method} /api/v1/latest HTTP/1.1\r\n{HOST}Connection: close\r\n\r\n"), 405)
@@ -195,20 +200,35 @@ class SlowClients(Served):
         monitor.wait_for_ticks(ticks + 5)
         self.assertEqual(monitor.json("/api/v1/latest")["missed"], 0)
 
-    def test_more_than_the_limit_are_turned_away_until_others_leave(self):
+    def test_silent_ones_do_not_shut_the_others_out(self):
         monitor = self.start()
-        held = [self.open(monitor, b"GET") for _ in range(64)]
-        with self.assertRaises((ConnectionError, http.client.HTTPException)):
-            monitor.ask("/api/v1/health")
-        for connection in held:
-            connection.close()
+        asked = self.open(monitor)
+        for number in range(150):  # more than there may be, and always new ones
+            self.open(monitor, b"GET" if number % 2 else b"")
+            if number % 10 == 0:
+                self.assertEqual(monitor.ask("/api/v1/health")[0], 200, number)
+        asked.settimeout(20)
+        self.assertEqual(asked.recv(1), b"", "the oldest of them gave way")
 
-        def answered():
-            try:
-                return monitor.ask("/api/v1/health")[0] == 200
-            except (ConnectionError, http.client.HTTPException):
-                return False
-        monitor.wait_for(answered)
+    def test_one_that_has_asked_stays_while_silent_ones_give_way(self):
+        monitor = self.start()
+        question = f"GET /api/v1/health HTTP/1.1\r\n{HOST}\r\n".encode()
+        kept = self.open(monitor, question)
+        self.assertIn(b"200", kept.recv(4096))
+        for _ in range(100):
+            self.open(monitor)
+        kept.sendall(question)
+        self.assertIn(b"200", kept.recv(4096))
+
+    def test_those_that_take_no_answer_do_not_shut_the_others_out(self):
+        monitor = self.start()
+        for _ in range(70):
+            self.open(monitor, f"GET /page.css HTTP/1.1\r\n{HOST}\r\n".encode() * 2000)
+        self.assertEqual(monitor.ask("/api/v1/health")[0], 200)
+
+    def test_a_silent_connection_is_closed_after_a_moment(self):
+        connection = self.open(self.start(), b"GET / HTTP/1.1\r\n")
+        self.assertEqual(connection.recv(1), b"")  # within the 20 seconds of open()
 
 
 class Tokens(Served):
@@ -227,6 +247,15 @@ class Tokens(Served):
             file.write(TOKEN + "\n")
             file.flush()
             self.check(self.start("--token-file", file.name))
+
+    def test_the_command_does_not_get_it(self):
+        monitor = self.start("--", "sleep", "30", environment={"WRING_MONITOR_TOKEN": TOKEN})
+        self.check(monitor)
+        children = Path(f"/proc/{monitor.process.pid}/task")
+        pids = monitor.wait_for(lambda: [pid for task in children.iterdir()
+                                         for pid in (task / "children").read_text().split()])
+        monitor.wait_for(lambda: Path(f"/proc/{pids[0]}/comm").read_text() == "sleep\n")
+        self.assertNotIn(TOKEN.encode(), Path(f"/proc/{pids[0]}/environ").read_bytes())
 
     def test_from_the_environment(self):
         self.check(self.start(environment={"WRING_MONITOR_TOKEN": TOKEN}))

@@ -184,6 +184,7 @@ class MonitorRun {
   }
 
   bool start_command() {
+    ::unsetenv(token_variable);  // it is the server's alone, which has read it
     command_.emplace(options_.command);
     if (!command_->failure()) return true;
     print_error(Error(ErrorCode::failed, *command_->failure(),

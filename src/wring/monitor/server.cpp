@@ -1,6 +1,7 @@
 // The only file that includes Boost: Beast reads and writes HTTP, Asio moves the bytes.
 #include "wring/monitor/server.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
@@ -12,6 +13,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <list>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -35,36 +37,57 @@ namespace http = beast::http;
 using asio::ip::tcp;
 using std::chrono::seconds;
 
-constexpr int most_connections = 64;
+constexpr std::size_t most_connections = 64;
+constexpr std::size_t most_of_one_peer = 48;  // so that other computers find room beside it
 constexpr std::uint32_t header_limit_bytes = 8 * 1024;
-constexpr seconds request_limit{10};  // to send a whole request, however slowly; also how long a connection may idle
-constexpr seconds reply_limit{20};    // to take the whole answer
+constexpr seconds first_request_limit{3};  // to send a whole request, however slowly
+constexpr seconds request_limit{10};       // the same for the next one; also how long a connection may idle
+constexpr seconds reply_limit{20};         // to take the whole answer
 constexpr seconds linger_limit{2};
 constexpr seconds accept_pause{1};
 
 // --- One connection ------------------------------------------------------------------------------------------------
 
+class Connection;
+
+// The connections that are open, the oldest first.
+using Connections = std::list<Connection*>;
+
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(tcp::socket socket, ServerRoutes& routes, int& open)
-      : stream_(std::move(socket)), routes_(routes), open_(open) {
-    ++open_;
+  Connection(tcp::socket socket, asio::ip::address peer, ServerRoutes& routes, Connections& all)
+      : stream_(std::move(socket)), peer_(std::move(peer)), routes_(routes), all_(all) {
+    all_.push_back(this);
   }
-  ~Connection() { --open_; }
+  ~Connection() { all_.remove(this); }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
+
+  const asio::ip::address& peer() const { return peer_; }
+  bool waits() const { return waits_; }  // for a request that is not here yet
+  bool silent() const { return waits_ && !answered_; }
+
+  // It counts no more at once, though its last handler runs later.
+  void close() {
+    all_.remove(this);
+    beast::error_code ignored;
+    std::ignore = stream_.socket().close(ignored);
+  }
 
   void read() {
     parser_.emplace();
     parser_->header_limit(header_limit_bytes);
-    stream_.expires_after(request_limit);  // one deadline for the whole request, so that drops of bytes do not renew it
+    // One deadline for the whole request, so that drops of bytes do not renew it.
+    stream_.expires_after(answered_ ? request_limit : first_request_limit);
+    waits_ = true;
     http::async_read(stream_, buffer_, *parser_,
                      [self = shared_from_this()](beast::error_code error, std::size_t) { self->on_read(error); });
   }
 
  private:
   void on_read(beast::error_code error) {
-    if (!error) return reply(routes_.answer(request()), parser_->get().keep_alive());
+    waits_ = false;
+    if (!error) return answer();
     if (error == http::error::end_of_stream || error.category() != http_category()) return close();
     if (error == http::error::header_limit || error == http::error::buffer_overflow) {
       return reply(error_reply(431, "the headers are too large"), false);
@@ -74,6 +97,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
     }
     if (error == http::error::partial_message) return close();
     reply(error_reply(400, "this is no HTTP/1.1 request"), false);
+  }
+
+  void answer() {
+    for (const http::field name : {http::field::host, http::field::authorization}) {
+      // Which one counts is for others to say (RFC 9112, section 3.2): a proxy before us may have read the other one.
+      if (parser_->get().count(name) < 2) continue;
+      return reply(error_reply(400, fmt::format("there are several {} headers", std::string(http::to_string(name)))),
+                   false);
+    }
+    reply(routes_.answer(request()), parser_->get().keep_alive());
   }
 
   static const beast::error_category& http_category() {
@@ -100,6 +133,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     for (const auto& [name, value] : reply.headers) response_->set(name, value);
     if (!reply.content_type.empty()) response_->set(http::field::content_type, reply.content_type);
     response_->keep_alive(keep_alive);
+    answered_ = true;
     if (reply.status != 204) response_->content_length(reply.body.size());
     // HEAD gets the headers of GET, the length included, and no body.
     if (parser_->get().method() != http::verb::head) response_->body() = std::move(reply.body);
@@ -124,19 +158,35 @@ class Connection : public std::enable_shared_from_this<Connection> {
     });
   }
 
-  void close() {
-    beast::error_code ignored;
-    std::ignore = stream_.socket().close(ignored);
-  }
-
   beast::tcp_stream stream_;
+  const asio::ip::address peer_;
   ServerRoutes& routes_;
-  int& open_;
+  Connections& all_;
+  bool waits_ = false;
+  bool answered_ = false;  // at least once
   beast::flat_buffer buffer_{header_limit_bytes + 1024};
   std::optional<http::request_parser<http::empty_body>> parser_;
   std::optional<http::response<http::string_body>> response_;
   std::array<char, 4096> rest_{};
 };
+
+// Makes room for one more of this peer where there is none, by closing the oldest connection: one that has never asked
+// anything, else one that asks nothing now, else one that is slow to take its answer.
+void make_room(const Connections& all, const asio::ip::address& peer) {
+  const auto is_of_peer = [&](const Connection* one) { return one->peer() == peer; };
+  const bool crowded = static_cast<std::size_t>(std::ranges::count_if(all, is_of_peer)) >= most_of_one_peer;
+  if (!crowded && all.size() < most_connections) return;
+  const auto close_oldest = [&](auto wanted) {
+    const auto found =
+        std::ranges::find_if(all, [&](const Connection* one) { return wanted(*one) && (!crowded || is_of_peer(one)); });
+    if (found == all.end()) return false;
+    (*found)->close();
+    return true;
+  };
+  close_oldest([](const Connection& one) { return one.silent(); }) ||
+      close_oldest([](const Connection& one) { return one.waits(); }) ||
+      close_oldest([](const Connection&) { return true; });
+}
 
 // --- Listening -----------------------------------------------------------------------------------------------------
 
@@ -203,7 +253,11 @@ struct MonitorServer::State {
       if (error) return accept_later();
       accept();
       ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
-      if (open < most_connections) std::make_shared<Connection>(std::move(socket), routes, open)->read();
+      beast::error_code gone;
+      const asio::ip::address peer = socket.remote_endpoint(gone).address();
+      if (gone) return;
+      make_room(connections, peer);
+      std::make_shared<Connection>(std::move(socket), peer, routes, connections)->read();
     });
   }
 
@@ -218,8 +272,8 @@ struct MonitorServer::State {
   ServedState served;
   PlotHistory history;
   ServerRoutes routes;
-  int open = 0;
-  asio::io_context io{1};  // after `open`: the connections that it still holds count themselves out
+  Connections connections;
+  asio::io_context io{1};  // after `connections`: those that it still holds take themselves out
   tcp::acceptor acceptor;
   asio::steady_timer retry;
   std::string url;

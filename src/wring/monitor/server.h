@@ -21,8 +21,9 @@ struct ServerOptions {
 };
 
 // Answers HTTP/1.1: the page at /, /metrics for Prometheus, JSON under /api/v1. One thread of its own and no call that
-// waits for a client, so that slow clients hold up neither the sampler nor each other. Connections, headers, requests
-// and the time that each may take are limited; requests with a body are refused.
+// waits for a client, so that slow clients hold up neither the sampler nor each other. Connections (in all, and of one
+// peer), headers, requests and the time that each may take are limited; where connections run out, the oldest silent
+// one gives way. Requests with a body are refused.
 class MonitorServer : public TickSink {
  public:
   // Listens, without answering yet. Throws Error{usage} where others could reach it and that was not allowed, and

@@ -3,20 +3,25 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "wring/base/error.h"
-#include "wring/base/files.h"
+#include "wring/base/file_errors.h"
+#include "wring/base/folder.h"
+#include "wring/base/shell_words.h"
 
 namespace wring {
 namespace {
 
 constexpr std::size_t shortest_token = 16;
+constexpr std::size_t longest_token_file = 4096;
 
 Error not_an_address(std::string_view text) {
   return Error(ErrorCode::usage,
@@ -81,6 +86,25 @@ Error token_error(const Text& what) {
                 "可用 openssl rand -hex 24 > FILE 生成，再用 --token-file FILE 指定"});
 }
 
+// Who else may read the file knows the token. A FIFO or a device is no place for one, and is not waited for.
+std::string first_line_of_private_file(const std::filesystem::path& path) {
+  const Descriptor file = open_regular_file(path);
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) throw_unreadable(path, errno);
+  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    throw Error(ErrorCode::usage,
+                {fmt::format("other users of this computer may use the token in {}", path.string()),
+                 fmt::format("本机其他用户可访问 {} 中的令牌", path.string())},
+                {fmt::format("keep it to yourself: chmod 600 {}", shell_quoted_path(path)),
+                 fmt::format("请限制访问：chmod 600 {}", shell_quoted_path(path))});
+  }
+  std::string content(longest_token_file, '\0');
+  const ssize_t got = ::pread(file.get(), content.data(), content.size(), 0);
+  if (got < 0) throw_unreadable(path, errno);
+  content.resize(static_cast<std::size_t>(got));
+  return content.substr(0, content.find_first_of("\r\n"));
+}
+
 }  // namespace
 
 ListenAddress parse_listen_address(std::string_view text) {
@@ -106,17 +130,8 @@ ListenAddress parse_listen_address(std::string_view text) {
 std::string read_token(const std::optional<std::filesystem::path>& file) {
   std::string token;
   if (file) {
-    struct stat status {};
-    if (::stat(file->c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IROTH) != 0) {
-      throw Error(ErrorCode::usage,
-                  {fmt::format("every user of this computer can read the token in {}", file->string()),
-                   fmt::format("本机所有用户都能读取 {} 中的令牌", file->string())},
-                  {fmt::format("keep it to yourself: chmod 600 {}", file->string()),
-                   fmt::format("请限制访问：chmod 600 {}", file->string())});
-    }
-    const std::string content = read_file(*file);
-    token = content.substr(0, content.find_first_of("\r\n"));
-  } else if (const char* variable = std::getenv("WRING_MONITOR_TOKEN")) {
+    token = first_line_of_private_file(*file);
+  } else if (const char* variable = std::getenv(token_variable)) {
     token = variable;
   }
   const auto printable = [](unsigned char c) { return c > 0x20 && c < 0x7F; };

@@ -16,6 +16,7 @@ struct ListenAddress {
 };
 
 inline constexpr std::uint16_t default_monitor_port = 9835;
+inline constexpr const char* token_variable = "WRING_MONITOR_TOKEN";
 
 // "127.0.0.1:9835", "[::1]:9835", "localhost:0", ":9835" and "9835" (both on 127.0.0.1), "0.0.0.0" (the default port).
 // Throws Error{usage} for anything else; names other than localhost are not looked up.
@@ -23,7 +24,8 @@ ListenAddress parse_listen_address(std::string_view text);
 
 // The token that clients must send: the first line of the file, else the environment's WRING_MONITOR_TOKEN, else "".
 // It never stands on the command line, where every user of the computer reads it. Throws Error{usage} for one shorter
-// than 16 characters or with blanks or control characters, Error{failed} where the file cannot be read.
+// than 16 characters or with blanks or control characters, and for a file that anybody but its owner may use;
+// Error{failed} where the file cannot be read or is no regular one.
 std::string read_token(const std::optional<std::filesystem::path>& file);
 
 // Throws Error{usage} where an address that others reach is asked for without `allow_remote` and a token.

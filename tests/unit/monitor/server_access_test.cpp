@@ -94,12 +94,23 @@ TEST(HostHeader, NamesThisComputerOnly) {
   }
 }
 
-TEST(Token, InAFileThatEverybodyReadsIsRefused) {
+TEST(Token, InAFileThatOthersMayUseIsRefused) {
+  using std::filesystem::perms;
   const testing_support::TemporaryFolder folder;
   const auto path = private_file(folder, "0123456789abcdef");
   EXPECT_EQ(read_token(path), "0123456789abcdef");
-  std::filesystem::permissions(path, std::filesystem::perms::others_read, std::filesystem::perm_options::add);
-  EXPECT_THROW(read_token(path), Error);
+  for (const perms more : {perms::others_read, perms::group_read, perms::group_write, perms::others_write}) {
+    std::filesystem::permissions(path, perms::owner_read | perms::owner_write | more);
+    EXPECT_THROW(read_token(path), Error) << static_cast<unsigned>(more);
+  }
+}
+
+TEST(Token, InAFifoOrADeviceIsRefusedAtOnce) {
+  const testing_support::TemporaryFolder folder;
+  const auto fifo = folder.path() / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  EXPECT_THROW(read_token(fifo), Error);
+  EXPECT_THROW(read_token("/dev/zero"), Error);
 }
 
 }  // namespace
