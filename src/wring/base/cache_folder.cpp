@@ -31,16 +31,18 @@ std::optional<std::string> variable(const char* name) {
 
 std::optional<std::int64_t> limit_of_environment() {
   const auto given = variable("WRING_CACHE_LIMIT_GIB");
-  if (!given || given->empty()) return std::nullopt;
+  if (!given) return std::nullopt;
   char* end = nullptr;
   const double gib = std::strtod(given->c_str(), &end);
-  if (*end != '\0' || !(gib >= 0) || gib > 1e9) {
+  const double bytes = gib * (1 << 30);
+  const bool tiny = gib > 0 && bytes < 1;  // which would be none at all
+  if (given->empty() || *end != '\0' || !(gib >= 0) || gib > 1e9 || tiny) {
     throw Error(ErrorCode::usage,
                 {fmt::format("WRING_CACHE_LIMIT_GIB is '{}', which is no number of GiB", *given),
                  fmt::format("WRING_CACHE_LIMIT_GIB 为“{}”，不是 GiB 数值", *given)},
-                {"for example: WRING_CACHE_LIMIT_GIB=50", "例如：WRING_CACHE_LIMIT_GIB=50"});
+                {"for example: WRING_CACHE_LIMIT_GIB=50; or unset it", "例如：WRING_CACHE_LIMIT_GIB=50；或取消该变量"});
   }
-  return static_cast<std::int64_t>(gib * (1 << 30));
+  return static_cast<std::int64_t>(bytes);
 }
 
 // The folder itself, or the nearest parent that exists: both lie on the same disk.

@@ -34,6 +34,9 @@ std::vector<std::string> disabled_knobs(const std::string& list) {
 // No search or trial is meant to take longer; and what is far longer fits into no clock.
 constexpr double longest_s = 7 * 24 * 3600;
 
+// Less is no time to measure anything in, and may be none at all for a clock.
+constexpr double shortest_s = 0.1;
+
 // What is in seconds, 30, 30s, 2m, 1h.
 double seconds_of(const std::string& option, const std::string& text) {
   char* end = nullptr;
@@ -46,7 +49,13 @@ double seconds_of(const std::string& option, const std::string& text) {
         {fmt::format("{}: '{}' is longer than a week", option, text), fmt::format("{}：“{}”超过一周", option, text)},
         {"for example 30s, 2m or 1h", "例如 30s、2m 或 1h"});
   }
-  if (end != text.c_str() && factor > 0 && number > 0) return number * factor;
+  if (end != text.c_str() && factor > 0 && number * factor >= shortest_s) return number * factor;
+  if (end != text.c_str() && factor > 0 && number > 0) {
+    throw Error(ErrorCode::usage,
+                {fmt::format("{}: '{}' is shorter than {} s", option, text, shortest_s),
+                 fmt::format("{}：“{}”短于 {} 秒", option, text, shortest_s)},
+                {"for example 30s, 2m or 1h", "例如 30s、2m 或 1h"});
+  }
   throw Error(ErrorCode::usage,
               {fmt::format("{}: '{}' is no duration", option, text), fmt::format("{}：“{}”不是时长", option, text)},
               {"for example 30s, 2m or 1h", "例如 30s、2m 或 1h"});
@@ -120,9 +129,9 @@ std::optional<int> parse_benchmark(const Arguments& arguments, BenchmarkOptions&
   common.apply(options.tuning);
   require_rank_count(options.tuning.nproc);
   options.disabled_knobs = disabled_knobs(knobs);
-  if (!(options.target_gpu_util > 0 && options.target_gpu_util <= 100)) {
-    throw Error(ErrorCode::usage, {"--target-gpu-util takes per cent, above 0 and up to 100",
-                                   "--target-gpu-util 的值为百分数，大于 0 且不超过 100"});
+  if (!(options.target_gpu_util >= 1 && options.target_gpu_util <= 100)) {
+    throw Error(ErrorCode::usage,
+                {"--target-gpu-util takes per cent, from 1 to 100", "--target-gpu-util 的值为百分数，从 1 到 100"});
   }
   if (trial_seconds) tuned.trial_seconds = seconds_of("--trial-seconds", *trial_seconds);
   if (command) {

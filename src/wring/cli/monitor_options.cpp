@@ -13,6 +13,7 @@ namespace {
 
 constexpr double shortest_interval_s = 0.1;
 constexpr double longest_interval_s = 86400;
+constexpr double shortest_monitor_s = 0.001;
 
 std::optional<double> number(const std::string& text) {
   char* end = nullptr;
@@ -23,7 +24,7 @@ std::optional<double> number(const std::string& text) {
 
 double seconds_of(const std::string& text) {
   const auto value = number(text);
-  if (value && *value >= 0 && *value <= longest_monitor_s) return *value;
+  if (value && (*value == 0 || *value >= shortest_monitor_s) && *value <= longest_monitor_s) return *value;
   throw Error(
       ErrorCode::usage,
       {fmt::format("SECONDS: '{}' is not a number of seconds", text), fmt::format("SECONDS：“{}”不是秒数", text)},
@@ -44,7 +45,8 @@ std::int64_t size_of(const std::string& text) {
     }
   }
   const auto value = number(digits);
-  if (value && *value >= 0 && *value * factor < 1e18) return static_cast<std::int64_t>(*value * factor);
+  const double bytes = value.value_or(-1) * factor;
+  if (bytes == 0 || (bytes >= 1 && bytes < 1e18)) return static_cast<std::int64_t>(bytes);  // 0 is no limit
   throw Error(
       ErrorCode::usage,
       {fmt::format("--log-max-size: '{}' is not a size", text), fmt::format("--log-max-size：“{}”不是大小", text)},
@@ -67,6 +69,26 @@ std::vector<std::string> split_commas(const std::vector<std::string>& lists) {
     }
   }
   return parts;
+}
+
+// What may name a card, here or on another machine: an index, a UUID or its beginning, a PCI bus id or its end.
+bool may_name_a_gpu(std::string name) {
+  std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const auto only = [&](const char* signs) { return name.find_first_not_of(signs) == std::string::npos; };
+  if (name.starts_with("gpu-") || name.starts_with("mig-")) return true;
+  return only("0123456789") || (name.find(':') != std::string::npos && only("0123456789abcdef:."));
+}
+
+// Before anything is asked: without a GPU there is nothing to compare the names with.
+std::vector<std::string> gpus_of(const std::vector<std::string>& lists) {
+  std::vector<std::string> names = split_commas(lists);
+  const auto wrong = std::ranges::find_if_not(names, may_name_a_gpu);
+  if (wrong == names.end() && names.empty() == lists.empty()) return names;
+  const std::string given = wrong == names.end() ? lists.front() : *wrong;
+  throw Error(ErrorCode::usage,
+              {fmt::format("--gpus: '{}' names no GPU", given), fmt::format("--gpus：“{}”不是 GPU", given)},
+              {"give indices, UUIDs or PCI bus ids with commas between, for example --gpus 0,1",
+               "请给出编号、UUID 或 PCI 总线号，以逗号分隔，例如 --gpus 0,1"});
 }
 
 void check_server(const MonitorOptions& options) {
@@ -178,7 +200,7 @@ std::optional<int> parse_monitor(const Arguments& arguments, MonitorOptions& opt
   if (!seconds.empty()) options.seconds = seconds_of(seconds[0]);
   if (!max_size.empty()) options.rotation.max_bytes = size_of(max_size);
   if (!format.empty()) options.format = format_of(format);
-  options.gpus = split_commas(gpus);
+  options.gpus = gpus_of(gpus);
   check(options);
   return std::nullopt;
 }

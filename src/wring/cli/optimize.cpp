@@ -123,8 +123,10 @@ int optimize_command(const Arguments& arguments, const CommonOptions& common) {
                  {"shows what would change for a card that is not here", "查看为另一块显卡会做哪些改动"});
   if (const auto done = parser.parse(arguments)) return *done;
   if (perceptual) options.perceptual = PerceptualLoss::on;
-  if (options.gpus && *options.gpus < 1) {
-    throw Error(ErrorCode::usage, {"--gpus must be at least 1", "--gpus 至少为 1"});
+  constexpr int most_gpus = 1 << 16;
+  if (options.gpus && (*options.gpus < 1 || *options.gpus > most_gpus)) {
+    throw Error(ErrorCode::usage, {fmt::format("--gpus: {} is not from 1 to {}", *options.gpus, most_gpus),
+                                   fmt::format("--gpus：{} 不在 1 到 {} 之间", *options.gpus, most_gpus)});
   }
   optimize(options);
   return 0;

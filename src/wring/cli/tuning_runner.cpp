@@ -23,14 +23,17 @@ constexpr const char* timeout_variable = "WRING_TRIAL_TIMEOUT";
 
 std::optional<milliseconds> given_timeout() {
   const char* text = std::getenv(timeout_variable);
-  if (text == nullptr || *text == '\0') return std::nullopt;
+  if (text == nullptr) return std::nullopt;
   char* end = nullptr;
   const double seconds = std::strtod(text, &end);
-  if (*end == '\0' && std::isfinite(seconds) && seconds > 0 && seconds < 1e6) {
+  constexpr double shortest_s = 0.001;
+  if (end != text && *end == '\0' && seconds >= shortest_s && seconds < 1e6) {
     return milliseconds(static_cast<std::int64_t>(seconds * 1000));
   }
-  throw Error(ErrorCode::usage, {fmt::format("{}: '{}' is no number of seconds", timeout_variable, text),
-                                 fmt::format("{}：“{}”不是秒数", timeout_variable, text)});
+  throw Error(ErrorCode::usage,
+              {fmt::format("{}: '{}' is no number of seconds", timeout_variable, text),
+               fmt::format("{}：“{}”不是秒数", timeout_variable, text)},
+              {"give seconds, or unset it", "请给出秒数，或取消该变量"});
 }
 
 const char* device_name(Device device) {

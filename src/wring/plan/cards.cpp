@@ -83,11 +83,13 @@ Card find_card(std::string_view name) {
   refuse(name);
 }
 
-// A hundred times what the largest card has, so that a number of bytes or MiB is noticed.
+// A hundred times what the largest card has, so that a number of bytes or MiB is noticed; and what no card that
+// computes has less than, so that one of TiB is.
 constexpr double largest_card_gib = 20000;
+constexpr double smallest_card_gib = 0.25;
 
 Card card_of_memory(double gib) {
-  if (!(gib > 0.0 && gib <= largest_card_gib)) {
+  if (!(gib >= smallest_card_gib && gib <= largest_card_gib)) {
     throw Error(ErrorCode::usage,
                 Text(fmt::format("a card cannot have {} GiB of memory", gib), fmt::format("显存不可能是 {} GiB", gib)),
                 Text("give it in GiB, for example --gpu-memory 24", "请以 GiB 为单位，例如 --gpu-memory 24"));

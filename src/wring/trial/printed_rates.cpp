@@ -61,7 +61,12 @@ std::optional<double> RatePattern::rate_in(std::string_view line) const {
     return std::nullopt;
   }
   std::string digits = match[1].str();
-  std::erase(digits, ',');
+  if (digits.find(',') != std::string::npos) {
+    // 12,345.6 is grouped by thousands. In 1,5 the comma may be a decimal one: no rate beats a wrong one.
+    static const std::regex groups(R"(\d{1,3}(,\d{3})+(\.\d*)?)");
+    if (!std::regex_match(digits, groups)) return std::nullopt;
+    std::erase(digits, ',');
+  }
   double rate = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), rate);
   const bool whole = error == std::errc() && end == digits.data() + digits.size();

@@ -153,7 +153,7 @@ TEST_F(CacheFolder, TheLimitIsAShareOfTheDiskOrWhatTheUserSays) {
   EXPECT_EQ(cache_limit_bytes(folder_), std::int64_t{5} << 29);
   ::setenv("WRING_CACHE_LIMIT_GIB", "0", 1);
   EXPECT_EQ(cache_limit_bytes(folder_), 0);
-  for (const char* wrong : {"lots", "2x", "-1", "nan", "1e10"}) {
+  for (const char* wrong : {"lots", "2x", "-1", "nan", "inf", "1e10", "", " ", "1e-12", "1e-320"}) {
     ::setenv("WRING_CACHE_LIMIT_GIB", wrong, 1);
     EXPECT_THROW(cache_limit_bytes(folder_), Error) << wrong;
   }

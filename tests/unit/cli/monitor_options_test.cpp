@@ -102,9 +102,22 @@ TEST(MonitorArguments, ASizeHasAUnitOrIsInBytes) {
   EXPECT_EQ(bytes("1.5k"), 1536);
   EXPECT_EQ(bytes("2M"), 2 << 20);
   EXPECT_EQ(bytes("1g"), 1 << 30);
-  for (const char* wrong : {"M", "1T", "-1", "1e300", "nan", "1 M"}) {
-    EXPECT_THAT(usage_error([&] { bytes(wrong); }), HasSubstr("is not a size")) << wrong;
+  // What is less than a byte would be none, which is no limit.
+  for (const char* wrong : {"", "M", "1T", "-1", "1e300", "nan", "1 M", "0.5", "1e-9G", "1e-320"}) {
+    EXPECT_THAT(usage_error([&] { bytes(wrong); }), HasSubstr(*wrong == '\0' ? "the value is empty" : "is not a size"))
+        << wrong;
   }
+}
+
+TEST(MonitorArguments, WhatCanNameNoGpuIsRefusedBeforeAnyIsAskedFor) {
+  const auto error = [](const char* gpus) { return usage_error([&] { monitored({"--gpus", gpus}); }); };
+  for (const char* good : {"0", "1,2", "GPU-4070", "gpu-a", "MIG-1", "00000000:19:00.0", "19:00.0", "0000:AF:00.0"}) {
+    EXPECT_EQ(error(good), "no error") << good;
+  }
+  for (const char* wrong : {"nonsense", "-1", "1.5", "nan", "cuda:0", "H200"}) {
+    EXPECT_EQ(error(wrong), std::string("--gpus: '") + wrong + "' names no GPU");
+  }
+  EXPECT_EQ(error(","), "--gpus: ',' names no GPU") << "which is not all of them";
 }
 
 TEST(MonitorArguments, BeyondTheirBoundsAreRefused) {
@@ -115,6 +128,7 @@ TEST(MonitorArguments, BeyondTheirBoundsAreRefused) {
   EXPECT_EQ(error({"--interval", "86401"}), "--interval: 86401 s is not between 0.1 and 86400");
   EXPECT_EQ(error({"1e9"}), "no error");
   EXPECT_EQ(error({"1000000001"}), "SECONDS: '1000000001' is not a number of seconds");
+  EXPECT_EQ(error({"1e-9"}), "SECONDS: '1e-9' is not a number of seconds");
   EXPECT_EQ(error({"5s"}), "SECONDS: '5s' is not a number of seconds");
   EXPECT_EQ(error({"inf"}), "SECONDS: 'inf' is not a number of seconds");
   EXPECT_EQ(error({"--log-files", "-1"}), "--log-files cannot be negative");
@@ -195,8 +209,13 @@ TEST(BenchmarkArguments, ThatBelongToACommandNeedOne) {
 TEST(BenchmarkArguments, BeyondTheirBoundsAreRefused) {
   const auto error = [](const Arguments& arguments) { return usage_error([&] { benchmarked(arguments); }); };
   EXPECT_EQ(error({"--target-gpu-util", "100"}), "no error");
-  for (const char* wrong : {"0", "101", "-5", "nan"}) {
+  for (const char* wrong : {"0", "101", "-5", "nan", "1e-9"}) {
     EXPECT_THAT(error({"--target-gpu-util", wrong}), HasSubstr("takes per cent")) << wrong;
+  }
+  for (const char* option : {"--budget", "--trial-seconds"}) {
+    for (const char* wrong : {"1e-9", "1e-320h", "0.01s"}) {
+      EXPECT_THAT(error({"--command", "x {config}", option, wrong}), HasSubstr("is shorter than 0.1 s")) << wrong;
+    }
   }
   EXPECT_EQ(error({"--nproc", "1024"}), "no error");
   for (const char* wrong : {"0", "-1", "1025"}) {

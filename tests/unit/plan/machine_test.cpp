@@ -70,8 +70,8 @@ TEST(Cards, AMemorySizeMakesACard) {
   EXPECT_EQ(card_of_memory(24).memory_gib, 24.0);
   EXPECT_EQ(card_of_memory(24).name, "24 GiB card");
   EXPECT_FALSE(card_of_memory(24).compute_major.has_value());
-  for (const double wrong :
-       {0.0, -1.0, 24576.0, 1e300, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+  for (const double wrong : {0.0, -1.0, 1e-9, 1e-320, 0.2, 24576.0, 1e300, std::numeric_limits<double>::infinity(),
+                             std::numeric_limits<double>::quiet_NaN()}) {
     EXPECT_THROW(card_of_memory(wrong), Error) << wrong;
   }
 }

@@ -17,6 +17,15 @@ TEST(PrintedRates, TheFirstGroupIsTheRate) {
   EXPECT_EQ(pattern.rate_in("speed: 1,234,567 images/s"), 1234567);
 }
 
+TEST(PrintedRates, ACommaThatMayBeADecimalOneMakesNoRate) {
+  const RatePattern pattern("speed: ([0-9.,]+)");
+  for (const char* line :
+       {"speed: 1,5", "speed: 1,23", "speed: 1,2345", "speed: ,123", "speed: 1,234,5", "speed: 1.5,000"}) {
+    EXPECT_FALSE(pattern.rate_in(line)) << line;
+  }
+  EXPECT_EQ(pattern.rate_in("speed: 1,000"), 1000) << "grouped by thousands, as programs print it";
+}
+
 TEST(PrintedRates, WhatIsNoPositiveNumberIsNoRate) {
   const RatePattern pattern("speed: (\\S*)");
   for (const char* line : {"", "loss 0.1", "speed: ", "speed: fast", "speed: 0", "speed: -4", "speed: nan",
