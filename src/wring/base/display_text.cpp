@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace wring {
 namespace {
 
@@ -24,6 +26,11 @@ constexpr std::array kWide = {Range{0x1100, 0x115f},   Range{0x2705, 0x2705},   
 // Combining marks, zero-width characters and variation selectors.
 constexpr std::array kZeroWidth = {Range{0x0300, 0x036f}, Range{0x200b, 0x200f}, Range{0x20d0, 0x20ff},
                                    Range{0xfe00, 0xfe0f}};
+
+// What steers a terminal or turns a line round: C0, DEL and C1; marks that end a line; marks of direction (Unicode
+// Standard Annex #9).
+constexpr std::array kControls = {Range{0x0000, 0x001f}, Range{0x007f, 0x009f}, Range{0x061c, 0x061c},
+                                  Range{0x200e, 0x200f}, Range{0x2028, 0x202e}, Range{0x2066, 0x206f}};
 
 bool within(const auto& ranges, char32_t character) {
   for (const Range& range : ranges) {
@@ -53,7 +60,18 @@ Character first_character(std::string_view text) {
     if (next >> 6 != 2) return single;
     code = code << 6 | (next & 0x3f);
   }
+  // Longer than it must be, half of a pair of UTF-16, or beyond the last character: no UTF-8, though it decodes.
+  constexpr std::array<char32_t, 5> least = {0, 0, 0x80, 0x800, 0x10000};
+  if (code < least.at(bytes) || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return single;
   return {bytes, within(kZeroWidth, code) ? 0 : within(kWide, code) ? 2 : 1, code};
+}
+
+bool is_utf8(const Character& character) {
+  return character.bytes > 1 || character.code < 0x80;
+}
+
+bool is_control(const Character& character) {
+  return is_utf8(character) && within(kControls, character.code);
 }
 
 int display_width(std::string_view text) {
@@ -77,27 +95,25 @@ std::string_view fit_columns(std::string_view text, int columns) {
   return text.substr(0, bytes);
 }
 
-std::string without_controls(std::string_view text) {
-  std::string clean(text);
-  for (char& c : clean) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+std::string without_controls(std::string_view text, std::string_view kept) {
+  std::string clean;
+  clean.reserve(text.size());
+  while (!text.empty()) {
+    const auto [bytes, character] = take_character(text);
+    const auto code = static_cast<std::uint32_t>(character.code);
+    if (is_utf8(character) && (!is_control(character) || kept.find(bytes) != std::string_view::npos)) {
+      clean += bytes;
+    } else if (bytes == "\n" || bytes == "\r" || bytes == "\t") {
+      clean += bytes == "\n" ? "\\n" : bytes == "\r" ? "\\r" : "\\t";
+    } else {
+      clean += character.bytes == 1 ? fmt::format("\\x{:02x}", code) : fmt::format("\\u{:04x}", code);
+    }
   }
   return clean;
 }
 
-std::string clean_name(std::string_view name) {
-  std::string clean;
-  while (!name.empty()) {
-    const auto [bytes, character] = take_character(name);
-    const char32_t code = character.code;
-    // Longer than it must be, half of a pair of UTF-16, or beyond the last character: no UTF-8, though it decodes.
-    constexpr std::array<char32_t, 5> least = {0, 0, 0x80, 0x800, 0x10000};
-    const bool valid = bytes.size() == 1
-                           ? code < 0x80
-                           : code >= least.at(bytes.size()) && code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF);
-    clean += valid ? without_controls(bytes) : "\uFFFD";
-  }
-  return clean;
+std::string lines_without_controls(std::string_view text) {
+  return without_controls(text, "\n\t");
 }
 
 std::vector<std::string> wrap(std::string_view text, int width) {

@@ -16,11 +16,13 @@ int display_width(std::string_view text);
 // The longest beginning of the text that fits into `columns`, whole characters only.
 std::string_view fit_columns(std::string_view text, int columns);
 
-// Control characters, which file names and messages of other programs may carry, replaced by '?'.
-std::string without_controls(std::string_view text);
+// Text from outside (names, messages of other programs) as one line that may be shown on a terminal, in a table or a
+// log: what steers a terminal, ends a line or turns its direction round is written out (\x1b, \n, \u202e), and so are
+// bytes that are no UTF-8 (\xff). Characters in `kept` stay. What is clean stays as it is.
+std::string without_controls(std::string_view text, std::string_view kept = {});
 
-// A name that another program or the driver gave, as UTF-8: bytes that are none are U+FFFD, control characters '?'.
-std::string clean_name(std::string_view name);
+// The same for a text of several lines: line ends and tabs stay.
+std::string lines_without_controls(std::string_view text);
 
 // Lines of at most `width` columns, broken at spaces and between wide characters; a longer word stays whole.
 std::vector<std::string> wrap(std::string_view text, int width);
@@ -39,6 +41,9 @@ struct Character {
   char32_t code;
 };
 Character first_character(std::string_view text);
+
+bool is_utf8(const Character& character);     // else a byte that stands for itself
+bool is_control(const Character& character);  // of those that without_controls() writes out
 
 // The locale of a category ("LC_CTYPE"): the first of LC_ALL, the category and LANG that is set, as setlocale has it.
 std::string_view deciding_locale(const char* category);

@@ -10,9 +10,54 @@
 
 namespace wring {
 
+namespace {
+
+void write(std::FILE* stream, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stream);
+}
+
+// How many bytes at the beginning are a colour: ESC [, one or two digits, m.
+std::size_t colour_bytes(std::string_view text) {
+  constexpr std::size_t most_digits = 2;
+  if (!text.starts_with("\x1b[")) return 0;
+  const std::size_t end = text.find_first_not_of("0123456789", 2);
+  if (end == std::string_view::npos || text[end] != 'm' || end == 2 || end > 2 + most_digits) return 0;
+  return end + 1;
+}
+
+std::string painted_without_controls(std::string_view text) {
+  std::string clean;
+  while (!text.empty()) {
+    const std::size_t colour = colour_bytes(text);
+    clean += text.substr(0, colour);
+    text.remove_prefix(colour);
+    const std::string_view plain = text.substr(0, text.find('\x1b', colour == 0 ? 1 : 0));
+    clean += lines_without_controls(plain);
+    text.remove_prefix(plain.size());
+  }
+  return clean;
+}
+
+}  // namespace
+
 void write_message(std::string_view text) {
-  const std::string shown = for_locale(text);
-  std::fwrite(shown.data(), 1, shown.size(), stderr);
+  write(stderr, for_locale(lines_without_controls(text)));
+}
+
+void write_painted_message(std::string_view text) {
+  write(stderr, for_locale(painted_without_controls(text)));
+}
+
+void write_output(std::string_view text) {
+  write(stdout, lines_without_controls(text));
+}
+
+void write_painted_output(std::string_view text) {
+  write(stdout, painted_without_controls(text));
+}
+
+void clear_line() {
+  write(stdout, "\r\x1b[K");
 }
 
 void open_standard_streams() {

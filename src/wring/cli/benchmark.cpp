@@ -325,7 +325,7 @@ class BenchmarkRun {
     record_.written = !options_.dry_run;
     if (!ours) return;
     if (Text note = unknown_keys_note(session_.file()); !note.empty()) record_.notes.push_back(std::move(note));
-    record_.next_command = "wring train " + shell_quoted(output_.string());
+    record_.next_command = "wring train " + shell_quoted_path(output_);
     if (session_.ranks() > 1) record_.next_command += fmt::format(" --nproc {}", session_.ranks());
   }
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "wring/base/cache_folder.h"
+#include "wring/base/message.h"
 #include "wring/cli/command_parser.h"
 
 namespace wring {
@@ -18,7 +19,7 @@ double mib(std::int64_t bytes) {
 }
 
 void say(const Text& text, const CommonOptions& common) {
-  if (!common.quiet) fmt::print("{}\n", text.in(common.language));
+  if (!common.quiet) print_out("{}\n", text.in(common.language));
 }
 
 void list(const std::optional<Folder>& cache, const fs::path& folder, const CommonOptions& common) {

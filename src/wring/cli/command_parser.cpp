@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "wring/base/message.h"
 #include "wring/base/nearest.h"
 #include "wring/cli/terminal.h"
 
@@ -132,20 +133,33 @@ std::optional<int> CommandParser::parse(const Arguments& arguments) {
   try {
     app_->parse(Arguments(arguments.rbegin(), arguments.rend()));  // CLI11 takes them last one first
   } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", help());
+    write_painted_output(help());
     return 0;
   } catch (const CLI::CallForVersion&) {
-    fmt::print("wring {}\n", WRING_VERSION);
+    print_out("wring {}\n", WRING_VERSION);
     return 0;
   } catch (const CLI::ParseError& error) {
     throw usage_error(error);
   }
+  refuse_empty_values();
   if (!language_.empty()) {
     require_choice("--lang", language_, {"en", "zh"});
     common_.language = shown_language(parse_language(language_));
   }
   require_choice("--color", common_.color, {"auto", "never", "always"});
   return std::nullopt;
+}
+
+// An unset variable of a shell ("--nproc $N" in quotes) must not be taken for an option that was not given.
+void CommandParser::refuse_empty_values() const {
+  for (const CLI::Option* option : app_->get_options()) {
+    const std::vector<std::string>& values = option->results();
+    if (std::ranges::find(values, "") == values.end()) continue;
+    const std::string name = option->get_name();
+    throw Error(ErrorCode::usage, {fmt::format("{}: the value is empty", name), fmt::format("{}：值为空", name)},
+                {"give a value, or leave it out; a variable of the shell may be unset",
+                 "请给出一个值，或省略它；也可能是 shell 变量未设置"});
+  }
 }
 
 std::string CommandParser::help() const {

@@ -62,6 +62,7 @@ class CommandParser {
   void add_common_options();
   Error usage_error(const CLI::ParseError& error) const;
   Error unexpected(const std::string& argument) const;
+  void refuse_empty_values() const;
 
   std::unique_ptr<CLI::App> app_;
   CommandDescription description_;

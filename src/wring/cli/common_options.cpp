@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <new>
 #include <optional>
@@ -36,8 +37,10 @@ bool wants_color(const std::string& option, int descriptor) {
 
 void print_two_lines(std::string_view label, Ink ink, const Text& what, const Text& todo, const Console& console) {
   std::fflush(stdout);  // what was said before comes before
-  write_message(fmt::format("{}{}\n", paint(label, ink, console.color_err), console.text(what)));
-  if (!todo.empty()) write_message(fmt::format("  {} {}\n", console.utf8 ? "→" : "->", console.text(todo)));
+  // A name with a line's end in it must not write a line of its own.
+  const std::string message = without_controls(console.text(what)), hint = without_controls(console.text(todo));
+  write_painted_message(fmt::format("{}{}\n", paint(label, ink, console.color_err), message));
+  if (!hint.empty()) write_message(fmt::format("  {} {}\n", console.utf8 ? "→" : "->", hint));
 }
 
 }  // namespace
@@ -64,7 +67,8 @@ CommonOptions early_options(std::span<const std::string> arguments) {
 }
 
 std::string Console::text(const Text& both) const {
-  return utf8 ? both.in(language) : to_ascii(both.in(language));
+  const std::string clean = lines_without_controls(both.in(language));
+  return utf8 ? clean : to_ascii(clean);
 }
 
 Console console_for(const CommonOptions& options) {
@@ -103,6 +107,11 @@ Error as_error(const std::exception& failure) {
             {"lower num_workers or OMP_NUM_THREADS, or raise the limits on processes (ulimit -u, the container's pids) "
              "and on memory (ulimit -v)",
              "请减小 num_workers 或 OMP_NUM_THREADS，或提高进程数（ulimit -u、容器 pids）和内存（ulimit -v）限制"}};
+  }
+  if (const auto* file = dynamic_cast<const std::filesystem::filesystem_error*>(&failure)) {
+    const std::string reason = file->code().message();
+    const std::string what = file->path1().empty() ? file->what() : file->path1().string() + ": " + reason;
+    return {ErrorCode::failed, what, {"check the path and its permissions", "请检查路径及权限"}};
   }
   return {ErrorCode::failed,
           failure.what(),

@@ -27,7 +27,7 @@ struct Console {
   bool color_err = false;
   bool quiet = false;
 
-  // The text in the user's language, without the signs that the terminal cannot show.
+  // The text in the user's language, without what steers a terminal and without the signs that it cannot show.
   std::string text(const Text& both) const;
 };
 

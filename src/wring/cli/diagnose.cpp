@@ -133,7 +133,7 @@ class DiagnoseRun {
                         "改动后的提速未超过 3% 与噪声，因此未写入。"};
     } else {
       record_.written = true;
-      record_.next_command = "wring train " + shell_quoted(record_.output.string());
+      record_.next_command = "wring train " + shell_quoted_path(record_.output);
     }
   }
 

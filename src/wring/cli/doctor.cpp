@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/json_text.h"
+#include "wring/base/message.h"
 #include "wring/cli/command_parser.h"
 #include "wring/cli/exec_train.h"
 #include "wring/cli/terminal.h"
@@ -47,7 +49,7 @@ void print_beside(const std::string& text, int column) {
   const int width = std::max(narrowest, terminal_columns().value_or(usual_columns) - column);
   bool first = true;
   for (const std::string& line : wrap(without_controls(text), width)) {
-    fmt::print("{}{}\n", first ? "" : std::string(static_cast<std::size_t>(column), ' '), line);
+    print_out("{}{}\n", first ? "" : std::string(static_cast<std::size_t>(column), ' '), line);
     first = false;
   }
 }
@@ -55,17 +57,17 @@ void print_beside(const std::string& text, int column) {
 void print_check(const Check& check, int name_width, const Console& console) {
   const std::string sign = sign_of(check.state, console);
   const int column = display_width(sign) + 1 + name_width + 2;
-  fmt::print("{} {}  ", paint(sign, ink_of(check.state), console.color_out),
-             pad_to(console.text(check.name), name_width));
+  print_painted("{} {}  ", paint(sign, ink_of(check.state), console.color_out),
+                pad_to(console.text(check.name), name_width));
   print_beside(console.text(check.found), column);
   const std::string indent(static_cast<std::size_t>(column), ' ');
   if (!check.means.empty()) {
-    fmt::print("{}", indent);
+    print_out("{}", indent);
     print_beside(console.text(check.means), column);
   }
   if (!check.cure.empty()) {
     const std::string arrow = console.utf8 ? "→ " : "-> ";
-    fmt::print("{}{}", indent, arrow);
+    print_out("{}{}", indent, arrow);
     print_beside(console.text(check.cure), column + display_width(arrow));
   }
 }
@@ -82,7 +84,7 @@ void print_text(const std::vector<Check>& checks, bool on_gpu, const Console& co
   for (const Check& check : checks) {
     if (!console.quiet || check.state == CheckState::missing) print_check(check, width, console);
   }
-  if (!console.quiet) fmt::print("\n{}\n", console.text(verdict_of(can_train(checks), on_gpu)));
+  if (!console.quiet) print_out("\n{}\n", console.text(verdict_of(can_train(checks), on_gpu)));
 }
 
 void print_json(const std::vector<Check>& checks, bool on_gpu, const Console& console) {
@@ -96,7 +98,7 @@ void print_json(const std::vector<Check>& checks, bool on_gpu, const Console& co
                               {"means", text(check.means)},
                               {"cure", text(check.cure)}});
   }
-  fmt::print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  print_out("{}\n", json_text(json));
 }
 
 std::optional<fs::path> wring_train_if_any() {

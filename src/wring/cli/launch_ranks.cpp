@@ -167,7 +167,7 @@ class Supervisor {
     }
   }
   void show(std::size_t rank, std::string_view line) {
-    if (!line.empty() && shown_.emplace(line).second) write_message(fmt::format("[rank {}] {}\n", rank, line));
+    if (!line.empty() && shown_.emplace(line).second) write_painted_message(fmt::format("[rank {}] {}\n", rank, line));
   }
 
   int result() const {

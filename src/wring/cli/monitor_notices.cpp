@@ -15,14 +15,16 @@ void MonitorNotices::say(const Text& what, const Text& cure) {
 }
 
 void MonitorNotices::say_even_if_quiet(const Text& what, const Text& cure) {
-  std::string line =
-      paint(console_.text({"warning: ", "警告："}), Ink::yellow, console_.color_err) + console_.text(what);
-  if (!cure.empty()) line += fmt::format(" {} {}", console_.utf8 ? "→" : "->", console_.text(cure));
+  std::string line = paint(console_.text({"warning: ", "警告："}), Ink::yellow, console_.color_err) +
+                     without_controls(console_.text(what));
+  if (!cure.empty()) {
+    line += fmt::format(" {} {}", console_.utf8 ? "→" : "->", without_controls(console_.text(cure)));
+  }
   const std::scoped_lock lock(mutex_);
   if (held_) {
     waiting_.push_back(std::move(line));
   } else {
-    write_message(fmt::format("{}\n", line));
+    write_painted_message(fmt::format("{}\n", line));
   }
 }
 
@@ -73,7 +75,7 @@ void MonitorNotices::hold() {
 void MonitorNotices::release() {
   const std::scoped_lock lock(mutex_);
   held_ = false;
-  for (const std::string& line : waiting_) write_message(fmt::format("{}\n", line));
+  for (const std::string& line : waiting_) write_painted_message(fmt::format("{}\n", line));
   waiting_.clear();
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 std::string host_name() {
   std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? clean_name(name.data()) : "localhost";
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? without_controls(name.data()) : "localhost";
 }
 
 std::int64_t unix_ms_now() {

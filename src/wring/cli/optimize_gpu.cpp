@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/message.h"
 #include "wring/base/shell_words.h"
 #include "wring/cli/benchmark.h"
 #include "wring/cli/command_parser.h"
@@ -83,8 +84,8 @@ int run(const Arguments& arguments, const CommonOptions& early) {
     benchmarked = optimize(options);
   } else if (!only_monitor && !request.common.quiet) {
     const Console console = console_for(request.common);
-    fmt::print("{}\n",
-               console.text({"The config stays as it is: " + config.string(), "配置保持不变：" + config.string()}));
+    print_out("{}\n",
+              console.text({"The config stays as it is: " + config.string(), "配置保持不变：" + config.string()}));
   }
   if (request.benchmark) {
     BenchmarkOptions options;

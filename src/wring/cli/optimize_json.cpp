@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/json_text.h"
+#include "wring/base/message.h"
 #include "wring/cli/optimize_report.h"
 #include "wring/report/run_json.h"
 
@@ -97,8 +99,7 @@ void print_json(const OptimizeReport& report, const Console& console) {
   json["output"] = report.output.string();
   json["written"] = report.written;
   json["next_command"] = report.written ? Json(next_command(report)) : Json();
-  // A path need not be UTF-8; its odd bytes are replaced rather than the whole report lost.
-  fmt::print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  print_out("{}\n", json_text(json));
 }
 
 }  // namespace wring

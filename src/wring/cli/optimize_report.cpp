@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/message.h"
 #include "wring/base/shell_words.h"
 #include "wring/cli/doctor.h"
 #include "wring/cli/terminal.h"
@@ -12,7 +13,7 @@ namespace wring {
 namespace {
 
 void line(const Console& console, const Text& text) {
-  fmt::print("{}\n", console.text(text));
+  print_out("{}\n", console.text(text));
 }
 
 std::string_view mark_of(Effect effect, const Console& console) {
@@ -70,7 +71,7 @@ void print_machine(const OptimizeReport& report, const Console& console) {
     line(console, {"No GPU could be asked: basic mode, which raises values by rule of thumb.",
                    "无法检测 GPU：使用基础优化模式，按经验规则提升参数。"});
   }
-  fmt::print("\n");
+  print_out("\n");
 }
 
 struct Columns {
@@ -82,9 +83,9 @@ Columns measure(const Plan& plan, const Text& key, const Text& old_value, const 
   Columns widths{display_width(console.text(key)), display_width(console.text(old_value)),
                  display_width(console.text(new_value))};
   for (const Change& change : plan.changes) {
-    widths.key = std::max(widths.key, display_width(change.key));
+    widths.key = std::max(widths.key, display_width(without_controls(change.key)));
     widths.old_value = std::max(widths.old_value, display_width(console.text(old_value_text(change))));
-    widths.new_value = std::max(widths.new_value, display_width(change.new_value));
+    widths.new_value = std::max(widths.new_value, display_width(without_controls(change.new_value)));
   }
   return widths;
 }
@@ -99,11 +100,12 @@ void print_row(const Change& change, const Columns& widths, const Console& conso
   const auto columns = terminal_columns();
   const bool fits = columns && *columns - indent >= least_reason_width;
   const std::vector<std::string> lines = fits ? wrap(reason, *columns - indent) : std::vector{reason};
-  fmt::print("{} {}  {} {} {}  {}\n", paint(mark, ink_of(change.effect), console.color_out),
-             paint(pad_to(change.key, widths.key), ink_of(change.effect), console.color_out),
-             pad_to(console.text(old_value_text(change)), widths.old_value), arrow,
-             paint(pad_to(change.new_value, widths.new_value), Ink::bold, console.color_out), lines.front());
-  for (std::size_t i = 1; i < lines.size(); ++i) fmt::print("{}{}\n", pad_to("", indent), lines[i]);
+  print_painted("{} {}  {} {} {}  {}\n", paint(mark, ink_of(change.effect), console.color_out),
+                paint(pad_to(without_controls(change.key), widths.key), ink_of(change.effect), console.color_out),
+                pad_to(console.text(old_value_text(change)), widths.old_value), arrow,
+                paint(pad_to(without_controls(change.new_value), widths.new_value), Ink::bold, console.color_out),
+                lines.front());
+  for (std::size_t i = 1; i < lines.size(); ++i) print_out("{}{}\n", pad_to("", indent), lines[i]);
 }
 
 void print_changes(const Plan& plan, const Console& console) {
@@ -118,22 +120,22 @@ void print_changes(const Plan& plan, const Console& console) {
   const std::string header = fmt::format("  {}  {} {} {}  {}", pad_to(console.text(key), widths.key),
                                          pad_to(console.text(old_value), widths.old_value), arrow_gap,
                                          pad_to(console.text(new_value), widths.new_value), console.text(reason));
-  fmt::print("{}\n", paint(header, Ink::dim, console.color_out));
+  print_painted("{}\n", paint(header, Ink::dim, console.color_out));
   for (const Change& change : plan.changes) print_row(change, widths, console);
 
   const auto any = [&](Effect effect) {
     return std::any_of(plan.changes.begin(), plan.changes.end(), [&](const Change& c) { return c.effect == effect; });
   };
-  if (any(Effect::model) || any(Effect::optimisation)) fmt::print("\n");
+  if (any(Effect::model) || any(Effect::optimisation)) print_out("\n");
   if (any(Effect::model)) {
-    fmt::print("{} {}\n", mark_of(Effect::model, console),
-               console.text({"changes the model: old checkpoints do not fit (wring optimize --keep-model avoids it)",
-                             "改变模型：旧检查点不再适用（wring optimize --keep-model 可避免）"}));
+    print_out("{} {}\n", mark_of(Effect::model, console),
+              console.text({"changes the model: old checkpoints do not fit (wring optimize --keep-model avoids it)",
+                            "改变模型：旧检查点不再适用（wring optimize --keep-model 可避免）"}));
   }
   if (any(Effect::optimisation)) {
-    fmt::print("{} {}\n", mark_of(Effect::optimisation, console),
-               console.text({"changes the optimisation: compare the loss, not only the speed",
-                             "改变优化过程：请比较损失，而不只是速度"}));
+    print_out("{} {}\n", mark_of(Effect::optimisation, console),
+              console.text({"changes the optimisation: compare the loss, not only the speed",
+                            "改变优化过程：请比较损失，而不只是速度"}));
   }
 }
 
@@ -143,14 +145,14 @@ void print_run(const Plan& plan, const Console& console) {
   const Text on = gpus > 1 ? Text(fmt::format(" on all {} GPUs (wring train --nproc {})", gpus, gpus),
                                   fmt::format("（全部 {} 块 GPU，wring train --nproc {}）", gpus, gpus))
                            : Text();
-  fmt::print("\n");
+  print_out("\n");
   line(console, {fmt::format("The whole run{}: {}.", on.en, text.en), fmt::format("整个训练{}：{}。", on.zh, text.zh)});
 }
 
 }  // namespace
 
 std::string next_command(const OptimizeReport& report) {
-  return "wring train " + shell_quoted(report.output.string());
+  return "wring train " + shell_quoted_path(report.output);
 }
 
 void print_text(const OptimizeReport& report, const Console& console) {
@@ -158,12 +160,12 @@ void print_text(const OptimizeReport& report, const Console& console) {
   print_machine(report, console);
   print_changes(report.plan, console);
   print_run(report.plan, console);
-  if (!report.plan.notes.empty()) fmt::print("\n");
+  if (!report.plan.notes.empty()) print_out("\n");
   for (const Text& note : report.plan.notes) {
-    fmt::print("{}{}\n", console.text({"note: ", "说明："}), console.text(note));
+    print_out("{}{}\n", console.text({"note: ", "说明："}), console.text(note));
   }
   const std::string output = report.output.string();
-  fmt::print("\n");
+  print_out("\n");
   if (!report.written) {
     line(console, {"Not written (--dry-run): " + output, "未写入（--dry-run）：" + output});
     return;

@@ -43,9 +43,9 @@ int completion_command(const Arguments& arguments, const CommonOptions& given) {
   if (const auto done = parser.parse(arguments)) return *done;
   require_choice("SHELL", shell, {"bash", "zsh", "fish"});
   const auto programs = describe_programs();
-  fmt::print("{}", shell == "bash"  ? bash_completion(programs)
-                   : shell == "zsh" ? zsh_completion(programs)
-                                    : fish_completion(programs));
+  write_output(shell == "bash"  ? bash_completion(programs)
+               : shell == "zsh" ? zsh_completion(programs)
+                                : fish_completion(programs));
   return 0;
 }
 
@@ -123,7 +123,7 @@ std::string map_of_needs(const Console& console) {
 // Without a command: help, version, or the map as an error.
 int run_without_command(const Arguments& arguments, CommonOptions common) {
   if (const auto done = parse_wring(arguments, common)) return *done;
-  write_message(map_of_needs(console_for(common)));
+  write_painted_message(map_of_needs(console_for(common)));
   return static_cast<int>(ErrorCode::usage);
 }
 

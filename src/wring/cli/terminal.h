@@ -18,7 +18,7 @@ std::optional<int> terminal_columns();
 
 enum class Ink { plain, bold, dim, red, green, yellow, cyan };
 
-// The text between the escape codes of a colour; unchanged when colour is off.
+// The text, without what steers a terminal, between the escape codes of a colour; without these when colour is off.
 std::string paint(std::string_view text, Ink ink, bool color);
 
 }  // namespace wring

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "wring/base/files.h"
+#include "wring/base/message.h"
 #include "wring/cli/paths.h"
 #include "wring/report/tuning_html.h"
 #include "wring/report/tuning_json.h"
@@ -16,8 +17,8 @@ namespace fs = std::filesystem;
 void print_files(const TuningRecord& record, FilesWritten files, const Console& console) {
   if (files == FilesWritten::none && !record.written) return;
   const std::string output = record.output.string();
-  const auto line = [&](const Text& text) { fmt::print("{}\n", console.text(text)); };
-  fmt::print("\n");
+  const auto line = [&](const Text& text) { print_out("{}\n", console.text(text)); };
+  print_out("\n");
   if (files == FilesWritten::dry_run)
     return line({"Not written (--dry-run): " + output, "未写入（--dry-run）：" + output});
   if (record.written) line({"Written: " + output, "已写入：" + output});
@@ -88,14 +89,14 @@ std::optional<Error> write_results(TuningRecord& record, const std::string& text
 
 void print_record(const TuningRecord& record, FilesWritten files, bool json, const Console& console) {
   if (json) {
-    fmt::print("{}\n", tuning_json(record, console.language, -1));
+    print_out("{}\n", tuning_json(record, console.language, -1));
     return;
   }
   if (console.quiet) return;
   const TextStyle style{console.language, console.utf8};
   const std::string trials = trials_text(record, style);
-  if (!trials.empty()) fmt::print("\n{}", trials);
-  fmt::print("\n{}", choice_text(record, style));
+  if (!trials.empty()) print_out("\n{}", trials);
+  print_out("\n{}", choice_text(record, style));
   print_files(record, files, console);
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "wring/base/display_text.h"
+#include "wring/base/message.h"
 #include "wring/cli/terminal.h"
 #include "wring/report/tuning_text.h"
 #include "wring/report/tuning_words.h"
@@ -90,9 +91,10 @@ void TuningProgress::show_running(bool with_time) const {
                   fmt::format("  批大小 {:>5}  {}  {}", batch_, doing.zh, settings_));
   const std::string line = without_controls(console.text(what));
   if (terminal_) {
-    fmt::print("\r\x1b[K{}", paint(fit_columns(line, *terminal_columns() - 1), Ink::dim, console.color_out));
+    clear_line();
+    print_painted("{}", paint(fit_columns(line, *terminal_columns() - 1), Ink::dim, console.color_out));
   } else {
-    fmt::print("{}\n", std::string_view(line).substr(0, line.find_last_not_of(' ') + 1));
+    print_out("{}\n", std::string_view(line).substr(0, line.find_last_not_of(' ') + 1));
   }
   std::fflush(stdout);
 }
@@ -103,8 +105,8 @@ void TuningProgress::finished(RecordedTrial trial) {
     const Console& console = session_.console();
     std::string line = trial_line(trial, {console.language, console.utf8}, session_.batch_key());
     line.pop_back();
-    if (terminal_) fmt::print("\r\x1b[K");
-    fmt::print("{}\n", paint(line, ink_of(trial), console.color_out));
+    if (terminal_) clear_line();
+    print_painted("{}\n", paint(line, ink_of(trial), console.color_out));
     std::fflush(stdout);
   }
   trials_.push_back(std::move(trial));
@@ -113,7 +115,7 @@ void TuningProgress::finished(RecordedTrial trial) {
 void TuningProgress::headline(const Text& text) {
   if (silent_) return;
   const Console& console = session_.console();
-  fmt::print("{}\n", paint(console.text(text), Ink::bold, console.color_out));
+  print_painted("{}\n", paint(console.text(text), Ink::bold, console.color_out));
   std::fflush(stdout);
 }
 

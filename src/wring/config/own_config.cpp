@@ -69,7 +69,7 @@ Text cure_for(const std::vector<DocumentEntry>& entries, std::string_view text, 
   if (batch == entries.end() || !locate_values(text).editable) return joined(kWatch, kKeys);
   const std::string key = batch->key == "batch_size" ? "" : " --batch-key " + batch->key;
   const std::string command =
-      fmt::format("wring benchmark {} --command \"… {{config}} …\"{}", shell_quoted(path.string()), key);
+      fmt::format("wring benchmark {} --command \"… {{config}} …\"{}", shell_quoted_path(path), key);
   return joined({command + " finds the batch size of the program that reads this file",
                  command + " 可为读取此文件的程序搜索批大小"},
                 joined(kWatch, kKeys));

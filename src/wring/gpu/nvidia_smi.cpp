@@ -38,7 +38,7 @@ std::string_view take_until(std::string_view& text, char end) {
 
 std::string first_line(std::string_view text) {
   const std::string_view words = trim(text);
-  return clean_name(trim(words.substr(0, words.find('\n'))).substr(0, longest_words));
+  return without_controls(trim(words.substr(0, words.find('\n'))).substr(0, longest_words));
 }
 
 template <typename Number>
@@ -115,7 +115,7 @@ std::vector<std::string> split_fields(std::string_view line) {
   std::vector<std::string> fields;
   for (bool more = true; more;) {
     more = line.find(',') != std::string_view::npos;
-    fields.push_back(clean_name(trim(take_until(line, ','))));
+    fields.push_back(without_controls(trim(take_until(line, ','))));
   }
   return fields;
 }
@@ -132,7 +132,7 @@ std::vector<std::vector<std::string>> read_rows(std::string_view csv, std::size_
     if (row.size() == fields) {
       rows.push_back(std::move(row));
     } else if (odd_line.empty()) {
-      odd_line = clean_name(line.substr(0, longest_words));
+      odd_line = without_controls(line.substr(0, longest_words));
     }
   }
   return rows;

@@ -17,7 +17,7 @@ std::int64_t mib(std::uint64_t bytes) {
 template <typename Function>
 std::string read_string(Function* function, nvml::Device device) {
   char buffer[96] = {};  // NVML_DEVICE_UUID_V2_BUFFER_SIZE and NVML_DEVICE_NAME_V2_BUFFER_SIZE
-  return nvml::call(function, device, buffer, unsigned{sizeof buffer}) == nvml::success ? clean_name(buffer) : "";
+  return nvml::call(function, device, buffer, unsigned{sizeof buffer}) == nvml::success ? without_controls(buffer) : "";
 }
 
 // Version 2 tells used from reserved; version 1 counts what the driver reserves as used.
@@ -103,7 +103,7 @@ int find_nvml_device(const nvml::Functions& functions, const Gpu& gpu, nvml::Dev
 std::string read_driver_version(const nvml::Functions& functions) {
   char version[80] = {};  // NVML_SYSTEM_DRIVER_VERSION_BUFFER_SIZE
   const int code = nvml::call(functions.driver_version, version, unsigned{sizeof version});
-  return code == nvml::success ? clean_name(version) : "";
+  return code == nvml::success ? without_controls(version) : "";
 }
 
 }  // namespace wring

@@ -58,7 +58,7 @@ std::string process_name(const std::filesystem::path& root, std::int64_t pid) {
   std::ifstream in(root / "proc" / std::to_string(pid) / "comm");
   std::string name;
   std::getline(in, name);
-  return clean_name(name);
+  return without_controls(name);
 }
 
 }  // namespace

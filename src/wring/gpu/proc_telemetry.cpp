@@ -39,9 +39,9 @@ Gpu read_information(const fs::path& file) {
     const auto value = colon == std::string::npos ? colon : line.find_first_not_of(" \t", colon + 1);
     if (value == std::string::npos) continue;
     const std::string name = line.substr(0, colon);
-    if (name == "Model") gpu.name = clean_name(line.substr(value));
-    if (name == "GPU UUID") gpu.uuid = clean_name(line.substr(value));
-    if (name == "Bus Location") gpu.pci_bus_id = clean_name(line.substr(value));
+    if (name == "Model") gpu.name = without_controls(line.substr(value));
+    if (name == "GPU UUID") gpu.uuid = without_controls(line.substr(value));
+    if (name == "Bus Location") gpu.pci_bus_id = without_controls(line.substr(value));
   }
   return gpu;
 }

@@ -12,6 +12,7 @@
 
 #include "wring/base/error.h"
 #include "wring/base/files.h"
+#include "wring/base/json_text.h"
 #include "wring/monitor/summary_json.h"
 
 namespace wring {
@@ -55,7 +56,7 @@ void remove_all_but_newest(const fs::path& folder, std::size_t keep) {
 
 void write_summary(const fs::path& path, const Summary& summary, Language language, bool complete) {
   const auto json = summary_json(summary, language, complete);
-  write_file_atomically(path, json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  write_file_atomically(path, json_text(json, 2) + "\n");
 }
 
 std::optional<fs::path> default_checkpoint_path(int keep) {

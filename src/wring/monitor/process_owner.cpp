@@ -16,7 +16,7 @@ std::string process_owner(std::int64_t pid) {
   passwd* found = nullptr;
   std::array<char, 4096> text{};
   if (::getpwuid_r(status.st_uid, &entry, text.data(), text.size(), &found) == 0 && found != nullptr)
-    return clean_name(found->pw_name);
+    return without_controls(found->pw_name);
   return std::to_string(status.st_uid);
 }
 

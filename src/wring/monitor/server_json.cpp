@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/json_text.h"
 #include "wring/monitor/summary_json.h"
 #include "wring/monitor/throttle.h"
 #include "wring/monitor/tick_json.h"
@@ -17,7 +18,7 @@ using Json = nlohmann::ordered_json;
 
 // Names of processes and cards may hold any bytes.
 std::string dumped(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+  return json_text(json) + '\n';
 }
 
 std::string_view kind_name(MetricKind kind) {

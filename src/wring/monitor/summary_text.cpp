@@ -41,7 +41,7 @@ class Lines {
   }
   std::string text() const { return text_; }
   std::string shown(const Text& text) const {
-    const std::string& words = text.in(style_.language);
+    const std::string words = without_controls(text.in(style_.language));
     return style_.utf8 ? words : to_ascii(words);
   }
 

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/json_text.h"
 #include "wring/monitor/plausible.h"
 
 namespace wring {
@@ -82,9 +83,15 @@ nlohmann::ordered_json tick_json(const Tick& tick, const std::vector<Gpu>& gpus)
   return json;
 }
 
+bool TickJson::is_own_line(std::string_view line) const {
+  // Of every version: what stands before the version's number.
+  const std::string_view schema = tick_schema;
+  return line.starts_with(R"({"schema":")" + std::string(schema.substr(0, schema.find('/') + 1)));
+}
+
 std::string TickJson::lines(const Tick& tick) const {
   // A process may have any bytes for a name.
-  return tick_json(tick, gpus_).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+  return json_text(tick_json(tick, gpus_)) + '\n';
 }
 
 }  // namespace wring

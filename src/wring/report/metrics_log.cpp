@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "wring/base/files.h"
+#include "wring/base/json_text.h"
 
 namespace wring {
 namespace {
@@ -43,8 +44,7 @@ MetricsLog::MetricsLog(const std::shared_ptr<const Folder>& folder, const std::s
     : file_(prepared(folder, name, resumed_step), name) {}
 
 void MetricsLog::write(const nlohmann::ordered_json& record) {
-  // A name that is not UTF-8 must not stop a training run: its bytes are replaced.
-  file_.append(record.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  file_.append(json_text(record) + "\n");
 }
 
 }  // namespace wring

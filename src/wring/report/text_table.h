@@ -16,7 +16,7 @@ class TextTable {
 
   explicit TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
-  // Missing cells are empty; more than there are columns are left out. Control characters are replaced.
+  // Missing cells are empty; more than there are columns are left out. Each is one line: without_controls().
   void row(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
 

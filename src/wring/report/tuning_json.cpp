@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "wring/base/json_text.h"
 #include "wring/report/measured.h"
 #include "wring/report/run_json.h"
 #include "wring/report/run_time.h"
@@ -211,7 +212,7 @@ std::string tuning_json(const TuningRecord& record, Language language, int inden
   json["trials"] = Json::array();
   for (const RecordedTrial& trial : record.trials) json["trials"].push_back(trial_json(trial));
   // A path or a program's words need not be UTF-8; odd bytes are replaced rather than the record lost.
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+  return json_text(json, indent);
 }
 
 }  // namespace wring

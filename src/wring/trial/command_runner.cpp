@@ -65,7 +65,7 @@ std::string plain_name(const fs::path& path) {
 }
 
 std::string with_config(std::string command, const fs::path& config) {
-  const std::string word = shell_quoted(config.string());
+  const std::string word = sh_quoted(config.string());
   for (std::size_t at = 0; (at = command.find(kPlaceholder, at)) != std::string::npos; at += word.size()) {
     command.replace(at, kPlaceholder.size(), word);
   }

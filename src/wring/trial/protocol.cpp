@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/json_text.h"
 #include "wring/config/values.h"
 #include "wring/trial/json_fields.h"
 
@@ -90,7 +91,7 @@ std::string to_yaml_text(const JsonFields& set, const std::string& key, const nl
 }
 
 std::string line_of(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(json);
 }
 
 template <typename Value>

@@ -9,6 +9,7 @@
 
 #include "wring/base/error.h"
 #include "wring/base/files.h"
+#include "wring/base/json_text.h"
 #include "wring/config/keys.h"
 #include "wring/config/reader.h"
 #include "wring/config/values.h"
@@ -101,13 +102,14 @@ std::optional<TrialResult> TrialCache::find(const TrialKey& key, int repeat) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) return std::nullopt;
   try {
-    const json record = json::parse(read_file(path));
+    // Through its folder: what is no regular file (a FIFO) is then not waited for.
+    const json record = json::parse(read_file(Folder::open(folder_), path.filename().string()));
     if (!record.is_object() || record.value("format", "") != kFormat || record.value("version", 0) != kVersion) {
       note_once(unreadable(path, {"not a trial record of this version", "不是此版本的试验记录"}));
       return std::nullopt;
     }
     // Two keys with one hash: the other one's result is not ours.
-    if (record.value("key", std::map<std::string, std::string>()) != key.facts) return std::nullopt;
+    if (record.value("key", json()) != json::parse(json_text(json(key.facts)))) return std::nullopt;
     return result_from_json(record.value("result", json()));
   } catch (const Error& failure) {
     note_once(unreadable(path, failure.message()));
@@ -125,8 +127,7 @@ void TrialCache::store(const TrialKey& key, int repeat, const TrialRequest& requ
                        {"result", result_json(result)}};
   try {
     make_folder(folder_);
-    // A program's message may hold bytes that are no UTF-8.
-    write_file_atomically(path_of(key, repeat), record.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+    write_file_atomically(path_of(key, repeat), json_text(record, 2) + "\n");
   } catch (const Error& failure) {
     note_once({"trials are not kept: " + failure.message().en, "试验结果未保存：" + failure.message().zh});
   }

@@ -1,19 +1,26 @@
 #include "wring/tune/trial_json.h"
 
 #include <array>
+#include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "wring/base/error.h"
+#include "wring/base/json_text.h"
 
 namespace wring {
 namespace {
 
 using nlohmann::json;
 
-constexpr double kHighestRate = 1e15;  // as the protocol has it
+// As the protocol has them.
+constexpr double kLargestNumber = 1e15;
+constexpr std::int64_t kLargestCount = 1'000'000'000'000;
+constexpr double kAny = std::numeric_limits<double>::max();
 
 struct OutcomeRow {
   TrialOutcome outcome;
@@ -52,6 +59,29 @@ void read(const json& object, const char* field, T& value) {
   } catch (const json::exception& error) {
     refuse(field, error.what());
   }
+}
+
+void read(const json& object, const char* field, double& value, double low = 0, double high = kLargestNumber) {
+  const auto found = object.find(field);
+  if (found == object.end() || found->is_null()) return;
+  const double number = found->is_number() ? found->get<double>() : std::nan("");
+  if (!(number >= low && number <= high)) refuse(field, json_text(*found) + " is out of range");
+  value = number;
+}
+
+void read(const json& object, const char* field, std::int64_t& value) {
+  const auto found = object.find(field);
+  if (found == object.end() || found->is_null()) return;
+  const bool counts = found->is_number_integer() && *found >= 0 && *found <= kLargestCount;
+  if (!counts) refuse(field, json_text(*found) + " is out of range");
+  value = found->get<std::int64_t>();
+}
+
+// Per cent, or any finite number.
+void read_between(const json& object, const char* field, std::optional<double>& value, double low, double high) {
+  double number = std::nan("");
+  read(object, field, number, low, high);
+  if (!std::isnan(number)) value = number;
 }
 
 template <class T>
@@ -239,14 +269,14 @@ TrialResult result_from_json(const json& value) {
   if (!known) refuse("outcome", outcome.empty() ? "missing" : "unknown: " + outcome);
   read(value, "message", result.message);
   read(value, "samples_per_s", result.samples_per_s);
-  if (result.samples_per_s && !(*result.samples_per_s > 0 && *result.samples_per_s <= kHighestRate)) {
+  if (result.samples_per_s && *result.samples_per_s == 0) {
     refuse("samples_per_s", fmt::format("{} is no rate", *result.samples_per_s));
   }
   read(value, "no_rate", result.no_rate);
   read(value, "data_wait_ms", result.data_wait_ms);
   read(value, "warmup_s", result.warmup_s);
-  read(value, "loss", result.loss);
-  read(value, "kernel_busy_percent", result.kernel_busy_percent);
+  read_between(value, "loss", result.loss, -kAny, kAny);
+  read_between(value, "kernel_busy_percent", result.kernel_busy_percent, 0, 100);
   if (value.contains("kernels")) result.kernels = kernels_from(value.at("kernels"));
   result.arithmetic = arithmetic_from(object_in(value, "arithmetic"));
   read(value, "engine", result.engine);
@@ -263,10 +293,12 @@ TrialResult result_from_json(const json& value) {
   read(memory, "device_free_mib", result.memory.device_free_mib);
   read(memory, "device_total_mib", result.memory.device_total_mib);
   const json& utilisation = object_in(value, "utilisation");
-  read(utilisation, "gpu_util", result.utilisation.gpu_util);
-  read(utilisation, "sm_activity", result.utilisation.sm_activity);
-  read(utilisation, "tensor_activity", result.utilisation.tensor_activity);
-  read(utilisation, "dram_activity", result.utilisation.dram_activity);
+  for (const auto& [field, percent] :
+       {std::pair("gpu_util", &result.utilisation.gpu_util), std::pair("sm_activity", &result.utilisation.sm_activity),
+        std::pair("tensor_activity", &result.utilisation.tensor_activity),
+        std::pair("dram_activity", &result.utilisation.dram_activity)}) {
+    read_between(utilisation, field, *percent, 0, 100);
+  }
   return result;
 }
 

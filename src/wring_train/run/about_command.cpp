@@ -12,6 +12,8 @@
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <torch/headeronly/version.h>
 
+#include "wring/base/json_text.h"
+#include "wring/base/message.h"
 #include "wring_train/run/commands.h"
 
 namespace wring {
@@ -79,7 +81,7 @@ int about_command() {
     about["gpus"] = static_cast<int>(at::detail::getCUDAHooks().deviceCount());
     if (about["gpus"] > 0) about["gpu_problem"] = first_calculation();
   }
-  fmt::print("{}\n", about.dump());
+  print_out("{}\n", json_text(about));
   return 0;
 }
 

@@ -7,7 +7,9 @@
 #include "wring/base/display_text.h"
 #include "wring/base/error.h"
 #include "wring/base/folder.h"
+#include "wring/base/json_text.h"
 #include "wring/base/message.h"
+#include "wring/report/text_table.h"
 #include "wring_train/data/bicubic.h"
 #include "wring_train/data/compare.h"
 #include "wring_train/engine/device.h"
@@ -68,17 +70,18 @@ void print_json(const Method& method, const EvaluateOptions& options, const std:
   }
   const Score mean = mean_score(scores);
   record["mean"] = {{"psnr_y", number(mean.psnr_y)}, {"ssim_y", number(mean.ssim_y)}};
-  fmt::print("{}\n", record.dump(2));
+  print_out("{}\n", json_text(record, 2));
 }
 
 void print_table(const Method& method, const std::vector<Score>& scores) {
-  std::size_t width = 5;
-  for (const Score& one : scores) width = std::max(width, one.name.size());
-  fmt::print("{:<{}}  {:>9}  {:>7}\n", for_locale(fmt::format("×{} {}", method.scale(), method.name())), width,
-             "PSNR-Y dB", "SSIM-Y");
-  for (const Score& one : scores) fmt::print("{:<{}}  {:>9.3f}  {:>7.4f}\n", one.name, width, one.psnr_y, one.ssim_y);
-  const Score mean = mean_score(scores);
-  fmt::print("{:<{}}  {:>9.3f}  {:>7.4f}\n", mean.name, width, mean.psnr_y, mean.ssim_y);
+  using Align = TextTable::Align;
+  TextTable table({{fmt::format("×{} {}", method.scale(), method.name()), Align::left}, {"PSNR-Y dB"}, {"SSIM-Y"}});
+  const auto row = [&](const Score& one) {
+    table.row({one.name, fmt::format("{:.3f}", one.psnr_y), fmt::format("{:.4f}", one.ssim_y)});
+  };
+  for (const Score& one : scores) row(one);
+  row(mean_score(scores));
+  write_output(for_locale(table.text(0)));
 }
 
 // LR, bicubic, ours and HR of the most detailed window, side by side.
@@ -120,14 +123,13 @@ int evaluate_command(const EvaluateOptions& options) {
   const ImageSet images = scan_images(options.folder, options.lr_folder, method.scale(), 11 + 2 * method.scale());
   std::vector<SkippedImage> unreadable;
   const auto name_unreadable = [&](const SkippedImage& image) {
-    write_message(
-        fmt::format("{}\n", Text(fmt::format("error: {}", image.reason), fmt::format("错误：{}", image.reason))
-                                .in(options.common.language)));
+    write_message((options.common.language == Language::zh ? "错误：" : "error: ") + without_controls(image.reason) +
+                  "\n");
     unreadable.push_back(image);
   };
   for (const SkippedImage& skipped : images.skipped) {
     if (skipped.readable) {
-      write_message(fmt::format("skipped {}: {}\n", skipped.path.string(), skipped.reason));
+      write_message("skipped " + without_controls(skipped.path.string() + ": " + skipped.reason) + "\n");
     } else {
       name_unreadable(skipped);
     }

@@ -10,6 +10,7 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include "wring/base/display_text.h"
 #include "wring/base/error.h"
 #include "wring/base/message.h"
 #include "wring/report/append_file.h"
@@ -79,7 +80,7 @@ struct RunLog::State {
   }
   // Into train.log. Its lines are on the terminal anyway, so that a failure is said once until it is over.
   void write_text(const std::string& line) {
-    unwritten_text.add([this, stamp = stamped(line)] { log.append(stamp); });
+    unwritten_text.add([this, stamp = stamped(without_controls(line))] { log.append(stamp); });
     const std::optional<Error> error = unwritten_text.flush();
     if (error && !text_failed) show(warning(error->message()), true);
     text_failed = error.has_value();

@@ -23,6 +23,8 @@
 
 #include "wring/base/error.h"
 #include "wring/base/files.h"
+#include "wring/base/json_text.h"
+#include "wring/base/message.h"
 #include "wring/config/reader.h"
 #include "wring_train/data/safetensors.h"
 #include "wring_train/engine/device.h"
@@ -122,7 +124,7 @@ int measure(const StepsOptions& options, const TrainConfig& config, at::Device d
   copy_weights(model, options.weights);
   std::vector<Batch> batches = read_batches(options.batches, !device.is_cpu());
   const auto engine = make_step_engine(
-      config, std::move(model), device, [](const Text& note) { fmt::print(stderr, "{}\n", note.en); }, ranks);
+      config, std::move(model), device, [](const Text& note) { write_message(note.en + "\n"); }, ranks);
   std::int64_t step = 0;
   const auto run = [&](int steps) {
     for (int i = 0; i < steps; ++i) {
@@ -171,7 +173,7 @@ int measure(const StepsOptions& options, const TrainConfig& config, at::Device d
   record["first_step_s"] = first_step_s;
   record["ranks"] = ranks.size();
   record["loss"] = losses;
-  write_file_atomically(options.out, record.dump(2) + "\n");
+  write_file_atomically(options.out, json_text(record, 2) + "\n");
   if (!options.kernel_times.empty() && ranks.alone()) {
     const KernelTimes kernels = record_kernel_times(kProfiledSteps, config.use_mixed_precision, [&] {
       run(kProfiledSteps);

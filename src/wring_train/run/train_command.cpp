@@ -49,7 +49,7 @@ RunConfig load_config(const TrainOptions& options) {
 
 // The command line that continues this run, for the user to paste: with the name and the place that its folder has now.
 std::string resume_command(const TrainOptions& options, const TrainConfig& config, const Experiment& experiment) {
-  std::string command = "wring train " + shell_quoted(options.config.string()) + " --resume";
+  std::string command = "wring train " + shell_quoted_path(options.config) + " --resume";
   // Its launcher's --nproc, which the ranks themselves do not get.
   if (std::getenv(kLauncherVariable) != nullptr) command += fmt::format(" --nproc {}", std::getenv("WORLD_SIZE"));
   for (const std::string& assignment : options.set) command += " --set " + shell_quoted(assignment);
@@ -59,7 +59,7 @@ std::string resume_command(const TrainOptions& options, const TrainConfig& confi
   if (folder.filename() != experiment_name(config, options.config)) {
     command += " --set " + shell_quoted("experiment_name=" + folder.filename().string());
   }
-  if (folder.parent_path() != "experiments") command += " --experiments " + shell_quoted(folder.parent_path().string());
+  if (folder.parent_path() != "experiments") command += " --experiments " + shell_quoted_path(folder.parent_path());
   return command;
 }
 
@@ -99,8 +99,8 @@ void say_end(RunLog& log, RunEnd end, const Progress& progress, const Checkpoint
   const std::string best = (checkpoints.path() / name).string();
   log.line(Text(fmt::format("done: {} steps. Network: {}", progress.step, best),
                 fmt::format("完成: {} 步。网络: {}", progress.step, best)));
-  log.line(Text(fmt::format("next: wring upscale {} PHOTO", shell_quoted(best)),
-                fmt::format("下一步: wring upscale {} 图片", shell_quoted(best))));
+  log.line(Text(fmt::format("next: wring upscale {} PHOTO", shell_quoted_path(best)),
+                fmt::format("下一步: wring upscale {} 图片", shell_quoted_path(best))));
 }
 
 // A finished run that is resumed, or total_iters set below where it stands.

@@ -1,5 +1,6 @@
 #include "wring/base/display_text.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -63,9 +64,38 @@ TEST(FitColumns, TakesWholeCharactersUpToTheWidth) {
   EXPECT_EQ(fit_columns("e\u0301", 1), "e\u0301") << "a mark needs no column of its own";
 }
 
-TEST(WithoutControls, EveryControlCharacterBecomesAQuestionMark) {
-  EXPECT_EQ(without_controls(std::string_view("a\0b\x1f c\x7f\x1b[31m\n", 12)), "a?b? c??[31m");
-  EXPECT_EQ(without_controls("plain ~ 显存"), "plain ~ 显存");
+TEST(WithoutControls, WhatSteersATerminalIsWrittenOut) {
+  EXPECT_EQ(without_controls(std::string_view("a\0b\x1f c\x7f\x1b[31m\n\r\t", 14)),
+            "a\\x00b\\x1f c\\x7f\\x1b[31m\\n\\r\\t");
+  EXPECT_EQ(without_controls("\u0080\u0085\u009b31m\u009f"), "\\u0080\\u0085\\u009b31m\\u009f") << "C1: eight-bit CSI";
+}
+
+TEST(WithoutControls, WhatTurnsOrEndsALineIsWrittenOut) {
+  for (const char* mark : {"\u061c", "\u200e", "\u200f", "\u2028", "\u2029", "\u202a", "\u202b", "\u202c", "\u202d",
+                           "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"}) {
+    const std::string clean = without_controls(std::string("a") + mark + "b");
+    EXPECT_EQ(clean, fmt::format("a\\u{:04x}b", static_cast<unsigned>(first_character(mark).code)));
+  }
+}
+
+TEST(WithoutControls, BytesThatAreNoUtf8AreWrittenOutOneByOne) {
+  EXPECT_EQ(without_controls("a\xFF\xC0\xAFz"), "a\\xff\\xc0\\xafz") << "a byte that is none, a slash made too long";
+  EXPECT_EQ(without_controls("\xED\xA0\x80"), "\\xed\\xa0\\x80") << "half of a pair";
+  EXPECT_EQ(without_controls("\xF4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80") << "beyond the last character";
+  EXPECT_EQ(without_controls("\xE6\x98"), "\\xe6\\x98") << "cut in the middle";
+  EXPECT_EQ(without_controls("\x9b"), "\\x9b") << "CSI to a terminal in Latin-1";
+}
+
+TEST(WithoutControls, CleanTextStaysAsItIsAlsoTheSecondTime) {
+  for (const char* text : {"plain ~ 显存", "é 🎯 e\u0301", "👩\u200d💻", "C:\\new \\x1b", ""}) {
+    EXPECT_EQ(without_controls(text), text);
+  }
+  const std::string once = without_controls("a\x1b\xff\u202e");
+  EXPECT_EQ(without_controls(once), once);
+}
+
+TEST(LinesWithoutControls, LineEndsAndTabsStay) {
+  EXPECT_EQ(lines_without_controls("a\tb\nc\r\u2028"), "a\tb\nc\\r\\u2028");
 }
 
 TEST(Wrap, AWordThatJustFitsStaysOnItsLine) {

@@ -131,6 +131,21 @@ TEST_F(CommonOptionsTest, ACommandEndsWithTheCodeOfWhatItThrows) {
   EXPECT_THAT(words, testing::StartsWith("error: unforeseen\n  → this should not happen"));
 }
 
+TEST_F(CommonOptionsTest, AFileThatTheSystemRefusesIsNamedWithTheReasonAndNotToBeReported) {
+  std::error_code missing = std::make_error_code(std::errc::no_such_file_or_directory);
+  const Error named = as_error(std::filesystem::filesystem_error("status", "photos/a.png", missing));
+  EXPECT_EQ(named.message().en, "photos/a.png: No such file or directory");
+  EXPECT_EQ(named.hint().en, "check the path and its permissions");
+  const Error unnamed = as_error(std::filesystem::filesystem_error("temp_directory_path", missing));
+  EXPECT_THAT(unnamed.message().en, testing::HasSubstr("temp_directory_path"));
+}
+
+TEST_F(CommonOptionsTest, ANameInAnErrorSteersNoTerminalAndWritesNoLineOfItsOwn) {
+  const Error error(ErrorCode::failed, "a\x1b]0;t\x07\nerror: b\u202e", "see \x9b");
+  const std::string words = printed([&] { print_error(error, {}); });
+  EXPECT_EQ(words, "error: a\\x1b]0;t\\x07\\nerror: b\\u202e\n  → see \\x9b\n");
+}
+
 TEST(SplitCommand, CommonOptionsMayStandOnEitherSide) {
   const auto split = [](const Arguments& arguments) {
     const CommandLine line = split_command(arguments);

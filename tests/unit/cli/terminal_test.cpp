@@ -87,23 +87,14 @@ TEST(Language, WhoAsksForChineseInABareContainerGetsIt) {
   }
 }
 
-TEST(CleanName, ReplacesWhatIsNoUtf8AndWhatControlsATerminal) {
-  EXPECT_EQ(clean_name("NVIDIA H200"), "NVIDIA H200");
-  EXPECT_EQ(clean_name("\xE6\x98\xBE\xE5\x8D\xA1"), "显卡");
-  EXPECT_EQ(clean_name("a\xFF\xC0\xAF"
-                       "b"),
-            "a\uFFFD\uFFFD"
-            "b")
-      << "a byte that is none, and a slash made too long";
-  EXPECT_EQ(clean_name("\xED\xA0\x80"), "\uFFFD") << "half of a pair";
-  EXPECT_EQ(clean_name("\xF4\x90\x80\x80"), "\uFFFD") << "beyond the last character";
-  EXPECT_EQ(clean_name("\xE6\x98"), "\uFFFD\uFFFD") << "cut in the middle";
-  EXPECT_EQ(clean_name("a\x1b[31m\n"), "a?[31m?");
-}
-
 TEST(Paint, WithoutColourTheTextIsUnchanged) {
   EXPECT_EQ(paint("x", Ink::red, false), "x");
   EXPECT_EQ(paint("x", Ink::red, true), "\x1b[31mx\x1b[0m");
+}
+
+TEST(Paint, NoColourOfTheTextItselfStays) {
+  EXPECT_EQ(paint("a\x1b[1mz", Ink::red, true), "\x1b[31ma\\x1b[1mz\x1b[0m");
+  EXPECT_EQ(paint("a\x1b[1mz", Ink::red, false), "a\\x1b[1mz");
 }
 
 }  // namespace

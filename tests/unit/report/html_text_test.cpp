@@ -13,9 +13,10 @@ TEST(HtmlText, LeavesOtherScriptsAndLineFeedsAlone) {
   EXPECT_EQ(html_text("批大小 × 2 → 😀\nnext"), "批大小 × 2 → 😀\nnext");
 }
 
-TEST(HtmlText, ReplacesControlsAndBytesThatAreNoText) {
-  EXPECT_EQ(html_text("a\x1b[0m\x07z"), "a\xef\xbf\xbd[0m\xef\xbf\xbdz");
-  EXPECT_EQ(html_text("a\xff\xc3(z"), "a\xef\xbf\xbd\xef\xbf\xbd(z");
+TEST(HtmlText, WritesControlsAndBytesThatAreNoTextOut) {
+  EXPECT_EQ(html_text("a\x1b[0m\x07z"), "a\\x1b[0m\\x07z");
+  EXPECT_EQ(html_text("a\xff\xc3(z"), "a\\xff\\xc3(z");
+  EXPECT_EQ(html_text("gnp.\u202Egpj"), "gnp.\\u202egpj");
 }
 
 }  // namespace

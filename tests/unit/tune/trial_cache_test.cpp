@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "unit/tune/recorded_runner.h"
 #include "unit/tune/simulated_gpu.h"
@@ -97,6 +98,15 @@ TEST_F(TrialCacheTest, RefusesARecordThatIsWrong) {
   for (const double no_rate : {0.0, -5.0, 1e300}) {
     EXPECT_THROW(result_from_json({{"outcome", "ok"}, {"samples_per_s", no_rate}}), Error) << no_rate;
   }
+  for (const char* wrong : {R"({"step_ms": {"median": -1}})", R"({"step_ms": {"n": 1e300}})", R"({"warmup_s": 1e16})",
+                            R"({"memory": {"peak_reserved_mib": -1}})", R"({"memory": {"device_total_mib": 1.5}})",
+                            R"({"memory": {"alloc_retries": 9223372036854775807}})", R"({"seconds": -1})",
+                            R"({"kernel_busy_percent": 101})", R"({"utilisation": {"gpu_util": 1e9}})"}) {
+    nlohmann::json record = nlohmann::json::parse(wrong);
+    record["outcome"] = "ok";
+    EXPECT_THROW(result_from_json(record), Error) << wrong;
+  }
+  EXPECT_EQ(result_from_json({{"outcome", "ok"}, {"loss", -1e20}}).loss, -1e20) << "a loss may be anything";
   EXPECT_THROW(result_from_json(nlohmann::json::array()), Error);
   EXPECT_THROW(request_from_json({{"measure", {{"data", "imaginary"}}}}), Error);
 }
@@ -257,6 +267,32 @@ TEST_F(TrialCacheTest, PassesOverFilesThatAreNotItsOwnAndSaysSo) {
     EXPECT_EQ(again.asked().size(), 1U) << content;
     ASSERT_EQ(runner.notes().size(), 1U) << content;
     EXPECT_THAT(runner.notes().front().en, HasSubstr("ignored"));
+  }
+}
+
+TEST_F(TrialCacheTest, AFifoInPlaceOfARecordIsPassedOverAndNotWaitedFor) {
+  SimulatedGpu gpu({});
+  CachedRunner(gpu, folder_, TrainConfig(), here()).run(request_for(32));
+  const fs::path file = fs::directory_iterator(folder_)->path();
+  fs::remove(file);
+  ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0);
+  SimulatedGpu again({});
+  CachedRunner runner(again, folder_, TrainConfig(), here());
+  EXPECT_EQ(runner.run(request_for(32)).outcome, TrialOutcome::ok);
+  EXPECT_EQ(again.asked().size(), 1U);
+  EXPECT_THAT(runner.notes().front().en, HasSubstr("ignored"));
+}
+
+TEST_F(TrialCacheTest, ProgramsWhoseNamesDifferInAByteThatIsNoUtf8AreDifferentOnes) {
+  TrialPlace place = here();
+  for (const char* program : {"train\xff.py", "train\xfe.py"}) {
+    place.program = program;
+    SimulatedGpu gpu({});
+    CachedRunner(gpu, folder_, TrainConfig(), place).run(request_for(32));
+    EXPECT_EQ(gpu.asked().size(), 1U) << "measured anew";
+    SimulatedGpu again({});
+    CachedRunner(again, folder_, TrainConfig(), place).run(request_for(32));
+    EXPECT_EQ(again.asked().size(), 0U) << "found again";
   }
 }
 
