@@ -107,6 +107,14 @@ TEST_F(BenchmarkCommand, AProgramThatFailsIsToldByTheLineThatSaysWhy) {
   EXPECT_THAT(programs_.read("configs/mine_optimized.html"), HasSubstr("ZeroDivisionError: division by zero"));
 }
 
+TEST_F(BenchmarkCommand, AProgramThatCrashesIsNotSaidToBeKilledForMemory) {
+  programs_.folder().write_script("train.sh", "echo epoch 1\nkill -SEGV $$\n");
+  const ChildResult result = tune();
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr("the program failed: it crashed with SIGSEGV (Segmentation fault)"));
+  EXPECT_THAT(result.out + result.err, Not(HasSubstr("memory ran out")));
+}
+
 TEST_F(BenchmarkCommand, TheBudgetEndsATrialThatRunsAndSaysWhatWasAwaited) {
   programs_.folder().write_script("train.sh", "sleep 1000\n");
   const ChildResult result = tune({"--budget", "2s"});
@@ -186,6 +194,9 @@ TEST_F(BenchmarkCommand, CtrlCKeepsWhatWasMeasuredAndEndsTheProgram) {
 
 TEST_F(BenchmarkCommand, AnExpressionThatIsNoneIsAnError) {
   EXPECT_EQ(tune({"--rate-regex", "([0-9"}).exit_status, 2);
+  const ChildResult ahead = tune({"--rate-regex", "([0-9.]+)(?= img/s)"});
+  EXPECT_EQ(ahead.exit_status, 2);
+  EXPECT_THAT(ahead.err, HasSubstr("has a look-ahead, '(?='"));
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "wring/base/process_tree.h"
+#include "wring/base/child_keeper.h"
 #include "wring/base/spawn.h"
 
 namespace wring {
@@ -23,7 +23,7 @@ using std::chrono::milliseconds;
 
 // So that a child that floods its output cannot hold wait() for ever.
 constexpr std::size_t kMostBytesAtOnce = 256 * 1024;
-constexpr milliseconds kKillPatience{10'000};
+constexpr milliseconds kKillPatience{12'000};  // its keeper gives up before
 // How often we look whether a child without open pipes has ended.
 constexpr milliseconds kEndInterval{5};
 
@@ -67,7 +67,8 @@ ssize_t write_quietly(int descriptor, std::string_view bytes) {
 
 }  // namespace
 
-ChildPipes::ChildPipes(const std::vector<std::string>& command, const ChildOptions& options, Input input) {
+ChildPipes::ChildPipes(const std::vector<std::string>& command, const ChildOptions& options, Input input,
+                       const std::filesystem::path& scratch_folder) {
   Pipe out = make_pipe(command), err = make_pipe(command), in;
   if (input == Input::pipe) {
     in = make_pipe(command);
@@ -75,7 +76,10 @@ ChildPipes::ChildPipes(const std::vector<std::string>& command, const ChildOptio
   }
   set_nonblocking(out.read);
   set_nonblocking(err.read);
-  pid_ = spawn_group(command, options, {.in = in.read.get(), .out = out.write.get(), .err = err.write.get()});
+  KeptCommand started = spawn_kept(
+      command, options, {.in = in.read.get(), .out = out.write.get(), .err = err.write.get()}, scratch_folder);
+  pid_ = started.keeper;
+  control_ = std::move(started.control);
   in_ = std::move(in.write);
   out_ = std::move(out.read);
   err_ = std::move(err.read);
@@ -131,22 +135,18 @@ std::string ChildPipes::take_err() {
   return std::exchange(err_text_, {});
 }
 
-// Looks without reaping: as long as the child is a zombie its number, and so its group's, is nobody else's.
+// The keeper ends after the child and all that it started, and as the child did.
 void ChildPipes::see_end() {
-  siginfo_t info{};
-  if (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid_)
-    finish();
-}
-
-void ChildPipes::finish() {
-  ::kill(-pid_, SIGKILL);
   int status = 0;
-  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  pid_t ended = 0;
+  while ((ended = ::waitpid(pid_, &status, WNOHANG)) < 0 && errno == EINTR) {
   }
+  if (ended != pid_) return;
   read_some(out_, out_text_);
   read_some(err_, err_text_);
   out_ = Descriptor();
   err_ = Descriptor();
+  control_ = Descriptor();
   close_input();
   end_.emplace();
   if (WIFSIGNALED(status)) {
@@ -157,14 +157,13 @@ void ChildPipes::finish() {
 }
 
 void ChildPipes::send(int signal) const {
-  if (!end_) ::kill(-pid_, signal);
+  const char order = static_cast<char>(signal);
+  if (!end_) write_quietly(control_.get(), {&order, 1});
 }
 
 void ChildPipes::kill() {
   if (end_) return;
-  const std::vector<pid_t> started = descendants(pid_);
-  ::kill(-pid_, SIGKILL);
-  for (const pid_t process : started) ::kill(process, SIGKILL);
+  send(SIGKILL);
   for (const auto deadline = Clock::now() + kKillPatience; !end_ && Clock::now() < deadline;) {
     see_end();
     if (!end_) std::this_thread::sleep_for(milliseconds(2));

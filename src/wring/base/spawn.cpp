@@ -15,13 +15,6 @@
 namespace wring {
 namespace {
 
-[[noreturn]] void fail_to_start(const std::string& program, int error) {
-  const char* reason = std::strerror(error);
-  throw Error(ErrorCode::failed,
-              {fmt::format("cannot start {}: {}", program, reason), fmt::format("无法启动 {}：{}", program, reason)},
-              {"check that the program is installed and on PATH", "请检查该程序是否已安装并在 PATH 中"});
-}
-
 std::vector<std::string> merged_environment(const ChildOptions& options) {
   std::vector<std::string> merged;
   const auto replaced = [&](std::string_view entry) {
@@ -48,7 +41,23 @@ std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
 
 }  // namespace
 
+void throw_not_started(const std::string& program, int error) {
+  const char* reason = std::strerror(error);
+  throw Error(ErrorCode::failed,
+              {fmt::format("cannot start {}: {}", program, reason), fmt::format("无法启动 {}：{}", program, reason)},
+              {"check that the program is installed and on PATH", "请检查该程序是否已安装并在 PATH 中"});
+}
+
 pid_t spawn_group(const std::vector<std::string>& command, const ChildOptions& options, const ChildStreams& streams) {
+  pid_t child = 0;
+  if (const int error = try_spawn_group(command, options, streams, child); error != 0) {
+    throw_not_started(command.at(0), error);
+  }
+  return child;
+}
+
+int try_spawn_group(const std::vector<std::string>& command, const ChildOptions& options, const ChildStreams& streams,
+                    pid_t& child) {
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   if (streams.in < 0) {
@@ -74,18 +83,16 @@ pid_t spawn_group(const std::vector<std::string>& command, const ChildOptions& o
   ::posix_spawnattr_setsigdefault(&attributes, &everything);
 
   const std::vector<std::string> environment = merged_environment(options);
-  pid_t child = 0;
   const int error = ::posix_spawnp(&child, command.at(0).c_str(), &actions, &attributes, pointers_to(command).data(),
                                    pointers_to(environment).data());
   ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) fail_to_start(command[0], error);
-  return child;
+  return error;
 }
 
 Pipe make_pipe(const std::vector<std::string>& command) {
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) fail_to_start(command.at(0), errno);
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw_not_started(command.at(0), errno);
   return {Descriptor(ends[0]), Descriptor(ends[1])};
 }
 

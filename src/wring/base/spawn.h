@@ -9,7 +9,7 @@
 
 namespace wring {
 
-// What run_child and ChildPipes have in common.
+// What run_child, child_keeper and launch_ranks have in common.
 
 struct Pipe {
   Descriptor read;
@@ -30,5 +30,12 @@ struct ChildStreams {
 // Starts the command in a process group of its own, whose number is the child's pid, with default signal handlers and
 // no other descriptor of ours. options.timeout has no meaning here. Throws Error{failed} naming the program.
 pid_t spawn_group(const std::vector<std::string>& command, const ChildOptions& options, const ChildStreams& streams);
+
+// The same without an exception: the number of what went wrong (errno(3)), or 0 and the child.
+int try_spawn_group(const std::vector<std::string>& command, const ChildOptions& options, const ChildStreams& streams,
+                    pid_t& child);
+
+// Error{failed} naming the program, by the number of what went wrong.
+[[noreturn]] void throw_not_started(const std::string& program, int error);
 
 }  // namespace wring

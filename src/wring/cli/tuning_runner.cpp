@@ -1,5 +1,6 @@
 #include "wring/cli/tuning_runner.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
@@ -19,6 +20,7 @@ using std::chrono::milliseconds;
 // How long a trial may show no sign of life, in seconds: for slow disks and for tests. While it starts and loads its
 // data it has five times as long, as without the variable.
 constexpr int start_factor = 5;
+constexpr milliseconds shortest_grace{1'000};
 constexpr const char* timeout_variable = "WRING_TRIAL_TIMEOUT";
 
 std::optional<milliseconds> given_timeout() {
@@ -56,6 +58,8 @@ std::unique_ptr<TrialRunner> make_trial_runner(const TuningOptions& options, std
     program.batch_key = options.command->batch_key;
     program.rate_regex = options.command->rate_regex;
     program.trial_time = milliseconds(static_cast<std::int64_t>(options.command->trial_seconds * 1000));
+    // Waiting for ends is not to take more of the budget than measuring.
+    program.grace = std::clamp(program.trial_time, shortest_grace, program.grace);
     if (timeout) {
       program.event_timeout = *timeout;
       program.start_timeout = start_factor * *timeout;

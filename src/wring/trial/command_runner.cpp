@@ -29,17 +29,23 @@ constexpr std::string_view kPlaceholder = "{config}";
 // The shell gets the same SIGTERM as the program: it waits until that one has ended instead of ending before it.
 const std::string kPatientShell = "trap : TERM\n";
 
+Error no_scratch_folder(const std::string& where, const std::string& reason) {
+  return {ErrorCode::failed,
+          {fmt::format("cannot create a folder for temporary files in {}: {}", where, reason),
+           fmt::format("无法在 {} 中创建临时文件夹：{}", where, reason)},
+          {"set TMPDIR to a folder that can be written to", "请将 TMPDIR 设为可写的文件夹"}};
+}
+
 // A folder of our own under the system's for temporary files.
 class ScratchFolder {
  public:
   ScratchFolder() {
-    std::string name = (fs::temp_directory_path() / "wring-trial-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) {
-      throw Error(ErrorCode::failed,
-                  {fmt::format("cannot create the folder {}: {}", name, std::strerror(errno)),
-                   fmt::format("无法创建文件夹 {}：{}", name, std::strerror(errno))},
-                  {"set TMPDIR to a folder that can be written to", "请将 TMPDIR 设为可写的文件夹"});
-    }
+    std::error_code error;
+    const fs::path where = fs::temp_directory_path(error);
+    const char* given = std::getenv("TMPDIR");
+    if (error) throw no_scratch_folder(given != nullptr ? given : "/tmp", error.message());
+    std::string name = (where / "wring-trial-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw no_scratch_folder(where.string(), std::strerror(errno));
     path_ = name;
   }
   ScratchFolder(const ScratchFolder&) = delete;
@@ -148,7 +154,7 @@ TrialResult CommandRunner::run(const TrialRequest& request) {
                    {.timeout = {},
                     .working_folder = options.working_folder,
                     .environment = trial_environment(options, state_->folder.path())},
-                   ChildPipes::Input::none);
+                   ChildPipes::Input::none, state_->folder.path());
   try {
     return run_command_trial(options, state_->pattern ? &*state_->pattern : nullptr, request, batch, child);
   } catch (...) {

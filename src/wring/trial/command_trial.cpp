@@ -21,6 +21,8 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kAskInterval{50};
+// What a program has for its end where the time of its trial is over.
+constexpr milliseconds kShortGrace{1'000};
 constexpr std::size_t kRatesWanted = 3;               // of which the first two are of the start
 constexpr int kNotExecutable = 126, kNotFound = 127;  // a shell's exit codes
 
@@ -30,7 +32,7 @@ double seconds_between(Clock::time_point start, Clock::time_point end) {
 
 // A shell tells of a signal that ended its command by an exit code above 128.
 ProcessEnd seen_through_shell(const ProcessEnd& end) {
-  for (const int signal : {SIGKILL, SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL}) {
+  for (const int signal : {SIGKILL, SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP}) {
     if (end.exit_status == 128 + signal) return {.exit_status = {}, .signal = signal};
   }
   return end;
@@ -225,11 +227,13 @@ class CommandTrial {
     if (!memory.device_free_mib) memory.device_free_mib = options_.meter->memory_free_mib();
   }
 
-  // Asks the program to end, so that it may free what it holds; one that hangs is not asked.
+  // Asks the program to end, so that it may free what it holds; one that hangs is not asked. A limit on the trial
+  // leaves little time for it.
   void stop() {
     if (result_->outcome != TrialOutcome::hang) {
+      const milliseconds grace = std::min(options_.grace, std::max(limit_left(), kShortGrace));
       child_.send(SIGTERM);
-      for (const auto patience = Clock::now() + options_.grace; !child_.end() && Clock::now() < patience;) {
+      for (const auto patience = Clock::now() + grace; !child_.end() && Clock::now() < patience;) {
         ask_cancelled();
         child_.wait(kAskInterval);
         child_.take_out();

@@ -104,9 +104,16 @@ std::string cleaned(std::string_view line) {
   return without_controls(line.substr(begin, kLongestMessageBytes));
 }
 
+// What a program brings upon itself: the processor or the kernel refuses what it does, or it gives up by abort().
+bool is_crash(int signal) {
+  constexpr std::array kCrashes = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP};
+  return std::ranges::find(kCrashes, signal) != kCrashes.end();
+}
+
 std::string signal_words(int signal, std::optional<long long> oom_kills) {
   const char* abbreviation = ::sigabbrev_np(signal);
   const std::string name = abbreviation != nullptr ? fmt::format("SIG{}", abbreviation) : fmt::format("{}", signal);
+  if (is_crash(signal)) return fmt::format("it crashed with {} ({})", name, ::strsignal(signal));
   std::string words = fmt::format("killed by {} ({})", name, ::strsignal(signal));
   if (signal != SIGKILL) return words;
   if (oom_kills && *oom_kills > 0) return words + ": the kernel killed it, for the host's memory ran out";
@@ -145,7 +152,7 @@ TrialResult failed_result(const ProcessEnd& end, std::string_view output, std::o
     result.outcome = TrialOutcome::oom;
     result.message = memory->certain ? memory->line : "most likely out of memory: " + memory->line;
   } else if (end.signal) {
-    result.outcome = TrialOutcome::killed;
+    result.outcome = is_crash(*end.signal) ? TrialOutcome::error : TrialOutcome::killed;
     result.message = signal_words(*end.signal, oom_kills) + (words.empty() ? "" : "\n" + words);
   } else {
     result.outcome = TrialOutcome::error;

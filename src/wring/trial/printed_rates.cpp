@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include <fmt/format.h>
+#include <re2/re2.h>
 
 #include "wring/base/error.h"
 
@@ -12,28 +13,56 @@ namespace wring {
 namespace {
 
 constexpr std::size_t kStartRates = 2;
-// std::regex recurses for each character.
+// A line beyond it is no report of a rate.
 constexpr std::size_t kLongestLine = 4096;
 
 const char* const kExampleEn = R"(for "speed: 812.5 samples/s" it is --rate-regex 'speed: ([0-9.]+) samples/s')";
 const char* const kExampleZh = R"(例如，对于 "speed: 812.5 samples/s"，请用 --rate-regex 'speed: ([0-9.]+) samples/s')";
 
-std::regex compiled(const std::string& expression) {
-  try {
-    std::regex regex(expression, std::regex::ECMAScript | std::regex::optimize);
-    if (regex.mark_count() == 0) {
-      throw Error(ErrorCode::usage,
-                  {fmt::format("the rate's expression '{}' has no group (…) around the number", expression),
-                   fmt::format("速率表达式 '{}' 没有用括号 (…) 括住数字", expression)},
-                  {kExampleEn, kExampleZh});
-    }
-    return regex;
-  } catch (const std::regex_error& error) {
-    throw Error(ErrorCode::usage,
-                {fmt::format("the rate's expression '{}' cannot be read: {}", expression, error.what()),
-                 fmt::format("无法解析速率表达式 '{}'：{}", expression, error.what())},
-                {kExampleEn, kExampleZh});
+// What users bring along from other engines and RE2 leaves out; empty where it is something else.
+Text unbounded_part(const re2::RE2& expression) {
+  const std::string& part = expression.error_arg();
+  const auto has = [&](std::string_view sign) { return expression.pattern().find(sign) != std::string::npos; };
+  // Of these RE2 names the first three characters, which a named group has as well.
+  if (part == "(?<" && (has("(?<=") || has("(?<!"))) return {"a look-behind", "后行断言"};
+  if (part == "(?=" || part == "(?!") return {"a look-ahead", "先行断言"};
+  const bool escape = part.size() == 2 && part[0] == '\\';
+  if (escape && (part[1] == 'k' || (part[1] >= '1' && part[1] <= '9'))) return {"a back-reference", "反向引用"};
+  return {};
+}
+
+Error refusal(const re2::RE2& expression) {
+  const std::string& text = expression.pattern();
+  const Text unbounded = unbounded_part(expression);
+  if (unbounded.empty()) {
+    return {ErrorCode::usage,
+            {fmt::format("the rate's expression '{}' cannot be read: {}", text, expression.error()),
+             fmt::format("无法解析速率表达式 '{}'：{}", text, expression.error())},
+            {kExampleEn, kExampleZh}};
   }
+  return {ErrorCode::usage,
+          {fmt::format(
+               "the rate's expression '{}' has {}, '{}', for which no time could be promised: it cannot be used here",
+               text, unbounded.en, expression.error_arg()),
+           fmt::format("速率表达式 '{}' 含有{} '{}'，其匹配时间没有上限：此处不可用", text, unbounded.zh,
+                       expression.error_arg())},
+          {fmt::format("write what stands around the number as it is printed: {}", kExampleEn),
+           fmt::format("请照原样写出数字前后的文字：{}", kExampleZh)}};
+}
+
+std::shared_ptr<const re2::RE2> compiled(const std::string& text) {
+  const bool ascii = std::ranges::all_of(text, [](unsigned char c) { return c < 0x80; });
+  re2::RE2::Options options;
+  options.set_log_errors(false);
+  // An expression in ASCII finds its rate also in a line that is no UTF-8.
+  options.set_encoding(ascii ? re2::RE2::Options::EncodingLatin1 : re2::RE2::Options::EncodingUTF8);
+  auto expression = std::make_shared<const re2::RE2>(text, options);
+  if (!expression->ok()) throw refusal(*expression);
+  if (expression->NumberOfCapturingGroups() > 0) return expression;
+  throw Error(ErrorCode::usage,
+              {fmt::format("the rate's expression '{}' has no group (…) around the number", text),
+               fmt::format("速率表达式 '{}' 没有用括号 (…) 括住数字", text)},
+              {kExampleEn, kExampleZh});
 }
 
 double quantile(const std::vector<double>& sorted, double share) {
@@ -53,18 +82,13 @@ double median(std::vector<double> values) {
 RatePattern::RatePattern(const std::string& expression) : expression_(compiled(expression)) {}
 
 std::optional<double> RatePattern::rate_in(std::string_view line) const {
-  std::match_results<std::string_view::const_iterator> match;
   line = line.substr(0, kLongestLine);
-  try {
-    if (!std::regex_search(line.begin(), line.end(), match, expression_)) return std::nullopt;
-  } catch (const std::regex_error&) {  // too much work for this line
-    return std::nullopt;
-  }
-  std::string digits = match[1].str();
+  std::string digits;
+  if (!re2::RE2::PartialMatch(re2::StringPiece(line.data(), line.size()), *expression_, &digits)) return std::nullopt;
   if (digits.find(',') != std::string::npos) {
     // 12,345.6 is grouped by thousands. In 1,5 the comma may be a decimal one: no rate beats a wrong one.
-    static const std::regex groups(R"(\d{1,3}(,\d{3})+(\.\d*)?)");
-    if (!std::regex_match(digits, groups)) return std::nullopt;
+    static const re2::RE2 groups(R"(\d{1,3}(,\d{3})+(\.\d*)?)");
+    if (!re2::RE2::FullMatch(digits, groups)) return std::nullopt;
     std::erase(digits, ',');
   }
   double rate = 0;

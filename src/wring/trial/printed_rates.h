@@ -1,26 +1,31 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
-#include <regex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "wring/trial/trial.h"
 
+namespace re2 {
+class RE2;
+}
+
 namespace wring {
 
-// Finds the rates that a program prints.
+// Finds the rates that a program prints, in a time that is bounded whatever the expression and the line are (RE2).
 class RatePattern {
  public:
-  // ECMAScript; the first group is the rate. Throws Error{usage} for a bad expression or one without a group.
+  // The syntax of Perl and ECMAScript without what no bound holds for: back-references, look-ahead and look-behind. The
+  // first group is the rate. Throws Error{usage} for a bad expression, naming what of it, or one without a group.
   explicit RatePattern(const std::string& expression);
 
   // The rate in a line; absent where nothing matches or the group is no positive number. "1,234.5" is one.
   std::optional<double> rate_in(std::string_view line) const;
 
  private:
-  std::regex expression_;
+  std::shared_ptr<const re2::RE2> expression_;
 };
 
 // What the rates of a run say together. The first two hold the start and are left out where there are more.

@@ -40,7 +40,7 @@ struct TrialRequest {
 enum class TrialOutcome {
   ok,
   oom,      // of the device, or of memory that cuBLAS or cuDNN wanted
-  error,    // the program said so, or ended by itself
+  error,    // the program said so, or ended or crashed by itself
   hang,     // no event within its time: killed by the supervisor
   killed,   // by a signal that we did not send: where it is SIGKILL, most likely for host memory
   cut_off,  // by its time limit: says nothing of its size

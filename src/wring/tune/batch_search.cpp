@@ -337,6 +337,7 @@ class BatchSearch {
     const double step_s = static_cast<double>(size.batch) / size.rate;
     const double left = session_.left_s() - kForTheEnd * options_.budget_s;
     const TrialCosts& costs = session_.costs();
+    if (options_.starts_anew) return costs.predict_s(1000 * step_s, 0) <= left ? options_.soak_steps : 0;
     const double steps = (left - costs.start_due_s() - costs.predict_s(1000 * step_s, 0)) / step_s;
     const double wished = may_fail ? std::max(steps / 2, std::min(steps, 2.0 * kLeastSoakSteps)) : steps;
     return static_cast<std::int64_t>(std::clamp(wished, 0.0, static_cast<double>(options_.soak_steps)));

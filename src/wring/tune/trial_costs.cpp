@@ -19,7 +19,7 @@ void TrialCosts::learn(const TrialResult& result, double seconds) {
   fresh_ = starts_anew_ || result.outcome != TrialOutcome::ok;
   if (result.outcome != TrialOutcome::ok) return;  // how long a failure takes says nothing of a success
   const double step_s = result.step_ms.median / 1000;
-  const double measured_s = step_s * static_cast<double>(result.step_ms.n);
+  const double measured_s = starts_anew_ ? 0 : step_s * static_cast<double>(result.step_ms.n);
   const double fixed_s = std::max(0.0, seconds - result.warmup_s - measured_s);
   (started_a_worker ? start_s_ : fixed_s_).push_back(fixed_s);
   if (started_a_worker && !starts_anew_) return;
@@ -38,7 +38,7 @@ double TrialCosts::predict_s(double step_ms, double measured_s) const {
     // A short step warms up for a time, a long one for a number of steps.
     warmup_s = std::min(std::ranges::min(warmup_steps_) * step_s, std::max(std::ranges::max(warmup_s_), warmup_s));
   }
-  return median_of(starts_anew_ ? start_s_ : fixed_s_) + warmup_s + measured_s;
+  return starts_anew_ ? median_of(start_s_) + warmup_s : median_of(fixed_s_) + warmup_s + measured_s;
 }
 
 }  // namespace wring

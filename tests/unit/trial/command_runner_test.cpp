@@ -139,6 +139,31 @@ TEST_F(CommandRunnerTest, AProgramThatWillNotEndIsKilledWithWhatItStarted) {
   EXPECT_TRUE(ends(pid_in(folder_.path() / "child")));
 }
 
+TEST_F(CommandRunnerTest, WhatLeftItsGroupIsKilledToo) {
+  const TrialResult result = run(options(
+      "setsid sh -c 'echo $$ > child; sleep 1000; :' &\nwhile [ ! -s child ]; do sleep 0.01; done\n" + endless_rates));
+  EXPECT_EQ(result.outcome, TrialOutcome::ok);
+  EXPECT_TRUE(has_ended(pid_in(folder_.path() / "child")));
+}
+
+TEST_F(CommandRunnerTest, ATrialWhoseTimeIsOverIsNotWaitedForLong) {
+  CommandOptions with = options("trap '' TERM; echo $$ > pid; " + endless_rates);
+  with.trial_time = 1h;
+  with.grace = 1h;
+  EXPECT_EQ(run(with, {.set = {}, .measure = {}, .time_limit_s = 1}).outcome, TrialOutcome::ok);
+  EXPECT_TRUE(ends(pid_in(folder_.path() / "pid")));
+}
+
+TEST_F(CommandRunnerTest, AFolderForTemporaryFilesThatIsMissingIsNamed) {
+  ScopedEnvironment environment;
+  const std::string missing = (folder_.path() / "none").string();
+  environment.set("TMPDIR", missing);
+  const Error error = refusal(options(endless_rates));
+  EXPECT_EQ(error.code(), ErrorCode::failed);
+  EXPECT_THAT(error.what(), HasSubstr(missing));
+  EXPECT_THAT(error.hint().en, HasSubstr("set TMPDIR"));
+}
+
 TEST_F(CommandRunnerTest, RatesOnStandardErrorAndInProgressBarsCount) {
   EXPECT_EQ(run(options("printf '\\rspeed: 5\\rspeed: 6\\rspeed: 7' >&2; sleep 0.1; printf '\\rspeed: 7\\n' >&2"))
                 .samples_per_s,

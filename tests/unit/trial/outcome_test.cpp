@@ -168,10 +168,21 @@ TEST(Outcome, SigkillNamesTheHostsMemory) {
 }
 
 TEST(Outcome, AnotherSignalIsNamedAndNotBlamedOnMemory) {
-  const TrialResult result = failed_result({.exit_status = {}, .signal = SIGSEGV}, "");
+  const TrialResult result = failed_result({.exit_status = {}, .signal = SIGTERM}, "");
   EXPECT_EQ(result.outcome, TrialOutcome::killed);
-  EXPECT_THAT(result.message, HasSubstr("SIGSEGV"));
+  EXPECT_THAT(result.message, HasSubstr("SIGTERM"));
   EXPECT_THAT(result.message, Not(HasSubstr("memory")));
+}
+
+TEST(Outcome, ACrashIsTheProgramsOwn) {
+  for (const auto& [signal, name] : {std::pair(SIGSEGV, "SIGSEGV"), std::pair(SIGABRT, "SIGABRT"),
+                                     std::pair(SIGBUS, "SIGBUS"), std::pair(SIGFPE, "SIGFPE")}) {
+    const TrialResult result = failed_result({.exit_status = {}, .signal = signal}, "epoch 1\n");
+    EXPECT_EQ(result.outcome, TrialOutcome::error) << name;
+    EXPECT_THAT(result.message, HasSubstr(std::string("it crashed with ") + name));
+    EXPECT_THAT(result.message, HasSubstr("epoch 1"));
+    EXPECT_THAT(result.message, Not(HasSubstr("memory")));
+  }
 }
 
 TEST(Outcome, LastWordsAreShortHoweverMuchWasPrinted) {

@@ -34,10 +34,43 @@ TEST(PrintedRates, WhatIsNoPositiveNumberIsNoRate) {
   }
 }
 
-TEST(PrintedRates, ALongLineIsReadAsFarAsIsSafe) {
+TEST(PrintedRates, OfALongLineTheBeginningIsRead) {
   const RatePattern pattern("^(?:x|y)*speed: ([0-9]+)");
   EXPECT_FALSE(pattern.rate_in(std::string(60'000, 'x') + "speed: 5"));
   EXPECT_EQ(pattern.rate_in("speed: 5" + std::string(60'000, 'x')), 5);
+}
+
+// What backtracks needs longer for such a line than there will ever be.
+TEST(PrintedRates, NoExpressionHangs) {
+  const std::string line = std::string(4000, 'a') + "!";
+  for (const char* expression : {"^(a+)+$", "(a|aa)+$", "(a*)*b", "(.*)*(.*)*(.*)*([0-9])x"}) {
+    EXPECT_FALSE(RatePattern(expression).rate_in(line)) << expression;
+  }
+}
+
+TEST(PrintedRates, WhatNoTimeCanBePromisedForIsNamed) {
+  const std::vector<std::pair<const char*, const char*>> parts = {{"(?=x)([0-9]+)", "a look-ahead"},
+                                                                  {"([0-9]+)(?!x)", "a look-ahead"},
+                                                                  {"(?<=speed: )([0-9]+)", "a look-behind"},
+                                                                  {"(?<!loss: )([0-9]+)", "a look-behind"},
+                                                                  {"(a)\\1([0-9]+)", "a back-reference"}};
+  for (const auto& [expression, part] : parts) {
+    try {
+      const RatePattern pattern(expression);
+      ADD_FAILURE() << "not refused: " << expression;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::usage);
+      EXPECT_THAT(error.what(), HasSubstr(part));
+      EXPECT_THAT(error.what(), HasSubstr(expression));
+      EXPECT_THAT(error.hint().en, HasSubstr("as it is printed"));
+    }
+  }
+}
+
+TEST(PrintedRates, AnyTextMayStandAroundTheRate) {
+  EXPECT_EQ(RatePattern(".*speed: ([0-9.]+)").rate_in("caf\xe9 speed: 7"), 7) << "no UTF-8";
+  EXPECT_EQ(RatePattern("速度[:：]\\s*([0-9.]+)").rate_in("第 3 步 速度：12.5"), 12.5);
+  EXPECT_EQ(RatePattern(R"((?:speed|rate)=(\d[\d,]*\.?\d*)\b)").rate_in("rate=1,024.5 img/s"), 1024.5);
 }
 
 TEST(PrintedRates, ABadExpressionIsAUsageErrorWithAnExample) {

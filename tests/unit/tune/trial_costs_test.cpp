@@ -49,6 +49,13 @@ TEST(TrialCosts, WhereEveryTrialStartsItsProgramEveryOneCostsAStart) {
   EXPECT_EQ(costs.start_due_s(), 0);
 }
 
+// It prints a rate each second, whatever its batch is: a step of 8 s by that rate takes no longer to measure.
+TEST(TrialCosts, AnotherProgramMeasuresForATimeOfItsOwn) {
+  TrialCosts costs(/*starts_anew=*/true);
+  costs.learn(ran(400, 8, 0), 1.5);
+  EXPECT_NEAR(costs.predict_s(8000, 24), 1.5, 1e-9);
+}
+
 TEST(TrialCosts, WhatAnEarlierRunMeasuredCostsNothing) {
   TrialCosts costs;
   TrialResult kept = ran(100, 10, 5);
