@@ -201,18 +201,6 @@ TEST_F(Benchmark, CtrlCKeepsWhatWasMeasuredAndEndsWith130) {
   EXPECT_THAT(running.out(), HasSubstr("Interrupted"));
 }
 
-TEST_F(Benchmark, CtrlCKeepsTheRecordAlsoBesideAnEarlierConfig) {
-  ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);
-  const std::string before = programs_.read(output);
-  set_card("pause=0.2");
-  RunningProgram running(programs_, {program(), "benchmark", config, "--no-cache"});
-  ASSERT_TRUE(running.wait_for_output("samples/s")) << running.err();
-  running.send(SIGINT);
-  EXPECT_EQ(running.wait(), 130) << running.err();
-  EXPECT_EQ(record()["interrupted"], true);
-  EXPECT_EQ(programs_.read(output), before);
-}
-
 TEST_F(Benchmark, CtrlCDuringATrialThatNeverEndsDoesNotWaitForIt) {
   set_card("hang=1");
   RunningProgram running(programs_, {program(), "benchmark", config});
@@ -270,6 +258,11 @@ TEST_F(Benchmark, RefusesAnOutputThatWouldDestroySomething) {
   EXPECT_EQ(benchmark({"-o", "configs"}).exit_status, 2);
   EXPECT_EQ(benchmark({"-o", "nowhere/x.yaml"}).exit_status, 1);
   EXPECT_EQ(benchmark({"-o", "x.json"}).exit_status, 2);
+  for (const char* name : {"mine.json", "mine.html"}) {
+    programs_.folder().write(name, "{\"batch_size\": 16}\n");  // which is YAML
+    EXPECT_EQ(run({"benchmark", name, "-o", "mine.yml"}).exit_status, 2) << name;
+    EXPECT_EQ(programs_.read(name), "{\"batch_size\": 16}\n");
+  }
   EXPECT_TRUE(requests().empty()) << "before anything is measured";
 }
 

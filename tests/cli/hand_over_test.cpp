@@ -1,4 +1,6 @@
 // wring train, evaluate and upscale: what is checked before wring-train takes over, and that it does.
+#include <csignal>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -65,6 +67,16 @@ TEST_F(HandOver, HelpAndWrongUsageNeedNoWringTrain) {
   EXPECT_EQ(run({"train"}).exit_status, 2);
   EXPECT_EQ(run({"evaluate", "net.safetensors"}).exit_status, 2);
   EXPECT_EQ(run({"upscale", "net.safetensors", "images", "--tile", "x"}).exit_status, 2);
+}
+
+// Its libraries load for tenths of a second in which it cannot listen: what comes then waits, but Ctrl-C.
+TEST_F(HandOver, SignalsWaitWhileWringTrainLoads) {
+  programs_.folder().write_script("prefix/bin/wring-train", "grep SigBlk /proc/self/status\n");
+  const std::string out = run({"upscale", "net.safetensors", "images"}).out;
+  const auto blocked = std::stoull(out.substr(out.find(':') + 1), nullptr, 16);
+  const auto is_blocked = [&](int signal) { return (blocked >> (signal - 1) & 1) != 0; };
+  for (const int signal : {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) EXPECT_TRUE(is_blocked(signal)) << signal;
+  EXPECT_FALSE(is_blocked(SIGINT));
 }
 
 TEST_F(HandOver, AConfigThatCannotWorkIsRefusedBeforeWringTrainStarts) {

@@ -8,6 +8,8 @@
 
 #include "fixtures/running_program.h"
 #include "fixtures/scripted_smi.h"
+#include "unit/trial/fake_worker.h"
+#include "wring/cli/signal_wait.h"
 
 namespace wring {
 namespace {
@@ -372,6 +374,18 @@ TEST_F(Monitor, SignalsArePassedToTheCommand) {
   ASSERT_TRUE(program->wait_for_output("ready"));
   program->send(SIGTERM);
   EXPECT_EQ(program->wait(), 9);
+  EXPECT_THAT(program->err(), HasSubstr("Monitor summary"));
+}
+
+TEST_F(Monitor, ASecondCtrlCEndsACommandThatDoesNotAnswerTheFirst) {
+  const auto program =
+      start({"--", "/bin/sh", "-c", "trap '' INT; sleep 1000 & echo $! > child; echo ready; while :; do wait; done"});
+  ASSERT_TRUE(program->wait_for_output("ready"));
+  program->send(SIGINT);
+  std::this_thread::sleep_for(kOneStop + std::chrono::milliseconds(100));
+  program->send(SIGINT);
+  EXPECT_EQ(program->wait(), 128 + SIGKILL);
+  EXPECT_TRUE(ends(pid_in(programs_.folder().path() / "child")));
   EXPECT_THAT(program->err(), HasSubstr("Monitor summary"));
 }
 

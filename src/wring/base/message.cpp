@@ -1,5 +1,7 @@
 #include "wring/base/message.h"
 
+#include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <string>
 
@@ -12,8 +14,16 @@ namespace wring {
 
 namespace {
 
-void write(std::FILE* stream, std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stream);
+std::atomic<bool> closed = false;
+
+bool write(std::FILE* stream, std::string_view text) {
+  return std::fwrite(text.data(), 1, text.size(), stream) == text.size();
+}
+
+bool write_out(std::string_view text) {
+  const bool written = write(stdout, text) && std::fflush(stdout) == 0;
+  if (!written && errno == EPIPE) closed = true;
+  return !closed;
 }
 
 // How many bytes at the beginning are a colour: ESC [, one or two digits, m.
@@ -48,12 +58,16 @@ void write_painted_message(std::string_view text) {
   write(stderr, for_locale(painted_without_controls(text)));
 }
 
-void write_output(std::string_view text) {
-  write(stdout, lines_without_controls(text));
+bool write_output(std::string_view text) {
+  return write_out(lines_without_controls(text));
 }
 
-void write_painted_output(std::string_view text) {
-  write(stdout, painted_without_controls(text));
+bool write_painted_output(std::string_view text) {
+  return write_out(painted_without_controls(text));
+}
+
+bool output_closed() {
+  return closed;
 }
 
 void clear_line() {

@@ -54,11 +54,7 @@ class BenchmarkRun {
     record_.seconds = spent_s();
     conclude();
     std::optional<Error> unwritten;
-    // Where no size runs, an earlier run's config, record and report stay as they were; on a disturbed machine nothing
-    // is written at all.
-    std::error_code error;
-    const bool leave =
-        !chosen_ && !record_.interrupted && (record_.disturbed || std::filesystem::exists(output_, error));
+    const bool leave = leaves_files();
     if (!options_.dry_run && !leave) unwritten = write_results(record_, text_, console_);
     print_record(record_,
                  options_.dry_run     ? FilesWritten::dry_run
@@ -72,6 +68,15 @@ class BenchmarkRun {
   }
 
  private:
+  // Where no size runs, an earlier run's config, record and report stay as they were, and an interrupted search has a
+  // place of its own beside them; on a disturbed machine nothing is written at all.
+  bool leaves_files() const {
+    const bool earlier = interrupted_path(output_) != output_;
+    if (record_.interrupted) return earlier && record_.trials.empty();
+    std::error_code error;
+    return !chosen_ && (record_.disturbed || fs::exists(output_, error));
+  }
+
   double spent_s() const { return std::chrono::duration<double>(SteadyClock::now() - began_).count(); }
   double left_s() const { return std::max(kLeastBudgetS, options_.budget_s - spent_s()); }
 
@@ -285,6 +290,7 @@ class BenchmarkRun {
   void conclude() {
     record_.trials = progress_.trials();
     record_.interrupted = session_.interrupted();
+    if (record_.interrupted) record_.output = interrupted_path(output_);
     if (search_) add_search(record_, *search_, options_.target_gpu_util);
     add_knobs(record_, knobs_);
     if (record_.interrupted) {

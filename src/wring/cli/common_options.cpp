@@ -1,8 +1,10 @@
 #include "wring/cli/common_options.h"
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <new>
@@ -33,6 +35,12 @@ bool wants_color(const std::string& option, int descriptor) {
   if (!forced.empty()) return forced != "0";
   const std::string_view terminal = environment("TERM");
   return ::isatty(descriptor) != 0 && !terminal.empty() && terminal != "dumb";
+}
+
+Error unwritten_output(const std::string& reason) {
+  return {ErrorCode::failed,
+          {"the output could not be written" + reason, "无法写入输出" + reason},
+          {"check the space on the disk that it is redirected to", "请检查重定向目标所在磁盘的空间"}};
 }
 
 void print_two_lines(std::string_view label, Ink ink, const Text& what, const Text& todo, const Console& console) {
@@ -100,6 +108,7 @@ Error as_error(const std::exception& failure) {
                                        "请结束其他程序，或提高限制（ulimit -v、容器内存）"});
   }
   const auto* system = dynamic_cast<const std::system_error*>(&failure);
+  if (system != nullptr && std::ferror(stdout) != 0) return unwritten_output(": " + system->code().message());
   if (system != nullptr && system->code() == std::errc::resource_unavailable_try_again) {
     return {ErrorCode::failed,
             {fmt::format("a thread cannot be started: {}", system->code().message()),
@@ -126,9 +135,9 @@ void survive_file_size_limit() {
 void finish_output() {
   const bool flushed = std::fflush(stdout) == 0;
   std::cout.flush();
-  if (flushed && std::ferror(stdout) == 0 && std::cout.good()) return;
-  throw Error(ErrorCode::failed, {"the output could not be written", "无法写入输出"},
-              {"check the space on the disk that it is redirected to", "请检查重定向目标所在磁盘的空间"});
+  const int error = errno;
+  if ((flushed && std::ferror(stdout) == 0 && std::cout.good()) || output_closed()) return;
+  throw unwritten_output(flushed ? "" : std::string(": ") + std::strerror(error));
 }
 
 }  // namespace wring

@@ -42,7 +42,8 @@ void print_warning(const Text& what, const Text& cure, const Console& console);
 // A file that grows past the shell's limit (ulimit -f) is then an error like a full disk, not the end of the process.
 void survive_file_size_limit();
 
-// Throws Error{failed} when what was printed could not be written (a full disk behind a redirection).
+// Throws Error{failed} when what was printed could not be written (a full disk behind a redirection). A reader that has
+// gone is no failure.
 void finish_output();
 
 // What the user is told of an exception that reached main: itself where it is an Error; memory that ended, and threads

@@ -47,14 +47,24 @@ class DiagnoseRun {
     point_at_trials();
     const std::vector<Text> notes = session_.notes();
     record_.notes.insert(record_.notes.end(), notes.begin(), notes.end());
+    const bool write = options_.fix && writes_files();
     std::optional<Error> unwritten;
-    if (options_.fix) unwritten = write_results(record_, text_, console_);
-    print_record(record_, options_.fix && !unwritten ? FilesWritten::all : FilesWritten::none, options_.json, console_);
+    if (write) unwritten = write_results(record_, text_, console_);
+    print_record(record_, write && !unwritten ? FilesWritten::all : FilesWritten::none, options_.json, console_);
     if (unwritten) throw Error(*unwritten);
     return record_.interrupted ? static_cast<int>(ErrorCode::interrupted) : 0;
   }
 
  private:
+  // An interrupted one leaves an earlier result as it was, and has a place of its own beside it.
+  bool writes_files() {
+    if (!record_.interrupted || record_.written) return true;
+    const fs::path place = interrupted_path(record_.output);
+    if (place != record_.output && record_.trials.empty()) return false;
+    record_.output = place;
+    return true;
+  }
+
   void diagnose_and_fix() {
     progress_.headline({"Measuring what the step waits for", "正在测量每步在等待什么"});
     const DiagnosisInput input = measure_for_diagnosis(session_, progress_);

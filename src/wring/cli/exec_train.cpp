@@ -13,6 +13,7 @@
 #include "wring/base/child_process.h"
 #include "wring/base/files.h"
 #include "wring/cli/doctor.h"
+#include "wring/cli/early_stop.h"
 #include "wring/cli/launch_ranks.h"
 #include "wring/cli/train_options.h"
 #include "wring/config/overrides.h"
@@ -106,6 +107,7 @@ int exec_train(const std::string& command, const Arguments& arguments) {
     return launch_ranks(program, {line.begin() + 1, line.end()}, *train->nproc);
   }
   std::fflush(nullptr);
+  hold_stop_signals();
   ::execv(program.c_str(), argv.data());
   throw Error(ErrorCode::failed,
               {fmt::format("cannot start {}: {}", program.string(), std::strerror(errno)),

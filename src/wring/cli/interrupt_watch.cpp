@@ -7,8 +7,11 @@ namespace wring {
 namespace {
 
 std::vector<int> signals_to_wait_for() {
-  if (is_ignored(SIGINT)) return {SIGTERM};
-  return {SIGINT, SIGTERM};
+  std::vector<int> signals;
+  for (const int signal : kStopSignals) {
+    if (signal == SIGTERM || !is_ignored(signal)) signals.push_back(signal);
+  }
+  return signals;
 }
 
 }  // namespace
@@ -25,10 +28,10 @@ InterruptWatch::~InterruptWatch() {
 void InterruptWatch::watch() {
   while (!done_) {
     if (!signals_.wait(std::nullopt)) continue;
-    if (interrupted_.exchange(true)) continue;
-    // From here on the signal has its default action, for which one thread that does not block it is enough.
+    const bool first = interrupt();
+    // From here on SIGINT has its default action, for which one thread that does not block it is enough.
     if (!is_ignored(SIGINT)) SignalWait::let_interrupt_end();
-    on_first_();
+    if (first) on_first_();
   }
 }
 

@@ -7,8 +7,9 @@
 
 namespace wring {
 
-// Ctrl-C (and SIGTERM) as a wish to end soon: the first one calls `on_first`, from a thread of its own; the second one
-// ends the process at once. Threads and programs that are to be left alone by Ctrl-C are started after it.
+// Ctrl-C and the other kStopSignals as a wish to end soon: the first one calls `on_first`, from a thread of its own; a
+// second Ctrl-C ends the process at once. What was ignored at the start stays so, save SIGTERM. Threads and programs
+// that are to be left alone by Ctrl-C are started after it.
 class InterruptWatch {
  public:
   explicit InterruptWatch(std::function<void()> on_first);
@@ -17,6 +18,9 @@ class InterruptWatch {
   InterruptWatch& operator=(const InterruptWatch&) = delete;
 
   bool interrupted() const { return interrupted_; }
+
+  // As a signal would, without a word. False where that was done before.
+  bool interrupt() { return !interrupted_.exchange(true); }
 
  private:
   void watch();

@@ -35,6 +35,7 @@ using Deadline = std::optional<SteadyClock::time_point>;
 
 // The live view's verdicts are about this much of the past.
 constexpr double verdict_window_s = 60;
+constexpr std::chrono::seconds impatience{10};
 
 SteadyClock::duration duration(double seconds) {
   return std::chrono::duration_cast<SteadyClock::duration>(
@@ -272,8 +273,21 @@ class MonitorRun {
       return false;
     }
     if (!command_) return true;
-    if (seen.signal != SIGCHLD && !seen.from_terminal) command_->send(seen.signal);
+    if (seen.signal == SIGINT && is_impatient()) {
+      command_->kill();
+    } else if (seen.signal != SIGCHLD && !seen.from_terminal) {
+      command_->send(seen.signal);
+    }
     return false;
+  }
+
+  // One Ctrl-C soon after another: the command did not end by the first. Much later it is an affair of its own.
+  bool is_impatient() {
+    const auto now = SteadyClock::now();
+    const bool soon = last_interrupt_ && now - *last_interrupt_ <= impatience;
+    if (soon && now - *last_interrupt_ < kOneStop) return false;  // one request
+    last_interrupt_ = now;
+    return soon;
   }
 
   void wait_for_command() {
@@ -349,6 +363,7 @@ class MonitorRun {
   std::unique_ptr<StreamWriter> lines_;
   std::unique_ptr<LiveView> view_;
   std::optional<WatchedCommand> command_;
+  Deadline last_interrupt_;
   std::optional<fs::path> summary_path_;
   bool saving_ = true;
   bool saved_ = false;

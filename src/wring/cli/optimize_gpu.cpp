@@ -6,6 +6,7 @@
 #include "wring/base/shell_words.h"
 #include "wring/cli/benchmark.h"
 #include "wring/cli/command_parser.h"
+#include "wring/cli/early_stop.h"
 #include "wring/cli/monitor.h"
 #include "wring/cli/optimize.h"
 #include "wring/cli/paths.h"
@@ -107,6 +108,7 @@ int run(const Arguments& arguments, const CommonOptions& early) {
 int run_optimize_gpu(int argc, char** argv) {
   const Arguments arguments(argv + 1, argv + argc);
   const CommonOptions early = early_options(arguments);
+  end_on_stop_signals(early);
   return run_guarded(early, [&] { return run(arguments, early); });
 }
 

@@ -14,6 +14,7 @@
 #include "wring/cli/completion.h"
 #include "wring/cli/diagnose.h"
 #include "wring/cli/doctor.h"
+#include "wring/cli/early_stop.h"
 #include "wring/cli/exec_train.h"
 #include "wring/cli/monitor.h"
 #include "wring/cli/optimize.h"
@@ -158,6 +159,7 @@ std::vector<CommandDescription> describe_programs() {
 int run_wring(int argc, char** argv) {
   const Arguments arguments(argv + 1, argv + argc);
   const CommonOptions common = early_options(arguments);
+  end_on_stop_signals(common);
   return run_guarded(common, [&] { return run(arguments, common); });
 }
 

@@ -38,6 +38,10 @@ int milliseconds_until(std::optional<SteadyClock::time_point> deadline) {
 SignalWait::SignalWait(const std::vector<int>& signals) {
   const sigset_t set = set_of(signals);
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  // One that is let through later has its default action, and not what the start of the program made of it.
+  for (const int signal : signals) {
+    if (!is_ignored(signal)) ::signal(signal, SIG_DFL);
+  }
   signals_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (signals_ < 0 || wake_ < 0) {

@@ -1,5 +1,8 @@
 #include "wring/cli/tuning_output.h"
 
+#include <fstream>
+#include <nlohmann/json.hpp>
+
 #include <fmt/format.h>
 
 #include "wring/base/files.h"
@@ -30,6 +33,17 @@ void print_files(const TuningRecord& record, FilesWritten files, const Console& 
   }
 }
 
+// A record that cannot be read is somebody's all the same.
+bool holds_a_result(const fs::path& output) {
+  std::error_code error;
+  if (fs::exists(output, error)) return true;
+  std::ifstream file(record_path(output));
+  if (!file) return fs::exists(record_path(output), error);
+  const nlohmann::json record = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
+  const auto interrupted = record.is_object() ? record.find("interrupted") : record.end();
+  return interrupted == record.end() || *interrupted != true;
+}
+
 }  // namespace
 
 void require_output(const fs::path& config, const fs::path& output) {
@@ -38,6 +52,13 @@ void require_output(const fs::path& config, const fs::path& output) {
     throw Error(ErrorCode::usage,
                 {fmt::format("the output {} is the config itself", output.string()),
                  fmt::format("输出 {} 就是配置文件本身", output.string())},
+                {"give another name with -o", "请用 -o 指定另一个文件名"});
+  }
+  for (const fs::path& beside : {record_path(output), page_path(output)}) {
+    if (!fs::equivalent(config, beside, error)) continue;
+    throw Error(ErrorCode::usage,
+                {fmt::format("the output's record or page, {}, would replace the config", beside.string()),
+                 fmt::format("输出的记录或报告 {} 会覆盖配置文件", beside.string())},
                 {"give another name with -o", "请用 -o 指定另一个文件名"});
   }
   if (fs::is_directory(output, error)) {
@@ -71,6 +92,11 @@ fs::path record_path(const fs::path& output) {
 
 fs::path page_path(const fs::path& output) {
   return fs::path(output).replace_extension(".html");
+}
+
+fs::path interrupted_path(const fs::path& output) {
+  if (!holds_a_result(output)) return output;
+  return output.parent_path() / (output.stem().string() + "_interrupted.yaml");
 }
 
 std::optional<Error> write_results(TuningRecord& record, const std::string& text, const Console& console) {

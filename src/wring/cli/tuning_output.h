@@ -13,7 +13,8 @@ namespace wring {
 
 // What a tuning command leaves behind: the changed config, its record as JSON and as a page.
 
-// Beside `output`, which is not the config itself, not a folder, and in a folder that exists. Throws Error.
+// Neither `output` nor what is written beside it is the config itself, it is no folder, and lies in one that exists.
+// Throws Error.
 void require_output(const std::filesystem::path& config, const std::filesystem::path& output);
 
 // The config's text with the changes in their places, checked by reading it back. `ours`: it is for wring train, whose
@@ -23,6 +24,10 @@ std::string changed_text(const ConfigFile& file, const std::vector<Change>& chan
 // OUT.yaml → OUT.json, OUT.html.
 std::filesystem::path record_path(const std::filesystem::path& output);
 std::filesystem::path page_path(const std::filesystem::path& output);
+
+// OUT_interrupted.yaml where OUT.yaml or the record of a finished search is there already, which stay as they are; else
+// OUT.yaml: whose name an interrupted search's record and page get.
+std::filesystem::path interrupted_path(const std::filesystem::path& output);
 
 // The config with this text, where `record.written`, then its record and page, each whole or not at all. What fails is
 // returned instead of thrown, so that what was measured is shown all the same; `written` then says whether the config

@@ -92,11 +92,10 @@ void TuningProgress::show_running(bool with_time) const {
   const std::string line = without_controls(console.text(what));
   if (terminal_) {
     clear_line();
-    print_painted("{}", paint(fit_columns(line, *terminal_columns() - 1), Ink::dim, console.color_out));
+    session_.print(paint(fit_columns(line, *terminal_columns() - 1), Ink::dim, console.color_out));
   } else {
-    print_out("{}\n", std::string_view(line).substr(0, line.find_last_not_of(' ') + 1));
+    session_.print(line.substr(0, line.find_last_not_of(' ') + 1) + "\n");
   }
-  std::fflush(stdout);
 }
 
 void TuningProgress::finished(RecordedTrial trial) {
@@ -106,8 +105,7 @@ void TuningProgress::finished(RecordedTrial trial) {
     std::string line = trial_line(trial, {console.language, console.utf8}, session_.batch_key());
     line.pop_back();
     if (terminal_) clear_line();
-    print_painted("{}\n", paint(line, ink_of(trial), console.color_out));
-    std::fflush(stdout);
+    session_.print(paint(line, ink_of(trial), console.color_out) + "\n");
   }
   trials_.push_back(std::move(trial));
 }
@@ -115,8 +113,7 @@ void TuningProgress::finished(RecordedTrial trial) {
 void TuningProgress::headline(const Text& text) {
   if (silent_) return;
   const Console& console = session_.console();
-  print_painted("{}\n", paint(console.text(text), Ink::bold, console.color_out));
-  std::fflush(stdout);
+  session_.print(paint(console.text(text), Ink::bold, console.color_out) + "\n");
 }
 
 }  // namespace wring

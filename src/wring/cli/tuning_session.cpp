@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 
 #include <fmt/chrono.h>
@@ -86,6 +87,7 @@ TuningSession::TuningSession(const TuningOptions& options, const Console& consol
             fmt::format("\n{}\n", console_.text({"Stopping: what was measured is kept. Ctrl-C again ends at once.",
                                                  "正在停止：已测得的结果会保留。再按一次 Ctrl-C 立即结束。"})));
       }) {
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that is gone is told by EPIPE
   read();
   take_batch();
   ask_machine();
@@ -209,6 +211,13 @@ TrialPlace TuningSession::place() const {
     if (find_key(entry.key) == nullptr) place.foreign.push_back({entry.key, entry.value});
   }
   return place;
+}
+
+void TuningSession::print(const std::string& text) {
+  if (write_painted_output(text) || !watch_.interrupt() || console_.quiet) return;
+  write_message(
+      fmt::format("{}\n", console_.text({"Nobody reads the output any more. Stopping: what was measured is kept.",
+                                         "输出已无人读取。正在停止：已测得的结果会保留。"})));
 }
 
 void TuningSession::forget_trials() {

@@ -47,8 +47,8 @@ struct TrialWatcher {
   std::function<void()> on_tick;
 };
 
-// A config, the machine, and what runs trials of the one on the other. Trials are watched for Ctrl-C from the
-// construction on.
+// A config, the machine, and what runs trials of the one on the other. Signals are a wish to end from the construction
+// on (InterruptWatch); SIGPIPE is ignored.
 class TuningSession {
  public:
   // Reads and checks the config, asks for the GPUs, finds wring-train. Throws Error.
@@ -72,6 +72,9 @@ class TuningSession {
   // What was measured now is not kept for a later search.
   void forget_trials();
   bool interrupted() const { return watch_.interrupted(); }
+
+  // Prints to standard output. Where its reader has gone the search ends as it does with Ctrl-C.
+  void print(const std::string& text);
 
   // What the loader's queues cost the host.
   double sample_bytes() const;

@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "wring/base/process_tree.h"
+
 namespace wring {
 
 WatchedCommand::WatchedCommand(const std::vector<std::string>& command) {
@@ -45,6 +47,13 @@ std::optional<int> WatchedCommand::exit_code() {
 
 void WatchedCommand::send(int signal) const {
   if (pid_ > 0 && !exit_code_) ::kill(pid_, signal);
+}
+
+void WatchedCommand::kill() const {
+  if (pid_ <= 0 || exit_code_) return;
+  const std::vector<pid_t> started = descendants(pid_);
+  ::kill(pid_, SIGKILL);
+  for (const pid_t process : started) ::kill(process, SIGKILL);
 }
 
 }  // namespace wring

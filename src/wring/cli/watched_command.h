@@ -25,6 +25,9 @@ class WatchedCommand {
 
   void send(int signal) const;
 
+  // SIGKILL, to what it started as well.
+  void kill() const;
+
  private:
   pid_t pid_ = -1;
   std::optional<int> exit_code_;

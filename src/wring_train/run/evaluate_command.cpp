@@ -1,4 +1,5 @@
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -16,6 +17,7 @@
 #include "wring_train/nn/checkpoint.h"
 #include "wring_train/run/commands.h"
 #include "wring_train/run/evaluation.h"
+#include "wring_train/run/stop_signal.h"
 #include "wring_train/run/upscaler.h"
 
 namespace wring {
@@ -41,7 +43,10 @@ class Method {
 
   int scale() const { return scale_; }
   std::string name() const { return network_ ? "network" : "bicubic"; }
-  Image operator()(const Image& lr) const { return upscaler_ ? (*upscaler_)(lr) : bicubic_enlarge(lr, scale_); }
+  Image operator()(const Image& lr, const StopSignal& stop) const {
+    if (!upscaler_) return bicubic_enlarge(lr, scale_);
+    return (*upscaler_)(lr, [&stop](int, int) { stop.end_if_requested(); });
+  }
 
  private:
   int scale_;
@@ -55,7 +60,7 @@ nlohmann::json number(double value) {
 }
 
 void print_json(const Method& method, const EvaluateOptions& options, const std::vector<Score>& scores,
-                const std::vector<SkippedImage>& unreadable) {
+                const std::vector<SkippedImage>& unreadable, bool interrupted) {
   nlohmann::ordered_json record;
   record["method"] = method.name();
   if (options.checkpoint) record["checkpoint"] = options.checkpoint->string();
@@ -70,6 +75,7 @@ void print_json(const Method& method, const EvaluateOptions& options, const std:
   }
   const Score mean = mean_score(scores);
   record["mean"] = {{"psnr_y", number(mean.psnr_y)}, {"ssim_y", number(mean.ssim_y)}};
+  if (interrupted) record["interrupted"] = true;
   print_out("{}\n", json_text(record, 2));
 }
 
@@ -115,6 +121,39 @@ void refuse_to_overwrite(const EvaluateOptions& options) {
   }
 }
 
+struct Scores {
+  std::vector<Score> of_images;
+  bool interrupted = false;  // before all were evaluated
+};
+
+Scores score_images(const EvaluateOptions& options, const Method& method, const std::vector<ImagePair>& images,
+                    const std::function<void(const SkippedImage&)>& name_unreadable) {
+  std::optional<Folder> saved;
+  if (options.save_folder) saved = Folder::make(*options.save_folder);
+  const StopSignal stop;
+  Scores scores;
+  try {
+    for (const ImagePair& files : images) {
+      stop.end_if_requested();
+      EvaluationPair pair;
+      try {
+        pair = load_evaluation_pair(files, method.scale());
+      } catch (const Error& error) {
+        name_unreadable({files.hr, error.what(), false});
+        continue;
+      }
+      const Image sr = method(pair.lr, stop);
+      scores.of_images.push_back(score(pair, sr, method.scale()));
+      if (saved) write_png(*saved, pair.name + ".png", sr);
+      if (options.compare && scores.of_images.size() == 1) write_png(*options.compare, comparison(pair, sr, method));
+    }
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::interrupted) throw;
+    scores.interrupted = true;
+  }
+  return scores;
+}
+
 }  // namespace
 
 int evaluate_command(const EvaluateOptions& options) {
@@ -134,22 +173,8 @@ int evaluate_command(const EvaluateOptions& options) {
       name_unreadable(skipped);
     }
   }
-  std::optional<Folder> saved;
-  if (options.save_folder) saved = Folder::make(*options.save_folder);
-  std::vector<Score> scores;
-  for (const ImagePair& files : images.pairs) {
-    EvaluationPair pair;
-    try {
-      pair = load_evaluation_pair(files, method.scale());
-    } catch (const Error& error) {
-      name_unreadable({files.hr, error.what(), false});
-      continue;
-    }
-    const Image sr = method(pair.lr);
-    scores.push_back(score(pair, sr, method.scale()));
-    if (saved) write_png(*saved, pair.name + ".png", sr);
-    if (options.compare && scores.size() == 1) write_png(*options.compare, comparison(pair, sr, method));
-  }
+  const auto [scores, interrupted] = score_images(options, method, images.pairs, name_unreadable);
+  if (interrupted && scores.empty()) throw Error(ErrorCode::interrupted, {"interrupted", "已中断"});
   if (scores.empty()) {
     throw Error(ErrorCode::failed,
                 {"none of the images in " + options.folder.string() + " can be read; they are named above",
@@ -157,9 +182,14 @@ int evaluate_command(const EvaluateOptions& options) {
                 {"replace them, or give another folder", "请替换这些图像，或指定另一个文件夹"});
   }
   if (options.json) {
-    print_json(method, options, scores, unreadable);
+    print_json(method, options, scores, unreadable, interrupted);
   } else {
     print_table(method, scores);
+  }
+  if (interrupted) {
+    throw Error(ErrorCode::interrupted,
+                {fmt::format("interrupted: the mean is that of {} of {} images", scores.size(), images.pairs.size()),
+                 fmt::format("已中断：平均值只含 {1} 张图像中的 {0} 张", scores.size(), images.pairs.size())});
   }
   if (!unreadable.empty()) {
     const std::size_t all = unreadable.size() + scores.size();

@@ -11,6 +11,7 @@
 #include "wring/base/error.h"
 #include "wring/base/files.h"
 #include "wring/cli/common_options.h"
+#include "wring/cli/early_stop.h"
 #include "wring/cli/launch_ranks.h"
 #include "wring/cli/train_options.h"
 #include "wring_train/run/commands.h"
@@ -33,6 +34,7 @@ int dispatch(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "steps") == 0) return steps_command(argc - 1, argv + 1);
   if (argc > 1 && std::strcmp(argv[1], "trial") == 0) return trial_command(argc - 1, argv + 1);
   if (argc > 1 && std::strcmp(argv[1], "about") == 0) return about_command();
+  end_on_stop_signals(early_options(std::vector<std::string>(argv + 1, argv + argc)));
   const auto parsed = parse_train_program(argc, argv);
   if (const auto* train = std::get_if<TrainOptions>(&parsed)) {
     if (train->nproc) return launch_ranks(this_program(), {argv + 1, argv + argc}, *train->nproc);

@@ -6,6 +6,7 @@
 
 #include <time.h>
 
+#include "wring/base/error.h"
 #include "wring/cli/signal_wait.h"
 
 namespace wring {
@@ -34,17 +35,20 @@ StopSignal::StopSignal() {
   stop_requested_ms = 0;
   for (const int signal : kStopSignals) {
     if (signal != SIGINT && signal != SIGTERM && is_ignored(signal)) continue;
-    std::signal(signal, on_stop);
-    taken_.push_back(signal);
+    taken_.push_back({signal, std::signal(signal, on_stop)});
   }
 }
 
 StopSignal::~StopSignal() {
-  for (const int signal : taken_) std::signal(signal, SIG_DFL);
+  for (const auto& [signal, before] : taken_) std::signal(signal, before);
 }
 
 bool StopSignal::requested() const {
   return stop_requested_ms != 0;
+}
+
+void StopSignal::end_if_requested() const {
+  if (requested()) throw Error(ErrorCode::interrupted, {"interrupted", "已中断"});
 }
 
 }  // namespace wring

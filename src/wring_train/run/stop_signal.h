@@ -3,9 +3,9 @@
 
 namespace wring {
 
-// Turns kStopSignals into a request that the training loop answers after the step it is in. A second SIGINT, kOneStop
-// or more later, ends the process at once, as users expect of an impatient Ctrl-C. What the parent had the program
-// ignore, as nohup does with SIGHUP, stays ignored, save SIGINT and SIGTERM.
+// Turns kStopSignals into a request that is answered after the step, or the tile of an image, that is under way. A
+// second SIGINT, kOneStop or more later, ends the process at once, as users expect of an impatient Ctrl-C. What the
+// parent had the program ignore, as nohup does with SIGHUP, stays ignored, save SIGINT and SIGTERM.
 class StopSignal {
  public:
   StopSignal();
@@ -15,8 +15,15 @@ class StopSignal {
 
   bool requested() const;
 
+  // Throws Error{interrupted} once it is.
+  void end_if_requested() const;
+
  private:
-  std::vector<int> taken_;
+  struct Taken {
+    int signal;
+    void (*before)(int);
+  };
+  std::vector<Taken> taken_;
 };
 
 }  // namespace wring

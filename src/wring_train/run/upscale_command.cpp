@@ -13,6 +13,7 @@
 #include "wring_train/nn/checkpoint.h"
 #include "wring_train/run/commands.h"
 #include "wring_train/run/host_memory.h"
+#include "wring_train/run/stop_signal.h"
 #include "wring_train/run/upscaler.h"
 
 namespace wring {
@@ -95,6 +96,13 @@ void upscale_one(const Job& job, const Folder& outputs, const Upscaler& upscale,
   });
 }
 
+// What is on disk is whole: an image gets its name when all of it is there.
+Error interrupted_after(std::size_t done, std::size_t all) {
+  return {ErrorCode::interrupted,
+          {fmt::format("interrupted: {} of {} images are upscaled", done, all),
+           fmt::format("已中断：{1} 张图像中已放大 {0} 张", done, all)}};
+}
+
 }  // namespace
 
 int upscale_command(const UpscaleOptions& options) {
@@ -110,16 +118,20 @@ int upscale_command(const UpscaleOptions& options) {
   constexpr std::int64_t kPerJob = 1000;
   ProgressBar bar(stderr, Text("upscale", "放大"), static_cast<std::int64_t>(jobs.size()) * kPerJob,
                   progress_options(options.common));
+  const StopSignal stop;
   std::size_t failed = 0;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     try {
+      stop.end_if_requested();
       const auto progress = [&](int done, int total) {
+        stop.end_if_requested();
         bar.update(static_cast<std::int64_t>(i) * kPerJob + done * kPerJob / total,
                    {jobs[i].input.filename().string()});
       };
       upscale_one(jobs[i], outputs, upscale, network.shape().scale, progress);
       if (!options.common.quiet) bar.line(fmt::format("{} → {}", jobs[i].input.string(), jobs[i].output.string()));
     } catch (const Error& error) {
+      if (error.code() == ErrorCode::interrupted) throw interrupted_after(i - failed, jobs.size());
       // One bad file among many is named and the rest is done; alone it is the command's error.
       if (jobs.size() == 1) throw;
       ++failed;
