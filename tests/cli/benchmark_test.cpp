@@ -487,6 +487,17 @@ TEST_F(Benchmark, WrongUsageIsExitCodeTwo) {
   EXPECT_TRUE(requests().empty());
 }
 
+TEST_F(Benchmark, ARecordOrPageThatWouldReplaceTheConfigIsRefusedBeforeAnythingRuns) {
+  for (const char* config : {"same.json", "same.html"}) {
+    programs_.folder().write(config, "{batch_size: 16}");
+    const ChildResult result = run({"benchmark", config, "-o", "same.yaml"});
+    EXPECT_EQ(result.exit_status, 2) << config;
+    EXPECT_THAT(result.err, HasSubstr("is the config itself"));
+    EXPECT_EQ(programs_.read(config), "{batch_size: 16}");
+  }
+  EXPECT_TRUE(requests().empty());
+}
+
 TEST_F(Benchmark, AReportThatCannotBeWrittenIsAnErrorAfterWhatWasMeasuredIsShown) {
   std::filesystem::create_directory(programs_.folder().path() / "configs/mine_optimized.html");
   const ChildResult result = benchmark({"--knobs", "none"});

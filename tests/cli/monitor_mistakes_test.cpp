@@ -26,6 +26,13 @@ TEST(MonitorMistakes, LogAndSummaryCannotBeOneFile) {
   }
 }
 
+TEST(MonitorMistakes, TheSummaryCannotHaveTheNameOfAnOlderLog) {
+  const Programs programs;
+  const ChildResult result = monitor(programs, {"1", "--log", "a.csv", "--summary", "./a.csv.2"});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_THAT(result.err, HasSubstr("--summary has the name of an older log"));
+}
+
 TEST(MonitorMistakes, ASummaryThatCannotBeWrittenIsToldAtTheStart) {
   const Programs programs;
   std::filesystem::create_directories(programs.folder().path() / "folder");
@@ -42,7 +49,7 @@ TEST(MonitorMistakes, ALogIsNotAppendedToAnotherFile) {
   programs.folder().write("notes.csv", "my notes\n");
   const ChildResult result = monitor(programs, {"--log", "notes.csv"});
   EXPECT_EQ(result.exit_status, 1);
-  EXPECT_THAT(result.err, HasSubstr("is not a log with these columns"));
+  EXPECT_THAT(result.err, HasSubstr("is not a log of this kind"));
   EXPECT_EQ(programs.read("notes.csv"), "my notes\n");
 }
 

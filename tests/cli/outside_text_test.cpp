@@ -38,7 +38,7 @@ TEST(OutsideText, EvaluateShowsAnyNameInItsTable) {
 
 TEST(OutsideText, EvaluateWritesEveryNameIntoItsJson) {
   const Programs programs;
-  for (const char* name : {"bad\xff", "bad\xfe", "bad\\xff", "good"}) {
+  for (const char* name : {"bad\xff", "bad\xfe", "bad\\x{ff}", "good"}) {
     draw_photograph(programs, std::string("photos/") + name + ".png", 40, 36, 1);
   }
   const ChildResult result = programs.wring({"evaluate", "--bicubic", "--scale", "2", "photos", "--json"});
@@ -48,7 +48,7 @@ TEST(OutsideText, EvaluateWritesEveryNameIntoItsJson) {
     names.push_back(one.at("name"));
     EXPECT_GT(one.at("psnr_y").get<double>(), 10);
   }
-  EXPECT_THAT(names, testing::UnorderedElementsAre("bad\\xff", "bad\\xfe", "bad\\x5cxff", "good"));
+  EXPECT_THAT(names, testing::UnorderedElementsAre("bad\\x{ff}", "bad\\x{fe}", "bad\\x{5c}x{ff}", "good"));
 }
 
 TEST(OutsideText, AnUnreadableImageIsNamedWithoutHarm) {

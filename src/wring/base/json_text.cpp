@@ -10,11 +10,11 @@
 namespace wring {
 namespace {
 
-// Whether the text begins with \xHH, in lower case, as a byte is written.
+// Whether the text begins with \x{HH}, in lower case, as a byte is written.
 bool begins_with_escape(std::string_view text) {
-  constexpr std::size_t bytes = 4;
-  return text.size() >= bytes && text.starts_with("\\x") &&
-         text.substr(2, 2).find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  constexpr std::size_t bytes = 6;
+  return text.size() >= bytes && text.starts_with("\\x{") && text[bytes - 1] == '}' &&
+         text.substr(3, 2).find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 std::string string_of_bytes(std::string_view bytes) {
@@ -23,7 +23,7 @@ std::string string_of_bytes(std::string_view bytes) {
   while (!bytes.empty()) {
     const Character character = first_character(bytes);
     if (!is_utf8(character) || begins_with_escape(bytes)) {
-      text += fmt::format("\\x{:02x}", static_cast<std::uint32_t>(character.code));
+      text += fmt::format("\\x{{{:02x}}}", static_cast<std::uint32_t>(character.code));
     } else {
       text += bytes.substr(0, character.bytes);
     }

@@ -105,8 +105,15 @@ void check_files(const MonitorOptions& options) {
   const bool same = std::filesystem::weakly_canonical(std::filesystem::absolute(*options.log), ignored) ==
                         std::filesystem::weakly_canonical(std::filesystem::absolute(*options.summary), ignored) ||
                     std::filesystem::equivalent(*options.log, *options.summary, ignored);
-  if (!same) return;
-  throw Error(ErrorCode::usage, {"--log and --summary name the same file", "--log 和 --summary 是同一个文件"},
+  const std::string log = std::filesystem::weakly_canonical(std::filesystem::absolute(*options.log), ignored).string();
+  const std::string summary =
+      std::filesystem::weakly_canonical(std::filesystem::absolute(*options.summary), ignored).string();
+  const bool is_older_log = summary.starts_with(log + ".") && summary.size() > log.size() + 1 &&
+                            summary.find_first_not_of("0123456789", log.size() + 1) == std::string::npos;
+  if (!same && !is_older_log) return;
+  throw Error(ErrorCode::usage,
+              same ? Text("--log and --summary name the same file", "--log 和 --summary 是同一个文件")
+                   : Text("--summary has the name of an older log", "--summary 与旧日志同名"),
               {"give two names", "请使用两个文件名"});
 }
 

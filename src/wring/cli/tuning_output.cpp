@@ -48,6 +48,14 @@ bool holds_a_result(const fs::path& output) {
 
 void require_output(const fs::path& config, const fs::path& output) {
   std::error_code error;
+  for (const fs::path& beside : {record_path(output), page_path(output)}) {
+    if (!fs::equivalent(config, beside, error)) continue;
+    throw Error(ErrorCode::usage,
+                {fmt::format("{}, which is written beside the output {}, is the config itself", beside.string(),
+                             output.string()),
+                 fmt::format("随输出 {} 一并写入的 {} 就是配置文件本身", output.string(), beside.string())},
+                {"give another name with -o", "请用 -o 指定另一个文件名"});
+  }
   if (fs::equivalent(config, output, error)) {
     throw Error(ErrorCode::usage,
                 {fmt::format("the output {} is the config itself", output.string()),

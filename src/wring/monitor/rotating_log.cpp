@@ -42,6 +42,28 @@ fs::path numbered(const fs::path& path, int number) {
   return path.string() + fmt::format(".{}", number);
 }
 
+// A link of another user, in a folder that many may write to, would have us append to any file of ours. Whether there
+// is a link of ours, or of root's, which is followed.
+bool is_followed_link(fs::path path) {
+  constexpr int most_links = 40;  // as the kernel follows
+  struct stat status {};
+  std::error_code error;
+  int links = 0;
+  while (links < most_links && ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode)) {
+    if (status.st_uid != ::geteuid() && status.st_uid != 0) {
+      throw Error(
+          ErrorCode::failed,
+          {fmt::format("{} is a link of another user (uid {}), which is not followed", path.string(), status.st_uid),
+           fmt::format("{} 是另一用户（uid {}）的链接，不予跟随", path.string(), status.st_uid)},
+          {"give --log another name", "请为 --log 换一个名称"});
+    }
+    ++links;
+    path = path.parent_path() / fs::read_symlink(path, error);
+    if (error) break;
+  }
+  return links > 0;
+}
+
 // Of an open file; what is longer than such a line may be is cut.
 std::string first_line(int descriptor) {
   std::string line(kLongestFirstLine, '\0');
@@ -70,8 +92,9 @@ RotatingLog::RotatingLog(fs::path path, LogKind kind, RotationOptions options)
 }
 
 void RotatingLog::open() {
+  const int no_link = is_followed_link(path_) ? 0 : O_NOFOLLOW;
   // Not to wait for the reader of a FIFO. What is written later may wait.
-  file_ = Descriptor(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0666));
+  file_ = Descriptor(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | no_link, 0666));
   struct stat status {};
   if (!file_ || ::fstat(file_.get(), &status) != 0) fail(path_, errno);
   ::fcntl(file_.get(), F_SETFL, O_APPEND);

@@ -26,22 +26,24 @@ TEST(JsonText, IsTheUsualJsonOfCleanValues) {
 TEST(JsonText, ANameInLatin1IsValidJsonInKeysAndValues) {
   const Json value = {{"bad\xff", {"caf\xe9.png"}}};
   const Json parsed = Json::parse(json_text(value));
-  EXPECT_EQ(parsed.items().begin().key(), "bad\\xff");
-  EXPECT_EQ(parsed.at("bad\\xff").at(0), "caf\\xe9.png");
+  EXPECT_EQ(parsed.items().begin().key(), "bad\\x{ff}");
+  EXPECT_EQ(parsed.at("bad\\x{ff}").at(0), "caf\\x{e9}.png");
 }
 
 TEST(JsonText, NamesThatDifferStayDifferent) {
-  const std::set<std::string> names = {"a\xff",   "a\xfe",    "a\\xff",    "a\\x5cxff",
-                                       "a\\\xff", "a\\\\xff", "a\xc3\xbf", "a\uFFFD"};
+  const std::set<std::string> names = {"a\xff",   "a\xfe",  "a\\x{ff}",  "a\\x{5c}x{ff}",
+                                       "a\\\xff", "a\\xff", "a\xc3\xbf", "a\uFFFD"};
   std::set<std::string> written;
   for (const std::string& name : names) written.insert(read_back(name));
   EXPECT_EQ(written.size(), names.size());
 }
 
 TEST(JsonText, EveryEscapeStandsForOneByte) {
-  EXPECT_EQ(read_back("a\\xff"), "a\\x5cxff");
-  EXPECT_EQ(read_back("\xed\xa0\x80"), "\\xed\\xa0\\x80");
-  EXPECT_EQ(read_back("a\\xFF \\x \\xg0"), "a\\xFF \\x \\xg0") << "no such escape";
+  EXPECT_EQ(read_back("a\\x{ff}"), "a\\x{5c}x{ff}");
+  EXPECT_EQ(read_back("\xed\xa0\x80"), "\\x{ed}\\x{a0}\\x{80}");
+  for (const char* other : {"a\\x{FF} \\x{ff \\x{g0}", "\\x{", "what a terminal is shown: \\x1b \\xff"}) {
+    EXPECT_EQ(read_back(other), other) << "no such escape";
+  }
 }
 
 TEST(JsonText, NothingInItSteersATerminalAndAllOfItComesBack) {

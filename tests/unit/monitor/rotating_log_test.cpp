@@ -154,6 +154,34 @@ TEST_F(Log, AFileThatAnotherProgramLocksForGoodIsWrittenToAllTheSame) {
   EXPECT_EQ(read("gpu.log"), "h\n1\n2\n") << "and is not put aside";
 }
 
+TEST_F(Log, ALinkOfOursIsFollowedAndOneOfAnotherUserIsNot) {
+  folder_.write("real.log", "h\n");
+  std::filesystem::create_symlink("real.log", path_);
+  RotatingLog(path_, {"h\n", {}}, {.max_bytes = 0}).append("1\n");
+  EXPECT_EQ(read("real.log"), "h\n1\n");
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can make a link of another user";
+  constexpr uid_t another = 12345;
+  ASSERT_EQ(::lchown(path_.c_str(), another, another), 0);
+  try {
+    RotatingLog log(path_, {"h\n", {}});
+    FAIL() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.message().en, testing::HasSubstr("is a link of another user (uid 12345)"));
+  }
+  EXPECT_EQ(read("real.log"), "h\n1\n");
+}
+
+TEST_F(Log, AFifoInItsPlaceIsAnErrorWhenItIsOpenedAnewAndTheLogGoesOnLater) {
+  RotatingLog log(path_, {"h\n", {}});
+  std::filesystem::remove(path_);
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  log.reopen();
+  EXPECT_THROW(log.append("1\n"), Error);
+  std::filesystem::remove(path_);
+  log.append("2\n");
+  EXPECT_EQ(read("gpu.log"), "h\n2\n");
+}
+
 TEST_F(Log, APipeThatNobodyReadsIsNamedInPlaceOfBeingWaitedFor) {
   ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
   try {
