@@ -58,9 +58,7 @@ int Canvas::put(int row, int column, std::string_view text, Style style, int roo
     const Character character = first_character(rest);
     rest.remove_prefix(character.bytes);
     if (character.columns == 0) continue;  // combining marks: not worth a cell of several code points
-    // A byte that is not UTF-8 stands for no character.
-    const bool broken = character.bytes == 1 && character.code >= 0x80;
-    cells_[index(row, column)] = {broken ? U'?' : character.code, style};
+    cells_[index(row, column)] = {character.code, style};
     if (character.columns == 2) cells_[index(row, column + 1)] = {0, style};
     column += character.columns;
   }
@@ -68,7 +66,8 @@ int Canvas::put(int row, int column, std::string_view text, Style style, int roo
 }
 
 void Canvas::put_right(int row, int end, std::string_view text, Style style) {
-  put(row, std::max(0, end - display_width(utf8_ ? std::string(text) : ascii_only(text))), text, style);
+  const std::string line = without_controls(text);
+  put(row, std::max(0, end - display_width(utf8_ ? line : ascii_only(line))), line, style);
 }
 
 void Canvas::set(int row, int column, char32_t glyph, Style style) {

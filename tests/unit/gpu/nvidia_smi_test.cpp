@@ -157,7 +157,7 @@ TEST_F(NvidiaSmi, MemoryThatCannotBeIsAbsent) {
 TEST_F(NvidiaSmi, ANameThatIsNotUtf8IsCleaned) {
   const SmiAnswer answer = ask("printf '0, GPU-a, NVIDIA \\377\\033 H200, 0:1, 1000, 1, 1, 9.0, 535\\n'\n");
   ASSERT_EQ(answer.gpus.size(), 1u);
-  EXPECT_EQ(answer.gpus[0].name, "NVIDIA \uFFFD? H200");
+  EXPECT_EQ(answer.gpus[0].name, "NVIDIA \\xff\\x1b H200");
 }
 
 TEST_F(NvidiaSmi, ItsOwnWordsAndTheCureOfItsExitStatusAreTheProblem) {

@@ -107,6 +107,27 @@ TEST(TickCsv, HasARowForEachCardAsWideAsItsHeader) {
   EXPECT_EQ(columns(lines), 2 * columns(formatter->header()));
 }
 
+TEST(TickFormats, KnowTheirOwnLinesAndNoOthers) {
+  const Tick tick = tick_of({sample_at(0, {{Metric::gpu_util, 87}})});
+  GpuSample lost = sample_at(0, {});
+  lost.problem = GpuProblem{{"GPU is lost", "GPU 已丢失"}, {}, 15};
+  for (const Language language : {Language::en, Language::zh}) {
+    for (const TickFormat format : {TickFormat::text, TickFormat::csv, TickFormat::jsonl}) {
+      const TextStyle style{language, true};
+      const auto formatter = make_formatter(format, {rtx4070()}, style);
+      const auto first_line = [](std::string text) { return text.substr(0, text.find('\n')); };
+      for (const Tick& one : {tick, tick_of({lost})}) {
+        EXPECT_TRUE(formatter->is_own_line(first_line(formatter->header() + formatter->lines(one))));
+      }
+      const auto of_host = make_formatter(format, {}, style);
+      EXPECT_TRUE(formatter->is_own_line(first_line(of_host->header() + of_host->lines(tick)))) << "without a card";
+      for (const char* other : {"", "thesis", "{}", "{\"a\": 1}", "a, b, c", "🎯 my aims"}) {
+        EXPECT_FALSE(formatter->is_own_line(other)) << other;
+      }
+    }
+  }
+}
+
 TEST(TickJson, IsAnObjectThatParsesWhateverAProcessIsCalled) {
   GpuSample sample = sample_at(0, {{Metric::gpu_util, 87}, {Metric::sm_activity, 33.33333333}});
   sample.processes = {{4711, "bad\xff\nname\"", 1024, std::nullopt}};

@@ -127,7 +127,7 @@ TEST(Outcome, AnExitIsAnErrorInTheProgramsOwnWords) {
   const TrialResult result =
       failed_result({.exit_status = 1, .signal = {}}, "Traceback\nValueError: no such \x1b[1mkey\n\n");
   EXPECT_EQ(result.outcome, TrialOutcome::error);
-  EXPECT_EQ(result.message, "ValueError: no such key\nTraceback\nValueError: no such ?[1mkey") << "why comes first";
+  EXPECT_EQ(result.message, "ValueError: no such key\nTraceback\nValueError: no such \\x1b[1mkey") << "why comes first";
 }
 
 TEST(Outcome, TheLineThatSaysWhyLeadsHoweverMuchFollowsIt) {
