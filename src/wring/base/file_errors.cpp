@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 namespace wring {
 namespace fs = std::filesystem;
@@ -23,6 +24,7 @@ std::optional<fs::path> dangling_link(const fs::path& path) {
 }
 
 Text reason_of(const fs::path& path, int error) {
+  if (error == ENXIO) return {"it is a FIFO that nobody reads, or a socket", "它是无人读取的命名管道（FIFO）或套接字"};
   const auto link = error == ENOENT ? dangling_link(path) : std::nullopt;
   if (!link) return std::strerror(error);
   std::error_code ignored;
@@ -41,6 +43,22 @@ Text cure_of(const fs::path& path, int error) {
 }
 
 }  // namespace
+
+Text kind_of_file(mode_t mode) {
+  if (S_ISREG(mode)) return {};
+  if (S_ISFIFO(mode)) return {"a FIFO (named pipe)", "命名管道（FIFO）"};
+  if (S_ISSOCK(mode)) return {"a socket", "套接字"};
+  if (S_ISDIR(mode)) return {"a folder", "文件夹"};
+  return {"a device", "设备"};
+}
+
+void throw_no_regular_file(const fs::path& path, mode_t mode) {
+  const Text kind = kind_of_file(mode);
+  throw Error(ErrorCode::failed,
+              {fmt::format("cannot read {}: it is not a regular file but {}", path.string(), kind.en),
+               fmt::format("无法读取 {}：它不是普通文件，而是{}", path.string(), kind.zh)},
+              {"choose another file", "请选择另一个文件"});
+}
 
 bool leads_nowhere(const fs::path& path) {
   return dangling_link(path).has_value();

@@ -2,7 +2,10 @@
 #include <filesystem>
 #include <utility>
 
+#include <sys/types.h>
+
 #include "wring/base/error.h"
+#include "wring/base/text.h"
 
 namespace wring {
 
@@ -23,6 +26,13 @@ class Unreadable : public Error {
 
 // "cannot write PATH: REASON" as Error{failed}.
 [[noreturn]] void throw_unwritable(const std::filesystem::path& path, int error);
+
+// What stands in the place of a regular file, by its st_mode: "a FIFO (named pipe)", "a socket", "a device", "a
+// folder". Empty for a regular file.
+Text kind_of_file(mode_t mode);
+
+// "cannot read PATH: it is not a regular file but a FIFO (named pipe)", as Error{failed}.
+[[noreturn]] void throw_no_regular_file(const std::filesystem::path& path, mode_t mode);
 
 // Whether a link on the way of `path`, or at its end, leads nowhere.
 bool leads_nowhere(const std::filesystem::path& path);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <mutex>
@@ -14,6 +15,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,6 +31,7 @@ namespace {
 
 constexpr std::size_t kMostOfAStream = std::size_t{64} << 20;
 constexpr int kMostLinks = 40;  // as the kernel follows
+constexpr std::chrono::milliseconds kWriterArrival{3000};
 
 [[noreturn]] void refuse_to_write(const fs::path& path, const Text& why) {
   throw Error(ErrorCode::failed,
@@ -96,34 +99,60 @@ void write_new(const FilePlace& place, const std::function<void(std::ostream&)>&
   file.publish();
 }
 
-std::string read_all(const Descriptor& file, const fs::path& path) {
+enum class Waited { something_came, writer_gone, nothing_came };
+
+Waited wait_to_read(int descriptor, std::chrono::milliseconds time) {
+  pollfd wait{descriptor, POLLIN, 0};
+  if (::poll(&wait, 1, static_cast<int>(time.count())) == 0) return Waited::nothing_came;
+  return (wait.revents & (POLLHUP | POLLIN)) == POLLHUP ? Waited::writer_gone : Waited::something_came;
+}
+
+[[noreturn]] void throw_nobody_writes(const fs::path& path) {
+  throw Error(
+      ErrorCode::failed,
+      {fmt::format("cannot read {}: it is a FIFO (named pipe), and nobody has written to it for {} s", path.string(),
+                   kWriterArrival.count() / 1000),
+       fmt::format("无法读取 {}：它是命名管道（FIFO），{} 秒内无人写入", path.string(), kWriterArrival.count() / 1000)},
+      {"choose a file, or start what writes to the pipe", "请选择文件，或启动写入该管道的程序"});
+}
+
+// Opening a FIFO would wait for who writes to it, for ever where nobody does. Opened without waiting it gives an end
+// until somebody comes.
+std::string read_all(const Descriptor& file, const fs::path& path, std::size_t most) {
   struct stat status {};
   if (!file || ::fstat(file.get(), &status) != 0) throw_unreadable(path, errno);
   const bool regular = S_ISREG(status.st_mode);
   const std::size_t expected = regular ? static_cast<std::size_t>(status.st_size) : 0;
-  std::string content(std::max(expected + 1, std::size_t{1} << 12), '\0');
-  for (std::size_t size = 0;;) {
-    if (size == content.size()) content.resize(2 * size);
+  std::string content(std::min(most, std::max(expected + 1, std::size_t{1} << 12)), '\0');
+  Waited writer = S_ISFIFO(status.st_mode) ? Waited::something_came : Waited::writer_gone;
+  std::size_t size = 0;
+  while (size < most) {
+    if (size == content.size()) content.resize(std::min(most, 2 * size));
     const ssize_t got = ::read(file.get(), content.data() + size, content.size() - size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw_unreadable(path, errno);
-    size += static_cast<std::size_t>(got);
+    if (got < 0 && errno != EINTR && errno != EAGAIN) throw_unreadable(path, errno);
+    if (got < 0 && errno == EAGAIN) wait_to_read(file.get(), std::chrono::milliseconds(-1));
+    if (got == 0 && (size > 0 || writer == Waited::writer_gone)) break;
+    if (got == 0 && writer == Waited::nothing_came) throw_nobody_writes(path);
+    if (got == 0) writer = wait_to_read(file.get(), kWriterArrival);
+    size += static_cast<std::size_t>(std::max<ssize_t>(got, 0));
     if (!regular && size > kMostOfAStream) throw_unreadable(path, EFBIG);
-    if (got == 0) {
-      content.resize(size);
-      return content;
-    }
   }
+  content.resize(size);
+  return content;
 }
 
 }  // namespace
 
 std::string read_file(const fs::path& path) {
-  return read_all(Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC)), path);
+  return read_file(path, SIZE_MAX);
+}
+
+std::string read_file(const fs::path& path, std::size_t most) {
+  return read_all(Descriptor(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)), path, most);
 }
 
 std::string read_file(const Folder& folder, const std::string& name) {
-  return read_all(open_regular_file(folder, name), folder.path_of(name));
+  return read_all(open_regular_file(folder, name), folder.path_of(name), SIZE_MAX);
 }
 
 void write_file_atomically(const Folder& folder, const std::string& name,

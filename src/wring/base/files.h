@@ -9,8 +9,11 @@
 
 namespace wring {
 
-// The whole file; of what is no regular file (a pipe) at most 64 MiB. Throws Unreadable naming it and the reason.
+// The whole file; of what is no regular file (a pipe) at most 64 MiB. A FIFO that nobody writes to is waited for three
+// seconds. Throws Unreadable naming it and the reason; Error{failed} for such a FIFO.
 std::string read_file(const std::filesystem::path& path);
+// Its first bytes, at most so many.
+std::string read_file(const std::filesystem::path& path, std::size_t most);
 // Error{failed} where it is no regular file.
 std::string read_file(const Folder& folder, const std::string& name);
 

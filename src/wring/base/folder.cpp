@@ -29,11 +29,8 @@ std::string kernels_path(int descriptor) {
 Descriptor checked_regular(Descriptor file, const fs::path& path) {
   struct stat status {};
   if (!file || ::fstat(file.get(), &status) != 0) throw_unreadable(path, errno);
-  if (S_ISREG(status.st_mode)) return file;
-  throw Error(ErrorCode::failed,
-              {fmt::format("cannot read {}: it is not a regular file", path.string()),
-               fmt::format("无法读取 {}：它不是普通文件", path.string())},
-              {"choose another file", "请选择另一个文件"});
+  if (!S_ISREG(status.st_mode)) throw_no_regular_file(path, status.st_mode);
+  return file;
 }
 
 constexpr int kReadRegular = O_RDONLY | O_NONBLOCK | O_NOCTTY;

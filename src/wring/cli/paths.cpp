@@ -1,13 +1,17 @@
 #include "wring/cli/paths.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/stat.h>
 
 #include "wring/base/error.h"
+#include "wring/base/file_errors.h"
 #include "wring/base/nearest.h"
 
 namespace wring {
@@ -69,25 +73,36 @@ const Text missing{"does not exist", "不存在"};
 const Text is_folder{"is a folder, not a file", "是文件夹，不是文件"};
 const Text is_no_folder{"is not a folder", "不是文件夹"};
 
+// Nothing where it does not exist. What cannot be looked at (no permission, links in a circle or to what is not there)
+// is not missing: throws Unreadable.
+std::optional<mode_t> mode_of(const fs::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0) return status.st_mode;
+  const int error = errno;
+  if ((error == ENOENT && !leads_nowhere(path)) || error == ENOTDIR) return std::nullopt;
+  throw_unreadable(path, error);
+}
+
 }  // namespace
 
 void require_config(const fs::path& path) {
   const Text what{"the config", "配置文件"};
-  std::error_code error;
-  if (!fs::exists(path, error)) fail(what, path, missing, list_of(path, configs_near(path)));
-  if (fs::is_directory(path, error)) fail(what, path, is_folder, list_of(path / "x", configs_near(path / "x")));
+  const auto mode = mode_of(path);
+  if (!mode) fail(what, path, missing, list_of(path, configs_near(path)));
+  if (S_ISDIR(*mode)) fail(what, path, is_folder, list_of(path / "x", configs_near(path / "x")));
 }
 
 void require_file(const fs::path& path, const Text& what, const Text& hint) {
-  std::error_code error;
-  if (!fs::exists(path, error)) fail(what, path, missing, hint);
-  if (fs::is_directory(path, error)) fail(what, path, is_folder, hint);
+  const auto mode = mode_of(path);
+  if (!mode) fail(what, path, missing, hint);
+  if (S_ISDIR(*mode)) fail(what, path, is_folder, hint);
+  if (!S_ISREG(*mode)) throw_no_regular_file(path, *mode);
 }
 
 void require_folder(const fs::path& path, const Text& what, const Text& hint) {
-  std::error_code error;
-  if (!fs::exists(path, error)) fail(what, path, missing, hint);
-  if (!fs::is_directory(path, error)) fail(what, path, is_no_folder, hint);
+  const auto mode = mode_of(path);
+  if (!mode) fail(what, path, missing, hint);
+  if (!S_ISDIR(*mode)) fail(what, path, is_no_folder, hint);
 }
 
 void require_folder_of(const fs::path& file) {

@@ -1,7 +1,6 @@
 #include "wring/config/reader.h"
 
 #include <algorithm>
-#include <fstream>
 
 #include <fmt/format.h>
 
@@ -44,17 +43,6 @@ BadValue unknown_key(std::string_view key) {
   return {what, {fmt::format("did you mean {}?", near), fmt::format("是否想写 {}？", near)}};
 }
 
-// Reads at most one byte more than a config may have, so that neither a disk image nor /dev/zero is slurped.
-std::string read_bounded(const fs::path& path) {
-  std::error_code ignored;
-  std::ifstream in(path, std::ios::binary);
-  if (!in || fs::is_directory(path, ignored)) return read_file(path);  // throws with the system's reason
-  std::string text(kLargestConfigBytes + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  return text;
-}
-
 }  // namespace
 
 const ConfigEntry* ConfigFile::find(std::string_view key) const {
@@ -63,7 +51,8 @@ const ConfigEntry* ConfigFile::find(std::string_view key) const {
 }
 
 ConfigFile read_config(const fs::path& path, UnknownKeys unknown) {
-  return parse_config(read_bounded(path), path, unknown);
+  // At most one byte more than a config may have, so that neither a disk image nor /dev/zero is slurped.
+  return parse_config(read_file(path, kLargestConfigBytes + 1), path, unknown);
 }
 
 ConfigFile parse_config(std::string text, const fs::path& path, UnknownKeys unknown) {

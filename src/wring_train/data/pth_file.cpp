@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <fstream>
 #include <limits>
 #include <optional>
 #include <set>
@@ -12,9 +11,11 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include "wring/base/display_text.h"
 #include "wring/base/error.h"
+#include "wring/base/folder.h"
 #include "wring_train/data/mapped_file.h"
 #include "wring_train/data/pickle.h"
 #include "wring_train/data/zip_archive.h"
@@ -384,10 +385,13 @@ bool PthFile::lost() const {
 
 bool PthFile::is_one(const fs::path& path) {
   std::array<char, kSequence.size()> start{};
-  std::ifstream in(path, std::ios::binary);
-  in.read(start.data(), start.size());
-  const std::string_view read(start.data(), static_cast<std::size_t>(in.gcount()));
-  return read.starts_with(kArchive) || read == kSequence;
+  try {
+    const ssize_t got = ::pread(open_regular_file(path).get(), start.data(), start.size(), 0);
+    const std::string_view read(start.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    return read.starts_with(kArchive) || read == kSequence;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 }  // namespace wring

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <fstream>
 #include <functional>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -114,6 +115,25 @@ TEST_F(Files, WhereNothingCanBeWrittenTheFileIsNamed) {
 
 TEST_F(Files, ADeviceWithoutEndIsNotReadForEver) {
   EXPECT_THROW(read_file("/dev/zero"), Unreadable);
+}
+
+TEST_F(Files, AFifoIsReadFromWhoWritesToItAndNamedWhereNobodyDoes) {
+  const fs::path pipe = folder_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  {
+    const std::jthread writer([&] { std::ofstream(pipe) << std::string(100'000, 'x'); });
+    EXPECT_EQ(read_file(pipe).size(), 100'000U);
+  }
+  {
+    const std::jthread writer([&] { std::ofstream(pipe) << std::string(1000, 'x'); });  // in one piece
+    EXPECT_EQ(read_file(pipe, 10), std::string(10, 'x'));
+  }
+  try {
+    read_file(pipe);
+    FAIL() << "nobody writes to it";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr("pipe"), testing::HasSubstr("it is a FIFO")));
+  }
 }
 
 TEST_F(Files, AMissingFileIsNamedInTheError) {

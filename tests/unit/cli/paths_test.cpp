@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "fixtures/temporary_folder.h"
 #include "wring/base/error.h"
@@ -93,6 +94,24 @@ TEST_F(Paths, TheFolderOfAnOutputMustBeThere) {
             "the output folder new does not exist; create it: mkdir -p new");
   fs::create_directory("new");
   EXPECT_EQ(error_of([] { require_folder_of("new/out.yaml"); }), "no error");
+}
+
+TEST_F(Paths, WhatCannotBeLookedAtIsNotMissing) {
+  fs::create_symlink("circle", "circle");
+  fs::create_symlink("/absent/disk/net.safetensors", "gone");
+  for (const auto& check : std::vector<std::function<void(const fs::path&)>>{
+           require_config, [](const fs::path& path) { require_file(path, "the checkpoint", "train one"); },
+           [](const fs::path& path) { require_folder(path, "the image folder", "check it"); }}) {
+    EXPECT_THAT(error_of([&] { check("circle"); }), testing::HasSubstr("cannot read circle: Too many levels"));
+    EXPECT_THAT(error_of([&] { check("gone"); }),
+                testing::HasSubstr("gone is a link to /absent/disk/net.safetensors, which is not there"));
+  }
+}
+
+TEST_F(Paths, AFifoIsNoCheckpoint) {
+  ASSERT_EQ(::mkfifo("pipe", 0600), 0);
+  EXPECT_EQ(error_of([] { require_file("pipe", "the checkpoint", "train one"); }),
+            "cannot read pipe: it is not a regular file but a FIFO (named pipe); choose another file");
 }
 
 }  // namespace
