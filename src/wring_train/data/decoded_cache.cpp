@@ -21,7 +21,7 @@ namespace wring {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::uint64_t kFormat = 2;  // counts changes of the layout or of how images are decoded or shrunk
+constexpr std::uint64_t kFormat = 3;  // counts changes of the layout or of how images are decoded or shrunk
 constexpr auto kLockPause = std::chrono::milliseconds(50);
 
 void add_file(Fingerprint& fingerprint, const fs::path& path) {

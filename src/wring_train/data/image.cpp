@@ -2,16 +2,17 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <memory>
-#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "wring/base/error.h"
+#include "wring/base/file_errors.h"
 #include "wring_train/data/image_codecs.h"
+#include "wring_train/data/orientation.h"
 
 namespace wring {
 namespace fs = std::filesystem;
@@ -34,19 +35,20 @@ struct FileContent {
 
 // The first `limit` bytes of the file, or all of it when it is shorter.
 FileContent read_content(const fs::path& path, std::uintmax_t limit) {
-  const auto unreadable = [&](int error) { fail(path, std::strerror(error), "check the path and its permissions"); };
-  std::error_code error;
-  if (fs::is_directory(path, error)) unreadable(EISDIR);
-  const std::uintmax_t file_size = fs::file_size(path, error);
-  if (error) unreadable(error.value());
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), &std::fclose);
-  if (!file) unreadable(errno);
-  std::setvbuf(file.get(), nullptr, _IONBF, 0);  // one read of everything: a buffer would only copy it again
+  const Descriptor file = open_regular_file(path);
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) throw_unreadable(path, errno);
+  const auto file_size = static_cast<std::uintmax_t>(status.st_size);
   FileContent content;
   const auto wanted = static_cast<std::size_t>(std::min(limit, file_size));
   content.bytes = std::make_unique_for_overwrite<std::uint8_t[]>(wanted);
-  content.size = std::fread(content.bytes.get(), 1, wanted, file.get());
-  if (std::ferror(file.get()) != 0) unreadable(errno);
+  while (content.size < wanted) {
+    const ssize_t got = ::read(file.get(), content.bytes.get() + content.size, wanted - content.size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw_unreadable(path, errno);
+    if (got == 0) break;  // it was cut short meanwhile
+    content.size += static_cast<std::size_t>(got);
+  }
   content.whole = content.size == file_size;
   return content;
 }
@@ -102,26 +104,37 @@ Rectangle inside(const Rectangle& wanted, int width, int height) {
 Image read_image(const fs::path& path, Alpha alpha) {
   const FileContent content = read_content(path, UINTMAX_MAX);
   const Codec& codec = codec_of(path, content.span());
-  return named(path, [&] { return codec.decode(content.span(), alpha); });
+  return named(path, [&] {
+    const Orientation orientation = orientation_in(codec.exif(content.span()));
+    return upright(codec.decode(content.span(), alpha), orientation);
+  });
 }
 
 ImagePart read_image_part(const fs::path& path, const Rectangle& wanted) {
   const FileContent content = read_content(path, UINTMAX_MAX);
   const Codec& codec = codec_of(path, content.span());
-  return named(path, [&] { return codec.decode_part(content.span(), wanted); });
+  return named(path, [&] {
+    const Orientation orientation = orientation_in(codec.exif(content.span()));
+    if (orientation == Orientation()) return codec.decode_part(content.span(), wanted);
+    const ImageSize stored = codec.read_size(content.span());
+    return upright(codec.decode_part(content.span(), stored_place(wanted, orientation, stored)), orientation);
+  });
 }
 
 ImageSize read_image_size(const fs::path& path) {
   FileContent content = read_content(path, kHeaderBytes);
   const Codec& codec = codec_of(path, content.span());
+  const auto size_in = [&codec](Bytes bytes) {
+    return upright(codec.read_size(bytes), orientation_in(codec.exif(bytes)));
+  };
   if (!content.whole) {
     try {
-      return codec.read_size(content.span());
+      return size_in(content.span());
     } catch (const DecodeError&) {  // the header may go on behind what was read
       content = read_content(path, UINTMAX_MAX);
     }
   }
-  return named(path, [&] { return codec.read_size(content.span()); });
+  return named(path, [&] { return size_in(content.span()); });
 }
 
 Image to_rgb(const Image& image) {

@@ -27,10 +27,10 @@ enum class Alpha { drop, keep };
 // Decodes JPEG (gray, YCbCr, CMYK, YCCK), PNG (1 to 16 bits, gray, palette, alpha) or WebP (when built with
 // it), told apart by content, not by name. 16-bit samples are rounded to 8. Gray stays one channel.
 // Alpha::drop leaves 1 or 3 channels; Alpha::keep gives 4 where the file has alpha.
-// EXIF orientation and colour profiles are ignored: the samples come as the file stores them, as every
-// super-resolution trainer takes them.
-// Throws Error{failed} naming the file: unreadable, empty, truncated, corrupt, a kind that is not known, or
-// more than 2^28 pixels (refused before any memory is taken for them).
+// The picture is upright: Exif's orientation is applied, as OpenCV's imread does, through which BasicSR reads its
+// images. Colour profiles are ignored: the samples come as the file stores them. Throws Error{failed} naming the file:
+// unreadable, empty, truncated, corrupt, a kind that is not known, or more than 2^28 pixels (refused before any memory
+// is taken for them).
 Image read_image(const std::filesystem::path& path, Alpha alpha = Alpha::drop);
 
 struct ImageSize {

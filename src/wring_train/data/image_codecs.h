@@ -23,6 +23,9 @@ struct Codec {
   Image (*decode)(Bytes content, Alpha alpha);
   // At least `wanted`, which is cut to the image first; Alpha::drop.
   ImagePart (*decode_part)(Bytes content, const Rectangle& wanted);
+  // The file's Exif data, which begin with a TIFF header; empty where there are none. Works on the beginning of a file
+  // too; throws DecodeError where they stand behind it.
+  Bytes (*exif)(Bytes content);
 };
 
 extern const Codec jpeg_codec;

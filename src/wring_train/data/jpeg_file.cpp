@@ -2,8 +2,10 @@
 #include <array>
 #include <csetjmp>
 #include <cstdio>
+#include <cstring>
 #include <new>
 #include <string>
+#include <string_view>
 
 // jpeglib.h uses size_t and FILE without including what declares them.
 #include <jerror.h>
@@ -175,8 +177,32 @@ ImagePart decode_part(Bytes content, const Rectangle& wanted) {
   return {crop(image, skipped, 0, part.width, part.height), part.x, part.y, size.width, size.height};
 }
 
+// Segments: 0xff, a marker, the size as 16 bits (its own two bytes included), the data. Exif data stand in one of those
+// for applications. Only before the picture's size: a header that could be read holds them then.
+Bytes exif(Bytes content) {
+  constexpr std::uint8_t kApplication1 = 0xe1;
+  constexpr std::string_view kPrefix("Exif\0\0", 6);
+  const auto begins_frame = [](std::uint8_t marker) {  // but for tables between them
+    return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
+  };
+  for (std::size_t at = 2; at + 4 <= content.size() && content[at] == 0xff;) {
+    const std::uint8_t marker = content[at + 1];
+    if (marker == 0xff) {  // filling
+      ++at;
+      continue;
+    }
+    const std::size_t size = content[at + 2] << 8 | content[at + 3];
+    if (begins_frame(marker) || size < 2 || size > content.size() - at - 2) break;
+    const Bytes data = content.subspan(at + 4, size - 2);
+    const bool named = data.size() > kPrefix.size() && std::memcmp(data.data(), kPrefix.data(), kPrefix.size()) == 0;
+    if (marker == kApplication1 && named) return data;
+    at += 2 + size;
+  }
+  return {};
+}
+
 }  // namespace
 
-const Codec jpeg_codec{recognises, read_size, decode, decode_part};
+const Codec jpeg_codec{recognises, read_size, decode, decode_part, exif};
 
 }  // namespace wring

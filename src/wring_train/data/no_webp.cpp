@@ -17,9 +17,12 @@ Image decode(Bytes, Alpha) {
 ImagePart decode_part(Bytes, const Rectangle&) {
   throw DecodeError(kNotBuilt);
 }
+Bytes exif(Bytes) {
+  return {};
+}
 
 }  // namespace
 
-const Codec webp_codec{has_webp_signature, read_size, decode, decode_part};
+const Codec webp_codec{has_webp_signature, read_size, decode, decode_part, exif};
 
 }  // namespace wring

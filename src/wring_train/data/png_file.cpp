@@ -3,7 +3,9 @@
 #include <cstring>
 #include <new>
 #include <optional>
+#include <ostream>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -34,14 +36,12 @@ void read_bytes(png_structp png, png_bytep to, std::size_t size) {
 }
 
 void write_bytes(png_structp png, png_bytep from, std::size_t size) {
-  auto* file = static_cast<std::string*>(png_get_io_ptr(png));
-  try {
-    file->append(reinterpret_cast<const char*>(from), size);
-    return;
-  } catch (const std::bad_alloc&) {  // must not pass through the C library
-  }
-  png_error(png, "out of memory");
+  auto* file = static_cast<std::ostream*>(png_get_io_ptr(png));
+  file->write(reinterpret_cast<const char*>(from), static_cast<std::streamsize>(size));
+  if (!*file) png_error(png, "it cannot be written");
 }
+
+void flush_bytes(png_structp) {}
 
 // libpng reports errors by a callback that must not return. The jump goes back to `run`, from where a C++
 // exception is thrown; nothing between the two has a destructor.
@@ -202,14 +202,14 @@ ImagePart decode_part(Bytes content, const Rectangle& wanted) {
   return {std::move(image), part.x, part.y, size.width, size.height};
 }
 
-std::string encode(const Image& image) {
+// Piece by piece: a large picture, compressed, would take as much memory again.
+void encode(const Image& image, std::ostream& file) {
   Png png(Png::Mode::write);
-  std::string file;
   const int type = image.channels == 1   ? PNG_COLOR_TYPE_GRAY
                    : image.channels == 3 ? PNG_COLOR_TYPE_RGB
                                          : PNG_COLOR_TYPE_RGB_ALPHA;
   png.run([&](png_structp p, png_infop info) {
-    png_set_write_fn(p, &file, write_bytes, nullptr);
+    png_set_write_fn(p, &file, write_bytes, flush_bytes);
     png_set_IHDR(p, info, image.width, image.height, 8, type, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
                  PNG_FILTER_TYPE_DEFAULT);
     png_set_compression_level(p, kCompressionLevel);
@@ -218,12 +218,25 @@ std::string encode(const Image& image) {
     for (int y = 0; y < image.height; ++y) png_write_row(p, image.row(y));
     png_write_end(p, info);
   });
-  return file;
+}
+
+// Chunks: the size as 32 bits, a name of four letters, the data, a checksum. Only before the pixels: what comes behind
+// them is not looked for, as no header is.
+Bytes exif(Bytes content) {
+  constexpr std::size_t kAround = 12;  // size, name and checksum
+  for (std::size_t at = kSignatureBytes; at + kAround <= content.size();) {
+    const std::size_t size = png_get_uint_32(&content[at]);
+    const std::string_view name(reinterpret_cast<const char*>(&content[at + 4]), 4);
+    if (name == "IDAT" || size > content.size() - at - kAround) return {};
+    if (name == "eXIf") return content.subspan(at + 8, size);
+    at += size + kAround;
+  }
+  return {};
 }
 
 }  // namespace
 
-const Codec png_codec{recognises, read_size, decode, decode_part};
+const Codec png_codec{recognises, read_size, decode, decode_part, exif};
 
 void write_png(const std::filesystem::path& path, const Image& image) {
   const FilePlace place = place_of_file(path);
@@ -238,13 +251,14 @@ void write_png(const Folder& folder, const std::string& name, const Image& image
                                        " x " + std::to_string(image.height) + " with " +
                                        std::to_string(image.channels) + " channels is no PNG");
   }
-  std::string content;
-  try {
-    content = encode(image);
-  } catch (const DecodeError& error) {
-    throw Error(ErrorCode::failed, "cannot write " + path.string() + ": " + error.what());
-  }
-  write_file_atomically(folder, name, content);
+  write_file_atomically(folder, name, [&](std::ostream& file) {
+    try {
+      encode(image, file);
+    } catch (const DecodeError& error) {
+      if (!file) return;  // who opened it knows the system's reason
+      throw Error(ErrorCode::failed, "cannot write " + path.string() + ": " + error.what());
+    }
+  });
 }
 
 }  // namespace wring

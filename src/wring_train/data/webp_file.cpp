@@ -1,3 +1,4 @@
+#include <cstring>
 #include <new>
 
 #include <webp/decode.h>
@@ -61,8 +62,33 @@ ImagePart decode_part(Bytes content, const Rectangle&) {
   return whole(decode(content, Alpha::drop));
 }
 
+// The container's chunks (RFC 9649): a name of four letters, the size as 32 bits, the data, padded to an even length.
+// Exif data come after the pixels.
+Bytes exif(Bytes content) {
+  constexpr std::size_t kFirstChunk = 12;  // after RIFF, the size and WEBP
+  constexpr std::size_t kExtendedFlags = kFirstChunk + 8;
+  constexpr std::uint8_t kHasExif = 0x08;
+  const auto is = [content](std::size_t at, const char* name) { return std::memcmp(&content[at], name, 4) == 0; };
+  const auto size_at = [content](std::size_t at) {
+    std::size_t size = 0;
+    for (std::size_t i = 4; i-- > 0;) size = size << 8 | content[at + i];
+    return size;
+  };
+  if (content.size() <= kExtendedFlags || !is(kFirstChunk, "VP8X")) return {};
+  if ((content[kExtendedFlags] & kHasExif) == 0) return {};
+  for (std::size_t at = kFirstChunk; at + 8 <= content.size();) {
+    const std::size_t size = size_at(at + 4);
+    const std::size_t data = at + 8;
+    if (size > content.size() - data) break;
+    if (is(at, "EXIF")) return content.subspan(data, size);
+    at = data + size + size % 2;
+  }
+  if (content.size() < size_at(4) + 8) throw DecodeError("damaged WebP: the file ends too early");
+  return {};
+}
+
 }  // namespace
 
-const Codec webp_codec{has_webp_signature, read_size, decode, decode_part};
+const Codec webp_codec{has_webp_signature, read_size, decode, decode_part, exif};
 
 }  // namespace wring
