@@ -14,6 +14,7 @@
 
 #include "wring/base/error.h"
 #include "wring/base/files.h"
+#include "wring/base/folder.h"
 #include "wring_train/data/parallel.h"
 
 namespace wring {
@@ -48,17 +49,17 @@ void collect(const fs::path& folder, std::set<fs::path>& entered, std::vector<fs
   for (const fs::path& path : paths) {
     if (path.filename().string().starts_with('.')) continue;
     std::error_code ignored;
-    if (fs::is_directory(path, ignored)) {
+    const fs::file_status status = fs::status(path, ignored);
+    if (fs::is_directory(status)) {
       collect(path, entered, images);
-    } else if (is_image_name(path) && fs::exists(path, ignored)) {
-      images.push_back(path);
+    } else if (is_image_name(path) || !fs::exists(status)) {
+      images.push_back(path);  // what is no file, such as a link that leads nowhere, is named when its header is read
     }
   }
 }
 
 std::vector<fs::path> images_below(const fs::path& folder) {
-  std::error_code ignored;
-  if (!fs::is_directory(folder, ignored)) {
+  if (!Folder::find(folder)) {  // throws where it is there and cannot be read
     throw Error(
         ErrorCode::failed, fmt::format("the image folder {} does not exist", folder.string()),
         "put HR photographs there (PNG, JPEG, WebP), or name their folder: train_hr_dir, val_hr_dir, data_dir in the "
@@ -198,9 +199,12 @@ struct Header {
 };
 
 // On all cores: what takes time on a network folder is waiting, and there are thousands.
-std::vector<Header> read_headers(const std::vector<fs::path>& images) {
+std::vector<Header> read_headers(const std::vector<fs::path>& images, const std::function<bool()>& cancelled) {
   std::vector<Header> headers(images.size());
   for_each_in_parallel(images.size(), [&](std::size_t i) {
+    if (cancelled && cancelled()) {
+      throw Error(ErrorCode::interrupted, {"interrupted while images were looked for", "查找图像时被中断"});
+    }
     try {
       headers[i].size = read_image_size(images[i]);
     } catch (const Error& error) {
@@ -211,10 +215,11 @@ std::vector<Header> read_headers(const std::vector<fs::path>& images) {
 }
 
 // The same set with the LR version of every image; those whose LR version cannot be read are skipped.
-ImageSet with_lr(ImageSet hr, const fs::path& hr_folder, const LrFolder& lr_images, int scale) {
+ImageSet with_lr(ImageSet hr, const fs::path& hr_folder, const LrFolder& lr_images, int scale,
+                 const std::function<bool()>& cancelled) {
   std::vector<fs::path> paths;
   for (const ImagePair& pair : hr.pairs) paths.push_back(lr_images.of(stem_below(hr_folder, pair.hr), pair.hr));
-  const std::vector<Header> headers = read_headers(paths);
+  const std::vector<Header> headers = read_headers(paths, cancelled);
   ImageSet set;
   set.skipped = std::move(hr.skipped);
   for (std::size_t i = 0; i < paths.size(); ++i) {
@@ -244,9 +249,9 @@ ImageSet with_lr(ImageSet hr, const fs::path& hr_folder, const LrFolder& lr_imag
 }  // namespace
 
 ImageSet scan_images(const fs::path& hr_folder, const std::optional<fs::path>& lr_folder, int scale, int min_size,
-                     const std::optional<fs::path>& meta_info) {
+                     const std::optional<fs::path>& meta_info, const std::function<bool()>& cancelled) {
   const std::vector<fs::path> images = meta_info ? images_listed(hr_folder, *meta_info) : images_below(hr_folder);
-  const std::vector<Header> headers = read_headers(images);
+  const std::vector<Header> headers = read_headers(images, cancelled);
   std::optional<LrFolder> lr_images;
   if (lr_folder) lr_images.emplace(*lr_folder, scale);
   ImageSet set;
@@ -264,7 +269,7 @@ ImageSet scan_images(const fs::path& hr_folder, const std::optional<fs::path>& l
       set.sizes.push_back(*size);
     }
   }
-  if (lr_images) set = with_lr(std::move(set), hr_folder, *lr_images, scale);
+  if (lr_images) set = with_lr(std::move(set), hr_folder, *lr_images, scale, cancelled);
   if (set.pairs.empty()) none_usable(hr_folder, set.skipped);
   return set;
 }

@@ -10,6 +10,7 @@
 
 #include "wring/base/cache_folder.h"
 #include "wring/base/error.h"
+#include "wring/base/folder.h"
 #include "wring/base/system_memory.h"
 #include "wring/report/progress_bar.h"
 #include "wring_train/data/image_digest.h"
@@ -101,9 +102,9 @@ std::optional<fs::path> lr_folder_of(const std::string& given, const std::string
                                      const char* part) {
   if (!given.empty()) return fs::path(given);
   fs::path folder = folder_of("", config, part, "LR");
-  std::error_code error;
-  // An LR folder of data_dir belongs to the HR folder beside it, not to one given by flag.
-  if (hr_given.empty() && fs::is_directory(folder, error)) return folder;
+  // An LR folder of data_dir belongs to the HR folder beside it, not to one given by flag. One that is there and cannot
+  // be read is an error: it is not for bicubic to take its place.
+  if (hr_given.empty() && Folder::find(folder)) return folder;
   return std::nullopt;
 }
 
@@ -129,16 +130,15 @@ void put_on_device(TrainingImages& images, const TrainConfig& config, const Trai
 
 std::optional<ImageSet> find_validation(const TrainConfig& config, const TrainingDataOptions& options) {
   const fs::path hr = folder_of(config.val_hr_dir, config, "val", "HR");
-  std::error_code error;
-  if (config.val_hr_dir.empty() && !fs::is_directory(hr, error)) {
+  if (config.val_hr_dir.empty() && !Folder::find(hr)) {
     options.note({fmt::format("no validation: there is no folder {}", hr.string()),
                   fmt::format("不做验证：没有文件夹 {}", hr.string())});
     return std::nullopt;
   }
   const int scale = static_cast<int>(config.scale_factor);
   // SSIM's 11×11 window must fit between the cropped borders.
-  ImageSet images =
-      scan_images(hr, lr_folder_of(config.val_lr_dir, config.val_hr_dir, config, "val"), scale, 11 + 2 * scale);
+  ImageSet images = scan_images(hr, lr_folder_of(config.val_lr_dir, config.val_hr_dir, config, "val"), scale,
+                                11 + 2 * scale, std::nullopt, options.cancelled);
   report_skipped(images, options);
   return images;
 }
@@ -164,7 +164,7 @@ TrainingImages open_training_images(const TrainConfig& config, const TrainingDat
   std::optional<fs::path> listed;
   if (!config.train_meta_info.empty()) listed = config.train_meta_info;
   images.train = scan_images(hr, lr_folder_of(config.train_lr_dir, config.train_hr_dir, config, "train"), scale,
-                             static_cast<int>(config.patch_size), listed);
+                             static_cast<int>(config.patch_size), listed, options.cancelled);
   report_skipped(images.train, options);
   images.files_digest = image_files_digest(images.train, hr);
   images.validation = find_validation(config, options);

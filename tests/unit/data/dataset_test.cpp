@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "photographs.h"
 #include "temporary_folder.h"
@@ -95,11 +96,35 @@ TEST_F(ScanImages, ALinkToAParentFolderDoesNotLeadRoundForEver) {
   EXPECT_THAT(found(scan_images(folder_ / "set", std::nullopt, 4, 1)), ElementsAre("set/a.png"));
 }
 
-TEST_F(ScanImages, LinksToThemselvesOrToNothingAreNoImages) {
+TEST_F(ScanImages, WhatIsNoFileIsLeftOutByName) {
   put("a.png");
-  fs::create_symlink("self.png", folder_ / "self.png");
-  fs::create_symlink("nowhere", folder_ / "dangling.png");
-  EXPECT_THAT(found(scan_images(folder_, std::nullopt, 4, 1)), ElementsAre("a.png"));
+  fs::create_symlink("circle.png", folder_ / "circle.png");
+  fs::create_symlink("/absent/disk/set", folder_ / "linked_folder");
+  ASSERT_EQ(::mkfifo((folder_ / "pipe.png").c_str(), 0600), 0);
+  fs::create_symlink("/dev/zero", folder_ / "zero.png");
+  const ImageSet set = scan_images(folder_, std::nullopt, 4, 1);
+  EXPECT_THAT(found(set), ElementsAre("a.png"));
+  ASSERT_EQ(set.skipped.size(), 4U);
+  EXPECT_THAT(set.skipped[0].reason, AllOf(HasSubstr("circle.png"), HasSubstr("Too many levels of symbolic links")));
+  EXPECT_THAT(set.skipped[1].reason, HasSubstr("is a link to /absent/disk/set, which is not there"));
+  EXPECT_THAT(set.skipped[2].reason, AllOf(HasSubstr("pipe.png"), HasSubstr("FIFO")));
+  EXPECT_THAT(set.skipped[3].reason, AllOf(HasSubstr("zero.png"), HasSubstr("a device")));
+  for (const SkippedImage& skipped : set.skipped) EXPECT_FALSE(skipped.readable);
+}
+
+TEST_F(ScanImages, AFolderOnADiskThatIsNotMountedIsNotMissing) {
+  fs::create_symlink("/absent/disk", folder_ / "linked");
+  EXPECT_THAT(error_of("linked").what(), HasSubstr("is a link to /absent/disk, which is not there"));
+}
+
+TEST_F(ScanImages, EndsWhereItIsAskedTo) {
+  put("a.png");
+  try {
+    scan_images(folder_, std::nullopt, 4, 1, std::nullopt, [] { return true; });
+    FAIL() << "it was cancelled";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::interrupted);
+  }
 }
 
 TEST_F(ScanImages, NamesMayBeInAnyEncoding) {
