@@ -30,7 +30,7 @@ LoadedTensors load_tensors(const SafetensorsFile& file, Seal seal);
 
 // An EDSR whose shape is read off the tensors' names and sizes. Accepts BasicSR's names, with a prefix
 // "module." too. Throws Error{failed} naming the file and the first tensor that is missing, superfluous or of
-// another size.
+// another size, and for a .pth, with the tool that converts it.
 Edsr load_edsr(const std::filesystem::path& path);
 
 }  // namespace wring

@@ -1,12 +1,17 @@
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "wring/base/display_text.h"
 #include "wring/base/error.h"
+#include "wring/base/file_claims.h"
+#include "wring/base/files.h"
 #include "wring/base/folder.h"
 #include "wring/base/json_text.h"
 #include "wring/base/message.h"
@@ -108,6 +113,71 @@ Image comparison(const EvaluationPair& pair, const Image& sr, const Method& meth
   return side_by_side(panels);
 }
 
+// What each image is called in the results: its name without the ending; where two share it, with its folder below
+// FOLDER, then with its ending too.
+std::vector<std::string> names_of(const ImageSet& images, const std::filesystem::path& folder) {
+  std::vector<std::vector<std::string>> candidates;
+  for (const ImagePair& pair : images.pairs) {
+    const auto flat = [](std::string path) {
+      std::ranges::replace(path, '/', '_');
+      return path;
+    };
+    const std::filesystem::path below = pair.hr.lexically_relative(folder);
+    candidates.push_back({pair.hr.stem().string(), flat(std::filesystem::path(below).replace_extension().string()),
+                          flat(below.string())});
+  }
+  return distinct_names(candidates);
+}
+
+FileClaims claim_inputs(const EvaluateOptions& options, const ImageSet& images) {
+  FileClaims claims;
+  if (options.checkpoint) claims.add_input(*options.checkpoint);
+  for (const ImagePair& pair : images.pairs) {
+    claims.add_input(pair.hr);
+    if (pair.lr) claims.add_input(*pair.lr);
+  }
+  for (const SkippedImage& skipped : images.skipped) claims.add_input(skipped.path);
+  return claims;
+}
+
+// Where the SR images and the comparison go; no input is written over.
+class Results {
+ public:
+  // Throws Error{usage} where one of the results would replace an input.
+  Results(const EvaluateOptions& options, const ImageSet& images, const std::vector<std::string>& names)
+      : claims_(claim_inputs(options, images)) {
+    if (options.save_folder) folder_ = Folder::make(*options.save_folder);
+    if (options.compare) comparison_.emplace(place_of_file(*options.compare));
+    for (std::size_t i = 0; folder_ && i < names.size(); ++i) {
+      claims_.check(*folder_, names[i] + ".png", images.pairs[i].hr);
+    }
+    if (comparison_) claims_.check(comparison_->folder, comparison_->name, kComparison);
+  }
+
+  void save(const EvaluationPair& pair, const std::filesystem::path& source, const Image& sr) {
+    if (folder_) write(*folder_, pair.name + ".png", source, sr);
+  }
+  // Once.
+  template <class Draw>
+  void compare(const Draw& draw) {
+    if (!comparison_) return;
+    write(comparison_->folder, comparison_->name, kComparison, draw());
+    comparison_.reset();
+  }
+
+ private:
+  static constexpr const char* kComparison = "--compare";
+  void write(const Folder& folder, const std::string& name, const std::filesystem::path& source, const Image& image) {
+    claims_.check(folder, name, source);
+    write_png(folder, name, image);
+    claims_.add_result(folder, name, source);
+  }
+
+  FileClaims claims_;
+  std::optional<Folder> folder_;
+  std::optional<FilePlace> comparison_;
+};
+
 // The SR images carry the HR images' names: in their folder they would replace them.
 void refuse_to_overwrite(const EvaluateOptions& options) {
   if (!options.save_folder) return;
@@ -126,26 +196,28 @@ struct Scores {
   bool interrupted = false;  // before all were evaluated
 };
 
-Scores score_images(const EvaluateOptions& options, const Method& method, const std::vector<ImagePair>& images,
+Scores score_images(const EvaluateOptions& options, const Method& method, const ImageSet& images,
                     const std::function<void(const SkippedImage&)>& name_unreadable) {
-  std::optional<Folder> saved;
-  if (options.save_folder) saved = Folder::make(*options.save_folder);
+  const std::vector<std::string> names = names_of(images, options.folder);
+  Results results(options, images, names);
   const StopSignal stop;
   Scores scores;
   try {
-    for (const ImagePair& files : images) {
+    for (std::size_t i = 0; i < images.pairs.size(); ++i) {
       stop.end_if_requested();
+      const std::filesystem::path& hr = images.pairs[i].hr;
       EvaluationPair pair;
       try {
-        pair = load_evaluation_pair(files, method.scale());
+        pair = load_evaluation_pair(images.pairs[i], method.scale());
       } catch (const Error& error) {
-        name_unreadable({files.hr, error.what(), false});
+        name_unreadable({hr, error.what(), false});
         continue;
       }
+      pair.name = names[i];
       const Image sr = method(pair.lr, stop);
       scores.of_images.push_back(score(pair, sr, method.scale()));
-      if (saved) write_png(*saved, pair.name + ".png", sr);
-      if (options.compare && scores.of_images.size() == 1) write_png(*options.compare, comparison(pair, sr, method));
+      results.save(pair, hr, sr);
+      results.compare([&] { return comparison(pair, sr, method); });
     }
   } catch (const Error& error) {
     if (error.code() != ErrorCode::interrupted) throw;
@@ -173,7 +245,7 @@ int evaluate_command(const EvaluateOptions& options) {
       name_unreadable(skipped);
     }
   }
-  const auto [scores, interrupted] = score_images(options, method, images.pairs, name_unreadable);
+  const auto [scores, interrupted] = score_images(options, method, images, name_unreadable);
   if (interrupted && scores.empty()) throw Error(ErrorCode::interrupted, {"interrupted", "已中断"});
   if (scores.empty()) {
     throw Error(ErrorCode::failed,

@@ -1,13 +1,17 @@
 #include <algorithm>
 #include <functional>
+#include <string>
 #include <system_error>
+#include <vector>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "wring/base/error.h"
+#include "wring/base/file_claims.h"
 #include "wring/base/files.h"
 #include "wring/base/message.h"
+#include "wring/base/system_memory.h"
 #include "wring/report/progress_bar.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/nn/checkpoint.h"
@@ -22,7 +26,16 @@ namespace {
 
 struct Job {
   fs::path input;
-  fs::path output;
+  std::string output;  // a name in the plan's folder
+};
+
+struct Plan {
+  fs::path folder;  // of the results; empty: the working folder
+  bool make_folder = false;
+  std::vector<Job> jobs;
+  std::vector<Error> left_out;  // what has an image's name and is none
+  fs::path output_of(const Job& job) const { return folder / job.output; }
+  std::size_t images() const { return jobs.size() + left_out.size(); }
 };
 
 bool looks_like_image(const fs::path& path) {
@@ -31,42 +44,67 @@ bool looks_like_image(const fs::path& path) {
   return ending == ".png" || ending == ".jpg" || ending == ".jpeg" || ending == ".webp";
 }
 
-// One file → NAME_x4.png beside it (or --output, a file or a folder); a folder → FOLDER_x4/.
-std::vector<Job> plan_jobs(const UpscaleOptions& options, std::int64_t scale) {
-  const std::string suffix = fmt::format("_x{}", scale);
+// NAME_x4.png beside it, or --output, a file or a folder.
+Plan plan_of_file(const UpscaleOptions& options, const std::string& suffix) {
   std::error_code error;
-  if (!fs::is_directory(options.input, error)) {
-    const std::string name = options.input.stem().string() + suffix + ".png";
-    fs::path output = options.output.value_or(options.input.parent_path() / name);
-    if (options.output && fs::is_directory(*options.output, error)) output = *options.output / name;
-    return {{options.input, output}};
+  const std::string name = options.input.stem().string() + suffix + ".png";
+  fs::path output = options.output.value_or(options.input.parent_path() / name);
+  if (options.output && fs::is_directory(*options.output, error)) output = *options.output / name;
+  if (output.extension() != ".png") {
+    throw Error(ErrorCode::usage, output.string() + ": results are written as PNG", "let the name end in .png");
   }
+  Plan plan;
+  plan.folder = output.parent_path();
+  plan.jobs.push_back({options.input, output.filename().string()});
+  return plan;
+}
+
+// FOLDER_x4/, or --output, a folder. Two images of one name become NAME.jpg_x4.png and NAME.png_x4.png.
+Plan plan_of_folder(const UpscaleOptions& options, const std::string& suffix) {
   fs::path input = options.input;
   if (!input.has_filename()) input = input.parent_path();  // "photos/" names the same folder as "photos"
-  const fs::path folder = options.output.value_or(input.string() + suffix);
-  std::vector<Job> jobs;
-  for (const fs::directory_entry& entry : fs::directory_iterator(options.input)) {
-    if (!entry.is_regular_file() || !looks_like_image(entry.path())) continue;
-    jobs.push_back({entry.path(), folder / (entry.path().stem().string() + suffix + ".png")});
+  Plan plan;
+  plan.folder = options.output.value_or(input.string() + suffix);
+  plan.make_folder = true;
+  std::vector<std::vector<std::string>> names;
+  for (const std::string& name : Folder::open(options.input).names()) {
+    const fs::path file = options.input / name;
+    std::error_code error;
+    if (!looks_like_image(file) || fs::is_directory(file, error)) continue;
+    try {
+      open_regular_file(file);
+      plan.jobs.push_back({file, {}});
+      names.push_back({file.stem().string(), name});
+    } catch (const Error& reason) {
+      plan.left_out.push_back(reason);
+    }
   }
-  if (jobs.empty()) {
+  if (plan.images() == 0) {
     throw Error(ErrorCode::failed, options.input.string() + ": no image in this folder",
                 "give a PNG, JPEG or WebP file, or a folder that holds some");
   }
-  std::ranges::sort(jobs, {}, &Job::input);
-  make_folder(folder);
-  return jobs;
+  const std::vector<std::string> distinct = distinct_names(names);
+  for (std::size_t i = 0; i < plan.jobs.size(); ++i) plan.jobs[i].output = distinct[i] + suffix + ".png";
+  return plan;
 }
 
-void check_output(const Job& job) {
+Plan plan_of(const UpscaleOptions& options, const std::string& suffix) {
   std::error_code error;
-  if (fs::equivalent(job.input, job.output, error)) {
-    throw Error(ErrorCode::usage, job.output.string() + ": the output would replace the input",
-                "choose another file with --output");
+  if (!fs::is_directory(options.input, error)) return plan_of_file(options, suffix);
+  Plan plan = plan_of_folder(options, suffix);
+  if (plan.jobs.empty() && plan.images() == 1) throw plan.left_out.front();
+  return plan;
+}
+
+// What is read, none of which may be written over. Throws Error{usage} where a result would.
+FileClaims claim_inputs(const UpscaleOptions& options, const Plan& plan) {
+  FileClaims claims;
+  claims.add_input(options.checkpoint);
+  for (const Job& job : plan.jobs) claims.add_input(job.input);
+  if (const auto folder = Folder::find(plan.folder)) {
+    for (const Job& job : plan.jobs) claims.check(*folder, job.output, job.input);
   }
-  if (job.output.extension() != ".png") {
-    throw Error(ErrorCode::usage, job.output.string() + ": results are written as PNG", "let the name end in .png");
-  }
+  return claims;
 }
 
 ProgressOptions progress_options(const CommonOptions& common) {
@@ -76,24 +114,101 @@ ProgressOptions progress_options(const CommonOptions& common) {
   return options;
 }
 
+constexpr double kTellGib = 1;  // of memory, from which a photograph's need is told before it is enlarged
+
+// What one photograph becomes, and what that takes of the host's memory.
+class Enlargement {
+ public:
+  Enlargement(ImageSize size, std::int64_t scale)
+      : size_(size), width_(size.width * scale), height_(size.height * scale) {}
+
+  // The result as bytes, the photograph as bytes and as fp32.
+  double least_gib() const {
+    return (3.0 * result_pixels() + (3 + 12) * static_cast<double>(size_.width) * size_.height) / kGib;
+  }
+  Text memory(const std::string& name) const {
+    const auto bytes = available_memory_bytes();
+    const double available = bytes ? static_cast<double>(*bytes) / kGib : 0;
+    const Text there = bytes ? Text(fmt::format(" ({:.1f} GiB are available)", available),
+                                    fmt::format("（可用 {:.1f} GiB）", available))
+                             : Text();
+    return {fmt::format("{}: {} × {} pixels become {} × {}, which takes at least {:.1f} GiB of memory{}", name,
+                        size_.width, size_.height, width_, height_, least_gib(), there.en),
+            fmt::format("{}：{} × {} 像素放大为 {} × {}，至少需要 {:.1f} GiB 内存{}", name, size_.width, size_.height,
+                        width_, height_, least_gib(), there.zh)};
+  }
+  // Of memory that has ended.
+  Text cure() const {
+    const double gib = 3 * result_pixels() / kGib;
+    return {fmt::format("{} × {} pixels become {} × {}, {:.2f} GiB: cut the image into parts, lower --tile, or raise "
+                        "the limit (ulimit -v, the container's memory)",
+                        size_.width, size_.height, width_, height_, gib),
+            fmt::format("{} × {} 像素放大为 {} × {}，即 {:.2f} GiB：请切分图像、减小 --tile，或提高限制"
+                        "（ulimit -v、容器内存）",
+                        size_.width, size_.height, width_, height_, gib)};
+  }
+
+ private:
+  static constexpr double kGib = 1 << 30;
+  double result_pixels() const { return static_cast<double>(width_) * static_cast<double>(height_); }
+  ImageSize size_;
+  std::int64_t width_;
+  std::int64_t height_;
+};
+
+// What is done and what is not, between the drawings of a progress bar.
+class Report {
+ public:
+  Report(const Plan& plan, const CommonOptions& common)
+      : plan_(plan),
+        common_(common),
+        bar_(stderr, Text("upscale", "放大"), static_cast<std::int64_t>(plan.jobs.size()) * kPerJob,
+             progress_options(common)) {}
+
+  void progress(std::size_t job, int done, int total) {
+    bar_.update(static_cast<std::int64_t>(job) * kPerJob + done * kPerJob / total,
+                {plan_.jobs[job].input.filename().string()});
+  }
+  void done(std::size_t job) {
+    ++upscaled_;
+    say(fmt::format("{} → {}", plan_.jobs[job].input.string(), plan_.output_of(plan_.jobs[job]).string()));
+  }
+  void failed(const Error& error) {
+    ++failures_;
+    const Text text{"error: " + error.message().en, "错误：" + error.message().zh};
+    if (common_.quiet) {
+      write_message(text.in(common_.language) + "\n");
+    } else {
+      say(text);
+    }
+  }
+  void say(const Text& text) { bar_.line(text.in(common_.language)); }
+  std::size_t failures() const { return failures_; }
+  std::size_t upscaled() const { return upscaled_; }
+  void finish() { bar_.finish(); }
+
+ private:
+  static constexpr std::int64_t kPerJob = 1000;  // tiles of different photographs differ in number
+  const Plan& plan_;
+  const CommonOptions& common_;
+  ProgressBar bar_;
+  std::size_t failures_ = 0;
+  std::size_t upscaled_ = 0;
+};
+
 // Enlarges one photograph. Throws Error naming it where the host's memory ends.
-void upscale_one(const Job& job, const Folder& outputs, const Upscaler& upscale, std::int64_t scale,
-                 const std::function<void(int, int)>& progress) {
-  const ImageSize size = read_image_size(job.input);
-  const std::int64_t width = size.width * scale;
-  const std::int64_t height = size.height * scale;
-  const double gib = 3 * static_cast<double>(width) * static_cast<double>(height) / (1 << 30);
-  const Text cure(fmt::format("{} × {} pixels become {} × {}, {:.2f} GiB: cut the image into parts, lower --tile, or "
-                              "raise the limit (ulimit -v, the container's memory)",
-                              size.width, size.height, width, height, gib),
-                  fmt::format("{} × {} 像素放大为 {} × {}，即 {:.2f} GiB：请切分图像、减小 --tile，或提高限制"
-                              "（ulimit -v、容器内存）",
-                              size.width, size.height, width, height, gib));
-  telling_memory(job.input.string() + ": ", cure, [&] {
+void upscale_one(const Job& job, const Folder& outputs, FileClaims& claims, const Upscaler& upscale, std::int64_t scale,
+                 Report& report, const std::function<void(int, int)>& progress) {
+  claims.check(outputs, job.output, job.input);
+  const Enlargement enlargement(read_image_size(job.input), scale);
+  const std::string name = job.input.string();
+  if (enlargement.least_gib() >= kTellGib) report.say(enlargement.memory(name));
+  telling_memory(name + ": ", enlargement.cure(), [&] {
     const Image lr = read_image(job.input, Alpha::keep);
-    write_png(outputs, job.output.filename().string(), upscale(lr, progress));
+    write_png(outputs, job.output, upscale(lr, progress));
     return 0;
   });
+  claims.add_result(outputs, job.output, job.input);
 }
 
 // What is on disk is whole: an image gets its name when all of it is there.
@@ -107,46 +222,42 @@ Error interrupted_after(std::size_t done, std::size_t all) {
 
 int upscale_command(const UpscaleOptions& options) {
   Edsr network = load_edsr(options.checkpoint);
-  const at::Device device = choose_device(options.device);
-  network.to(device, /*channels_last=*/true);
-  const Upscaler upscale(network, device, /*channels_last=*/true, options.tile);
-  const std::vector<Job> jobs = plan_jobs(options, network.shape().scale);
-  for (const Job& job : jobs) check_output(job);
-  const Folder outputs = place_of_file(jobs.front().output).folder;  // all lie in one
-
-  // Tiles of different photographs differ in number, so the bar counts in thousandths of a photograph.
-  constexpr std::int64_t kPerJob = 1000;
-  ProgressBar bar(stderr, Text("upscale", "放大"), static_cast<std::int64_t>(jobs.size()) * kPerJob,
-                  progress_options(options.common));
+  const std::int64_t scale = network.shape().scale;
+  const Plan plan = plan_of(options, fmt::format("_x{}", scale));
+  FileClaims claims = claim_inputs(options, plan);
+  Report report(plan, options.common);
   const StopSignal stop;
-  std::size_t failed = 0;
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    try {
-      stop.end_if_requested();
+  for (const Error& reason : plan.left_out) report.failed(reason);
+  if (!plan.jobs.empty()) {
+    const at::Device device = choose_device(options.device);
+    network.to(device, /*channels_last=*/true);
+    const Upscaler upscale(network, device, /*channels_last=*/true, options.tile);
+    if (plan.make_folder) make_folder(plan.folder);
+    const Folder outputs = place_of_file(plan.output_of(plan.jobs.front())).folder;
+    for (std::size_t i = 0; i < plan.jobs.size(); ++i) {
+      const Job& job = plan.jobs[i];
       const auto progress = [&](int done, int total) {
         stop.end_if_requested();
-        bar.update(static_cast<std::int64_t>(i) * kPerJob + done * kPerJob / total,
-                   {jobs[i].input.filename().string()});
+        report.progress(i, done, total);
       };
-      upscale_one(jobs[i], outputs, upscale, network.shape().scale, progress);
-      if (!options.common.quiet) bar.line(fmt::format("{} → {}", jobs[i].input.string(), jobs[i].output.string()));
-    } catch (const Error& error) {
-      if (error.code() == ErrorCode::interrupted) throw interrupted_after(i - failed, jobs.size());
-      // One bad file among many is named and the rest is done; alone it is the command's error.
-      if (jobs.size() == 1) throw;
-      ++failed;
-      const std::string message = fmt::format("error: {}", error.message().in(options.common.language));
-      if (options.common.quiet) {
-        write_message(fmt::format("{}\n", message));
-      } else {
-        bar.line(message);
+      try {
+        stop.end_if_requested();
+        upscale_one(job, outputs, claims, upscale, scale, report, progress);
+        report.done(i);
+      } catch (const Error& reason) {
+        if (reason.code() == ErrorCode::interrupted) throw interrupted_after(report.upscaled(), plan.images());
+        // One bad file among many is named and the rest is done; alone it is the command's error.
+        if (plan.images() == 1) throw;
+        report.failed(reason);
       }
     }
+    report.finish();
   }
-  bar.finish();
-  if (failed > 0) {
-    throw Error(ErrorCode::failed, fmt::format("{} of {} images could not be upscaled", failed, jobs.size()),
-                "they are named above; the others are done");
+  if (report.failures() > 0) {
+    throw Error(ErrorCode::failed,
+                {fmt::format("{} of {} images could not be upscaled", report.failures(), plan.images()),
+                 fmt::format("{} 张图像中有 {} 张无法放大", plan.images(), report.failures())},
+                {"they are named above; the others are done", "详见上文；其余图像已完成"});
   }
   return 0;
 }
