@@ -15,9 +15,10 @@ class MetricsLog {
  public:
   // Without resumed_step an existing file is emptied. With it the run continues: lines whose "step" is larger
   // than resumed_step are cut away (they will be measured again), as is anything that is not a whole JSON
-  // object, such as the half line of a killed run. Throws Error{failed} naming the file.
+  // object, such as the half line of a killed run. `measured_again`: a key whose lines of resumed_step itself are cut
+  // away too. Throws Error{failed} naming the file.
   MetricsLog(const std::shared_ptr<const Folder>& folder, const std::string& name,
-             std::optional<std::int64_t> resumed_step = std::nullopt);
+             std::optional<std::int64_t> resumed_step = std::nullopt, const std::string& measured_again = {});
 
   // Appends the object and hands the line to the system at once. Numbers that JSON lacks (NaN, infinity)
   // become null. Throws Error{failed} naming the file when it cannot be written.

@@ -120,7 +120,8 @@ at::Tensor Edsr::forward_with(const std::vector<at::Tensor>& weights, const at::
   return denormalise(tail_with(weights, trunk_with(weights, lr), path));
 }
 
-at::Tensor Edsr::trunk_with(const std::vector<at::Tensor>& weights, const at::Tensor& lr) const {
+at::Tensor Edsr::trunk_with(const std::vector<at::Tensor>& weights, const at::Tensor& lr,
+                            const std::function<void()>& after_block) const {
   const auto x = at::addcmul(scaled_mean_, lr, range_).to(weights.front().scalar_type());
   std::size_t index = 0;
   const auto first = conv(weights, index++, x);
@@ -128,6 +129,7 @@ at::Tensor Edsr::trunk_with(const std::vector<at::Tensor>& weights, const at::Te
   for (std::int64_t block = 0; block < shape_.blocks; ++block) {
     auto inner = conv(weights, index++, features).relu_();
     features = conv(weights, index++, inner).add_(features);
+    if (after_block) after_block();
   }
   return conv(weights, index, features).add_(first);
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -46,7 +47,9 @@ class Edsr {
 
   // The three parts that forward_with chains, for engines that replace one of them:
   // lr → features (N, channels, h, w) after the global skip → (N, 3, h·scale, w·scale) of conv_last → result.
-  at::Tensor trunk_with(const std::vector<at::Tensor>& weights, const at::Tensor& lr) const;
+  // `after_block` is called after each residual block; it may throw, to give the work up.
+  at::Tensor trunk_with(const std::vector<at::Tensor>& weights, const at::Tensor& lr,
+                        const std::function<void()>& after_block = {}) const;
   at::Tensor tail_with(const std::vector<at::Tensor>& weights, const at::Tensor& features,
                        TailPath path = TailPath::plain) const;
   at::Tensor denormalise(const at::Tensor& last) const;

@@ -48,12 +48,14 @@ std::optional<std::int64_t> resumed_step(std::int64_t first_step) {
 }  // namespace
 
 struct RunLog::State {
-  State(const Experiment& experiment, std::int64_t first_step, std::int64_t total_steps, const CommonOptions& options)
+  State(const Experiment& experiment, std::int64_t first_step, bool validates_again, std::int64_t total_steps,
+        const CommonOptions& options)
       : language(options.language),
         quiet(options.quiet),
         terminal(isatty(STDERR_FILENO) == 1),
         log(experiment.folder, Experiment::kLog),
-        metrics(experiment.folder, Experiment::kMetrics, resumed_step(first_step)),
+        metrics(experiment.folder, Experiment::kMetrics, resumed_step(first_step),
+                validates_again ? kValidationScore : ""),
         tensorboard(experiment.folder, resumed_step(first_step)),
         bar(stderr, Text("train", "训练"), total_steps, bar_options(first_step, options)) {}
 
@@ -87,9 +89,9 @@ struct RunLog::State {
   }
 };
 
-RunLog::RunLog(const Experiment& experiment, std::int64_t first_step, std::int64_t total_steps,
+RunLog::RunLog(const Experiment& experiment, std::int64_t first_step, bool validates_again, std::int64_t total_steps,
                const CommonOptions& options)
-    : state_(std::make_unique<State>(experiment, first_step, total_steps, options)) {}
+    : state_(std::make_unique<State>(experiment, first_step, validates_again, total_steps, options)) {}
 
 RunLog::RunLog() = default;
 

@@ -98,6 +98,10 @@ LoadedState restore(const LoadedTensors& state, const fs::path& path, StepEngine
   progress.lr_factor = std::strtod(optional_entry("lr_factor", "1").c_str(), nullptr);
   progress.random_vgg = std::atoll(optional_entry("random_vgg", "-1").c_str());
   progress.sampling = std::atoll(optional_entry("sampling", "1").c_str());
+  // Earlier versions validated before they saved.
+  progress.validated_step = std::atoll(optional_entry("validated_step", entry("step")).c_str());
+  progress.window_loss = std::strtod(optional_entry("window_loss", "0").c_str(), nullptr);
+  progress.window_good = std::atoll(optional_entry("window_good", "0").c_str());
   engine.load_state(state, path);
   return {progress, facts_in(state.metadata)};
 }
@@ -119,7 +123,10 @@ void save_run_state(const Folder& checkpoints, const std::string& name, const St
       {"skipped_steps", std::to_string(progress.skipped_steps)},
       {"rollbacks", std::to_string(progress.rollbacks)},
       {"lr_factor", fmt::format("{}", progress.lr_factor)},
-      {"random_vgg", std::to_string(progress.random_vgg)}};
+      {"random_vgg", std::to_string(progress.random_vgg)},
+      {"validated_step", std::to_string(progress.validated_step)},
+      {"window_loss", fmt::format("{}", progress.window_loss)},
+      {"window_good", std::to_string(progress.window_good)}};
   metadata.insert(facts.begin(), facts.end());
   save_tensors(checkpoints, name, engine.state(), metadata, Seal::crc32);
 }

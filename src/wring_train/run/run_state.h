@@ -29,6 +29,12 @@ struct Progress {
   // such loss, or the state does not say.
   std::int64_t random_vgg = -1;
   std::int64_t sampling = kSamplingVersion;  // by which the steps so far drew their samples
+  // The step after which the network was validated last. A state that is saved before a validation that is due tells by
+  // this that a resumed run owes it.
+  std::int64_t validated_step = 0;
+  // Since the last line of metrics.jsonl, so that the next one's mean is over the same steps in a resumed run.
+  double window_loss = 0;        // sum over the good steps
+  std::int64_t window_good = 0;  // how many they are
 };
 
 // Writes engine and progress to one safetensors file, whole or not at all, with a checksum.

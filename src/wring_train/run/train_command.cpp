@@ -319,7 +319,9 @@ int train(const TrainOptions& options, const RunConfig& run_config, at::Device d
   const Experiment experiment = earlier         ? *earlier
                                 : ranks.leads() ? make_experiment(options.experiments, name, archived_to)
                                                 : Experiment();
-  RunLog log = ranks.leads() ? RunLog(experiment, progress.step, config.total_iters, options.common) : RunLog();
+  const bool owes_validation = data.validation && validation_due(progress, config);
+  RunLog log =
+      ranks.leads() ? RunLog(experiment, progress.step, owes_validation, config.total_iters, options.common) : RunLog();
   if (!archived_to.empty()) {
     log.line({"the earlier run of this name is kept as " + archived_to.string(),
               "同名的旧实验已保留为 " + archived_to.string()});
@@ -337,7 +339,7 @@ int train(const TrainOptions& options, const RunConfig& run_config, at::Device d
     }
   }
   share_state(ranks, *engine, progress);  // once more: the best network may be gone
-  if (progress.step >= config.total_iters) {
+  if (progress.step >= config.total_iters && !owes_validation) {
     say_nothing_to_do(log, progress, config);
     return 0;
   }
@@ -348,7 +350,8 @@ int train(const TrainOptions& options, const RunConfig& run_config, at::Device d
                   ranks);
   const double before_training_s = startup.since_start_s();
   trainer.on_first_step([&] {
-    startup.add({"step", "训练步"}, startup.since_start_s() - before_training_s);
+    if (owes_validation) startup.add({"validation", "验证"}, trainer.validation_s());
+    startup.add({"step", "训练步"}, startup.since_start_s() - before_training_s - trainer.validation_s());
     log.line(startup.summary());
     return startup.since_start_s();
   });

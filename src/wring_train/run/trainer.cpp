@@ -16,6 +16,7 @@
 #include "wring_train/engine/schedule.h"
 #include "wring_train/run/rank_times.h"
 #include "wring_train/run/shared_state.h"
+#include "wring_train/run/shared_stop.h"
 #include "wring_train/run/step_vote.h"
 
 namespace wring {
@@ -40,6 +41,11 @@ double clip_factor(double grad_clip, double norm) {
 
 }  // namespace
 
+bool validation_due(const Progress& progress, const TrainConfig& config) {
+  const bool wanted = progress.step % config.val_freq == 0 || progress.step == config.total_iters;
+  return progress.step > 0 && wanted && progress.validated_step < progress.step;
+}
+
 Trainer::Trainer(const TrainConfig& config, at::Device device, StepEngine& engine, TrainingData data,
                  Experiment experiment, Progress progress, RunLog& log, Checkpoints& checkpoints, const GpuWatch& watch,
                  ArithmeticFacts arithmetic, Ranks& ranks)
@@ -55,6 +61,7 @@ Trainer::Trainer(const TrainConfig& config, at::Device device, StepEngine& engin
       arithmetic_(std::move(arithmetic)),
       ranks_(ranks),
       validation_tile_(kValidationTile),
+      saved_validation_(progress.validated_step),
       reported_skips_(progress.skipped_steps) {
   if (ranks_.leads()) folder_watch_.emplace(experiment_, checkpoints_, log_);
   if (data_.validation) validator_.emplace(std::move(*data_.validation), static_cast<int>(config_.scale_factor));
@@ -64,9 +71,9 @@ RunEnd Trainer::run(const StopSignal& stop) {
   if (config_.batch_size % progress_.parts != 0) progress_.parts = 1;  // resumed with another batch_size
   if (progress_.parts > 1) cut_batches();
   clock_s_ = now_s();
-  RunEnd end = RunEnd::finished;
+  std::optional<RunEnd> end = validate_what_is_owed(stop);
   StepVote votes(stop, ranks_);
-  while (progress_.step < config_.total_iters) {
+  while (!end && progress_.step < config_.total_iters) {
     if (ranks_.alone() && stop.requested()) {
       end = RunEnd::interrupted;
       break;
@@ -77,22 +84,34 @@ RunEnd Trainer::run(const StopSignal& stop) {
       roll_back();
       continue;
     }
-    const bool last = progress_.step == config_.total_iters;
-    if (progress_.step % config_.log_freq == 0 || last) write_metrics();
-    if (validator_ && (progress_.step % config_.val_freq == 0 || last)) validate();
-    if (config_.early_stopping_patience > 0 && progress_.validations_without_gain >= config_.early_stopping_patience) {
-      end = RunEnd::early_stop;
-      break;
-    }
-    if (vote.stop && !last) {
-      end = RunEnd::interrupted;
-      break;
-    }
-    if (progress_.step % config_.checkpoint_freq == 0 && !last) save();
+    end = after_step(vote.stop, stop);
   }
-  if (ranks_.any(ranks_.leads() && checkpoints_.saved_step() != progress_.step)) save();
+  const bool saved = checkpoints_.saved_step() == progress_.step && saved_validation_ == progress_.validated_step;
+  if (ranks_.any(ranks_.leads() && !saved)) save();
   log_.finish();
-  return end;
+  return end.value_or(RunEnd::finished);
+}
+
+// A run that was stopped in a validation, or killed after the checkpoint before it, begins with that validation.
+std::optional<RunEnd> Trainer::validate_what_is_owed(const StopSignal& stop) {
+  if (!validator_ || !validation_due(progress_, config_)) return std::nullopt;
+  const bool done = validate(stop);
+  ranks_.expect_slow(true);  // the first step is still to come
+  return done ? std::nullopt : std::optional(RunEnd::interrupted);
+}
+
+// What a step is followed by. A validation takes long: what is due to be saved is on disk before it.
+std::optional<RunEnd> Trainer::after_step(bool stop_wanted, const StopSignal& stop) {
+  const bool last = progress_.step == config_.total_iters;
+  const bool validates = validator_ && validation_due(progress_, config_);
+  if (progress_.step % config_.log_freq == 0 || last) write_metrics();
+  if (stop_wanted && (validates || !last)) return RunEnd::interrupted;
+  if (last ? validates : progress_.step % config_.checkpoint_freq == 0) save();
+  if (validates && !validate(stop)) return RunEnd::interrupted;
+  if (config_.early_stopping_patience > 0 && progress_.validations_without_gain >= config_.early_stopping_patience) {
+    return RunEnd::early_stop;
+  }
+  return std::nullopt;
 }
 
 void Trainer::train_one_step() {
@@ -179,8 +198,8 @@ double Trainer::step_learning_rate(std::int64_t step) const {
 
 void Trainer::take_in(const StepReport& report) {
   const std::int64_t good = report.steps - report.skipped;
-  if (good > 0) window_loss_ += report.loss * static_cast<double>(good);
-  window_good_ += good;
+  if (good > 0) progress_.window_loss += report.loss * static_cast<double>(good);
+  progress_.window_good += good;
   progress_.skipped_steps += report.skipped;
   if (progress_.skipped_steps == reported_skips_) return;
   const std::int64_t skips = progress_.skipped_steps - reported_skips_;
@@ -232,6 +251,9 @@ void Trainer::roll_back() {
   share_state(ranks_, engine_, *good);
   progress_.step = good->step;
   progress_.validations_without_gain = good->validations_without_gain;
+  progress_.validated_step = std::min(progress_.validated_step, good->step);  // what is repeated is validated again
+  progress_.window_loss = good->window_loss;
+  progress_.window_good = good->window_good;
   progress_.rollbacks = good->rollbacks + 1;
   progress_.lr_factor = good->lr_factor * kRollbackSlowdown;
   data_.loader->seek(progress_.step * config_.gradient_accumulation_steps);
@@ -257,8 +279,8 @@ void Trainer::write_metrics() {
   look_after_folder();
   const StepReport report = engine_.report();
   take_in(report);
-  const double loss =
-      window_good_ > 0 ? window_loss_ / static_cast<double>(window_good_) : std::numeric_limits<double>::quiet_NaN();
+  const double loss = progress_.window_good > 0 ? progress_.window_loss / static_cast<double>(progress_.window_good)
+                                                : std::numeric_limits<double>::quiet_NaN();
   last_loss_ = loss;
   const double elapsed = now_s() - clock_s_;
   const double samples_per_s = static_cast<double>(samples_) / elapsed;
@@ -287,19 +309,20 @@ void Trainer::write_metrics() {
   log_.progress_line(progress_.step, fields());
   training_s_ += elapsed;
   trained_samples_ += samples_;
-  window_loss_ = 0;
-  window_good_ = 0;
+  progress_.window_loss = 0;
+  progress_.window_good = 0;
   wait_s_ = 0;
   samples_ = 0;
   clock_s_ = now_s();
 }
 
-// With smaller tiles where the ones so far do not fit beside the training.
-Score Trainer::validation_score() {
+// With smaller tiles where the ones so far do not fit beside the training. Nothing where a signal ended it.
+std::optional<Score> Trainer::validation_score(const StopSignal& stop) {
+  SharedStop shared_stop(stop, ranks_);
   while (true) {
     try {
-      return (*validator_)(
-          Upscaler(engine_.averaged(), device_, config_.channels_last, validation_tile_, tail_path(config_)), ranks_);
+      Upscaler upscale(engine_.averaged(), device_, config_.channels_last, validation_tile_, tail_path(config_));
+      return (*validator_)(upscale, shared_stop, ranks_);
     } catch (const c10::OutOfMemoryError&) {
       if (validation_tile_ == kSmallestValidationTile) throw;
     }
@@ -313,11 +336,27 @@ Score Trainer::validation_score() {
   }
 }
 
-void Trainer::validate() {
+// Whether it was done; false where a signal ended it.
+bool Trainer::validate(const StopSignal& stop) {
   const SlowPart slow(ranks_);
   const double began = now_s();
-  const Score mean = validation_score();
+  const std::optional<Score> mean = validation_score(stop);
+  if (mean) {
+    keep_score(*mean, now_s() - began);
+  } else {
+    log_.line({fmt::format("step {}: the validation was given up, since the run is to stop; resuming begins with it",
+                           progress_.step),
+               fmt::format("第 {} 步: 收到停止信号，放弃本次验证；继续训练时先补做", progress_.step)});
+  }
+  const double seconds = now_s() - began;
+  validation_s_ += seconds;
+  clock_s_ += seconds;  // validation is not training time
+  return mean.has_value();
+}
+
+void Trainer::keep_score(const Score& mean, double seconds) {
   last_psnr_ = mean.psnr_y;
+  progress_.validated_step = progress_.step;
   const bool gained = mean.psnr_y > progress_.best_psnr + config_.early_stopping_min_delta;
   progress_.validations_without_gain = gained ? 0 : progress_.validations_without_gain + 1;
   if (mean.psnr_y > progress_.best_psnr) {
@@ -325,13 +364,12 @@ void Trainer::validate() {
     progress_.best_step = progress_.step;
     if (ranks_.leads()) checkpoints_.save_best(engine_.averaged(), progress_.step);
   }
-  log_.metrics(progress_.step, {{"val_psnr_y", mean.psnr_y}, {"val_ssim_y", mean.ssim_y}});
-  log_.line(Text(
-      fmt::format("step {}: validation PSNR-Y {:.3f} dB, SSIM {:.4f} (best {:.3f} at step {}), {:.1f} s",
-                  progress_.step, mean.psnr_y, mean.ssim_y, progress_.best_psnr, progress_.best_step, now_s() - began),
-      fmt::format("第 {} 步: 验证 PSNR-Y {:.3f} dB, SSIM {:.4f} (最佳 {:.3f}, 第 {} 步), {:.1f} 秒", progress_.step,
-                  mean.psnr_y, mean.ssim_y, progress_.best_psnr, progress_.best_step, now_s() - began)));
-  clock_s_ += now_s() - began;  // validation is not training time
+  log_.metrics(progress_.step, {{kValidationScore, mean.psnr_y}, {"val_ssim_y", mean.ssim_y}});
+  log_.line(
+      Text(fmt::format("step {}: validation PSNR-Y {:.3f} dB, SSIM {:.4f} (best {:.3f} at step {}), {:.1f} s",
+                       progress_.step, mean.psnr_y, mean.ssim_y, progress_.best_psnr, progress_.best_step, seconds),
+           fmt::format("第 {} 步: 验证 PSNR-Y {:.3f} dB, SSIM {:.4f} (最佳 {:.3f}, 第 {} 步), {:.1f} 秒",
+                       progress_.step, mean.psnr_y, mean.ssim_y, progress_.best_psnr, progress_.best_step, seconds)));
 }
 
 // Nothing while steps are being skipped: the checkpoint to go back to must be from before.
@@ -342,7 +380,9 @@ void Trainer::save() {
   const SlowPart slow(ranks_);
   look_after_folder();
   check_equal_state(ranks_, engine_);
-  if (ranks_.leads()) checkpoints_.save(engine_, progress_, !validator_);
+  if (!ranks_.leads()) return;
+  checkpoints_.save(engine_, progress_, !validator_);
+  saved_validation_ = progress_.validated_step;
 }
 
 }  // namespace wring

@@ -22,6 +22,9 @@ namespace wring {
 
 enum class RunEnd { finished, early_stop, interrupted };
 
+// Whether the step where the run stands is one to validate after, and that has not been done yet.
+bool validation_due(const Progress& progress, const TrainConfig& config);
+
 // The training loop: batches → steps → logs, validation and checkpoints at their frequencies. With several ranks every
 // one runs it; rank 0 writes the files.
 class Trainer {
@@ -34,21 +37,25 @@ class Trainer {
   // first record of the metrics tells as startup_s.
   void on_first_step(std::function<double()> done) { first_step_done_ = std::move(done); }
 
-  // Runs until total_iters, an early stop or a stop signal; saves before it returns.
-  // A step that does not fit into the device's memory is done in smaller micro-batches from then on, on the same
-  // samples. Steps whose loss or gradient is not finite are skipped; ten in a row lead back to the newest checkpoint,
-  // at half the learning rate. Throws Error{failed} when that happens a second time, DeviceMemoryError when a single
-  // sample does not fit.
-  // A folder that is moved meanwhile is said, and written to where it is. One that is removed ends the run: state and
-  // network are saved in a new one, and Error{failed} names it.
+  // Runs until total_iters, an early stop or a stop signal; saves before it returns. A signal ends a validation too;
+  // the resumed run begins with that validation. A step that does not fit into the device's memory is done in smaller
+  // micro-batches from then on, on the same samples. Steps whose loss or gradient is not finite are skipped; ten in a
+  // row lead back to the newest checkpoint, at half the learning rate. Throws Error{failed} when that happens a second
+  // time, DeviceMemoryError when a single sample does not fit. A folder that is moved meanwhile is said, and written to
+  // where it is. One that is removed ends the run: state and network are saved in a new one, and Error{failed} names
+  // it.
   RunEnd run(const StopSignal& stop);
 
   const Progress& progress() const { return progress_; }
 
   // Over the whole of this run's training time, validation left out; 0 before the first metrics line.
   double samples_per_s() const { return training_s_ > 0 ? static_cast<double>(trained_samples_) / training_s_ : 0; }
+  // That validations have taken so far.
+  double validation_s() const { return validation_s_; }
 
  private:
+  std::optional<RunEnd> validate_what_is_owed(const StopSignal& stop);
+  std::optional<RunEnd> after_step(bool stop_wanted, const StopSignal& stop);
   void train_one_step();
   TrainConfig config_in_use() const;
   void cut_batches();
@@ -59,8 +66,9 @@ class Trainer {
   void roll_back();
   void look_after_folder();
   void write_metrics();
-  Score validation_score();
-  void validate();
+  std::optional<Score> validation_score(const StopSignal& stop);
+  bool validate(const StopSignal& stop);
+  void keep_score(const Score& mean, double seconds);
   void save();
 
   TrainConfig config_;
@@ -84,9 +92,9 @@ class Trainer {
   std::int64_t samples_ = 0;         // since that line
   double training_s_ = 0;            // of the run, up to that line
   std::int64_t trained_samples_ = 0;
-  std::int64_t reported_skips_;  // of progress_.skipped_steps, said to the user
-  double window_loss_ = 0;       // sum over the good steps since the last metrics line
-  std::int64_t window_good_ = 0;
+  double validation_s_ = 0;
+  std::int64_t saved_validation_;  // progress_.validated_step of the newest state
+  std::int64_t reported_skips_;    // of progress_.skipped_steps, said to the user
   std::optional<double> last_loss_;
   std::optional<double> last_psnr_;
 };

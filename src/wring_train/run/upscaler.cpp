@@ -41,6 +41,19 @@ void check_result(const Image& lr, std::int64_t scale) {
               {"cut the image into parts", "请将图像切分"});
 }
 
+// Validation images come in many sizes: timing every cuDNN algorithm for each of them would cost far more than it
+// saves. A deterministic choice while this lives, then what the training step has.
+class WithoutBenchmarks {
+ public:
+  WithoutBenchmarks() { at::globalContext().setBenchmarkCuDNN(false); }
+  ~WithoutBenchmarks() { at::globalContext().setBenchmarkCuDNN(before_); }
+  WithoutBenchmarks(const WithoutBenchmarks&) = delete;
+  WithoutBenchmarks& operator=(const WithoutBenchmarks&) = delete;
+
+ private:
+  bool before_ = at::globalContext().benchmarkCuDNN();
+};
+
 Image channel(const Image& image, int index) {
   Image plane(image.width, image.height, 1);
   for (std::size_t i = 0; i < plane.pixels.size(); ++i) plane.pixels[i] = image.pixels[i * image.channels + index];
@@ -64,17 +77,15 @@ Upscaler::Upscaler(const Edsr& model, at::Device device, bool channels_last, int
 at::Tensor Upscaler::forward(const at::Tensor& lr) const {
   const c10::NoGradGuard no_grad;
   const at::Tensor features = model_.trunk_with(
-      weights_, lr.contiguous(channels_last_ ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous));
+      weights_, lr.contiguous(channels_last_ ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous),
+      while_working_);
   const bool folded = tail_ && FoldedTail::fits(features);
   return model_.denormalise(folded ? model_.folded_tail()->apply(*tail_, features)
                                    : model_.tail_with(weights_, features));
 }
 
 Image Upscaler::operator()(const Image& lr, const std::function<void(int, int)>& progress) const {
-  // Validation images come in many sizes: timing every cuDNN algorithm for each of them would cost far more than it
-  // saves. Deterministic choice, restored afterwards for the training step.
-  const bool benchmark = at::globalContext().benchmarkCuDNN();
-  at::globalContext().setBenchmarkCuDNN(false);
+  const WithoutBenchmarks without_benchmarks;
   const int scale = static_cast<int>(model_.shape().scale);
   const bool gray = lr.channels == 1;
   const at::Tensor input = to_tensor(to_rgb(lr), device_);
@@ -101,9 +112,8 @@ Image Upscaler::operator()(const Image& lr, const std::function<void(int, int)>&
         .copy_(bytes.slice(0, (y - top) * scale, (y_end - top) * scale)
                    .slice(1, (x - left) * scale, (x_end - left) * scale));
     if (progress) progress(tile + 1, rows * columns);
+    if (while_working_) while_working_();
   }
-  at::globalContext().setBenchmarkCuDNN(benchmark);
-
   if (lr.channels != 4) return sr;
   Image with_alpha(sr.width, sr.height, 4);
   for (int c = 0; c < 3; ++c) set_channel(with_alpha, c, channel(sr, c));

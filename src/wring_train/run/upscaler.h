@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -19,6 +20,9 @@ class Upscaler {
   // must not change afterwards. tile: LR pixels on a side without the overlap; 0 means never in tiles.
   Upscaler(const Edsr& model, at::Device device, bool channels_last, int tile, TailPath path = TailPath::folded);
 
+  // Called many times an image, on a CPU too about every tenth of a second; it may throw, to give the image up.
+  void while_working(std::function<void()> call) { while_working_ = std::move(call); }
+
   // Gray, RGB or RGBA; the result has the same channels, `scale` times the size. Gray is passed as three equal channels
   // and comes back as their mean; alpha is enlarged by bicubic. `progress(done, total)` is called after each tile.
   Image operator()(const Image& lr, const std::function<void(int, int)>& progress = {}) const;
@@ -32,6 +36,7 @@ class Upscaler {
   at::Device device_;
   bool channels_last_;
   int tile_;
+  std::function<void()> while_working_;
 };
 
 }  // namespace wring

@@ -1,6 +1,6 @@
 #include "wring_train/run/validator.h"
 
-#include <optional>
+#include <utility>
 
 namespace wring {
 namespace {
@@ -16,24 +16,51 @@ Validator::Validator(ImageSet images, int scale) : images_(std::move(images)), s
   keep_ = pixels <= kKeepPixels;
 }
 
-Score Validator::operator()(const Upscaler& upscale, Ranks& ranks) {
-  const auto first = static_cast<std::size_t>(ranks.rank());
-  const auto stride = static_cast<std::size_t>(ranks.size());
-  std::vector<double> own;  // PSNR and SSIM of every stride-th image
-  for (std::size_t i = first; i < images_.pairs.size(); i += stride) {
+// PSNR and SSIM of every image of this rank's share.
+std::vector<double> Validator::score_share(const Upscaler& upscale, const std::function<void()>& while_working,
+                                           const Ranks& ranks) {
+  std::vector<double> own;
+  for (auto i = static_cast<std::size_t>(ranks.rank()); i < images_.pairs.size(); i += std::size_t(ranks.size())) {
     const std::size_t place = own.size() / 2;
     std::optional<EvaluationPair> loaded;
     if (!keep_ || place == kept_.size()) loaded = load_evaluation_pair(images_.pairs[i], scale_);
     if (keep_ && loaded) kept_.push_back(std::move(*loaded));
     const EvaluationPair& pair = keep_ ? kept_[place] : *loaded;
+    while_working();
     const Score one = score(pair, upscale(pair.lr), scale_);
+    while_working();
     own.push_back(one.psnr_y);
     own.push_back(one.ssim_y);
   }
-  const auto all = ranks.gather(own);
+  return own;
+}
+
+std::optional<Score> Validator::operator()(Upscaler& upscale, SharedStop& stop, Ranks& ranks) {
+  struct GivenUp {};
+  const auto give_up_if_asked = [&stop] {
+    if (stop.requested()) throw GivenUp();
+  };
+  upscale.while_working(give_up_if_asked);
+  std::vector<double> own;
+  try {
+    own = score_share(upscale, give_up_if_asked, ranks);
+  } catch (const GivenUp&) {
+    return std::nullopt;
+  }
+  if (!stop.all_finished()) return std::nullopt;
+  return mean_of(ranks.gather(own));
+}
+
+Score Validator::operator()(const Upscaler& upscale) {
+  return mean_of({score_share(
+      upscale, [] {}, lone_rank())});
+}
+
+Score Validator::mean_of(const std::vector<std::vector<double>>& shares) const {
+  const std::size_t stride = shares.size();
   std::vector<Score> scores;
   for (std::size_t i = 0; i < images_.pairs.size(); ++i) {
-    const std::vector<double>& from = all[i % stride];
+    const std::vector<double>& from = shares[i % stride];
     scores.push_back({"", from.at(i / stride * 2), from.at(i / stride * 2 + 1)});
   }
   return mean_score(scores);

@@ -1,10 +1,13 @@
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include "wring_train/data/dataset.h"
 #include "wring_train/dist/ranks.h"
 #include "wring_train/run/evaluation.h"
+#include "wring_train/run/shared_stop.h"
 #include "wring_train/run/upscaler.h"
 
 namespace wring {
@@ -18,12 +21,18 @@ class Validator {
   Validator(ImageSet images, int scale);
 
   // The mean over all images; each rank scores its share of them, and every rank gets the same mean, to the bit that
-  // one process alone would get.
-  Score operator()(const Upscaler& upscale, Ranks& ranks = lone_rank());
+  // one process alone would get. Nothing, on every rank, where `stop` is requested meanwhile.
+  std::optional<Score> operator()(Upscaler& upscale, SharedStop& stop, Ranks& ranks);
+  // By this process alone, to the end.
+  Score operator()(const Upscaler& upscale);
 
   std::size_t image_count() const { return images_.pairs.size(); }
 
  private:
+  std::vector<double> score_share(const Upscaler& upscale, const std::function<void()>& while_working,
+                                  const Ranks& ranks);
+  Score mean_of(const std::vector<std::vector<double>>& shares) const;
+
   ImageSet images_;
   int scale_;
   bool keep_ = false;

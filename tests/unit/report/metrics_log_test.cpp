@@ -56,6 +56,12 @@ TEST_F(Metrics, AResumedRunContinuesAfterItsStep) {
             "{\"config\":\"a\"}\n{\"step\":10}\n{\"step\":20}\n{\"step\":20,\"psnr\":31.5}\n{\"step\":21}\n");
 }
 
+TEST_F(Metrics, WhatIsMeasuredAgainAtTheStepItselfIsCutAwayToo) {
+  given("{\"step\":10,\"psnr\":30}\n{\"step\":20,\"loss\":1}\n{\"step\":20,\"psnr\":31.5}\n");
+  MetricsLog log(opened_, "metrics.jsonl", 20, "psnr");
+  EXPECT_EQ(read_file(path_), "{\"step\":10,\"psnr\":30}\n{\"step\":20,\"loss\":1}\n");
+}
+
 TEST_F(Metrics, AHalfWrittenLastLineIsDropped) {
   given("{\"step\":10}\n{\"step\":11,\"lo");
   MetricsLog log(opened_, "metrics.jsonl", 20);
