@@ -364,10 +364,11 @@ class BenchmarkRun {
     const std::int64_t batch = record_.trials[best->shown].batch_size;
     const std::string rate = rate_figure(best->samples_per_s);
     record_.reason = {
-        fmt::format("Interrupted. The fastest until then: batch {} with {} samples/s; no config was written, "
-                    "and the next search goes on from these trials.",
-                    batch, rate),
-        fmt::format("已中断。目前最快：批大小 {}，{} 样本/秒；未写入配置，下次搜索会沿用这些试验。", batch, rate)};
+        fmt::format("Interrupted. The fastest until then: batch {} with {} samples/s; no config was "
+                    "written{}.",
+                    batch, rate, session_.keeps_trials() ? ", and the next search goes on from these trials" : ""),
+        fmt::format("已中断。目前最快：批大小 {}，{} 样本/秒；未写入配置{}。", batch, rate,
+                    session_.keeps_trials() ? "，下次搜索会沿用这些试验" : "")};
   }
 
   [[noreturn]] void fail() const {

@@ -69,6 +69,8 @@ class TuningSession {
 
   TrialRunner& runner();
   void set_watcher(TrialWatcher watcher) { watcher_ = std::move(watcher); }
+  // For a later search, which goes on from them.
+  bool keeps_trials() const { return cached_ != nullptr; }
   // What was measured now is not kept for a later search.
   void forget_trials();
   bool interrupted() const { return watch_.interrupted(); }

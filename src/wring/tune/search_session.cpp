@@ -22,9 +22,12 @@ constexpr double kLeastPace = 0.25;
 // A trial that ends a moment after the budget is lost whole.
 constexpr double kCaution = 1.1;
 
-// Where steps are few their median is not known before the time is up.
+// Where steps are few their median is not known before the time is up; the step under way then is ended, and two are
+// run at least.
 double expected_measure_s(const TrialMeasure& measure, double step_ms) {
-  return std::max(static_cast<double>(measure.min_steps) * step_ms / 1000, measure.max_seconds);
+  const double step_s = step_ms / 1000;
+  if (step_s <= 0) return measure.max_seconds;
+  return std::max({measure.max_seconds, 2 * step_s, std::ceil(measure.max_seconds / step_s) * step_s});
 }
 
 // For costs: without a line a step may take as much longer as its batch is larger.

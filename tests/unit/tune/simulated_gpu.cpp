@@ -103,8 +103,9 @@ TrialResult SimulatedGpu::measure(const TrialRequest& request, std::int64_t batc
       now_s_ += steps.back() / 1000;
     }
     const double measured_s = now_s_ - began;
-    const bool enough_steps = static_cast<std::int64_t>(steps.size()) >= std::max<std::int64_t>(2, measure.min_steps);
-    if (enough_steps && (measured_s >= measure.max_seconds || (measured_s >= measure.min_seconds && narrow()))) break;
+    const auto count = static_cast<std::int64_t>(steps.size());
+    const bool is_known = count >= measure.min_steps && measured_s >= measure.min_seconds && narrow();
+    if (count >= 2 && (is_known || measured_s >= measure.max_seconds)) break;
   }
 
   result.step_ms = {median_of(steps), mad_of(steps), 0, static_cast<std::int64_t>(steps.size())};
