@@ -122,20 +122,22 @@ class Enlargement {
   Enlargement(ImageSize size, std::int64_t scale)
       : size_(size), width_(size.width * scale), height_(size.height * scale) {}
 
-  // The result as bytes, the photograph as bytes and as fp32.
-  double least_gib() const {
-    return (3.0 * result_pixels() + (3 + 12) * static_cast<double>(size_.width) * size_.height) / kGib;
+  // The result as bytes (beside it, with transparency, its colours alone), the photograph as fp32.
+  double least_gib(int channels) const {
+    const double result = channels == 4 ? 7 : channels;
+    return (result * result_pixels() + 12.0 * size_.width * size_.height) / kGib;
   }
-  Text memory(const std::string& name) const {
+  Text memory(const std::string& name, int channels) const {
+    const double least = least_gib(channels);
     const auto bytes = available_memory_bytes();
     const double available = bytes ? static_cast<double>(*bytes) / kGib : 0;
     const Text there = bytes ? Text(fmt::format(" ({:.1f} GiB are available)", available),
                                     fmt::format("（可用 {:.1f} GiB）", available))
                              : Text();
     return {fmt::format("{}: {} × {} pixels become {} × {}, which takes at least {:.1f} GiB of memory{}", name,
-                        size_.width, size_.height, width_, height_, least_gib(), there.en),
+                        size_.width, size_.height, width_, height_, least, there.en),
             fmt::format("{}：{} × {} 像素放大为 {} × {}，至少需要 {:.1f} GiB 内存{}", name, size_.width, size_.height,
-                        width_, height_, least_gib(), there.zh)};
+                        width_, height_, least, there.zh)};
   }
   // Of memory that has ended.
   Text cure() const {
@@ -202,9 +204,9 @@ void upscale_one(const Job& job, const Folder& outputs, FileClaims& claims, cons
   claims.check(outputs, job.output, job.input);
   const Enlargement enlargement(read_image_size(job.input), scale);
   const std::string name = job.input.string();
-  if (enlargement.least_gib() >= kTellGib) report.say(enlargement.memory(name));
   telling_memory(name + ": ", enlargement.cure(), [&] {
     const Image lr = read_image(job.input, Alpha::keep);
+    if (enlargement.least_gib(lr.channels) >= kTellGib) report.say(enlargement.memory(name, lr.channels));
     write_png(outputs, job.output, upscale(lr, progress));
     return 0;
   });
