@@ -382,8 +382,7 @@ def _(lab):
 
 @attack("5.15")
 def _(lab):
-    """Safetensors with overlaps, offsets of 2⁶⁴, a header of 2⁴⁰ bytes, a name twice, NaN or depth: exit code 1 with the
-    reason"""
+    """Safetensors with overlaps, offsets of 2⁶⁴, a header of 2⁴⁰ bytes, a name twice, NaN or depth: exit code 1, a reason"""
     import json
     path = lab.path(lab.checkpoint())
     whole = path.read_bytes()

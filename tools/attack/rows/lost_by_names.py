@@ -178,17 +178,13 @@ def _(lab):
     text = lab.path("tiny.yaml").read_bytes()
     os.makedirs(lab.path("sub"))
     os.symlink("tiny.yaml", lab.path("link.yaml"))
-    os.symlink("tiny.json", lab.path("record.json"))
-    for name in ("tiny.json", "tiny.html"):
+    for name in ("one.json", "two.html"):
         lab.write(name, text)
+    searches = [("one.json", "one.yml"), ("two.html", "two.yml"), ("tiny.yaml", "link.yaml"), ("tiny.yaml", "sub/../tiny.yaml")]
+    plans = [("tiny.yaml", "tiny.yaml"), ("tiny.yaml", "link.yaml"), ("link.yaml", "tiny.yaml"), ("tiny.yaml", "sub/../tiny.yaml")]
     common = ["--device", "cpu", "--knobs", "none", "--budget", "4s"]
-    for command in (["benchmark", "tiny.json", "-o", "tiny.yml",
-                     *common], ["benchmark", "tiny.html", "-o", "tiny.yml",
-                                *common], ["benchmark", "tiny.yaml", "-o", "link.yaml",
-                                           *common], ["benchmark", "tiny.yaml", "-o", "sub/../tiny.yaml",
-                                                      *common], ["optimize", "tiny.yaml", "-o",
-                                                                 "tiny.yaml"], ["optimize", "tiny.yaml", "-o", "link.yaml"],
-                    ["optimize", "link.yaml", "-o", "tiny.yaml"], ["optimize", "tiny.yaml", "-o", "sub/../tiny.yaml"]):
+    commands = [["benchmark", config, "-o", output, *common] for config, output in searches]
+    for command in [*commands, *(["optimize", config, "-o", output] for config, output in plans)]:
         ended = lab.sound(lab.run(*command), " ".join(command[:4]))
         config = lab.path(command[1])
         if not lab.must(config.read_bytes() == text,

@@ -53,9 +53,9 @@ def _(lab):
     lab.note(str(ended))
 
 
-@attack("11.4")
+@attack("11.4", 200)
 def _(lab):
-    """Ranks whose images lie at other paths, are the same, and have other times: they train"""
+    """Ranks whose images are the same at other paths with other times, or that differ in keys that change no weight: they train"""
     lab.data(total_iters=20)
     shutil.copytree(lab.path("data"), lab.path("elsewhere"))
     for one in lab.path("elsewhere").rglob("*.png"):
@@ -65,12 +65,14 @@ def _(lab):
             lab, (rank(lab, 0, port), rank(lab, 1, port, "--train-hr", "elsewhere/train/HR", "--val-hr", "elsewhere/val/HR")),
             50):
         lab.must(ended.code == 0, str(ended))
+    for change in ("num_workers=0", "data_cache=none", "pin_memory=false", "prefetch_factor=5"):
+        port = free_port()
+        for ended in ends(lab, (rank(lab, 0, port), rank(lab, 1, port, "--set", change, env={"WRING_CACHE_DIR": ""})), 50):
+            lab.must(ended.code == 0, f"{change}, which changes no weight: {ended}")
     port = free_port()
-    lab.train("--set", "experiment_name=x", "--set", "total_iters=1")
-    for ended in ends(lab, (rank(lab, 0, port),
-                            rank(lab, 1, port, "--set", "log_freq=7", "--set", "num_workers=0", "--set", "data_cache=none",
-                                 env={"WRING_CACHE_DIR": ""})), 50):
-        lab.must(ended.code == 0, f"another log_freq, num_workers and data_cache, which change no weight: {ended}")
+    for ended in ends(lab, (rank(lab, 0, port), rank(lab, 1, port, "--set", "log_freq=7")), 50):
+        lab.must("ECC" not in ended.text, f"log_freq: the hardware is blamed: {ended.words()}")
+        lab.must(ended.code == 0 or "log_freq" in ended.text, f"log_freq: {ended}")
     lab.note("they train")
 
 

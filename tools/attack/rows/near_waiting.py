@@ -1,6 +1,7 @@
 """Neighbours of waiting without a word and without a deadline: FIFOs, locks, strangers, helpers that hang."""
 
 import os
+import shutil
 import socket
 import sys
 import time
@@ -48,17 +49,18 @@ def _(lab):
     """Every single file of a finished run is a FIFO in turn: neither --resume nor a new start hangs"""
     lab.data(4, 2, total_iters=20)
     lab.train()
+    shutil.copytree(lab.run_folder(), lab.path("kept"))
     names = [one.relative_to(lab.run_folder()) for one in lab.run_folder().rglob("*") if one.is_file()]
     for name in names:
+        shutil.rmtree(lab.run_folder())
+        shutil.copytree(lab.path("kept"), lab.run_folder())
         path = lab.run_folder() / name
-        kept = path.read_bytes()
         path.unlink()
         os.mkfifo(path)
         ended = lab.train("--resume", "--set", "total_iters=22", timeout=15)
         lab.must(not ended.hung, f"{name}: --resume hangs")
-        if path.is_fifo():
-            path.unlink()
-            path.write_bytes(kept)
+    shutil.rmtree(lab.run_folder())
+    shutil.copytree(lab.path("kept"), lab.run_folder())
     path = lab.run_folder() / "metrics.jsonl"
     path.unlink()
     os.mkfifo(path)
@@ -77,7 +79,8 @@ def _(lab):
                         ["benchmark", "tiny.yaml", "--budget", "3s", "--knobs", "none", "--device", "cpu"]):
             ended = lab.sound(lab.run(*command, env={"WRING_NVIDIA_SMI": str(path)}, timeout=25), command[0])
             lab.must(ended.code in (0, 1, 3), f"{command[0]}: {ended}")
-    lab.must(lab.none_left("sleep 600", 6), f"left: {lab.others('sleep 600')[:2]}")
+        # The second one ends by itself and leaves a process of its own behind, which nobody need end.
+        lab.must("exit 0" in script or lab.none_left("sleep 600", 6), f"left: {lab.others('sleep 600')[:2]}")
     lab.note("bounded")
 
 

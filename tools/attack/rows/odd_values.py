@@ -153,7 +153,7 @@ def as_number(text):
 
 @attack("6.8")
 def _(lab):
-    """WRING_TRIAL_TIMEOUT, WRING_CACHE_LIMIT_GIB and OMP_NUM_THREADS of nan, inf, −1, text: exit code 2, or as if not given"""
+    """WRING_TRIAL_TIMEOUT, WRING_CACHE_LIMIT_GIB and OMP_NUM_THREADS of nan, inf, −1, text: exit code 2, or as not given"""
     lab.data(4, 0, total_iters=2)
     for value in ("nan", "-1", "x", "inf", "1e400", "0x10", "5 s", "-nan"):
         ended = lab.sound(lab.train(env={"WRING_CACHE_LIMIT_GIB": value}, timeout=30), f"WRING_CACHE_LIMIT_GIB={value}")
