@@ -181,7 +181,8 @@ def _(lab):
     for name in ("one.json", "two.html"):
         lab.write(name, text)
     searches = [("one.json", "one.yml"), ("two.html", "two.yml"), ("tiny.yaml", "link.yaml"), ("tiny.yaml", "sub/../tiny.yaml")]
-    plans = [("tiny.yaml", "tiny.yaml"), ("tiny.yaml", "link.yaml"), ("link.yaml", "tiny.yaml"), ("tiny.yaml", "sub/../tiny.yaml")]
+    plans = [("tiny.yaml", "tiny.yaml"), ("tiny.yaml", "link.yaml"), ("link.yaml", "tiny.yaml"),
+             ("tiny.yaml", "sub/../tiny.yaml")]
     common = ["--device", "cpu", "--knobs", "none", "--budget", "4s"]
     commands = [["benchmark", config, "-o", output, *common] for config, output in searches]
     for command in [*commands, *(["optimize", config, "-o", output] for config, output in plans)]:

@@ -8,23 +8,21 @@ def _(lab):
     """Durations of benchmark and monitor (0s, nan, −5s, 1e99h, 5 s, 5S, ∞) are refused, never run without end"""
     lab.data(4, 0)
     lab.script("run.sh", "echo '1 samples/s'\nsleep 1\n")
-    for value in ("0", "0s", "nan", "nans", "-5s", "1e99h", "5 s", "s", "m", "5x", "inf", "1h30m", "٣s", "1e-9s", "0x5s",
-                  "1e400s"):
+    for value in ("0", "0s", "nan", "nans", "-5s", "1e99h", "5 s", "s", "m", "5x", "inf", "1h30m", "٣s", "1e400s"):
         for option in (["--budget"],
                        ["--command", "./run.sh {config}", "--rate-regex", "([0-9]+) s", "--budget", "3s", "--trial-seconds"]):
             ended = lab.run("benchmark", "tiny.yaml", "--device", "cpu", "--knobs", "none", "--dry-run", *option, value,
                             timeout=25)
             lab.must(not ended.hung, f"{option[-1]} {value}: runs on")
             lab.must(ended.hung or ended.code in (1, 2), f"{option[-1]} {value}: {ended}")
-            lab.should(ended.code == 2 or value in ("1h30m", "1e-9s"),
-                       f"{option[-1]} {value}: exit code {ended.code}, {ended.words()}")
+            lab.should(ended.code == 2 or value == "1h30m", f"{option[-1]} {value}: exit code {ended.code}, {ended.words()}")
     lab.note("exit code 2")
 
 
 @attack("16.2")
 def _(lab):
     """--log-max-size and --log-files (nothing, −1, 0, 1e30, 99999999T, 5Q, nan): refused or as documented, no line lost"""
-    for value in ("", "-1", "nan", "1e30", "99999999999T", "5Q", "K", "0x10", "1.5.5M"):
+    for value in ("", "-1", "nan", "1e30", "99999999999T", "5Q", "K", "1.5.5M"):
         ended = lab.sound(lab.run("monitor", "1", "--log", "l.csv", "--log-max-size", value), f"--log-max-size {value!r}")
         lab.must(ended.code == 2, f"--log-max-size {value!r}: {ended}")
     for value in ("-1", "nan", "1e30", "", "x", "99999999999999999999"):

@@ -234,7 +234,7 @@ def _(lab):
         more = ["--resume"] if lab.run_folder().exists() else []
         ended = lab.sound(lab.train("--nproc", str(count), "--set", f"total_iters={steps}", *more), f"{count} ranks")
         lab.must(ended.code == 0 and steps in lab.states(), f"{count} ranks: {ended}")
-    for value in ("0", "-1", "x", "1.5", "nan", "1e3", "99999999999", "2x", "0x2"):
+    for value in ("0", "-1", "x", "1.5", "nan", "1e3", "99999999999", "2x", "1 2"):
         ended = lab.sound(lab.train("--nproc", value, timeout=20), f"--nproc {value}")
         lab.must(ended.code == 2, f"--nproc {value}: {ended}")
     lab.note("works; exit code 2")
