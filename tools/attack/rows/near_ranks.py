@@ -55,7 +55,7 @@ def _(lab):
 
 @attack("11.4", 200)
 def _(lab):
-    """Ranks whose images are the same at other paths with other times, or that differ in keys that change no weight: they train"""
+    """Ranks whose images are the same at other paths with other times, or that differ in keys that change no weight, train"""
     lab.data(total_iters=20)
     shutil.copytree(lab.path("data"), lab.path("elsewhere"))
     for one in lab.path("elsewhere").rglob("*.png"):

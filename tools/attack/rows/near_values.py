@@ -91,14 +91,14 @@ def _(lab):
     lab.note("refused, or a plan that is accepted")
 
 
-@attack("16.6")
+@attack("16.6", 400)
 def _(lab):
     """Environment variables that are there but empty: as if they were not given"""
     lab.data(4, 0, total_iters=4)
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "SLURM_JOB_ID", "OMP_NUM_THREADS",
                  "XDG_CACHE_HOME", "XDG_STATE_HOME", "TORCH_HOME", "HOME", "TMPDIR", "TERM", "LC_ALL", "WRING_RANK_TIMEOUT",
                  "WRING_CACHE_LIMIT_GIB", "WRING_MONITOR_TOKEN", "NO_COLOR", "PATH"):
-        ended = lab.sound(lab.train(env={name: ""}, timeout=30), f"{name}=")
+        ended = lab.sound(lab.train(env={name: ""}, timeout=90), f"{name}=")
         lab.must(ended.code == 0 or (ended.code == 2 and name in ended.text), f"{name}=: {ended}")
         ended = lab.sound(lab.run("monitor", "0.3", env={name: ""}), f"{name}=, monitor")
         lab.must(ended.code == 0, f"{name}=, monitor: {ended}")
