@@ -24,6 +24,7 @@
 #include "wring/base/file_errors.h"
 #include "wring/base/folder.h"
 #include "wring/base/new_file.h"
+#include "wring/base/wait_notice.h"
 
 namespace wring {
 namespace fs = std::filesystem;
@@ -122,6 +123,11 @@ std::string read_all(const Descriptor& file, const fs::path& path, std::size_t m
   struct stat status {};
   if (!file || ::fstat(file.get(), &status) != 0) throw_unreadable(path, errno);
   const bool regular = S_ISREG(status.st_mode);
+  std::optional<WaitNotice> notice;
+  if (S_ISFIFO(status.st_mode)) {
+    notice.emplace(Text(fmt::format("waiting for what somebody writes into {}, which is a pipe", path.string()),
+                        fmt::format("{} 是管道，等待写入", path.string())));
+  }
   const std::size_t expected = regular ? static_cast<std::size_t>(status.st_size) : 0;
   std::string content(std::min(most, std::max(expected + 1, std::size_t{1} << 12)), '\0');
   Waited writer = S_ISFIFO(status.st_mode) ? Waited::something_came : Waited::writer_gone;

@@ -11,6 +11,7 @@
 #include "wring/cli/optimize.h"
 #include "wring/cli/paths.h"
 #include "wring/cli/program.h"
+#include "wring/cli/tell_waits.h"
 
 namespace wring {
 namespace {
@@ -109,6 +110,7 @@ int run_optimize_gpu(int argc, char** argv) {
   const Arguments arguments(argv + 1, argv + argc);
   const CommonOptions early = early_options(arguments);
   end_on_stop_signals(early);
+  tell_waits(early);
   return run_guarded(early, [&] { return run(arguments, early); });
 }
 

@@ -18,6 +18,7 @@
 #include "wring/cli/exec_train.h"
 #include "wring/cli/monitor.h"
 #include "wring/cli/optimize.h"
+#include "wring/cli/tell_waits.h"
 #include "wring/cli/terminal.h"
 
 namespace wring {
@@ -160,6 +161,7 @@ int run_wring(int argc, char** argv) {
   const Arguments arguments(argv + 1, argv + argc);
   const CommonOptions common = early_options(arguments);
   end_on_stop_signals(common);
+  tell_waits(common);
   return run_guarded(common, [&] { return run(arguments, common); });
 }
 

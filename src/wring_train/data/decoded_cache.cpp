@@ -14,6 +14,8 @@
 #include "wring/base/cache_folder.h"
 #include "wring/base/error.h"
 #include "wring/base/file_errors.h"
+#include "wring/base/lock_holder.h"
+#include "wring/base/wait_notice.h"
 #include "wring_train/data/decoded_file.h"
 #include "wring_train/data/fingerprint.h"
 
@@ -80,6 +82,15 @@ std::string name_now(const ImageSet& images, int scale) {
   } catch (const Error&) {
     return {};
   }
+}
+
+Text waiting_for(std::optional<pid_t> holder, const fs::path& file) {
+  const std::string process = holder ? fmt::format("process {}", *holder) : "another process";
+  const std::string process_zh = holder ? fmt::format("进程 {}", *holder) : "另一进程";
+  return {
+      fmt::format("waiting for {}, which decodes these images (it holds {}); WRING_CACHE_DIR names another folder",
+                  process, file.string()),
+      fmt::format("等待{}解码这些图像（它锁定了 {}）；可用 WRING_CACHE_DIR 指定其他文件夹", process_zh, file.string())};
 }
 
 Text cannot_keep(const fs::path& folder, const Text& reason) {
@@ -177,11 +188,10 @@ Descriptor DecodedCache::lock_partial(const Folder& cache, const std::string& na
   struct stat status {};
   if (!lock || ::fstat(lock.get(), &status) != 0) throw Error(ErrorCode::failed, std::strerror(errno));
   if (const auto why = why_not_trusted(status)) throw Error(ErrorCode::failed, *why);
-  for (bool told = false; ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0; told = true) {
+  std::optional<WaitNotice> notice;
+  while (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) throw Error(ErrorCode::failed, std::strerror(errno));
-    if (!told) {
-      note({"another process is decoding these images; waiting for it", "另一个进程正在解码这些图像，等待中"});
-    }
+    if (!notice) notice.emplace(waiting_for(lock_holder(status), cache.path_of(name)));
     if (decode.cancelled && decode.cancelled()) throw_interrupted();
     std::this_thread::sleep_for(kLockPause);
   }

@@ -15,9 +15,9 @@
 namespace wring {
 
 struct DecodedCacheOptions {
-  std::optional<std::filesystem::path> folder;  // nullopt: decode into memory, keep nothing
-  std::int64_t limit_bytes = 0;                 // of everything in the folder
-  std::function<void(const Text&)> note;  // what the user should know: damage, no room, waiting for another process
+  std::optional<std::filesystem::path> folder;       // nullopt: decode into memory, keep nothing
+  std::int64_t limit_bytes = 0;                      // of everything in the folder
+  std::function<void(const Text&)> note;             // what the user should know: damage, no room
   std::function<void(std::int64_t total)> decoding;  // called before images are decoded, which takes a while
 };
 
@@ -45,7 +45,7 @@ class DecodedCache {
   // The set in that file, or nothing: it does not exist, or it is not to be used, which is told and ends it.
   std::shared_ptr<const DecodedSet> open_file(const Folder& cache, const std::string& name, const ImageSet& images,
                                               const DecodeOptions& decode);
-  // The file that the set is built in, locked; waits for the process that builds it.
+  // The file that the set is built in, locked; waits for the process that builds it, and says so when that takes long.
   Descriptor lock_partial(const Folder& cache, const std::string& name, const DecodeOptions& decode) const;
   std::shared_ptr<const DecodedSet> decode_into_memory(const ImageSet& images, const DecodeOptions& decode);
   std::shared_ptr<const DecodedSet> build(const Folder& cache, const std::string& name, const ImageSet& images,

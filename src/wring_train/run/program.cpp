@@ -13,6 +13,7 @@
 #include "wring/cli/common_options.h"
 #include "wring/cli/early_stop.h"
 #include "wring/cli/launch_ranks.h"
+#include "wring/cli/tell_waits.h"
 #include "wring/cli/train_options.h"
 #include "wring_train/run/commands.h"
 #include "wring_train/run/cublas_workspaces.h"
@@ -54,6 +55,7 @@ int dispatch(int argc, char** argv) {
 
 int run_wring_train(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
+  tell_waits(early_options(arguments));
   return run_guarded(early_options(arguments), [&] {
     try {
       return dispatch(argc, argv);

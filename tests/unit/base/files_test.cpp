@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fixtures/captured_waits.h"
 #include "wring/base/error.h"
 #include "wring/base/file_errors.h"
 
@@ -60,6 +61,18 @@ TEST_F(Files, WhatIsNotARegularFileIsNeverReplaced) {
   EXPECT_THROW(write_file_atomically(pipe, "new"), Error);
   EXPECT_TRUE(fs::is_fifo(pipe));
   EXPECT_THROW(write_file_atomically(folder_, "new"), Error);
+}
+
+TEST_F(Files, APipeIsReadAndNamedWhileNobodyWritesIntoIt) {
+  const fs::path pipe = folder_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  testing_support::CapturedWaits waits;
+  std::string content;
+  std::jthread reader([&] { content = read_file(pipe); });
+  EXPECT_TRUE(waits.heard("waiting for what somebody writes into " + pipe.string()));
+  std::ofstream(pipe) << "at last";
+  reader.join();
+  EXPECT_EQ(content, "at last");
 }
 
 TEST_F(Files, ALinkThatSomebodyPlantedForATemporaryFileIsNotWrittenThrough) {

@@ -6,15 +6,19 @@
 #include <cstring>
 #include <fstream>
 #include <mutex>
+#include <thread>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fixtures/captured_waits.h"
 #include "temporary_folder.h"
 #include "test_images.h"
 #include "wring/base/cache_folder.h"
+#include "wring/base/descriptor.h"
 #include "wring/base/error.h"
 #include "wring_train/data/bicubic.h"
 
@@ -347,6 +351,22 @@ TEST_F(DecodedCacheTest, OfSeveralProcessesOneDecodesAndAllHaveTheSet) {
   }
   EXPECT_EQ(fs::file_size(log), 1U);
   only_file();
+}
+
+TEST_F(DecodedCacheTest, WhoDecodesTheSameImagesIsNamedWhileItIsWaitedFor) {
+  start();
+  const std::string name = only_file().filename().string();
+  fs::remove(only_file());
+  const Descriptor other(
+      ::open((cache() / ("." + name + std::string(kPartialEnding))).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  ASSERT_EQ(::flock(other.get(), LOCK_EX), 0);
+  testing_support::CapturedWaits waits;
+  std::jthread waiting([this] { start(); });
+  EXPECT_TRUE(waits.heard("which decodes these images"));
+  EXPECT_TRUE(waits.heard(name));
+  ::flock(other.get(), LOCK_UN);
+  waiting.join();
+  EXPECT_EQ(entries().size(), 1U);
 }
 
 TEST_F(DecodedCacheTest, AKilledWriterLeavesNothingThatIsTakenForWhole) {

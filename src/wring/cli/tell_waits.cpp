@@ -1,0 +1,15 @@
+#include "wring/cli/tell_waits.h"
+
+#include "wring/base/message.h"
+#include "wring/base/wait_notice.h"
+#include "wring/cli/common_options.h"
+
+namespace wring {
+
+void tell_waits(const CommonOptions& options) {
+  WaitSpeaker speaker;
+  speaker.say = [console = console_for(options)](const Text& text) { write_message(console.text(text) + "\n"); };
+  set_wait_speaker(std::move(speaker));
+}
+
+}  // namespace wring
