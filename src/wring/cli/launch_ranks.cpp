@@ -28,7 +28,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-// The ranks tell each other within seconds and end by themselves; what is left then hangs.
+// The ranks tell each other at once and end by themselves. One that still looks for the others, or loads its libraries,
+// does not hear of it, and is ended by a signal: that is sent again, for who has just begun to note signals down.
+constexpr auto kBetweenEnds = 1s;
+// What is left then hangs.
 constexpr auto kGrace = 10s;
 constexpr auto kLook = 100ms;
 
@@ -91,7 +94,7 @@ class Supervisor {
       pass_signals_on();
       show_output();
       look_for_ends();
-      if (deadline_ && Clock::now() > *deadline_) kill_all();
+      end_the_others();
     }
     show_output();
     return result();
@@ -141,6 +144,16 @@ class Supervisor {
     }
   }
 
+  void end_the_others() {
+    if (!failed_) return;
+    const auto now = Clock::now();
+    if (now > *failed_ + kGrace) return kill_all();
+    // After an interrupt all of them are about to save and end.
+    if (interrupted_ || now < next_end_) return;
+    send_all(SIGTERM);
+    next_end_ = now + kBetweenEnds;
+  }
+
   void look_for_ends() {
     const bool none_failed = first_ == nullptr;
     for (RankProcess& one : ranks_) {
@@ -151,7 +164,9 @@ class Supervisor {
       // Of several that ended since the last look, one that was killed is the cause.
       const bool killed = none_failed && WIFSIGNALED(status) && first_ != nullptr && !WIFSIGNALED(*first_->status);
       if (first_ == nullptr || killed) first_ = &one;
-      if (!deadline_) deadline_ = Clock::now() + kGrace;
+      if (failed_) continue;
+      failed_ = Clock::now();
+      next_end_ = *failed_ + kBetweenEnds;
     }
   }
 
@@ -181,8 +196,7 @@ class Supervisor {
                   {fmt::format("rank {} was ended by signal {} ({}), and the other ranks with it", rank, signal,
                                ::strsignal(signal)),
                    fmt::format("rank {} 被信号 {}（{}）终止，其他进程随之结束", rank, signal, ::strsignal(signal))},
-                  {"`dmesg | tail` shows whether memory ran out; the last checkpoint is whole: go on with --resume",
-                   "可用 `dmesg | tail` 查看是否内存耗尽；最近的检查点完好：可用 --resume 继续"});
+                  {"`dmesg | tail` shows whether memory ran out", "可用 `dmesg | tail` 查看是否内存耗尽"});
     }
     return WEXITSTATUS(status);
   }
@@ -192,7 +206,8 @@ class Supervisor {
   std::set<std::string, std::less<>> shown_;
   const RankProcess* first_ = nullptr;  // that failed
   std::optional<Clock::time_point> interrupted_;
-  std::optional<Clock::time_point> deadline_;
+  std::optional<Clock::time_point> failed_;  // when the first did
+  Clock::time_point next_end_;
 };
 
 }  // namespace

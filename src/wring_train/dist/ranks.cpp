@@ -7,6 +7,7 @@
 
 #include <ATen/ATen.h>
 
+#include "wring/base/wait_notice.h"
 #include "wring_train/dist/host/host_group.h"
 #include "wring_train/dist/nccl.h"
 #include "wring_train/dist/rendezvous.h"
@@ -25,12 +26,15 @@ class NoRanks : public Ranks {
 class JoinedRanks : public Ranks {
  public:
   JoinedRanks(const RankPlace& place, const GroupOptions& options, const Noticeboard& board, at::Device device,
-              std::function<void(const Error&)> give_up)
+              const RankFacts& facts, const Text& hint, std::function<void(const Error&)> give_up)
       : Ranks(place), host_(options, board) {
     host_.watch().on_ignored_loss(std::move(give_up));
     try {
+      host_.agree(facts, hint);
       require_one_kind(device);
       if (device.is_cpu()) return;
+      const WaitNotice notice({"waiting for NCCL to connect the GPUs; NCCL_DEBUG=INFO shows what it does",
+                               "等待 NCCL 连接各 GPU；NCCL_DEBUG=INFO 可显示其过程"});
       std::vector<std::byte> id;
       if (leads()) id = new_nccl_id();
       host_.broadcast(id);
@@ -50,7 +54,9 @@ class JoinedRanks : public Ranks {
   void broadcast(std::vector<std::byte>& bytes) override { host_.broadcast(bytes); }
 
   void advance() override { host_.watch().advance(); }
-  void expect_slow(bool slow) override { host_.watch().expect_slow(slow); }
+  RankPhase enter(RankPhase phase) override { return host_.watch().enter(phase); }
+  void saved() override { host_.watch().saved(); }
+  void agree(const RankFacts& facts, const Text& hint) override { host_.agree(facts, hint); }
   void fail(const Text& why) override { host_.watch().fail(why); }
   void finish() override { host_.finish(); }
 
@@ -68,20 +74,6 @@ class JoinedRanks : public Ranks {
   std::unique_ptr<Nccl> nccl_;
 };
 
-WatchTimes watch_times() {
-  WatchTimes times;
-  if (const char* text = std::getenv("WRING_RANK_TIMEOUT")) {
-    const double seconds = std::strtod(text, nullptr);
-    if (seconds < 1) {
-      throw Error(ErrorCode::usage, fmt::format("WRING_RANK_TIMEOUT is \"{}\"", text), "give seconds, 1 or more");
-    }
-    times.silence = std::chrono::milliseconds(static_cast<std::int64_t>(1000 * seconds));
-    times.stall = times.silence;
-    times.beat = std::min(times.beat, times.silence / 4);
-  }
-  return times;
-}
-
 }  // namespace
 
 double Ranks::highest(double value) {
@@ -98,16 +90,16 @@ Ranks& lone_rank() {
   return alone;
 }
 
-std::unique_ptr<Ranks> join_ranks(const RankPlace& place, at::Device device,
+std::unique_ptr<Ranks> join_ranks(const RankPlace& place, at::Device device, const RankFacts& facts, const Text& hint,
                                   std::function<void(const Error&)> give_up) {
   if (place.size == 1) return std::make_unique<NoRanks>();
   GroupOptions options;
   options.rank = place.rank;
   options.size = place.size;
   options.address = place.address;
-  options.times = watch_times();
+  options.times = watch_times(std::getenv("WRING_RANK_TIMEOUT"));
   const Rendezvous rendezvous(place, options.arrival);
-  return std::make_unique<JoinedRanks>(place, options, rendezvous.board(), device, std::move(give_up));
+  return std::make_unique<JoinedRanks>(place, options, rendezvous.board(), device, facts, hint, std::move(give_up));
 }
 
 }  // namespace wring

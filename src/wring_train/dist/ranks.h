@@ -7,6 +7,8 @@
 #include <ATen/core/Tensor.h>
 
 #include "wring/base/error.h"
+#include "wring_train/dist/host/agreement.h"
+#include "wring_train/dist/host/rank_phase.h"
 #include "wring_train/dist/host/rank_place.h"
 
 namespace wring {
@@ -41,8 +43,14 @@ class Ranks {
 
   // A step has been enqueued: a rank that stays behind the others is taken to hang.
   virtual void advance() {}
-  // What comes may take the ranks different times: a start, validation, a checkpoint.
-  virtual void expect_slow(bool /*slow*/) {}
+  // What this rank does from now on; gives what it did before. It begins with starting.
+  virtual RankPhase enter(RankPhase phase) { return phase; }
+  // From now on the run has a checkpoint to go on from.
+  virtual void saved() {}
+
+  // Throws Error{failed} on every rank where these facts are not the same on all: it names each that differs, with its
+  // values, and ends with `hint`.
+  virtual void agree(const RankFacts& /*facts*/, const Text& /*hint*/) {}
 
   // This rank gives up; the others hear why and end as well.
   virtual void fail(const Text& /*why*/) {}
@@ -62,24 +70,27 @@ class Ranks {
 // What takes longer than usual on some of the ranks.
 class SlowPart {
  public:
-  explicit SlowPart(Ranks& ranks) : ranks_(ranks) { ranks_.expect_slow(true); }
-  ~SlowPart() { ranks_.expect_slow(false); }
+  explicit SlowPart(Ranks& ranks, RankPhase phase = RankPhase::saving) : ranks_(ranks), before_(ranks.enter(phase)) {}
+  ~SlowPart() { ranks_.enter(before_); }
   SlowPart(const SlowPart&) = delete;
   SlowPart& operator=(const SlowPart&) = delete;
 
  private:
   Ranks& ranks_;
+  RankPhase before_;
 };
 
 // The group of one.
 Ranks& lone_rank();
 
-// Meets the other ranks: by c10d's TCPStore at place.address and place.port, which rank 0 serves on that address alone
-// (under torchrun its agent does), then over TCP (dist/host/host_group.h). On a GPU gradients go through NCCL. A group
-// of one for place.size 1. Throws Error{failed} that says who did not come or cannot be reached, and the cure.
+// Meets the other ranks at place.address and place.port: there rank 0 tells where it is, on that address alone
+// (dist/host/notice_server.h), or torchrun's store does; then over TCP (dist/host/host_group.h). `facts` must be the
+// same on all, and `hint` says what to do where they are not. On a GPU gradients go through NCCL. A group of one for
+// place.size 1. Throws Error{failed} that says who did not come or cannot be reached, or what differs, and the cure.
 // `give_up` is called, by another thread, when a rank was lost while this one's main thread waits for its device and
 // will never come out: it must end the process.
 // WRING_RANK_TIMEOUT: seconds without a sign of life, or behind the others, after which a rank is lost (default 15).
-std::unique_ptr<Ranks> join_ranks(const RankPlace& place, at::Device device, std::function<void(const Error&)> give_up);
+std::unique_ptr<Ranks> join_ranks(const RankPlace& place, at::Device device, const RankFacts& facts, const Text& hint,
+                                  std::function<void(const Error&)> give_up);
 
 }  // namespace wring

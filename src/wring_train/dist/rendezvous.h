@@ -7,11 +7,12 @@
 
 namespace wring {
 
-// c10d's TCPStore at the launcher's MASTER_ADDR and MASTER_PORT. Rank 0 serves it, on that address alone, unless the
-// launcher does. Needed only until the ranks are connected.
+// Where the ranks find out where rank 0 is: at the launcher's MASTER_ADDR and MASTER_PORT. Rank 0 serves it there
+// itself (host/notice_server.h) but under torchrun, whose c10d TCPStore holds that port. Needed only until the ranks
+// are connected.
 class Rendezvous {
  public:
-  // Throws Error{failed} naming address, port and cure when the store is not there in time.
+  // Throws Error{failed} naming address, port and cure when rank 0 cannot serve it, or it is not there in time.
   Rendezvous(const RankPlace& place, std::chrono::milliseconds patience);
   ~Rendezvous();
   Rendezvous(const Rendezvous&) = delete;

@@ -88,10 +88,10 @@ void check_equal_state(Ranks& ranks, const StepEngine& engine) {
       {fmt::format("the parameters are no longer the same on all ranks: rank {} differ from rank 0",
                    fmt::join(differing, ", ")),
        fmt::format("各进程的参数不再一致：rank {} 与 rank 0 不同", fmt::join(differing, ", "))},
-      {"a GPU or its memory computes wrongly (see nvidia-smi -q -d ECC), or the machines have different GPUs or "
-       "versions of wring; the last checkpoint is from before",
-       "可能是某块 GPU 或其显存出错（见 nvidia-smi -q -d ECC），或各机器的 GPU、wring 版本不同；"
-       "最近的检查点是在此之前保存的"});
+      {"they began with the same configuration and images: a GPU, a processor or memory computes wrongly (of a GPU see "
+       "nvidia-smi -q -d ECC), or the machines have different GPUs or drivers; the last checkpoint is from before",
+       "它们以相同的配置和图像开始：可能是某块 GPU、处理器或内存计算出错（GPU 见 nvidia-smi -q -d ECC），"
+       "或各机器的 GPU、驱动不同；最近的检查点是在此之前保存的"});
 }
 
 }  // namespace wring

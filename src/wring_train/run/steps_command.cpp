@@ -194,7 +194,7 @@ int steps_command(int argc, char** argv) {
   const Device wanted = options.device == "cpu"    ? Device::cpu
                         : options.device == "cuda" ? Device::cuda
                                                    : Device::automatic;
-  const auto [device, ranks] = start_ranks(wanted, {});
+  const auto [device, ranks] = start_ranks(wanted, config, {});
   return run_in_ranks(*ranks,
                       [&, device = device, &ranks = ranks] { return measure(options, config, device, *ranks); });
 }

@@ -26,6 +26,7 @@
 #include "wring_train/run/gpu_watch.h"
 #include "wring_train/run/loader_memory.h"
 #include "wring_train/run/matmul_rate.h"
+#include "wring_train/run/rank_facts.h"
 #include "wring_train/run/run_facts.h"
 #include "wring_train/run/shared_state.h"
 #include "wring_train/run/startup_clock.h"
@@ -268,6 +269,7 @@ int train(const TrainOptions& options, const RunConfig& run_config, at::Device d
   const std::optional<Experiment> earlier =
       ranks.leads() && wanted ? find_experiment(options.experiments, name) : std::nullopt;
   const bool resuming = ranks.any(earlier.has_value());
+  if (resuming) ranks.saved();
 
   // Everything that can be wrong with the config or the data comes to light before a folder is touched: a failed start
   // must not move an earlier run out of its place.
@@ -306,6 +308,7 @@ int train(const TrainOptions& options, const RunConfig& run_config, at::Device d
   const std::chrono::duration<double> engine_s = std::chrono::steady_clock::now() - engine_began;
   TrainingImages images = images_in_parallel.take();
   if (ranks.any(stop.requested())) stopped_before_the_start();
+  require_equal_start(ranks, images, engine->name());
   RunFacts facts = run_facts(config, images, ranks.size());
   for (const Text& change : changed_facts(loaded.facts, facts)) messages.note(change);
   if (!images.on_device) check_loader_memory(config, available_memory_bytes());
@@ -339,6 +342,7 @@ int train(const TrainOptions& options, const RunConfig& run_config, at::Device d
     }
   }
   share_state(ranks, *engine, progress);  // once more: the best network may be gone
+  ranks.saved();
   if (progress.step >= config.total_iters && !owes_validation) {
     say_nothing_to_do(log, progress, config);
     return 0;
@@ -374,7 +378,7 @@ int train_command(const TrainOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);  // the end of a `tee` that shows the messages is no reason to end the training
   const RunConfig config = load_config(options);
   set_cublas_workspaces(config.values.base_channels);
-  const auto [device, ranks] = start_ranks(options.device, options.common);
+  const auto [device, ranks] = start_ranks(options.device, config.values, options.common);
   return run_in_ranks(
       *ranks, [&, &device = device, &ranks = ranks] { return train(options, config, device, *ranks, startup, stop); });
 }

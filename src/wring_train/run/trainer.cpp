@@ -140,7 +140,7 @@ void Trainer::train_one_step() {
     synchronize(device_);
     startup_s_ = std::exchange(first_step_done_, nullptr)();
     ranks_.wait_for_all();
-    ranks_.expect_slow(false);
+    ranks_.enter(RankPhase::training);
   }
   log_.progress(progress_.step, fields());
 }
@@ -338,7 +338,7 @@ std::optional<Score> Trainer::validation_score(const StopSignal& stop) {
 
 // Whether it was done; false where a signal ended it.
 bool Trainer::validate(const StopSignal& stop) {
-  const SlowPart slow(ranks_);
+  const SlowPart slow(ranks_, RankPhase::validating);
   const double began = now_s();
   const std::optional<Score> mean = validation_score(stop);
   if (mean) {

@@ -168,6 +168,10 @@ TrainingImages open_training_images(const TrainConfig& config, const TrainingDat
   report_skipped(images.train, options);
   images.files_digest = image_files_digest(images.train, hr);
   images.validation = find_validation(config, options);
+  if (images.validation) {
+    images.validation_digest =
+        image_files_digest(*images.validation, folder_of(config.val_hr_dir, config, "val", "HR"));
+  }
   const std::size_t count = images.train.pairs.size();
   const std::size_t validation = images.validation ? images.validation->pairs.size() : 0;
   options.note({fmt::format("data: {} training images in {}, {} for validation", count, hr.string(), validation),

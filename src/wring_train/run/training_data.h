@@ -36,6 +36,7 @@ struct TrainingImages {
   std::unique_ptr<DecodedCache> cache;            // finishes writing in the background
   std::string files_digest;                       // of the training images' files (image_digest.h)
   std::string pixels_digest;                      // of their pixels; empty where they are not decoded at the start
+  std::string validation_digest;                  // of the validation images' files; empty where there are none
   double seconds = 0;
 };
 

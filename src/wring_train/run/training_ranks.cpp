@@ -16,6 +16,7 @@
 #include "wring/cli/launch_ranks.h"
 #include "wring/cli/signal_wait.h"
 #include "wring_train/engine/device.h"
+#include "wring_train/run/rank_facts.h"
 
 namespace wring {
 namespace {
@@ -55,7 +56,7 @@ class EndedBySignals {
 
 }  // namespace
 
-TrainingRanks start_ranks(Device wanted, const CommonOptions& common) {
+TrainingRanks start_ranks(Device wanted, const TrainConfig& config, const CommonOptions& common) {
   end_with_launcher();
   const RankPlace place = rank_place([](const char* name) { return std::getenv(name); });
   TrainingRanks started;
@@ -63,7 +64,7 @@ TrainingRanks start_ranks(Device wanted, const CommonOptions& common) {
   started.device = choose_device(wanted);
   std::optional<EndedBySignals> meeting;
   if (place.size > 1) meeting.emplace();
-  started.ranks = join_ranks(place, started.device, [common](const Error& loss) {
+  started.ranks = join_ranks(place, started.device, config_facts(config), kEqualConfigs, [common](const Error& loss) {
     print_error(loss, common);
     // The main thread waits in the driver, and destructors would wait with it. Files are written whole or not at all.
     std::_Exit(static_cast<int>(ErrorCode::failed));

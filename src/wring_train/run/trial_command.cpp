@@ -111,12 +111,13 @@ int trial_command(int argc, char** argv) {
     return launch_ranks(this_program(), {argv, argv + argc}, *options.nproc, STDIN_FILENO);
   }
   EventStream events;
-  set_cublas_workspaces(trial_config(options.config, options.set).base_channels);
+  const TrainConfig config = trial_config(options.config, options.set);
+  set_cublas_workspaces(config.base_channels);
   // Without --nproc a trial is one process, whatever a launcher's variables say of the job that it runs in.
   if (std::getenv(kLauncherVariable) == nullptr) {
     return serve(options, choose_device(wanted_device(options)), lone_rank(), events);
   }
-  const auto [device, ranks] = start_ranks(wanted_device(options), {});
+  const auto [device, ranks] = start_ranks(wanted_device(options), config, {});
   return run_in_ranks(*ranks, [&, &device = device, &ranks = ranks] { return serve(options, device, *ranks, events); });
 }
 

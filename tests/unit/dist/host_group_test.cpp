@@ -42,6 +42,7 @@ class HostGroupTest : public testing::Test {
   // Runs `work` as each of the ranks; returns what each threw.
   std::vector<std::string> run(int size, const std::function<void(HostGroup&)>& work) {
     std::vector<std::string> errors(static_cast<std::size_t>(size));
+    hints_.assign(errors.size(), "");
     std::vector<std::thread> threads;
     for (int rank = 0; rank < size; ++rank) {
       threads.emplace_back([&, rank] {
@@ -53,6 +54,7 @@ class HostGroupTest : public testing::Test {
           work(group);
         } catch (const Error& error) {
           errors[static_cast<std::size_t>(rank)] = error.message().en;
+          hints_[static_cast<std::size_t>(rank)] = error.hint().en;
         }
       });
     }
@@ -61,6 +63,7 @@ class HostGroupTest : public testing::Test {
   }
 
   GroupOptions options_;
+  std::vector<std::string> hints_;  // of what each threw in the last run()
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::string, std::string> notices_;
@@ -144,7 +147,7 @@ TEST_F(HostGroupTest, ARankThatStaysBehindIsNamed) {
   for (const int lost : {0, 1}) {
     notices_.clear();
     const auto errors = run(3, [&](HostGroup& group) {
-      group.watch().expect_slow(false);
+      group.watch().enter(RankPhase::training);
       group.watch().advance();
       if (group.rank() != lost) group.watch().advance();
       std::vector<float> values(8, 1.0F);
@@ -159,20 +162,69 @@ TEST_F(HostGroupTest, ARankThatStaysBehindIsNamed) {
   }
 }
 
-TEST_F(HostGroupTest, ARankThatSaysItIsSlowIsWaitedFor) {
+TEST_F(HostGroupTest, ARankThatSavesOrValidatesIsWaitedFor) {
   options_.times.stall = 100ms;
-  const auto errors = run(2, [&](HostGroup& group) {
-    group.watch().expect_slow(group.rank() == 1);
-    if (group.rank() == 0) {
-      group.watch().advance();
-    } else {
-      std::this_thread::sleep_for(500ms);
-    }
+  for (const RankPhase phase : {RankPhase::saving, RankPhase::validating}) {
+    notices_.clear();
+    const auto errors = run(2, [&](HostGroup& group) {
+      group.watch().enter(group.rank() == 1 ? phase : RankPhase::training);
+      if (group.rank() == 0) {
+        group.watch().advance();
+      } else {
+        std::this_thread::sleep_for(500ms);
+      }
+      std::vector<float> values(8, 1.0F);
+      group.sum(values);
+      group.finish();
+    });
+    EXPECT_THAT(errors, testing::Each(""));
+  }
+}
+
+// Rank 0's disk took long, and the others waited for it in the step after: none of them hangs then.
+TEST_F(HostGroupTest, WhoWaitedLongForRankZeroIsNotBlamedWhenItGoesOn) {
+  options_.times.stall = 600ms;
+  const auto errors = run(3, [&](HostGroup& group) {
     std::vector<float> values(8, 1.0F);
+    group.watch().enter(RankPhase::training);
+    group.watch().advance();
+    group.sum(values);
+    if (group.rank() == 0) {
+      group.watch().enter(RankPhase::saving);
+      std::this_thread::sleep_for(900ms);
+      group.watch().enter(RankPhase::training);
+    }
+    group.sum(values);
+    if (group.rank() != 0) std::this_thread::sleep_for(150ms);  // rank 0 is the first to have done the step
+    group.watch().advance();
     group.sum(values);
     group.finish();
   });
   EXPECT_THAT(errors, testing::Each(""));
+}
+
+TEST_F(HostGroupTest, ARankWhoseDiskNeverComesBackIsNamedWithWhatItDoes) {
+  options_.times.patience = 300ms;
+  const auto errors = run(2, [&](HostGroup& group) {
+    group.watch().enter(group.rank() == 0 ? RankPhase::saving : RankPhase::training);
+    if (group.rank() == 1) group.watch().advance();
+    throw group.watch().wait_for_loss();
+  });
+  EXPECT_THAT(errors, testing::Each(testing::AllOf(HasSubstr("rank 0 on "),
+                                                   HasSubstr("hangs: it has been saving after step 0 for 0 s"))));
+}
+
+TEST_F(HostGroupTest, ACheckpointIsSpokenOfOnlyWhereThereIsOne) {
+  for (const bool saved : {false, true}) {
+    notices_.clear();
+    run(2, [&](HostGroup& group) {
+      if (saved) group.watch().saved();
+      if (group.rank() == 1) return;
+      std::vector<float> values(8, 1.0F);
+      while (true) group.sum(values);
+    });
+    EXPECT_EQ(hints_[0].find("--resume") != std::string::npos, saved) << hints_[0];
+  }
 }
 
 TEST_F(HostGroupTest, AProcessWhoseMainThreadDoesNotComeOutIsToldToEnd) {
@@ -193,38 +245,27 @@ TEST_F(HostGroupTest, AProcessWhoseMainThreadDoesNotComeOutIsToldToEnd) {
   EXPECT_THAT(told, HasSubstr("rank 1"));
 }
 
-TEST_F(HostGroupTest, TheRanksThatDidNotComeAreNamed) {
-  options_.arrival = 300ms;
-  options_.size = 4;
-  const auto put = [](const std::string&, const std::string&) {};
-  try {
-    HostGroup group(options_, {put, {}});
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_THAT(error.message().en, HasSubstr("these ranks of 4 did not come: 1, 2, 3"));
-  }
+TEST_F(HostGroupTest, WhatDiffersIsNamedByAllWithTheValues) {
+  const auto errors = run(4, [&](HostGroup& group) {
+    const std::string lr = group.rank() == 0 ? "0.001" : group.rank() == 2 ? "0.5" : "0.001";
+    const std::string images = group.rank() == 0 ? "12" : "13";
+    group.agree({{"seed", "7"}, {"lr", lr}, {{"the images", "图像"}, images}}, "start them alike");
+    ADD_FAILURE() << "they do not agree";
+  });
+  const std::string host = host_name();
+  EXPECT_THAT(errors,
+              testing::Each("the ranks would not train the same: the images is 12 on rank 0 and 13 on rank 1, 2, 3; "
+                            "lr is 0.001 on rank 0 and 0.5 on rank 2 (" +
+                            host + ")"));
+  EXPECT_THAT(hints_, testing::Each("start them alike"));
 }
 
-TEST_F(HostGroupTest, AStrangersConnectionIsNoRankAndOnlyTheGivenAddressIsListenedOn) {
-  options_.size = 2;
-  const auto take_part = [this](int rank) {
-    GroupOptions options = options_;
-    options.rank = rank;
-    HostGroup group(options, board());
-    EXPECT_EQ(group.gather(std::vector<double>{1.0}).size(), 2U);
+TEST_F(HostGroupTest, RanksThatAgreeGoOn) {
+  const auto errors = run(3, [&](HostGroup& group) {
+    group.agree({{"seed", "7"}, {"unknown to some", group.rank() == 1 ? "" : "5"}}, "");
     group.finish();
-  };
-  std::thread first(take_part, 0);
-  std::istringstream notice(board().get("rank0"));
-  std::string address;
-  std::uint16_t port = 0;
-  notice >> address >> port;
-  EXPECT_EQ(address, "127.0.0.1");
-  const auto stranger = connect_to(address, port, std::chrono::steady_clock::now() + 10s);
-  ASSERT_TRUE(stranger);
-  stranger->send(std::vector<std::byte>(200, std::byte{1}));
-  take_part(1);
-  first.join();
+  });
+  EXPECT_THAT(errors, testing::Each(""));
 }
 
 }  // namespace

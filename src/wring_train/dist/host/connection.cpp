@@ -1,11 +1,14 @@
 #include "wring_train/dist/host/connection.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <memory>
 #include <thread>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -19,6 +22,7 @@
 namespace wring {
 namespace {
 
+using Clock = std::chrono::steady_clock;
 using Addresses = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
 
 Addresses resolve(const std::string& address, std::uint16_t port, int type, int flags) {
@@ -35,6 +39,35 @@ Addresses resolve(const std::string& address, std::uint16_t port, int type, int 
 void set_options(int socket) {
   const int on = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+void set_blocking(int socket, bool blocking) {
+  const int flags = ::fcntl(socket, F_GETFL);
+  ::fcntl(socket, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
+}
+
+// False when nothing has happened in time.
+bool wait_for(int socket, short events, Deadline deadline) {
+  while (true) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+    if (left.count() <= 0) return false;
+    pollfd waiting{socket, events, 0};
+    if (::poll(&waiting, 1, static_cast<int>(std::min<std::int64_t>(left.count(), INT_MAX))) > 0) return true;
+  }
+}
+
+std::optional<Connection> connect_once(const addrinfo& to, Deadline deadline) {
+  Descriptor socket(::socket(to.ai_family, to.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, to.ai_protocol));
+  if (!socket) return std::nullopt;
+  if (::connect(socket.get(), to.ai_addr, to.ai_addrlen) != 0) {
+    if (errno != EINPROGRESS || !wait_for(socket.get(), POLLOUT, deadline)) return std::nullopt;
+    int error = 0;
+    socklen_t size = sizeof(error);
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) return std::nullopt;
+  }
+  set_blocking(socket.get(), true);
+  set_options(socket.get());
+  return Connection(std::move(socket));
 }
 
 std::string in_numbers(const sockaddr* address, socklen_t size) {
@@ -76,6 +109,23 @@ bool Connection::receive(std::span<std::byte> bytes) const {
   return true;
 }
 
+bool Connection::receive(std::span<std::byte> bytes, Deadline deadline) const {
+  while (!bytes.empty()) {
+    if (!wait_for(socket_.get(), POLLIN, deadline)) return false;
+    const ssize_t got = ::recv(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got <= 0) return false;
+    bytes = bytes.subspan(static_cast<std::size_t>(got));
+  }
+  return true;
+}
+
+bool Connection::closed() const {
+  char byte = 0;
+  const ssize_t got = ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+}
+
 std::string Connection::receive_some() const {
   char buffer[4096];
   while (true) {
@@ -98,6 +148,8 @@ Listener::Listener(const std::string& address, std::uint16_t port) {
     if (!socket) continue;
     ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (::bind(socket.get(), one->ai_addr, one->ai_addrlen) == 0 && ::listen(socket.get(), SOMAXCONN) == 0) {
+      // One that waits may be gone before it is accepted.
+      set_blocking(socket.get(), false);
       address_ = own_address(socket.get(), &port_);
       socket_ = std::move(socket);
       return;
@@ -111,31 +163,20 @@ Listener::Listener(const std::string& address, std::uint16_t port) {
                "MASTER_ADDR 应为 rank 0 所在机器的地址，MASTER_PORT 应为该机器上的空闲端口"});
 }
 
-std::optional<Connection> Listener::accept(Deadline deadline) const {
-  while (true) {
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return std::nullopt;
-    pollfd waiting{socket_.get(), POLLIN, 0};
-    if (::poll(&waiting, 1, static_cast<int>(left.count())) <= 0) continue;
-    Descriptor socket(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    if (!socket) continue;
-    set_options(socket.get());
-    return Connection(std::move(socket));
-  }
+std::optional<Connection> Listener::accept() const {
+  Descriptor socket(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  if (!socket) return std::nullopt;
+  set_options(socket.get());
+  return Connection(std::move(socket));
 }
 
 std::optional<Connection> connect_to(const std::string& address, std::uint16_t port, Deadline deadline) {
   while (true) {
     const Addresses addresses = resolve(address, port, SOCK_STREAM, 0);
     for (const addrinfo* one = addresses.get(); one != nullptr; one = one->ai_next) {
-      Descriptor socket(::socket(one->ai_family, one->ai_socktype | SOCK_CLOEXEC, one->ai_protocol));
-      if (socket && ::connect(socket.get(), one->ai_addr, one->ai_addrlen) == 0) {
-        set_options(socket.get());
-        return Connection(std::move(socket));
-      }
+      if (auto connection = connect_once(*one, deadline)) return connection;
     }
-    if (std::chrono::steady_clock::now() >= deadline) return std::nullopt;
+    if (Clock::now() >= deadline) return std::nullopt;
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
 }

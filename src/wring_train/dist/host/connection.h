@@ -20,6 +20,10 @@ class Connection {
   // False when the other side is gone.
   bool send(std::span<const std::byte> bytes) const;
   bool receive(std::span<std::byte> bytes) const;
+  // False as well when they have not all come in time.
+  bool receive(std::span<std::byte> bytes, Deadline deadline) const;
+  // Whether the other side has closed it. What it sent before is not taken.
+  bool closed() const;
   // What there is now, at most; nothing when the other side is gone.
   std::string receive_some() const;
   void shut_down() const;
@@ -37,10 +41,9 @@ class Listener {
 
   std::uint16_t port() const { return port_; }
   const std::string& address() const { return address_; }  // in numbers
-  // Nothing when none came in time.
-  std::optional<Connection> accept(Deadline deadline) const;
-  // Gives the socket away.
-  Descriptor take() { return std::move(socket_); }
+  int descriptor() const { return socket_.get(); }
+  // The next connection that waits already; nothing when there is none.
+  std::optional<Connection> accept() const;
 
  private:
   Descriptor socket_;
@@ -48,7 +51,7 @@ class Listener {
   std::string address_;
 };
 
-// Tries until it succeeds or time is up; nothing then.
+// Tries until it succeeds or time is up; nothing then, also where packets are dropped on the way.
 std::optional<Connection> connect_to(const std::string& address, std::uint16_t port, Deadline deadline);
 
 // The address, in numbers, by which this machine reaches the other one. Empty where there is no way.

@@ -1,28 +1,19 @@
 #pragma once
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "wring_train/dist/host/agreement.h"
 #include "wring_train/dist/host/connection.h"
+#include "wring_train/dist/host/meeting.h"
 #include "wring_train/dist/host/rank_watch.h"
 
 namespace wring {
 
-// Finds the way to rank 0: publishes a line under a name and waits for one, as a key-value store does.
-struct Noticeboard {
-  std::function<void(const std::string& name, const std::string& text)> put;
-  std::function<std::string(const std::string& name)> get;  // waits; throws Error when it never comes
-};
-
-struct GroupOptions {
-  int rank = 0;
-  int size = 1;
-  std::string address;                        // that rank 0 is to listen on
-  std::chrono::milliseconds arrival{300000};  // for all ranks to come
+struct GroupOptions : MeetingOptions {
   WatchTimes times;
 };
 
@@ -32,7 +23,7 @@ struct GroupOptions {
 // Every call throws Error{failed} that names the lost rank when one is lost (dist/host/rank_watch.h).
 class HostGroup {
  public:
-  // Throws Error{failed} that says which ranks did not come.
+  // Throws Error{failed} as meet() does.
   HostGroup(const GroupOptions& options, const Noticeboard& board);
   ~HostGroup();
   HostGroup(const HostGroup&) = delete;
@@ -50,6 +41,10 @@ class HostGroup {
   // What each rank has, in the order of the ranks. Lengths may differ.
   std::vector<std::vector<double>> gather(std::span<const double> values);
 
+  // Throws Error{failed} on every rank where these facts are not the same on all: it names each that differs, with its
+  // values, and ends with `hint`.
+  void agree(const RankFacts& facts, const Text& hint);
+
   // Waits until every rank is here; what ends afterwards is no loss.
   void finish();
 
@@ -61,8 +56,8 @@ class HostGroup {
     std::uint64_t bytes = 0;
   };
 
-  void gather_ranks(const GroupOptions& options, const Noticeboard& board);
-  void join_rank_zero(const GroupOptions& options, const Noticeboard& board);
+  HostGroup(const GroupOptions& options, Meeting meeting);
+  std::vector<std::vector<std::byte>> gather_bytes(std::span<const std::byte> own);
   void send(const Connection& to, std::span<const std::byte> bytes);
   void send(const Connection& to, Call call, std::span<const std::byte> bytes);
   void receive(const Connection& from, std::span<std::byte> bytes);
@@ -73,8 +68,7 @@ class HostGroup {
   int size_;
   std::uint32_t number_ = 0;  // of calls so far
   std::vector<std::string> hosts_;
-  std::vector<std::optional<Connection>> connections_;        // rank 0: one to each other rank; the others: one to 0
-  std::vector<std::optional<Connection>> watch_connections_;  // until the watch has them
+  std::vector<std::optional<Connection>> connections_;  // rank 0: one to each other rank; the others: one to 0
   std::unique_ptr<RankWatch> watch_;
 };
 

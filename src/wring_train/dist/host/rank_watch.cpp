@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
+#include <cstring>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -36,17 +36,51 @@ std::int64_t number(const std::string& text) {
   return value;
 }
 
+Text what_is_done(RankPhase phase, std::int64_t steps) {
+  switch (phase) {
+    case RankPhase::training:
+      break;
+    case RankPhase::starting:
+      return {"starting", "启动"};
+    case RankPhase::validating:
+      return {fmt::format("validating after step {}", steps), fmt::format("第 {} 步之后的验证", steps)};
+    case RankPhase::saving:
+      return {fmt::format("saving after step {}", steps), fmt::format("第 {} 步之后的保存", steps)};
+  }
+  return {fmt::format("in step {}", steps + 1), fmt::format("在第 {} 步停留", steps + 1)};
+}
+
 }  // namespace
+
+WatchTimes watch_times(const char* timeout) {
+  WatchTimes times;
+  if (timeout == nullptr || *timeout == '\0') return times;
+  constexpr double kMost = 1e6;
+  double seconds = 0;
+  const char* const end = timeout + std::strlen(timeout);
+  const auto [stop, error] = std::from_chars(timeout, end, seconds);
+  // Written so that nan is refused too.
+  if (error != std::errc() || stop != end || !(seconds >= 1 && seconds <= kMost)) {
+    throw Error(ErrorCode::usage,
+                {fmt::format("WRING_RANK_TIMEOUT: '{}' is no number of seconds from 1 to 1000000", timeout),
+                 fmt::format("WRING_RANK_TIMEOUT：“{}”不是 1 到 1000000 之间的秒数", timeout)},
+                {"unset it, or give seconds: WRING_RANK_TIMEOUT=60", "请取消设置，或给出秒数：WRING_RANK_TIMEOUT=60"});
+  }
+  times.silence = std::chrono::milliseconds(static_cast<std::int64_t>(1000 * seconds));
+  times.stall = times.silence;
+  times.beat = std::min(times.beat, times.silence / 4);
+  return times;
+}
 
 RankWatch::RankWatch(int rank, std::vector<std::string> hosts, std::vector<std::optional<Connection>> connections,
                      const WatchTimes& times, std::function<void()> unblock)
-    : rank_(rank), hosts_(std::move(hosts)), times_(times), own_moved_(Clock::now()), unblock_(std::move(unblock)) {
+    : rank_(rank), hosts_(std::move(hosts)), times_(times), unblock_(std::move(unblock)) {
   for (std::size_t i = 0; i < connections.size(); ++i) {
     if (!connections[i]) continue;
     Peer peer;
     peer.rank = rank == 0 ? static_cast<int>(i) : 0;
     peer.connection = std::move(connections[i]);
-    peer.heard = peer.moved = Clock::now();
+    peer.heard = Clock::now();
     peers_.push_back(std::move(peer));
   }
   int ends[2];
@@ -108,23 +142,25 @@ void RankWatch::listen(std::chrono::milliseconds time) {
   }
 }
 
-// beat PROGRESS SLOW · fail EN ZH · lost RANK EN ZH · bye
+// beat PROGRESS PHASE · fail EN ZH · lost RANK EN ZH · bye
 void RankWatch::take(Peer& peer, std::string_view line) {
   const std::vector<std::string> fields = fields_of(line);
   peer.heard = Clock::now();
   if (fields[0] == "bye") peer.gone = true;
   if (fields[0] == "beat" && fields.size() == 3) {
-    const std::int64_t progress = number(fields[1]);
-    const bool slow = fields[2] == "1";
-    if (progress != peer.progress || slow != peer.slow) peer.moved = peer.heard;
-    peer.progress = progress;
-    peer.slow = slow;
+    update(peer.standing, number(fields[1]), static_cast<RankPhase>(number(fields[2])));
   }
   if (fields[0] == "fail" && fields.size() == 3) {
     peer.gone = true;
     lose(peer.rank, {"gave up: " + fields[1], "放弃运行：" + fields[2]});
   }
   if (fields[0] == "lost" && fields.size() == 4) record({fields[2], fields[3]});
+}
+
+void RankWatch::update(Standing& standing, std::int64_t progress, RankPhase phase) {
+  if (progress != standing.progress || phase != standing.phase) standing.behind.reset();
+  standing.progress = progress;
+  standing.phase = phase;
 }
 
 void RankWatch::look_at_times() {
@@ -140,29 +176,35 @@ void RankWatch::look_at_times() {
   if (rank_ == 0) look_for_stalls(now);
 }
 
-// The ranks go in step, so one that stays behind holds all others up.
+// The ranks go in step, so one that stays behind holds all others up. It is behind since the others went on: however
+// long they all waited before, for rank 0's disk say, nobody hung meanwhile.
 void RankWatch::look_for_stalls(Deadline now) {
-  const std::int64_t own = progress_;
-  if (own != own_seen_) own_moved_ = now;
-  own_seen_ = own;
-  std::int64_t furthest = own;
-  for (const Peer& peer : peers_) furthest = std::max(furthest, peer.progress);
-  const auto judge = [&](int rank, std::int64_t progress, Deadline moved, bool slow) {
-    const auto limit = slow ? times_.patience : times_.stall;
-    if (progress >= furthest || now - moved < limit) return;
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(limit).count();
-    lose(rank, {fmt::format("hangs: it has been in step {} for {} s while others wait for it", progress + 1, seconds),
-                fmt::format("停滞：在第 {} 步停留了 {} 秒，其他进程在等待", progress + 1, seconds)});
-  };
-  judge(0, own, own_moved_, slow_);
-  // Of one that is silent nothing is known: that is judged by its silence.
-  for (const Peer& peer : peers_) {
-    if (!peer.gone && now - peer.heard < 3 * times_.beat) judge(peer.rank, peer.progress, peer.moved, peer.slow);
+  update(own_, progress_, phase_);
+  std::int64_t furthest = own_.progress;
+  for (const Peer& peer : peers_) furthest = std::max(furthest, peer.standing.progress);
+  judge(0, own_, furthest, now);
+  for (Peer& peer : peers_) {
+    // Of one that is silent nothing is known: that is judged by its silence.
+    if (!peer.gone && now - peer.heard < 3 * times_.beat) judge(peer.rank, peer.standing, furthest, now);
   }
 }
 
+void RankWatch::judge(int rank, Standing& standing, std::int64_t furthest, Deadline now) {
+  if (standing.progress >= furthest) {
+    standing.behind.reset();
+    return;
+  }
+  if (!standing.behind) standing.behind = now;
+  const auto limit = standing.phase == RankPhase::training ? times_.stall : times_.patience;
+  if (now - *standing.behind < limit) return;
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(limit).count();
+  const Text doing = what_is_done(standing.phase, standing.progress);
+  lose(rank, {fmt::format("hangs: it has been {} for {} s while others wait for it", doing.en, seconds),
+              fmt::format("停滞：{}已 {} 秒，其他进程在等待", doing.zh, seconds)});
+}
+
 void RankWatch::send_beats() {
-  const std::string line = fmt::format("beat\t{}\t{}\n", progress_.load(), slow_ ? 1 : 0);
+  const std::string line = fmt::format("beat\t{}\t{}\n", progress_.load(), static_cast<int>(phase_.load()));
   for (const Peer& peer : peers_) {
     if (!peer.gone) tell(peer, line);
   }
@@ -190,12 +232,18 @@ void RankWatch::record(const Text& what) {
   {
     const std::scoped_lock lock(mutex_);
     if (loss_ || stop_) return;
-    loss_.emplace(ErrorCode::failed, what,
-                  Text{"all ranks end; the last checkpoint is whole: go on with --resume, with any number of ranks",
-                       "所有进程随之结束；最近的检查点完好：可用 --resume 继续，进程数可以不同"});
+    loss_ = loss(what);
   }
   unblock_();
   changed_.notify_all();
+}
+
+Error RankWatch::loss(const Text& what) const {
+  if (!saved_) return {ErrorCode::failed, what, {"all ranks end", "所有进程随之结束"}};
+  return {ErrorCode::failed,
+          what,
+          {"all ranks end; the last checkpoint is whole: go on with --resume, with any number of ranks",
+           "所有进程随之结束；最近的检查点完好：可用 --resume 继续，进程数可以不同"}};
 }
 
 void RankWatch::give_up_if_ignored() {
@@ -230,9 +278,8 @@ Error RankWatch::wait_for_loss() {
   changed_.notify_all();
   changed_.wait_for(lock, times_.silence + times_.grace, [&] { return loss_.has_value(); });
   if (loss_) return *loss_;
-  return {ErrorCode::failed,
-          {"the connection between the ranks broke", "进程之间的连接中断"},
-          {"check the network between the machines; go on with --resume", "请检查机器之间的网络；可用 --resume 继续"}};
+  return loss({"the connection between the ranks broke: check the network between the machines",
+               "进程之间的连接中断：请检查机器之间的网络"});
 }
 
 void RankWatch::finish() {

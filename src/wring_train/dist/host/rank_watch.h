@@ -13,16 +13,21 @@
 #include "wring/base/error.h"
 #include "wring/base/line_splitter.h"
 #include "wring_train/dist/host/connection.h"
+#include "wring_train/dist/host/rank_phase.h"
 
 namespace wring {
 
 struct WatchTimes {
   std::chrono::milliseconds beat{1000};        // between signs of life
   std::chrono::milliseconds silence{15000};    // without one a rank is lost
-  std::chrono::milliseconds stall{20000};      // behind the others without a step a rank is lost,
-  std::chrono::milliseconds patience{600000};  // or this long where it said that something slow comes
+  std::chrono::milliseconds stall{20000};      // behind the others while it trains a rank is lost,
+  std::chrono::milliseconds patience{600000};  // or so long behind them in any other phase
   std::chrono::milliseconds grace{3000};       // for the main thread to come out of what it waits in
 };
+
+// With the text of WRING_RANK_TIMEOUT, which sets other seconds for silence and stall; null or empty: none is given.
+// Throws Error{usage} that names the variable where it is no number of seconds from 1 to a million.
+WatchTimes watch_times(const char* timeout);
 
 // Notices within seconds when a rank dies, hangs or gives up, and tells every rank which one and why. A thread of each
 // rank exchanges signs of life with rank 0 over a connection of its own, whatever the main thread is doing: a rank that
@@ -43,8 +48,10 @@ class RankWatch {
 
   // The main thread has done a step. A rank that stays behind the others is lost.
   void advance() { ++progress_; }
-  // What follows may take ranks different times (validation, a start): more patience.
-  void expect_slow(bool slow) { slow_ = slow; }
+  // What the main thread does from now on; gives what it did before. A rank begins with starting.
+  RankPhase enter(RankPhase phase) { return phase_.exchange(phase); }
+  // From now on there is a checkpoint to go on from, which is said where a rank is lost.
+  void saved() { saved_ = true; }
 
   // This rank gives up: the others hear why.
   void fail(const Text& why);
@@ -57,22 +64,28 @@ class RankWatch {
   void finish();
 
  private:
+  struct Standing {
+    std::int64_t progress = 0;
+    RankPhase phase = RankPhase::starting;
+    std::optional<Deadline> behind;  // since when it is behind the others without a step or a phase of its own
+  };
   struct Peer {
     int rank = 0;
     std::optional<Connection> connection;
     LineSplitter lines;
     Deadline heard;
-    Deadline moved;
-    std::int64_t progress = 0;
-    bool slow = true;
+    Standing standing;
     bool gone = false;  // it said so, or was lost
   };
 
   void run();
   void listen(std::chrono::milliseconds time);
   void take(Peer& peer, std::string_view line);
+  static void update(Standing& standing, std::int64_t progress, RankPhase phase);
   void look_at_times();
   void look_for_stalls(Deadline now);
+  void judge(int rank, Standing& standing, std::int64_t furthest, Deadline now);
+  Error loss(const Text& what) const;
   void send_beats();
   void tell(const Peer& peer, const std::string& line);
   void lose(int rank, const Text& what);
@@ -88,9 +101,9 @@ class RankWatch {
   Descriptor wake_read_, wake_write_;
 
   std::atomic<std::int64_t> progress_{0};
-  std::atomic<bool> slow_{true};
-  Deadline own_moved_;
-  std::int64_t own_seen_ = 0;
+  std::atomic<RankPhase> phase_{RankPhase::starting};
+  std::atomic<bool> saved_{false};
+  Standing own_;  // as rank 0 saw itself last
 
   std::mutex mutex_;
   std::condition_variable changed_;
