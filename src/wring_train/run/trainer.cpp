@@ -96,7 +96,7 @@ RunEnd Trainer::run(const StopSignal& stop) {
 std::optional<RunEnd> Trainer::validate_what_is_owed(const StopSignal& stop) {
   if (!validator_ || !validation_due(progress_, config_)) return std::nullopt;
   const bool done = validate(stop);
-  ranks_.expect_slow(true);  // the first step is still to come
+  ranks_.enter(RankPhase::starting);  // the first step is still to come
   return done ? std::nullopt : std::optional(RunEnd::interrupted);
 }
 
