@@ -85,6 +85,15 @@ TEST_F(Upscale, NeverWritesOverAnInput) {
     EXPECT_EQ(result.exit_status, 2) << result.err;
     EXPECT_THAT(result.err, HasSubstr(refusal));
   }
+  fs::copy(path(checkpoint("best.safetensors")), path("net.png"));  // the network is an input too
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"upscale", "net.png", "other/only.png", "-o"},
+        {"evaluate", "net.png", "photos", "--compare"}}) {
+    std::vector<std::string> arguments = command;
+    arguments.insert(arguments.end(), {"net.png", "--device", "cpu"});
+    EXPECT_EQ(programs_.wring(arguments).exit_status, 2);
+    EXPECT_EQ(programs_.read("net.png"), programs_.read(checkpoint("best.safetensors")));
+  }
   EXPECT_EQ(programs_.read("photos/photo_x2.png"), before);
   EXPECT_EQ(files_in("photos").size(), 2U);
   EXPECT_EQ(size_of("other/only.png").width, 24);

@@ -54,6 +54,21 @@ TEST_F(TrainPaths, ExperimentsOnADiskThatIsNotMountedAreNoNewRun) {
   EXPECT_FALSE(programs_.exists("gone"));
 }
 
+TEST_F(TrainPaths, ImagesOnADiskThatIsNotMountedAreNotPassedOver) {
+  fs::create_symlink("/absent/disk", path("data/train/LR"));
+  const auto refused = [&](const std::string& why) {
+    const ChildResult result = train();
+    EXPECT_EQ(result.exit_status, 1) << result.err;
+    EXPECT_THAT(result.err, HasSubstr(why + " is a link to /absent/disk, which is not there"));
+    EXPECT_FALSE(programs_.exists("experiments"));
+  };
+  refused("data/train/LR");
+  fs::remove(path("data/train/LR"));
+  fs::remove_all(path("data/val/HR"));
+  fs::create_symlink("/absent/disk", path("data/val/HR"));
+  refused("data/val/HR");
+}
+
 TEST_F(TrainPaths, CheckpointsThatWereTakenAwayAreNoNewRun) {
   ASSERT_EQ(train().exit_status, 0);
   fs::rename(path("experiments/run/checkpoints"), path("elsewhere"));
