@@ -13,6 +13,7 @@
 #include "random_batch.h"
 #include "wring/base/error.h"
 #include "wring_train/engine/step_engine.h"
+#include "wring_train/run/rank_facts.h"
 #include "wring_train/run/rank_times.h"
 #include "wring_train/run/shared_state.h"
 #include "wring_train/run/training_ranks.h"
@@ -23,7 +24,8 @@ namespace {
 using testing::HasSubstr;
 
 // Runs `work` as each of the ranks; returns what each threw.
-std::vector<std::string> run_ranks(int size, const std::function<void(Ranks&)>& work) {
+std::vector<std::string> run_ranks(int size, const std::function<void(Ranks&)>& work,
+                                   const std::function<TrainConfig(int rank)>& config = {}) {
   static int runs = 0;
   RankPlace place;
   place.size = place.local_size = size;
@@ -34,7 +36,8 @@ std::vector<std::string> run_ranks(int size, const std::function<void(Ranks&)>& 
     threads.emplace_back([&, place, rank]() mutable {
       place.rank = place.local_rank = rank;
       try {
-        const auto ranks = join_ranks(place, at::kCPU, [](const Error&) {});
+        const RankFacts facts = config ? config_facts(config(rank)) : RankFacts();
+        const auto ranks = join_ranks(place, at::kCPU, facts, kEqualConfigs, [](const Error&) {});
         run_in_ranks(*ranks, [&] {
           work(*ranks);
           return 0;
@@ -128,6 +131,24 @@ TEST(Ranks, ARankWithAnotherBitIsNamedByAll) {
     check_equal_state(ranks, *engine);
   });
   for (const std::string& error : errors) EXPECT_THAT(error, HasSubstr("rank 2 differ from rank 0"));
+}
+
+TEST(Ranks, EveryKeyThatIsNotAMachinesOwnIsCompared) {
+  const auto config = [](int rank) {
+    TrainConfig own;
+    own.num_workers = rank;
+    own.data_dir = "on host " + std::to_string(rank);
+    if (rank == 1) own.log_freq = 7;
+    if (rank == 2) own.early_stopping_patience = 3;
+    return own;
+  };
+  const auto errors = run_ranks(
+      3, [](Ranks&) { ADD_FAILURE() << "they do not agree"; }, config);
+  for (const std::string& error : errors) {
+    EXPECT_THAT(error, testing::AllOf(HasSubstr("log_freq is 100 on rank 0 and 7 on rank 1 ("),
+                                      HasSubstr("early_stopping_patience is 0 on rank 0 and 3 on rank 2 (")));
+    EXPECT_THAT(error, testing::Not(testing::AnyOf(HasSubstr("num_workers"), HasSubstr("data_dir"))));
+  }
 }
 
 TEST(Ranks, WhatARankThrowsEndsTheOthersWithItsReason) {
