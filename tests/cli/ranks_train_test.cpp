@@ -240,6 +240,21 @@ TEST_F(RanksTrain, AStoppedRankIsNamedAndEndsAll) {
   EXPECT_THAT(run.err(), HasSubstr("has not answered for 5 s")) << run.err();
 }
 
+// A laptop that sleeps, a paused machine: longer than a rank may be silent.
+TEST_F(RanksTrain, AJobThatStoodStillAsAWholeGoesOn) {
+  programs_.set("WRING_RANK_TIMEOUT", "1");
+  RunningProgram run = start(3, {"--set", "total_iters=1000000", "val_freq=1000000"});
+  ASSERT_TRUE(RunningProgram::wait_until([&] { return steps_done() > 3; })) << run.err();
+  const std::vector<pid_t> ranks = children_of(run.pid());
+  for (const pid_t rank : ranks) ::kill(rank, SIGSTOP);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  const std::size_t before = steps_done();
+  for (const pid_t rank : ranks) ::kill(rank, SIGCONT);
+  EXPECT_TRUE(RunningProgram::wait_until([&] { return steps_done() > before + 3; })) << run.err();
+  run.send(SIGINT);
+  EXPECT_EQ(run.wait(), 130) << run.err();
+}
+
 TEST_F(RanksTrain, WhatOneRankCannotFitAllCutAndTheResultIsTheSame) {
   ASSERT_EQ(train(2, {"--set", "experiment_name=whole"}).exit_status, 0);
   programs_.set("WRING_TEST_OOM_ABOVE_BATCH", "2@3/1");

@@ -31,6 +31,10 @@ extern "C" void on_stop(int signal) {
 
 }  // namespace
 
+bool stop_requested() {
+  return stop_requested_ms != 0;
+}
+
 StopSignal::StopSignal() {
   stop_requested_ms = 0;
   for (const int signal : kStopSignals) {
@@ -44,7 +48,7 @@ StopSignal::~StopSignal() {
 }
 
 bool StopSignal::requested() const {
-  return stop_requested_ms != 0;
+  return stop_requested();
 }
 
 void StopSignal::end_if_requested() const {

@@ -17,6 +17,7 @@
 #include "wring/cli/signal_wait.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/run/rank_facts.h"
+#include "wring_train/run/stop_signal.h"
 
 namespace wring {
 namespace {
@@ -63,7 +64,13 @@ TrainingRanks start_ranks(Device wanted, const TrainConfig& config, const Common
   if (place.size > 1 && wanted != Device::cpu) take_own_gpu(place);
   started.device = choose_device(wanted);
   std::optional<EndedBySignals> meeting;
-  if (place.size > 1) meeting.emplace();
+  if (place.size > 1) {
+    meeting.emplace();
+    // A signal that came before this would be heard only after the others have come.
+    if (stop_requested()) {
+      throw Error(ErrorCode::interrupted, {"stopped before the ranks had met", "在各进程会合之前停止"});
+    }
+  }
   started.ranks = join_ranks(place, started.device, config_facts(config), kEqualConfigs, [common](const Error& loss) {
     print_error(loss, common);
     // The main thread waits in the driver, and destructors would wait with it. Files are written whole or not at all.

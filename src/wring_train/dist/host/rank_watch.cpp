@@ -163,8 +163,22 @@ void RankWatch::update(Standing& standing, std::int64_t progress, RankPhase phas
   standing.phase = phase;
 }
 
+// Where this process itself stood still (stopped, a laptop that slept), its clock says nothing of the others: their
+// time begins anew.
+void RankWatch::forgive_own_pause(Deadline now) {
+  const bool paused = looked_ && now - *looked_ > times_.silence / 2;
+  looked_ = now;
+  if (!paused) return;
+  own_.behind.reset();
+  for (Peer& peer : peers_) {
+    peer.heard = now;
+    peer.standing.behind.reset();
+  }
+}
+
 void RankWatch::look_at_times() {
   const Deadline now = Clock::now();
+  forgive_own_pause(now);
   for (Peer& peer : peers_) {
     if (peer.gone || now - peer.heard < times_.silence) continue;
     peer.gone = true;

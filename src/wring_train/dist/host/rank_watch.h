@@ -82,6 +82,7 @@ class RankWatch {
   void listen(std::chrono::milliseconds time);
   void take(Peer& peer, std::string_view line);
   static void update(Standing& standing, std::int64_t progress, RankPhase phase);
+  void forgive_own_pause(Deadline now);
   void look_at_times();
   void look_for_stalls(Deadline now);
   void judge(int rank, Standing& standing, std::int64_t furthest, Deadline now);
@@ -103,7 +104,8 @@ class RankWatch {
   std::atomic<std::int64_t> progress_{0};
   std::atomic<RankPhase> phase_{RankPhase::starting};
   std::atomic<bool> saved_{false};
-  Standing own_;  // as rank 0 saw itself last
+  Standing own_;                    // as rank 0 saw itself last
+  std::optional<Deadline> looked_;  // at the times, last
 
   std::mutex mutex_;
   std::condition_variable changed_;
