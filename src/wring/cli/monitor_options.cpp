@@ -102,12 +102,11 @@ void check_server(const MonitorOptions& options) {
 void check_files(const MonitorOptions& options) {
   if (!options.log || !options.summary) return;
   std::error_code ignored;
-  const bool same = std::filesystem::weakly_canonical(std::filesystem::absolute(*options.log), ignored) ==
-                        std::filesystem::weakly_canonical(std::filesystem::absolute(*options.summary), ignored) ||
-                    std::filesystem::equivalent(*options.log, *options.summary, ignored);
-  const std::string log = std::filesystem::weakly_canonical(std::filesystem::absolute(*options.log), ignored).string();
-  const std::string summary =
-      std::filesystem::weakly_canonical(std::filesystem::absolute(*options.summary), ignored).string();
+  const auto canonical = [&](const std::filesystem::path& path) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path), ignored).string();
+  };
+  const std::string log = canonical(*options.log), summary = canonical(*options.summary);
+  const bool same = log == summary || std::filesystem::equivalent(*options.log, *options.summary, ignored);
   const bool is_older_log = summary.starts_with(log + ".") && summary.size() > log.size() + 1 &&
                             summary.find_first_not_of("0123456789", log.size() + 1) == std::string::npos;
   if (!same && !is_older_log) return;
