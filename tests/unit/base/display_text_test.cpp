@@ -65,7 +65,7 @@ TEST(FitColumns, TakesWholeCharactersUpToTheWidth) {
 }
 
 TEST(WithoutControls, WhatSteersATerminalIsWrittenOut) {
-  EXPECT_EQ(without_controls(std::string_view("a\0b\x1f c\x7f\x1b[31m\n\r\t", 14)),
+  EXPECT_EQ(without_controls(std::string_view("a\0b\x1f c\x7f\x1b[31m\n\r\t", 15)),
             "a\\x00b\\x1f c\\x7f\\x1b[31m\\n\\r\\t");
   EXPECT_EQ(without_controls("\u0080\u0085\u009b31m\u009f"), "\\u0080\\u0085\\u009b31m\\u009f") << "C1: eight-bit CSI";
 }
