@@ -104,6 +104,9 @@ def main(arguments):
     if not attacks:
         print(f"no attack is called {arguments.only}", file=sys.stderr)
         return 2
+    if arguments.images and not any(arguments.images.rglob("*.png")):
+        print(f"{arguments.images} holds no PNG", file=sys.stderr)
+        return 2
     if not (arguments.bin / "wring").exists() or not (arguments.bin / "wring-train").exists():
         print(f"{arguments.bin} has no wring and wring-train: build them, or name their folder with --bin", file=sys.stderr)
         return 2
