@@ -37,8 +37,8 @@ struct OutOfMemory {
 // word "error" alone. A program's own message or the tail of its output; lines end in \n or \r.
 std::optional<OutOfMemory> find_out_of_memory(std::string_view output);
 
-// The result of a program that ended without one: oom where its output says so, killed where a signal from outside ended
-// it, else error, its own crash (SIGSEGV, SIGABRT, …) included; the message holds its own words, the telling line
+// The result of a program that ended without one: oom where its output says so, killed where a signal from outside
+// ended it, else error, its own crash (SIGSEGV, SIGABRT, …) included; the message holds its own words, the telling line
 // (telling_line.h) first. `oom_kills`: how often the kernel has killed for memory meanwhile, where that is known.
 TrialResult failed_result(const ProcessEnd& end, std::string_view output, std::optional<long long> oom_kills = {});
 
