@@ -91,7 +91,8 @@ TEST_F(Upright, DataThatTellNothingLeaveThePictureAsItIsStored) {
   const std::string stored = gray_png(3, 2, "abcdef");
   const std::string whole = exif_data(6);
   std::vector<std::string> damaged = {"", "II", "not Exif at all", exif_data(0), exif_data(9), exif_data(65535)};
-  for (std::size_t size = 0; size < whole.size() - 2; ++size) damaged.push_back(whole.substr(0, size));
+  const std::size_t behind_value = whole.size() - 6;  // padding and the place of the next directory
+  for (std::size_t size = 0; size < behind_value; ++size) damaged.push_back(whole.substr(0, size));
   for (const std::string& exif : damaged) EXPECT_EQ(rows(png_with_exif(stored, exif)), "abc/def");
 }
 
