@@ -44,7 +44,7 @@ def _(lab):
     lab.note("named")
 
 
-@attack("10.2")
+@attack("10.2", 400)
 def _(lab):
     """Every single file of a finished run is a FIFO in turn: neither --resume nor a new start hangs"""
     lab.data(4, 2, total_iters=20)
@@ -57,7 +57,7 @@ def _(lab):
         path = lab.run_folder() / name
         path.unlink()
         os.mkfifo(path)
-        ended = lab.train("--resume", "--set", "total_iters=22", timeout=15)
+        ended = lab.train("--resume", "--set", "total_iters=22", timeout=30)
         lab.must(not ended.hung, f"{name}: --resume hangs")
     shutil.rmtree(lab.run_folder())
     shutil.copytree(lab.path("kept"), lab.run_folder())

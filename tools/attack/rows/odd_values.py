@@ -38,23 +38,23 @@ def _(lab):
     cases = [["train", "tiny.yaml", "--nproc", ""], ["optimize", "tiny.yaml", "--dry-run", "--gpu-memory", ""],
              ["upscale", network, "data/val/HR", "-o", "O", "--tile", ""], ["optimize", "tiny.yaml", "--dry-run", "--gpu", ""],
              ["optimize", "tiny.yaml", "--dry-run", "--gpus", ""], ["optimize", "tiny.yaml", "-o", ""],
-             ["benchmark", "tiny.yaml", "--budget", ""], ["benchmark", "tiny.yaml", "--command", ""],
-             ["benchmark", "tiny.yaml", "--knobs", ""], ["benchmark", "tiny.yaml", "-o", ""],
+             ["benchmark", "nowhere.yaml", "--budget", ""], ["benchmark", "tiny.yaml", "--budget", "2s", "--command", ""],
+             ["benchmark", "tiny.yaml",
+              "--budget", "2s", "--knobs", ""], ["benchmark", "tiny.yaml", "--budget", "2s", "-o", ""],
              ["monitor", "1", "--interval", ""], ["monitor", "1", "--log", ""], ["monitor", "1", "--summary", ""],
              ["monitor", ""], ["monitor", "1", "--gpus", ""], ["monitor", "1", "--format", ""], ["train", ""],
              ["train", "tiny.yaml", "--experiments", ""], ["train", "tiny.yaml", "--train-hr", ""],
              ["train", "tiny.yaml", "--device", ""], ["evaluate", network, ""], ["evaluate", "", "data/val/HR"],
              ["evaluate", network, "data/val/HR", "--save", ""], ["upscale", network, "", "-o", "O"],
-             ["upscale", network, "data/val/HR", "-o", ""], ["monitor", "1", "--serve",
-                                                             ""], ["monitor", "1", "--token-file", ""],
-             ["doctor", "--experiments", ""]]
+             ["upscale", network, "data/val/HR", "-o", ""], ["monitor", "1", "--serve", ""],
+             ["monitor", "1", "--token-file", ""], ["doctor", "--experiments", ""]]
     for command in cases:
         ended = lab.sound(lab.run(*command, timeout=40), " ".join(command))
         lab.should(ended.code == 2, f"{' '.join(one or repr(one) for one in command)}: exit code {ended.code}")
     lab.note(f"{len(cases)} options, exit code 2")
 
 
-@attack("6.4")
+@attack("6.4", 400)
 def _(lab):
     """Extremes in range (many workers, batch 2048, lr 10, accumulation 512, 256 kept states) work or are refused with a
     reason"""
