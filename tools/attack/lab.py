@@ -122,6 +122,7 @@ class Lab(Findings):
         self.wring = str(self.bin / "wring")
         self.count, self.latest = 0, ""
         self.machine_root = options["machine_root"]
+        self.patience = options.get("patience", 1)  # factor of all limits of time
         for name in ("", "home", "tmp", "said"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         os.chdir(self.folder)

@@ -33,8 +33,8 @@ def _(lab):
     ended = lab.sound(run.wait(60))
     took = time.monotonic() - begin
     lab.must(3 in lab.states(), f"states {lab.states()}, after {took:.1f} s")
-    lab.must(took < 10, f"ends only after {took:.1f} s")
-    lab.should(took < 3.5, f"ends after {took:.1f} s")
+    lab.must(took < 10 * lab.patience, f"ends only after {took:.1f} s")
+    lab.should(took < 3.5 * lab.patience, f"ends after {took:.1f} s")
     lab.must(ended.code == INTERRUPTED, str(ended))
     lab.note(f"130 after {took:.1f} s, states {lab.states()}")
 
@@ -182,7 +182,7 @@ def _(lab):
         begin = time.monotonic()
         ended = lab.sound(run.wait(30), name, signals=(2, 9, 15))
         lab.must(ended.code in (0, INTERRUPTED, -9), f"SIG{name}: {ended}")
-        lab.should(time.monotonic() - begin < 4, f"SIG{name}: ends after {time.monotonic() - begin:.1f} s")
+        lab.should(time.monotonic() - begin < 4 * lab.patience, f"SIG{name}: ends after {time.monotonic() - begin:.1f} s")
     lab.must(lab.sound(lab.train(config="large.yaml")).code == 0, "the next start fails")
     left = [one.name for one in lab.path("cache").rglob("*") if one.is_file()]
     lab.should(len([name for name in left if "partial" in name or "tmp" in name]) == 0, f"litter: {left}")
@@ -201,7 +201,7 @@ def _(lab):
         begin = time.monotonic()
         ended = lab.sound(run.wait(30), name)
         lab.must(ended.code == INTERRUPTED, f"SIG{name}: {ended}")
-        lab.should(time.monotonic() - begin < 8, f"ends after {time.monotonic() - begin:.1f} s")
+        lab.should(time.monotonic() - begin < 8 * lab.patience, f"ends after {time.monotonic() - begin:.1f} s")
         lab.must(lab.none_left("wring"), f"left: {lab.others('wring')[:2]}")
     lab.note("130, none left")
 
@@ -215,12 +215,14 @@ def _(lab):
     chance, seen = random.Random(31), 0
     for name in ("KILL", "TERM", "INT", "HUP") * 2:
         run = lab.start("upscale", network, "many", "-o", "out", "--device", "cpu")
-        time.sleep(0.5 + chance.random() * 3)
+        wait_until(lambda: lab.path("out").exists() and any(lab.path("out").iterdir()) or not run.alive(), 40)
+        time.sleep(chance.random() * 0.5)
         run.send(name)
         lab.sound(run.wait(30), name, signals=(1, 2, 9, 15))
         for path in lab.path("out").iterdir() if lab.path("out").exists() else ():
             seen += 1
             lab.must(pictures.is_whole_png(path.read_bytes()), f"{path.name} is not a whole PNG")
+    lab.must(seen, "no image was enlarged")
     lab.note(f"{seen} files, all whole")
 
 

@@ -285,7 +285,7 @@ def _(lab):
     """A validation of one large image on one of two ranks takes longer than a rank may hang: the other waits"""
     import pictures
     lab.data(total_iters=4, val_freq=2, base_channels=48, num_blocks=8, validation=0)
-    lab.write("data/val/HR/large.png", pictures.flat(2400, 1800))
+    lab.write("data/val/HR/large.png", pictures.flat(1500, 1100))
     ended = lab.sound(lab.train("--nproc", "2", env={"WRING_RANK_TIMEOUT": "4"}, timeout=140))
     lab.must(ended.code == 0, str(ended))
     lab.note("exit code 0")
