@@ -380,7 +380,7 @@ def _(lab):
     lab.note("no signal")
 
 
-@attack("5.15")
+@attack("5.15", 300)
 def _(lab):
     """Safetensors with overlaps, offsets of 2⁶⁴, a header of 2⁴⁰ bytes, a name twice, NaN or depth: exit code 1, a reason"""
     import json
