@@ -488,12 +488,13 @@ TEST_F(Benchmark, WrongUsageIsExitCodeTwo) {
 }
 
 TEST_F(Benchmark, ARecordOrPageThatWouldReplaceTheConfigIsRefusedBeforeAnythingRuns) {
-  for (const char* config : {"same.json", "same.html"}) {
-    programs_.folder().write(config, "{batch_size: 16}");
-    const ChildResult result = run({"benchmark", config, "-o", "same.yaml"});
-    EXPECT_EQ(result.exit_status, 2) << config;
-    EXPECT_THAT(result.err, HasSubstr("is the config itself"));
-    EXPECT_EQ(programs_.read(config), "{batch_size: 16}");
+  for (const char* name : {"same.json", "same.html"}) {
+    programs_.folder().write(name, "{batch_size: 16}");
+    const ChildResult result = run({"benchmark", name, "-o", "same.yaml"});
+    EXPECT_EQ(result.exit_status, 2) << name;
+    EXPECT_THAT(result.err,
+                HasSubstr(std::string(name) + ", which is written beside the output same.yaml, is the config"));
+    EXPECT_EQ(programs_.read(name), "{batch_size: 16}");
   }
   EXPECT_TRUE(requests().empty());
 }

@@ -62,13 +62,6 @@ void require_output(const fs::path& config, const fs::path& output) {
                  fmt::format("输出 {} 就是配置文件本身", output.string())},
                 {"give another name with -o", "请用 -o 指定另一个文件名"});
   }
-  for (const fs::path& beside : {record_path(output), page_path(output)}) {
-    if (!fs::equivalent(config, beside, error)) continue;
-    throw Error(ErrorCode::usage,
-                {fmt::format("the output's record or page, {}, would replace the config", beside.string()),
-                 fmt::format("输出的记录或报告 {} 会覆盖配置文件", beside.string())},
-                {"give another name with -o", "请用 -o 指定另一个文件名"});
-  }
   if (fs::is_directory(output, error)) {
     throw Error(
         ErrorCode::usage,
