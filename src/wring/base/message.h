@@ -15,8 +15,8 @@ namespace wring {
 void write_message(std::string_view text);
 void write_painted_message(std::string_view text);
 
-// To standard output, at once. False where its reader has gone (SIGPIPE is ignored then); finish_output() says what else
-// failed.
+// To standard output, at once. False where its reader has gone (SIGPIPE is ignored then); finish_output() says what
+// else failed.
 bool write_output(std::string_view text);
 bool write_painted_output(std::string_view text);
 
