@@ -44,7 +44,8 @@ TEST(OutsideText, EvaluateWritesEveryNameIntoItsJson) {
   const ChildResult result = programs.wring({"evaluate", "--bicubic", "--scale", "2", "photos", "--json"});
   ASSERT_EQ(result.exit_status, 0) << result.err;
   std::vector<std::string> names;
-  for (const auto& one : nlohmann::json::parse(result.out).at("images")) {
+  const auto record = nlohmann::json::parse(result.out);
+  for (const auto& one : record.at("images")) {
     names.push_back(one.at("name"));
     EXPECT_GT(one.at("psnr_y").get<double>(), 10);
   }

@@ -39,7 +39,7 @@ TEST_F(StopTrain, UpscaleEndsSoonWithWholeImagesAndTellsHowMany) {
   for (const int signal : {SIGTERM, SIGHUP}) {
     const std::string folder = "big" + std::to_string(signal);
     RunningProgram running(programs_, {Programs::binary("wring"), "upscale", checkpoint, "many", "-o", folder,
-                                       "--device", "cpu", "--tile", "8"});
+                                       "--device", "cpu", "--tile", "32"});
     ASSERT_TRUE(RunningProgram::wait_until([&] { return images_in(folder) > 0; })) << running.err();
     running.send(signal);
     EXPECT_EQ(running.wait(), 130) << running.err();

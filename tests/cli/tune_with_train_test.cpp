@@ -104,13 +104,15 @@ TEST_F(TuneWithTrain, OneImageIsEnoughForABatchOf256) {
   const ChildResult diagnosed = programs_.wring(
       {"diagnose", "tiny.yaml", "--device", "cpu", "--json", "--set", "batch_size=256", "patch_size=16"});
   ASSERT_EQ(diagnosed.exit_status, 0) << diagnosed.out << diagnosed.err;
-  for (const json& trial : json::parse(diagnosed.out)["trials"]) {
+  const json diagnosis = json::parse(diagnosed.out);
+  for (const json& trial : diagnosis.at("trials")) {
     EXPECT_EQ(trial["outcome"], "ok") << trial.dump();
     EXPECT_EQ(trial["batch_size"], 256);
   }
   const ChildResult tuned = programs_.wring({"benchmark", "tiny.yaml", "--device", "cpu", "--budget", "20s", "--knobs",
                                              "none", "--json", "--set", "batch_size=256", "patch_size=16"});
-  for (const json& trial : json::parse(tuned.out)["trials"]) {
+  const json tuning = json::parse(tuned.out);
+  for (const json& trial : tuning.at("trials")) {
     EXPECT_THAT(trial["outcome"].get<std::string>(), testing::AnyOf("ok", "cut_off")) << trial.dump();
   }
   SKIP_WHERE_NOTHING_COULD_BE_COMPARED(tuned);

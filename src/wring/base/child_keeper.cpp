@@ -34,7 +34,7 @@ using std::chrono::milliseconds;
 // What hangs in a driver does not die; then the keeper ends without it.
 constexpr milliseconds kKillPatience{10'000};
 constexpr milliseconds kKillInterval{5};
-constexpr std::string_view kTitle = "child-keeper";
+constexpr const char* kTitle = "child-keeper";
 
 // What the keeper tells once it has tried to start the command.
 struct Started {
@@ -56,16 +56,17 @@ std::span<char> argument_place() {
     if (i == kEnd) end = std::strtoull(word.c_str(), nullptr, 10);
   }
   if (begin == 0 || end <= begin) return {};
-  return {reinterpret_cast<char*>(begin), end - begin};
+  return {reinterpret_cast<char*>(begin), end - begin};  // NOLINT(performance-no-int-to-ptr): /proc writes numbers
 }
 
 // ps shows what it is, and `pkill wring` does not take it along.
 void take_title() {
-  ::prctl(PR_SET_NAME, kTitle.data());
+  ::prctl(PR_SET_NAME, kTitle);
+  const std::string_view title = kTitle;
   const std::span<char> place = argument_place();
-  if (place.size() <= kTitle.size()) return;
+  if (place.size() <= title.size()) return;
   std::ranges::fill(place, '\0');
-  std::ranges::copy(kTitle, place.begin());
+  std::ranges::copy(title, place.begin());
 }
 
 // Its files would otherwise stay open: a pipe that this program prints to would not end with it.

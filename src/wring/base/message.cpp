@@ -14,16 +14,18 @@ namespace wring {
 
 namespace {
 
-std::atomic<bool> closed = false;
+std::atomic<int> output_errno = 0;  // of the first failure; 0: none
 
 bool write(std::FILE* stream, std::string_view text) {
   return std::fwrite(text.data(), 1, text.size(), stream) == text.size();
 }
 
 bool write_out(std::string_view text) {
-  const bool written = write(stdout, text) && std::fflush(stdout) == 0;
-  if (!written && errno == EPIPE) closed = true;
-  return !closed;
+  if (!write(stdout, text) || std::fflush(stdout) != 0) {
+    int none = 0;
+    output_errno.compare_exchange_strong(none, errno);
+  }
+  return !output_closed();
 }
 
 // How many bytes at the beginning are a colour: ESC [, one or two digits, m.
@@ -67,7 +69,11 @@ bool write_painted_output(std::string_view text) {
 }
 
 bool output_closed() {
-  return closed;
+  return output_errno == EPIPE;
+}
+
+int output_error() {
+  return output_errno;
 }
 
 void clear_line() {

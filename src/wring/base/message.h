@@ -23,6 +23,9 @@ bool write_painted_output(std::string_view text);
 // Whether the reader of standard output was found to have gone.
 bool output_closed();
 
+// The errno of the first write to standard output that failed; 0 where none has.
+int output_error();
+
 // On a terminal: back to the line's beginning, and nothing on it.
 void clear_line();
 

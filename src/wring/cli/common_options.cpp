@@ -134,10 +134,10 @@ void survive_file_size_limit() {
 
 void finish_output() {
   const bool flushed = std::fflush(stdout) == 0;
+  const int error = output_error() != 0 ? output_error() : flushed ? 0 : errno;
   std::cout.flush();
-  const int error = errno;
   if ((flushed && std::ferror(stdout) == 0 && std::cout.good()) || output_closed()) return;
-  throw unwritten_output(flushed ? "" : std::string(": ") + std::strerror(error));
+  throw unwritten_output(error == 0 ? "" : std::string(": ") + std::strerror(error));
 }
 
 }  // namespace wring

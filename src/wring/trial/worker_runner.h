@@ -51,7 +51,7 @@ class WorkerRunner : public TrialRunner {
   // Ends the present worker, if there is one; the next trial starts another.
   void end_worker();
 
-  // The process id of the present worker; absent when there is none.
+  // The process id of the present worker's keeper; absent when there is none.
   std::optional<pid_t> worker() const;
 
  private:

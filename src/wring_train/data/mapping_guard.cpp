@@ -38,7 +38,7 @@ void on_bus_error(int, siginfo_t* info, void*) {
     const std::uintptr_t end = range.end;
     if (address < range.begin || address >= end) continue;
     range.lost = true;
-    void* const page = reinterpret_cast<void*>(address / page_bytes * page_bytes);
+    void* const page = static_cast<char*>(info->si_addr) - address % page_bytes;
     const std::size_t rest = end - address / page_bytes * page_bytes;
     constexpr int kFlags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     if (::mmap(page, rest, PROT_READ | PROT_WRITE, kFlags, -1, 0) != MAP_FAILED) {

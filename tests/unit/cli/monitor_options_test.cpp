@@ -103,7 +103,7 @@ TEST(MonitorArguments, ASizeHasAUnitOrIsInBytes) {
   EXPECT_EQ(bytes("2M"), 2 << 20);
   EXPECT_EQ(bytes("1g"), 1 << 30);
   // What is less than a byte would be none, which is no limit.
-  for (const char* wrong : {"", "M", "1T", "-1", "1e300", "nan", "1 M", "0.5", "1e-9G", "1e-320"}) {
+  for (const char* wrong : {"", "M", "1T", "-1", "1e300", "nan", "1 M", "0.5", "1e-10G", "1e-320"}) {
     EXPECT_THAT(usage_error([&] { bytes(wrong); }), HasSubstr(*wrong == '\0' ? "the value is empty" : "is not a size"))
         << wrong;
   }

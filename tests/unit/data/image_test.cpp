@@ -331,7 +331,7 @@ TEST_F(ImageFiles, TheContentDecidesNotTheName) {
 
 TEST_F(ImageFiles, WhatIsNoImageIsNamedWithTheReason) {
   EXPECT_THAT(error_of([&] { read_image(folder_ / "missing.png"); }), HasSubstr("missing.png"));
-  EXPECT_THAT(error_of([&] { read_image(folder_); }), HasSubstr("directory"));
+  EXPECT_THAT(error_of([&] { read_image(folder_); }), HasSubstr("but a folder"));
   EXPECT_THAT(error_of([&] { read_image(file("", "empty.png")); }), HasSubstr("empty"));
   EXPECT_THAT(error_of([&] { read_image(file("hello there", "text.png")); }), HasSubstr("neither JPEG"));
 }

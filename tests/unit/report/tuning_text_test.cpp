@@ -61,8 +61,9 @@ TEST(TrialsText, ShowsOfEqualTrialsTheMedian) {
 
 TEST(ChoiceText, TellsReasonBeforeAfterHeadRoomNextFailureAndTarget) {
   const std::string text = choice_text(sample_record(), english);
-  for (const char* part : {"Batch 64 is the smallest within 3 %", "before", "after", "2.10 × the samples per second",
-                           "19.6 GiB", "failed: batch 128", "GPU-Util 87 %: target met.", "batch_size", "note: lr"}) {
+  for (const char* part :
+       {"Batch 64 is the smallest within 3 %", "before", "after", "2.10 × the samples per second", "19.6 GiB",
+        "The next size that did not fit: batch 128.", "GPU-Util 87 %: target met.", "batch_size", "note: lr"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
 }

@@ -192,7 +192,7 @@ TEST(TrialProtocol, APhaseArrivesAsItWasSent) {
   EXPECT_FALSE(got.done);
 }
 
-TEST(TrialProtocol, ALossThatIsNoNumberIsAbsentAndBytesThatAreNoTextAreReplaced) {
+TEST(TrialProtocol, ALossThatIsNoNumberIsAbsentAndBytesThatAreNoTextAreShown) {
   TrialEvent sent;
   sent.done.emplace();
   sent.done->samples_per_s = 5;
@@ -202,7 +202,7 @@ TEST(TrialProtocol, ALossThatIsNoNumberIsAbsentAndBytesThatAreNoTextAreReplaced)
   EXPECT_THAT(line, HasSubstr(R"("loss":null)"));
   const TrialEvent got = parse_event(line).value();
   EXPECT_EQ(got.done->loss, std::nullopt);
-  EXPECT_EQ(got.done->engine, "\xEF\xBF\xBD\xEF\xBF\xBD");
+  EXPECT_EQ(got.done->engine, "\\x{ff}\\x{fe}");
 }
 
 TEST(TrialProtocol, TheShortestDoneLineOfAScriptIsEnough) {

@@ -143,9 +143,8 @@ class Reception {
     hello.host.back() = '\0';
     const std::string host = plain(hello.host.data());
     if (hello.size != options_.size) {
-      const Error error = other_size(hello, host);
-      send_answer(caller.connection, refusal(error));
-      throw error;
+      send_answer(caller.connection, refusal(other_size(hello, host)));
+      throw other_size(hello, host);
     }
     if (hello.rank < 1 || hello.rank >= options_.size) return false;
     auto& place = (hello.watch != 0 ? meeting_.watch_connections : meeting_.connections)[place_of(hello.rank)];
