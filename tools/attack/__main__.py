@@ -16,6 +16,7 @@ import argparse
 import collections
 import json
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -92,6 +93,10 @@ def make(attacks, arguments):
 
 
 def main(arguments):
+    # What nohup and a shell's & have ignored would stay ignored in the programs that are attacked.
+    for each in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(each, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if arguments.inside:
         options = json.loads(arguments.options)
         registry.load_all(options["rows"])

@@ -91,10 +91,10 @@ def _(lab):
 
 @attack("3.2")
 def _(lab):
-    """Rank 0's fsync of a state takes 15 s, with a limit of 6 s for hanging ranks: the others wait"""
+    """Rank 0's fsync of a state takes 8 s, with a limit of 3 s for hanging ranks: the others wait"""
     lab.data(total_iters=25, checkpoint_freq=20)
-    env = lab.shim(FAULT_SLEEP=15, FAULT_NAME="checkpoints", WRING_RANK_TIMEOUT=6)
-    ended = lab.sound(lab.train("--nproc", "2", env=env, timeout=110))
+    env = lab.shim(FAULT_SLEEP=8, FAULT_NAME="checkpoints", WRING_RANK_TIMEOUT=3)
+    ended = lab.sound(lab.train("--nproc", "2", env=env, timeout=160))
     lab.must(ended.code == 0, str(ended))
     lab.note(str(ended))
 
