@@ -92,7 +92,7 @@ Plan plan_of(const UpscaleOptions& options, const std::string& suffix) {
   std::error_code error;
   if (!fs::is_directory(options.input, error)) return plan_of_file(options, suffix);
   Plan plan = plan_of_folder(options, suffix);
-  if (plan.jobs.empty() && plan.images() == 1) throw plan.left_out.front();
+  if (plan.jobs.empty() && plan.images() == 1) throw Error(plan.left_out.front());
   return plan;
 }
 
