@@ -75,7 +75,8 @@ std::vector<std::string> split_commas(const std::vector<std::string>& lists) {
 bool may_name_a_gpu(std::string name) {
   std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   const auto only = [&](const char* signs) { return name.find_first_not_of(signs) == std::string::npos; };
-  if (name.starts_with("gpu-") || name.starts_with("mig-")) return true;
+  constexpr std::size_t prefix = 4;
+  if (name.starts_with("gpu-") || name.starts_with("mig-")) return name.size() > prefix;
   return only("0123456789") || (name.find(':') != std::string::npos && only("0123456789abcdef:."));
 }
 

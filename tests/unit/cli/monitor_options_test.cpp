@@ -114,7 +114,7 @@ TEST(MonitorArguments, WhatCanNameNoGpuIsRefusedBeforeAnyIsAskedFor) {
   for (const char* good : {"0", "1,2", "GPU-4070", "gpu-a", "MIG-1", "00000000:19:00.0", "19:00.0", "0000:AF:00.0"}) {
     EXPECT_EQ(error(good), "no error") << good;
   }
-  for (const char* wrong : {"nonsense", "-1", "1.5", "nan", "cuda:0", "H200"}) {
+  for (const char* wrong : {"nonsense", "-1", "1.5", "nan", "cuda:0", "H200", "GPU-"}) {
     EXPECT_EQ(error(wrong), std::string("--gpus: '") + wrong + "' names no GPU");
   }
   EXPECT_EQ(error(","), "--gpus: ',' names no GPU") << "which is not all of them";

@@ -224,8 +224,12 @@ def _(lab):
     """Kept trials with rates of 1e300, 1e14 or −5 are dropped and measured anew"""
     lab.data()
     search = ["benchmark", "tiny.yaml", "--device", "cpu", "--knobs", "none", "--budget", "10s"]
-    lab.sound(lab.run(*search))
-    kept = [one for one in lab.path("experiments/.trials").rglob("*") if one.is_file()]
+    kept = []
+    for _ in range(3):  # on a disturbed machine a search keeps none
+        lab.sound(lab.run(*search))
+        kept = [one for one in lab.path("experiments/.trials").rglob("*") if one.is_file()]
+        if kept:
+            break
     if not lab.must(kept, "no trial is kept"):
         return
     import re
@@ -445,8 +449,12 @@ def _(lab):
     """experiments/.trials with noise, empty and deep files, folders, FIFOs: ignored, measured anew"""
     lab.data()
     search = ["benchmark", "tiny.yaml", "--device", "cpu", "--knobs", "none", "--budget", "10s"]
-    lab.sound(lab.run(*search))
-    kept = [one for one in lab.path("experiments/.trials").rglob("*") if one.is_file()]
+    kept = []
+    for _ in range(3):  # on a disturbed machine a search keeps none
+        lab.sound(lab.run(*search))
+        kept = [one for one in lab.path("experiments/.trials").rglob("*") if one.is_file()]
+        if kept:
+            break
     if not lab.must(kept, "no trial is kept"):
         return
 

@@ -75,7 +75,7 @@ def _(lab):
 @attack("6.5")
 def _(lab):
     """`monitor --gpus nonsense` without a GPU is exit code 2"""
-    for value in ("nonsense", "0,,1", ",", "0-", "-1", "GPU-", "1.5", "0x0"):
+    for value in ("nonsense", ",", "0-", "-1", "GPU-", "1.5", "0x0"):
         ended = lab.sound(lab.run("monitor", "1", "--gpus", value), value)
         lab.should(ended.code == 2, f"{value}: exit code {ended.code}")
     lab.note(ended.words())
