@@ -20,12 +20,10 @@ bool write(std::FILE* stream, std::string_view text) {
   return std::fwrite(text.data(), 1, text.size(), stream) == text.size();
 }
 
-bool write_out(std::string_view text) {
-  if (!write(stdout, text) || std::fflush(stdout) != 0) {
-    int none = 0;
-    output_errno.compare_exchange_strong(none, errno);
-  }
-  return !output_closed();
+// `done`: what the call before this one said; errno is its.
+void note_output(bool done) {
+  int none = 0;
+  if (!done) output_errno.compare_exchange_strong(none, errno);
 }
 
 // How many bytes at the beginning are a colour: ESC [, one or two digits, m.
@@ -60,12 +58,17 @@ void write_painted_message(std::string_view text) {
   write(stderr, for_locale(painted_without_controls(text)));
 }
 
-bool write_output(std::string_view text) {
-  return write_out(lines_without_controls(text));
+void write_output(std::string_view text) {
+  note_output(write(stdout, lines_without_controls(text)));
 }
 
-bool write_painted_output(std::string_view text) {
-  return write_out(painted_without_controls(text));
+void write_painted_output(std::string_view text) {
+  note_output(write(stdout, painted_without_controls(text)));
+}
+
+bool flush_output() {
+  note_output(std::fflush(stdout) == 0);
+  return !output_closed();
 }
 
 bool output_closed() {

@@ -15,10 +15,12 @@ namespace wring {
 void write_message(std::string_view text);
 void write_painted_message(std::string_view text);
 
-// To standard output, at once. False where its reader has gone (SIGPIPE is ignored then); finish_output() says what
-// else failed.
-bool write_output(std::string_view text);
-bool write_painted_output(std::string_view text);
+// To standard output. finish_output() says where that failed.
+void write_output(std::string_view text);
+void write_painted_output(std::string_view text);
+
+// What was written reaches its reader now. False where that has gone, as far as SIGPIPE is ignored.
+bool flush_output();
 
 // Whether the reader of standard output was found to have gone.
 bool output_closed();

@@ -214,7 +214,8 @@ TrialPlace TuningSession::place() const {
 }
 
 void TuningSession::print(const std::string& text) {
-  if (write_painted_output(text) || !watch_.interrupt() || console_.quiet) return;
+  write_painted_output(text);
+  if (flush_output() || !watch_.interrupt() || console_.quiet) return;
   write_message(
       fmt::format("{}\n", console_.text({"Nobody reads the output any more. Stopping: what was measured is kept.",
                                          "输出已无人读取。正在停止：已测得的结果会保留。"})));
