@@ -6,70 +6,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "fixtures/running_program.h"
-#include "fixtures/scripted_smi.h"
-#include "unit/trial/fake_worker.h"
-#include "wring/cli/signal_wait.h"
+#include "cli/monitor_fixture.h"
 
 namespace wring {
 namespace {
 
 using namespace testing_support;
-using testing::AllOf;
-using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
-
-const char* const one_card =
-    "index=0\nuuid=GPU-4070\nname=NVIDIA GeForce RTX 4070\ndriver_version=550.54.15\nmemory.total=12288\n"
-    "memory.used=9584\nmemory.reserved=420\nutilization.gpu=87\nutilization.memory=31\npower.draw=151.25\n"
-    "enforced.power.limit=200.00\ntemperature.gpu=61\n";
-const char* const second_card =
-    "\nindex=1\nuuid=GPU-second\nname=NVIDIA GeForce RTX 4070\ndriver_version=550.54.15\nmemory.total=12288\n"
-    "memory.used=0\nutilization.gpu=0\n";
-const std::string chinese_line = "🎯 GPU利用率:  87% | 显存使用:  78% (9.4GB)\n";
-const std::string english_line = "🎯 GPU-Util:  87% | Memory:  78% (9.4GB)\n";
-
-std::vector<std::string> split(std::string_view text, std::string_view separator) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const auto at = text.find(separator);
-    parts.emplace_back(text.substr(0, at));
-    text.remove_prefix(at == std::string_view::npos ? text.size() : at + separator.size());
-  }
-  return parts;
-}
-
-class Monitor : public testing::Test {
- protected:
-  void SetUp() override {
-    programs_.set("WRING_NVIDIA_SMI", write_scripted_smi(programs_.folder(), one_card));
-    programs_.set("XDG_STATE_HOME", (programs_.folder().path() / "state").string());
-  }
-  // In one step, so that a monitor that runs sees either the old machine or the new one.
-  void use_machine(const std::string& machine) {
-    std::filesystem::rename(programs_.folder().write("machine.new", machine), programs_.folder().path() / "machine");
-  }
-
-  static std::vector<std::string> with_monitor(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), {"monitor", "--interval", "0.1"});
-    return arguments;
-  }
-  ChildResult run(std::vector<std::string> arguments) const {
-    return programs_.wring(with_monitor(std::move(arguments)));
-  }
-  // Runs until the test ends it.
-  std::unique_ptr<RunningProgram> start(std::vector<std::string> arguments,
-                                        std::optional<int> standard_output = std::nullopt) const {
-    arguments = with_monitor(std::move(arguments));
-    arguments.insert(arguments.begin(), Programs::binary("wring"));
-    return std::make_unique<RunningProgram>(programs_, arguments, standard_output);
-  }
-
-  Programs programs_;
-};
 
 TEST_F(Monitor, PrintsTheGuidesLinesCharacterForCharacter) {
   const ChildResult result = run({"0.3", "--lang", "zh"});
@@ -180,16 +126,6 @@ TEST_F(Monitor, InAChineseLocaleThatIsNotUtf8ItWritesEnglishInAscii) {
   }
 }
 
-TEST_F(Monitor, OfACommandTheSummaryHasItsPhases) {
-  use_machine("index=0\nuuid=GPU-a\nname=A\nmemory.total=12288\nmemory.used=4\nutilization.gpu=0\n");
-  EXPECT_EQ(run({"--summary", "s.json", "--", "/bin/sleep", "1"}).exit_status, 0);
-  const auto card = nlohmann::json::parse(programs_.read("s.json")).at("gpus").at(0);
-  EXPECT_GT(card.at("phases").at("no_context").at("seconds"), 0.5);
-  EXPECT_EQ(card.at("phases").at("steady").at("seconds"), 0);
-  EXPECT_THAT(card.at("no_verdict").get<std::string>(), HasSubstr("20 s of it are needed"));
-  EXPECT_TRUE(card.at("verdicts").empty());
-}
-
 TEST_F(Monitor, CsvIsThatOfNvidiaSmi) {
   const ChildResult result = run({"0.2", "--format", "csv"});
   EXPECT_EQ(result.exit_status, 0);
@@ -275,132 +211,11 @@ TEST_F(Monitor, AReaderThatLeavesIsAQuietEnd) {
   EXPECT_THAT(result.err, Not(HasSubstr("summary")));
 }
 
-TEST_F(Monitor, TheLogIsAppendedToInTheFormatOfItsName) {
-  EXPECT_EQ(run({"0.2", "--log", "gpu.jsonl"}).exit_status, 0);
-  const std::string before = programs_.read("gpu.jsonl");
-  EXPECT_EQ(run({"0.2", "--log", "gpu.jsonl"}).exit_status, 0);
-  const std::string after = programs_.read("gpu.jsonl");
-  EXPECT_THAT(after, StartsWith(before));
-  EXPECT_GT(after.size(), before.size());
-  const auto lines = split(after, "\n");
-  for (const std::string& line : lines) EXPECT_TRUE(nlohmann::json::accept(line)) << line;
-  EXPECT_EQ(run({"0.2", "--log", "plain.log", "--lang", "zh"}).exit_status, 0);
-  EXPECT_THAT(programs_.read("plain.log"), StartsWith(chinese_line));
-}
-
-TEST_F(Monitor, TheLogIsPutAsideBeforeItGrowsBeyondItsSize) {
-  EXPECT_EQ(run({"1.5", "--log", "gpu.csv", "--log-max-size", "1K", "--log-files", "2", "--quiet"}).exit_status, 0);
-  for (const char* file : {"gpu.csv", "gpu.csv.1", "gpu.csv.2"}) {
-    ASSERT_TRUE(programs_.exists(file)) << file;
-    EXPECT_THAT(programs_.read(file), AllOf(StartsWith("timestamp, "), EndsWith("\n"))) << file;
-    EXPECT_LE(programs_.read(file).size(), 1024u) << file;
-  }
-  EXPECT_FALSE(programs_.exists("gpu.csv.3"));
-}
-
-TEST_F(Monitor, HangUpOpensTheLogAnew) {
-  const auto program = start({"--log", "gpu.log", "--quiet"});
-  ASSERT_TRUE(RunningProgram::wait_until([&] { return program->content("gpu.log").ends_with("\n"); }));
-  std::filesystem::rename(programs_.folder().path() / "gpu.log", programs_.folder().path() / "moved.log");
-  program->send(SIGHUP);
-  EXPECT_TRUE(RunningProgram::wait_until([&] { return program->content("gpu.log").ends_with("\n"); }));
-  program->send(SIGTERM);
-  EXPECT_EQ(program->wait(), 0);
-  EXPECT_THAT(program->content("moved.log"), StartsWith(english_line));
-}
-
-TEST_F(Monitor, ALogThatCannotBeWrittenIsAnErrorBeforeAnythingStarts) {
-  const ChildResult result = run({"--log", "no/such/folder/gpu.log"});
-  EXPECT_EQ(result.exit_status, 1);
-  EXPECT_THAT(result.err, HasSubstr("no/such/folder/gpu.log"));
-  EXPECT_THAT(result.out, IsEmpty());
-}
-
-TEST_F(Monitor, AKillLeavesTheSummaryOfTheTimeBefore) {
-  const auto program = start({});
-  const auto state = programs_.folder().path() / "state" / "wring";
-  const auto saved = [&]() -> std::string {
-    if (!std::filesystem::exists(state)) return "";
-    for (const auto& file : std::filesystem::directory_iterator(state)) {
-      if (file.path().extension() == ".json") return read_file(file.path());
-    }
-    return "";
-  };
-  ASSERT_TRUE(RunningProgram::wait_until([&] { return !saved().empty(); }));
-  program->send(SIGKILL);
-  EXPECT_EQ(program->wait(), 128 + SIGKILL);
-  const auto summary = nlohmann::json::parse(saved());
-  EXPECT_EQ(summary.at("schema"), "wring.monitor.summary/1");
-  EXPECT_EQ(summary.at("complete"), false);
-  EXPECT_GE(summary.at("duration_s"), 9);
-  EXPECT_EQ(summary.at("gpus").at(0).at("metrics").at("gpu_util").at("mean"), 87);
-}
-
-TEST_F(Monitor, TheSummaryIsKeptWhereItIsAskedFor) {
-  EXPECT_EQ(run({"0.3", "--summary", "summary.json", "--quiet"}).exit_status, 0);
-  const auto summary = nlohmann::json::parse(programs_.read("summary.json"));
-  EXPECT_EQ(summary.at("complete"), true);
-  EXPECT_EQ(summary.at("gpus").at(0).at("sampled_peak_memory_mib"), 9584);
-  EXPECT_TRUE(summary.at("gpus").at(0).at("metrics").at("tensor_activity").is_null());
-  EXPECT_FALSE(programs_.exists("state")) << "a short run leaves nothing that nobody asked for";
-}
-
 TEST_F(Monitor, OfARunItNamesTheRankThatHoldsTheOthersUp) {
   const std::string line = R"({"step":1,"data_wait_share":0.25,"ranks":2,"slowest_rank":1,"data_wait_spread":0.2})";
   programs_.folder().write("experiments/two/metrics.jsonl", line + "\n" + line + "\n" + line + "\n");
   EXPECT_THAT(run({"0.2", "--run", "experiments/two"}).out, HasSubstr("all wait for rank 1"));
   EXPECT_THAT(run({"0.2", "--run", "experiments/none"}).out, HasSubstr("no lines of several ranks"));
-}
-
-TEST_F(Monitor, ACommandKeepsItsOutputAndItsExitStatus) {
-  const ChildResult result = run({"--", "/bin/sh", "-c", "echo hello; sleep 0.3; exit 7"});
-  EXPECT_EQ(result.exit_status, 7);
-  EXPECT_EQ(result.out, "hello\n");
-  EXPECT_THAT(result.err, HasSubstr("📊 Monitor summary:\nAverage GPU-Util: 87.0%\n"));
-}
-
-TEST_F(Monitor, ACommandThatASignalEndsGivesASignalsStatus) {
-  EXPECT_EQ(run({"--", "/bin/sh", "-c", "kill -TERM $$"}).exit_status, 128 + SIGTERM);
-}
-
-TEST_F(Monitor, ACommandThatCannotBeRunGivesAShellsStatus) {
-  const ChildResult missing = run({"--", "no-such-command"});
-  EXPECT_EQ(missing.exit_status, 127);
-  EXPECT_THAT(missing.err, HasSubstr("no-such-command"));
-  programs_.folder().write("not_executable", "");
-  EXPECT_EQ(run({"--", "./not_executable"}).exit_status, 126);
-}
-
-TEST_F(Monitor, SignalsArePassedToTheCommand) {
-  const auto program = start({"--", "/bin/sh", "-c", "trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done"});
-  ASSERT_TRUE(program->wait_for_output("ready"));
-  program->send(SIGTERM);
-  EXPECT_EQ(program->wait(), 9);
-  EXPECT_THAT(program->err(), HasSubstr("Monitor summary"));
-}
-
-TEST_F(Monitor, ASecondCtrlCEndsACommandThatDoesNotAnswerTheFirst) {
-  const auto program =
-      start({"--", "/bin/sh", "-c", "trap '' INT; sleep 1000 & echo $! > child; echo ready; while :; do wait; done"});
-  ASSERT_TRUE(program->wait_for_output("ready"));
-  program->send(SIGINT);
-  std::this_thread::sleep_for(kOneStop + std::chrono::milliseconds(100));
-  program->send(SIGINT);
-  EXPECT_EQ(program->wait(), 128 + SIGKILL);
-  EXPECT_TRUE(ends(pid_in(programs_.folder().path() / "child")));
-  EXPECT_THAT(program->err(), HasSubstr("Monitor summary"));
-}
-
-TEST_F(Monitor, ACommandsOptionsAreItsOwn) {
-  const ChildResult result = run({"--", "/bin/echo", "--quiet", "--lang", "zh", "--format", "--"});
-  EXPECT_EQ(result.out, "--quiet --lang zh --format --\n");
-  EXPECT_THAT(result.err, HasSubstr("Monitor summary"));
-}
-
-TEST_F(Monitor, TheReadingsOfACommandsTimeGoToTheLog) {
-  EXPECT_EQ(run({"--log", "gpu.csv", "--", "/bin/sleep", "0.3"}).exit_status, 0);
-  EXPECT_THAT(programs_.read("gpu.csv"), HasSubstr("GPU-4070"));
-  EXPECT_EQ(run({"--format", "csv", "--", "/bin/true"}).exit_status, 2) << "standard output is the command's";
 }
 
 TEST_F(Monitor, WithoutAGpuTheComputerIsWatchedAndTheReasonIsGivenOnce) {
@@ -493,13 +308,6 @@ TEST_F(Monitor, AFullOrClosedStandardErrorChangesNothing) {
   EXPECT_EQ(programs_.run("sh", {"-c", wring + " --nonsense 2>&-"}).exit_status, 2);
   const ChildResult watched = programs_.run("sh", {"-c", wring + " monitor -- sh -c 'exit 3' 2>/dev/full"});
   EXPECT_EQ(watched.exit_status, 3);
-}
-
-TEST_F(Monitor, AClosedStreamDoesNotTurnTheLogIntoAPlaceForMessages) {
-  const std::string wring = Programs::binary("wring");
-  const ChildResult result = programs_.run("sh", {"-c", wring + " monitor 1 --format csv --log gpu.csv <&- >&- 2>&-"});
-  EXPECT_EQ(result.exit_status, 0);
-  EXPECT_THAT(programs_.read("gpu.csv"), AllOf(StartsWith("timestamp"), Not(HasSubstr("Monitor summary"))));
 }
 
 }  // namespace

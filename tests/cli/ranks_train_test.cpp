@@ -13,8 +13,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cli/ranks_train_fixture.h"
 #include "fixtures/running_program.h"
-#include "train_fixture.h"
 #include "wring/cli/signal_wait.h"
 
 namespace wring {
@@ -24,31 +24,6 @@ using namespace testing_support;
 using testing::AllOf;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
-
-const char* const kTinyConfig =
-    "base_channels: 8\n"
-    "num_blocks: 1\n"
-    "scale_factor: 2\n"
-    "batch_size: 4\n"
-    "patch_size: 24\n"
-    "num_workers: 1\n"
-    "dataset_enlarge_ratio: 10\n"
-    "use_mixed_precision: false\n"
-    "total_iters: 6\n"
-    "val_freq: 3\n"
-    "checkpoint_freq: 2\n"
-    "log_freq: 1\n"
-    "lr: 0.001\n"
-    "grad_clip: 1.0\n"
-    "data_dir: data\n"
-    "experiment_name: run\n";
-
-// The processes that a process has started.
-std::vector<pid_t> children_of(pid_t pid) {
-  const std::string id = std::to_string(pid);
-  std::istringstream text(read_file("/proc/" + id + "/task/" + id + "/children"));
-  return {std::istream_iterator<pid_t>(text), {}};
-}
 
 std::string environment_of(pid_t pid) {
   return read_file("/proc/" + std::to_string(pid) + "/environ");
@@ -77,52 +52,6 @@ std::vector<std::string> listened_on(pid_t pid) {
   }
   return addresses;
 }
-
-class RanksTrain : public TrainTest {
- protected:
-  void SetUp() override {
-    TrainTest::SetUp();
-    draw_photograph(programs_, "data/val/HR/2.png", 40, 36, 12);
-    programs_.folder().write("tiny.yaml", kTinyConfig);
-    programs_.set("WRING_RANK_TIMEOUT", "5");
-  }
-
-  static std::vector<std::string> words(int ranks, const std::vector<std::string>& more) {
-    std::vector<std::string> words{"train", "tiny.yaml", "--device", "cpu"};
-    if (ranks > 1) words.insert(words.end(), {"--nproc", std::to_string(ranks)});
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
-  }
-  ChildResult train(int ranks, const std::vector<std::string>& more = {}) const {
-    return programs_.wring(words(ranks, more));
-  }
-  RunningProgram start(int ranks, const std::vector<std::string>& more) const {
-    std::vector<std::string> command = words(ranks, more);
-    command.insert(command.begin(), Programs::binary("wring"));
-    return RunningProgram(programs_, command);
-  }
-
-  std::vector<double> values(const std::string& name, const std::string& key) const {
-    std::vector<double> found;
-    for (const auto& line : metrics(name)) {
-      if (line.contains(key)) found.push_back(line[key]);
-    }
-    return found;
-  }
-  std::size_t steps_done() const { return programs_.exists("experiments/run/metrics.jsonl") ? metrics_lines() : 0; }
-  std::size_t metrics_lines() const {
-    const std::string text = programs_.read("experiments/run/metrics.jsonl");
-    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
-  }
-  static double largest_difference(const std::vector<double>& a, const std::vector<double>& b) {
-    EXPECT_EQ(a.size(), b.size());
-    double largest = 0;
-    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-      largest = std::max(largest, std::abs(a[i] - b[i]) / std::abs(b[i]));
-    }
-    return largest;
-  }
-};
 
 TEST_F(RanksTrain, RanksOfASmallBatchLearnAsOneOfTheirWholeBatch) {
   const std::vector<std::string> long_run{"total_iters=100", "val_freq=50", "checkpoint_freq=1000"};
@@ -284,111 +213,6 @@ TEST_F(RanksTrain, ARankThatWaitsForTheOthersEndsOnASignal) {
   EXPECT_FALSE(programs_.exists("experiments"));
 }
 
-// Two ranks that somebody starts one by one, each with arguments of its own.
-class TwoRanks : public RanksTrain {
- protected:
-  struct End {
-    int code = -1;
-    std::string err;
-  };
-
-  void SetUp() override {
-    RanksTrain::SetUp();
-    programs_.set("WORLD_SIZE", "2");
-    programs_.set("MASTER_ADDR", "127.0.0.1");
-    programs_.set("MASTER_PORT", std::to_string(port_));
-    programs_.set("WRING_CACHE_DIR", "");
-  }
-
-  static std::string command(int rank, const std::vector<std::string>& more) {
-    const std::string number = std::to_string(rank);
-    std::string line =
-        "RANK=" + number + " LOCAL_RANK=" + number + " " + Programs::binary("wring") + " train tiny.yaml";
-    line += " --device cpu --set experiment_name=run";
-    for (const std::string& word : more) line += " " + word;
-    return line + " 2> err" + number;
-  }
-  // `between` is shell that runs before rank 1 is started.
-  std::vector<End> run(const std::vector<std::string>& first, const std::vector<std::string>& second,
-                       const std::string& between = ":") {
-    const ChildResult result =
-        programs_.run("bash", {"-c", command(0, first) + " & p=$!\n" + between + "\n" + command(1, second) +
-                                         "; echo $? > code1; wait $p; echo $? > code0"});
-    EXPECT_EQ(result.exit_status, 0) << result.err;
-    return {{std::stoi(programs_.read("code0")), programs_.read("err0")},
-            {std::stoi(programs_.read("code1")), programs_.read("err1")}};
-  }
-
-  int port_ = 20000 + ::getpid() % 10000;
-};
-
-TEST_F(TwoRanks, WhatDiffersInTheirConfigsIsNamedByBothBeforeAnyStep) {
-  const auto ends = run({"lr=0.001", "val_freq=3"}, {"lr=0.5", "val_freq=2", "seed=5", "num_workers=0"});
-  for (const End& end : ends) {
-    EXPECT_EQ(end.code, 1);
-    EXPECT_THAT(end.err, AllOf(HasSubstr("lr is 0.001 on rank 0 and 0.5 on rank 1 ("),
-                               HasSubstr("val_freq is 3 on rank 0 and 2 on rank 1 ("),
-                               HasSubstr("seed is 0 on rank 0 and 5 on rank 1 ("), HasSubstr("the same config")));
-    EXPECT_THAT(end.err, testing::Not(testing::AnyOf(HasSubstr("num_workers is"), HasSubstr("GPU"))));
-  }
-  EXPECT_FALSE(programs_.exists("experiments"));
-}
-
-TEST_F(TwoRanks, OtherImagesAreNamedByBothBeforeAnyStep) {
-  fs::copy(programs_.folder().path() / "data", programs_.folder().path() / "other", fs::copy_options::recursive);
-  const std::vector<std::string> there{"data_dir=other"};
-  draw_photograph(programs_, "other/val/HR/3.png", 40, 36, 30);
-  for (const End& end : run({}, there)) {
-    EXPECT_EQ(end.code, 1);
-    EXPECT_THAT(end.err, HasSubstr("the number of validation images is 3 on rank 0 and 4 on rank 1 ("));
-  }
-  fs::remove(programs_.folder().path() / "other/val/HR/3.png");
-  draw_photograph(programs_, "other/train/HR/0.png", 48, 40, 31);
-  for (const End& end : run({}, there)) {
-    EXPECT_EQ(end.code, 1);
-    EXPECT_THAT(end.err, HasSubstr("training images' pixels is "));
-  }
-  EXPECT_FALSE(programs_.exists("experiments"));
-}
-
-// And with own workers and a copy of the images in a folder of its own.
-TEST_F(TwoRanks, StrangersAtTheirPortsCostNothing) {
-  fs::copy(programs_.folder().path() / "data", programs_.folder().path() / "other", fs::copy_options::recursive);
-  const std::string port = std::to_string(port_);
-  const auto ends =
-      run({}, {"data_dir=other", "num_workers=0"},
-          "until exec 3<>/dev/tcp/127.0.0.1/" + port +
-              "; do sleep 0.05; done 2> /dev/null\n"
-              "printf '\\0' >&3; exec 4<>/dev/tcp/127.0.0.1/" +
-              port +
-              "\n"
-              "for port in $(awk '$4 == \"0A\" && $2 ~ /^0100007F:/ {sub(/.*:/, \"\", $2); print $2}' "
-              "/proc/net/tcp); do [ $((0x$port)) -ge 20000 ] && exec 5<>/dev/tcp/127.0.0.1/$((0x$port)); done\n");
-  for (const End& end : ends) EXPECT_EQ(end.code, 0) << end.err;
-  EXPECT_EQ(values("run", "loss").size(), 6U);
-}
-
-TEST_F(TwoRanks, AnotherNumberOfRanksIsNamedByBoth) {
-  const auto ends = run({}, {}, "export WORLD_SIZE=3");
-  for (const End& end : ends) {
-    EXPECT_EQ(end.code, 1);
-    EXPECT_THAT(end.err, HasSubstr("was started as one of 3 ranks"));
-  }
-}
-
-// In one test, because it waits for as long as a user does.
-TEST_F(TwoRanks, WhoIsWaitedForIsNamedAfterTenSeconds) {
-  const std::string elsewhere = "MASTER_PORT=" + std::to_string(port_ == 29999 ? 20000 : port_ + 1);
-  const ChildResult result =
-      programs_.run("bash", {"-c", command(0, {}) + " & zero=$!\n" + elsewhere + " " + command(1, {}) +
-                                       " & one=$!\n"
-                                       "for i in $(seq 300); do [ -s err0 ] && [ -s err1 ] && break; sleep 0.1; done\n"
-                                       "kill $zero $one; wait"});
-  EXPECT_THAT(programs_.read("err0"), HasSubstr("rank 0 waits for these ranks of 2: 1 (0:10 so far, at most 4:"));
-  EXPECT_THAT(programs_.read("err1"), AllOf(HasSubstr("waiting for rank 0 at 127.0.0.1 port "),
-                                            HasSubstr(": nothing listens there, or a firewall lies between (0:1")));
-}
-
 TEST_F(RanksTrain, ARankThatIsKilledAtOnceEndsAllSoonAndNobodySpeaksOfACheckpoint) {
   for (const int ms : {0, 250}) {
     RunningProgram run = start(2, {"--set", "total_iters=1000000", "val_freq=1000000"});
@@ -491,62 +315,6 @@ TEST_F(RanksTrain, NprocUnderALauncherIsRefused) {
   const ChildResult result = train(2);
   EXPECT_EQ(result.exit_status, 2);
   EXPECT_THAT(result.err, HasSubstr("leave --nproc out under torchrun"));
-}
-
-class Torchrun : public RanksTrain {
- protected:
-  void SetUp() override {
-    RanksTrain::SetUp();
-    const char* python = std::getenv("WRING_TEST_PYTHON");
-    torchrun_ = python != nullptr ? fs::path(python).parent_path() / "torchrun" : fs::path();
-    if (!fs::exists(torchrun_)) GTEST_SKIP() << "There is no torchrun beside WRING_TEST_PYTHON.";
-  }
-  std::vector<std::string> command(const std::vector<std::string>& options,
-                                   const std::vector<std::string>& more) const {
-    std::vector<std::string> line{torchrun_.string(), "--no-python",
-                                  "--nproc-per-node", "2",
-                                  "--master-port",    std::to_string(30000 + ::getpid() % 10000)};
-    line.insert(line.end(), options.begin(), options.end());
-    line.push_back(Programs::binary("wring"));
-    const auto train = words(1, more);
-    line.insert(line.end(), train.begin(), train.end());
-    return line;
-  }
-
-  fs::path torchrun_;
-};
-
-TEST_F(Torchrun, ItsRanksLearnAsThoseOfNproc) {
-  ASSERT_EQ(train(2, {"--set", "experiment_name=nproc"}).exit_status, 0);
-  const std::vector<std::string> line = command({}, {});
-  const ChildResult result = programs_.run(line[0], {line.begin() + 1, line.end()});
-  ASSERT_EQ(result.exit_status, 0) << result.err;
-  EXPECT_EQ(values("run", "loss"), values("nproc", "loss"));
-  EXPECT_EQ(programs_.read("experiments/run/checkpoints/last.safetensors"),
-            programs_.read("experiments/nproc/checkpoints/last.safetensors"));
-}
-
-// The guide's launcher: with these two flags it starts a program that is not Python's.
-TEST_F(Torchrun, TheOldLaunchersModuleStartsItToo) {
-  const std::string python = std::getenv("WRING_TEST_PYTHON");
-  std::vector<std::string> line{
-      "-m",          "torch.distributed.launch", "--use_env",
-      "--no_python", "--nproc_per_node=2",       "--master_port=" + std::to_string(30000 + ::getpid() % 10000)};
-  line.push_back(Programs::binary("wring"));
-  for (const std::string& word : words(1, {})) line.push_back(word);
-  const ChildResult result = programs_.run(python, line);
-  ASSERT_EQ(result.exit_status, 0) << result.err;
-  EXPECT_THAT(result.err, AllOf(HasSubstr("ranks: 2"), HasSubstr("done: 6 steps")));
-}
-
-TEST_F(Torchrun, ARestartedJobGoesOnFromItsCheckpoint) {
-  RunningProgram run(programs_, command({"--max-restarts", "1"}, {"--set", "total_iters=1000000", "val_freq=1000000"}));
-  ASSERT_TRUE(RunningProgram::wait_until([&] { return steps_done() > 5; })) << run.err();
-  ::kill(children_of(run.pid()).back(), SIGKILL);
-  EXPECT_TRUE(RunningProgram::wait_until([&] { return run.err().find("resuming at step") != std::string::npos; }))
-      << run.err();
-  run.send(SIGTERM);  // which torchrun passes on: its ranks would train on for ever without it
-  run.wait();
 }
 
 }  // namespace
