@@ -1,7 +1,5 @@
 #include "wring_train/run/rank_facts.h"
 
-#include <algorithm>
-#include <array>
 #include <string_view>
 
 #include <torch/headeronly/version.h>
@@ -10,18 +8,11 @@
 #include "wring/config/keys.h"
 #include "wring/config/values.h"
 #include "wring_train/data/sampling.h"
+#include "wring_train/run/machine_keys.h"
 #include "wring_train/run/training_data.h"
 
 namespace wring {
 namespace {
-
-// Keys that do not change what is trained, and are one machine's own matter, or rank 0's alone. Images are compared by
-// what they are, not by where they lie.
-constexpr std::array<std::string_view, 14> kOwnKeys = {"num_workers",      "pin_memory",     "persistent_workers",
-                                                       "prefetch_factor",  "data_cache",     "data_dir",
-                                                       "train_hr_dir",     "train_lr_dir",   "train_meta_info",
-                                                       "val_hr_dir",       "val_lr_dir",     "perceptual_weights_file",
-                                                       "keep_checkpoints", "experiment_name"};
 
 const Text kEqualImages{
     "put the same images and validation images on every machine; wring skips what it cannot read, and says so",
@@ -43,7 +34,7 @@ RankFacts config_facts(const TrainConfig& config) {
                   {{"the version of torch", "torch 版本"}, TORCH_VERSION},
                   {{"the version of the sampling", "采样版本"}, std::to_string(kSamplingVersion)}};
   for (const Key& key : keys()) {
-    if (std::ranges::find(kOwnKeys, key.name) != kOwnKeys.end()) continue;
+    if (is_machine_key(key.name) || std::string_view(key.name) == "perceptual_weights_file") continue;  // it is a path
     facts.push_back({key.name, value_text(config, key)});
   }
   return facts;

@@ -7,8 +7,10 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/display_text.h"
 #include "wring/config/keys.h"
 #include "wring/config/values.h"
+#include "wring_train/run/machine_keys.h"
 #include "wring_train/run/training_data.h"
 
 namespace wring {
@@ -20,35 +22,10 @@ constexpr const char* kImages = "run.images";
 constexpr const char* kFiles = "run.images.files";
 constexpr const char* kPixels = "run.images.pixels";
 
-// Keys that change no weight, or that name the folders of images, which are compared by what is in them.
-constexpr std::array<std::string_view, 21> kIdleKeys = {"num_workers",
-                                                        "pin_memory",
-                                                        "persistent_workers",
-                                                        "prefetch_factor",
-                                                        "channels_last",
-                                                        "compile_model",
-                                                        "data_cache",
-                                                        "val_freq",
-                                                        "checkpoint_freq",
-                                                        "keep_checkpoints",
-                                                        "log_freq",
-                                                        "early_stopping_patience",
-                                                        "early_stopping_min_delta",
-                                                        "data_dir",
-                                                        "train_hr_dir",
-                                                        "train_lr_dir",
-                                                        "train_meta_info",
-                                                        "val_hr_dir",
-                                                        "val_lr_dir",
-                                                        "experiment_name",
-                                                        "fold_tail"};
-
-// Metadata must be UTF-8, which the name of a file need not be.
-std::string in_ascii(const std::string& value) {
-  std::string ascii;
-  for (const char c : value) ascii += c >= 0x20 && c < 0x7f ? std::string(1, c) : fmt::format("\\x{:02x}", c & 0xff);
-  return ascii;
-}
+// Keys that change no weight, beside those of the machine.
+constexpr std::array<std::string_view, 8> kIdleKeys = {
+    "channels_last",           "compile_model",           "fold_tail", "val_freq", "checkpoint_freq", "log_freq",
+    "early_stopping_patience", "early_stopping_min_delta"};
 
 const std::string* find(const RunFacts& facts, const std::string& name) {
   const auto found = facts.find(name);
@@ -89,8 +66,9 @@ std::optional<Text> change_of_images(const RunFacts& before, const RunFacts& now
 RunFacts run_facts(const TrainConfig& config, const TrainingImages& images, int ranks) {
   RunFacts facts;
   for (const Key& key : keys()) {
-    if (std::ranges::find(kIdleKeys, key.name) != kIdleKeys.end()) continue;
-    facts[std::string(kPrefix) + key.name] = in_ascii(value_text(config, key));
+    if (is_machine_key(key.name) || std::ranges::find(kIdleKeys, key.name) != kIdleKeys.end()) continue;
+    // Metadata must be UTF-8, which the name of a file need not be.
+    facts[std::string(kPrefix) + key.name] = without_controls(value_text(config, key));
   }
   facts[kRanks] = std::to_string(ranks);
   facts[kImages] = std::to_string(images.train.pairs.size());
