@@ -219,25 +219,33 @@ def _(lab):
     lab.note("not taken")
 
 
-@attack("5.9")
-def _(lab):
-    """Kept trials with rates of 1e300, 1e14 or −5 are dropped and measured anew"""
+SEARCH = ["benchmark", "tiny.yaml", "--device", "cpu", "--knobs", "none", "--budget", "10s"]
+
+
+def kept_trials(lab):
+    """The files of the trials that a search has kept; on a disturbed machine it keeps none, and is made again."""
     lab.data()
-    search = ["benchmark", "tiny.yaml", "--device", "cpu", "--knobs", "none", "--budget", "10s"]
     kept = []
-    for _ in range(3):  # on a disturbed machine a search keeps none
-        lab.sound(lab.run(*search))
+    for _ in range(3):
+        lab.sound(lab.run(*SEARCH))
         kept = [one for one in lab.path("experiments/.trials").rglob("*") if one.is_file()]
         if kept:
             break
-    if not lab.must(kept, "no trial is kept"):
-        return
+    lab.must(kept, "no trial is kept")
+    return kept
+
+
+@attack("5.9")
+def _(lab):
+    """Kept trials with rates of 1e300, 1e14 or −5 are dropped and measured anew"""
     import re
+    if not kept_trials(lab):
+        return
     for rate in ("1e300", "1e16", "-5", "0"):
         for one in [one for one in lab.path("experiments/.trials").rglob("*") if one.is_file()]:
             text = one.read_text(errors="replace")
             one.write_text(re.sub(r'("samples_per_s"\s*:\s*)[-0-9.e+]+', rf"\g<1>{rate}", text))
-        ended = lab.sound(lab.run(*search), f"rate {rate}")
+        ended = lab.sound(lab.run(*SEARCH), f"rate {rate}")
         lab.should(not re.search(r"\d{16}", ended.text), f"rate {rate}: {ended.words()}")
         lab.should(ended.code == 0 or "disturbed" in ended.text or "budget" in ended.text, f"rate {rate}: {ended}")
     lab.note("dropped")
@@ -447,15 +455,8 @@ def _(lab):
 @attack("5.17")
 def _(lab):
     """experiments/.trials with noise, empty and deep files, folders, FIFOs: ignored, measured anew"""
-    lab.data()
-    search = ["benchmark", "tiny.yaml", "--device", "cpu", "--knobs", "none", "--budget", "10s"]
-    kept = []
-    for _ in range(3):  # on a disturbed machine a search keeps none
-        lab.sound(lab.run(*search))
-        kept = [one for one in lab.path("experiments/.trials").rglob("*") if one.is_file()]
-        if kept:
-            break
-    if not lab.must(kept, "no trial is kept"):
+    kept = kept_trials(lab)
+    if not kept:
         return
 
     def fifo(path):
