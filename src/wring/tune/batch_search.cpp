@@ -22,6 +22,9 @@ constexpr double kDearTrial = 0.1;
 // The share of the time that is left which one jump may take.
 constexpr double kJumpBudget = 0.3;
 constexpr double kAsUsual = 1.25;
+// The first step up where starting a program is what a trial costs, and where nothing tells the memory.
+constexpr double kFarProbe = 8;
+constexpr double kBlindProbe = 4;
 // A jump by less than this gains no more than is thought the same.
 constexpr double kLeastStep = 1.02;
 constexpr int kMostJumps = 8;
@@ -95,6 +98,11 @@ class BatchSearch {
     std::vector<std::int64_t> sizes = first_probes(grid_, own.batch);
     std::erase(sizes, own.batch);
     std::ranges::reverse(sizes);
+    // A double tells little for its price where starting a program is what a trial costs.
+    if (const auto far = far_probe(now, own)) {
+      std::erase_if(sizes, [&](std::int64_t size) { return size > own.batch; });
+      sizes.insert(sizes.begin(), *far);
+    }
     // Memory grows at most as fast as the batch: what needs more than there is that way waits for the line.
     if (own.peak_mib && now.capacity_mib) {
       const double factor = now.memory_limit_mib() / static_cast<double>(*own.peak_mib);
@@ -106,6 +114,17 @@ class BatchSearch {
       if (quarter && short_of_one && std::ranges::find(sizes, *quarter) == sizes.end()) sizes.push_back(*quarter);
     }
     return sizes;
+  }
+
+  std::optional<std::int64_t> far_probe(const BatchPicture& now, const SizePicture& own) const {
+    if (!options_.starts_anew || !is_dear(own.batch)) return std::nullopt;
+    double factor = kBlindProbe;
+    if (own.peak_mib && now.capacity_mib) {
+      factor =
+          std::min(kFarProbe, now.memory_limit_mib() / static_cast<double>(std::max<std::int64_t>(1, *own.peak_mib)));
+    }
+    const auto far = grid_.at_or_below(factor * static_cast<double>(own.batch));
+    return far && *far > 2 * own.batch ? far : std::nullopt;
   }
 
   std::vector<std::int64_t> probes_below() const {
