@@ -16,7 +16,6 @@
 
 #include "wring/base/memory_error.h"
 #include "wring/base/message.h"
-#include "wring/cli/doctor.h"
 #include "wring/cli/terminal.h"
 
 namespace wring {
@@ -88,6 +87,11 @@ Console console_for(const CommonOptions& options) {
   console.color_err = wants_color(options.color, STDERR_FILENO);
   console.quiet = options.quiet;
   return console;
+}
+
+Text with_doctor(const Text& cure) {
+  return {cure.en + "; wring doctor shows what this machine has and lacks",
+          cure.zh + "；wring doctor 可检查本机具备和缺少什么"};
 }
 
 void print_error(const Error& error, const CommonOptions& options) {

@@ -7,12 +7,18 @@
 #include "wring/base/error.h"
 #include "wring/base/message.h"
 #include "wring/base/text.h"
-#include "wring/cli/train_options.h"
 
 namespace wring {
 
 // Command-line arguments without the program's name.
 using Arguments = std::vector<std::string>;
+
+// What every command takes.
+struct CommonOptions {
+  Language language = Language::en;
+  std::string color = "auto";  // auto, never, always
+  bool quiet = false;
+};
 
 // --lang, --color and --quiet wherever they stand, for messages that are needed before the arguments are
 // parsed. Wrong values are passed over here and refused by the parser.
@@ -32,6 +38,9 @@ struct Console {
 };
 
 Console console_for(const CommonOptions& options);
+
+// A cure, and where to look when a command fails for the machine's sake.
+Text with_doctor(const Text& cure);
 
 // "error: …" and "  → hint" on standard error.
 void print_error(const Error& error, const CommonOptions& options);

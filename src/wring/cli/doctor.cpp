@@ -8,7 +8,7 @@
 #include "wring/base/json_text.h"
 #include "wring/base/message.h"
 #include "wring/cli/command_parser.h"
-#include "wring/cli/exec_train.h"
+#include "wring/cli/find_wring_train.h"
 #include "wring/cli/terminal.h"
 #include "wring/doctor/checks.h"
 
@@ -119,11 +119,6 @@ int exit_code(const std::vector<Check>& checks) {
 }
 
 }  // namespace
-
-Text with_doctor(const Text& cure) {
-  return {cure.en + "; wring doctor shows what this machine has and lacks",
-          cure.zh + "；wring doctor 可检查本机具备和缺少什么"};
-}
 
 int doctor_command(const Arguments& arguments, const CommonOptions& common) {
   DoctorOptions options;

@@ -7,7 +7,4 @@ namespace wring {
 // Error{usage}.
 int doctor_command(const Arguments& arguments, const CommonOptions& common);
 
-// Where to look when a command fails for the machine's sake.
-Text with_doctor(const Text& cure);
-
 }  // namespace wring

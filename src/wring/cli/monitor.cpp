@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "wring/base/message.h"
-#include "wring/cli/doctor.h"
 #include "wring/cli/monitor_notices.h"
 #include "wring/cli/monitor_server.h"
 #include "wring/cli/paths.h"

@@ -6,7 +6,6 @@
 
 #include "wring/base/message.h"
 #include "wring/base/shell_words.h"
-#include "wring/cli/doctor.h"
 #include "wring/cli/terminal.h"
 
 namespace wring {

@@ -2,7 +2,6 @@
 
 #include "wring/base/message.h"
 #include "wring/base/wait_notice.h"
-#include "wring/cli/common_options.h"
 
 namespace wring {
 

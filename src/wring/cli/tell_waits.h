@@ -1,5 +1,5 @@
 #pragma once
-#include "wring/cli/train_options.h"
+#include "wring/cli/common_options.h"
 
 namespace wring {
 

@@ -5,20 +5,13 @@
 #include <variant>
 #include <vector>
 
-#include "wring/base/text.h"
+#include "wring/base/device.h"
+#include "wring/cli/common_options.h"
 
 namespace wring {
 
 // What the user typed for the commands that wring-train carries out. Parsed by `wring` too, so that help and
 // wrong usage need no LibTorch.
-
-enum class Device { automatic, cpu, cuda };
-
-struct CommonOptions {
-  Language language = Language::en;
-  std::string color = "auto";  // auto, never, always
-  bool quiet = false;
-};
 
 struct TrainOptions {
   CommonOptions common;

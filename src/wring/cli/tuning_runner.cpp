@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "wring/cli/exec_train.h"
+#include "wring/cli/find_wring_train.h"
 #include "wring/trial/command_runner.h"
 #include "wring/trial/worker_runner.h"
 

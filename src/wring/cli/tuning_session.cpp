@@ -12,7 +12,7 @@
 #include "wring/base/files.h"
 #include "wring/base/message.h"
 #include "wring/cli/assignments.h"
-#include "wring/cli/exec_train.h"
+#include "wring/cli/find_wring_train.h"
 #include "wring/cli/paths.h"
 #include "wring/cli/tuning_runner.h"
 #include "wring/config/document.h"

@@ -5,7 +5,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "wring/cli/train_options.h"
+#include "wring/base/device.h"
 
 namespace wring {
 

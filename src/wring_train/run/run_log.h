@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "wring/base/text.h"
-#include "wring/cli/train_options.h"
+#include "wring/cli/common_options.h"
 #include "wring_train/run/experiment.h"
 
 namespace wring {

@@ -7,7 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "wring/base/text.h"
-#include "wring/cli/train_options.h"
+#include "wring/cli/common_options.h"
 #include "wring/config/train_config.h"
 #include "wring_train/data/data_tier.h"
 #include "wring_train/data/decoded_cache.h"

@@ -4,7 +4,8 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "wring/cli/train_options.h"
+#include "wring/base/device.h"
+#include "wring/cli/common_options.h"
 #include "wring/config/train_config.h"
 #include "wring_train/dist/ranks.h"
 
