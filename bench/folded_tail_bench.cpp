@@ -9,7 +9,7 @@
 
 #include "wring_train/data/random.h"
 #include "wring_train/engine/step_engine.h"
-#include "wring_train/run/upscaler.h"
+#include "wring_train/restore/upscaler.h"
 
 namespace {
 

@@ -5,9 +5,9 @@
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 
-#include "wring_train/data/image.h"
 #include "wring_train/data/loader.h"
 #include "wring_train/data/random.h"
+#include "wring_train/image/image.h"
 
 namespace fs = std::filesystem;
 

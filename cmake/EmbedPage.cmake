@@ -1,4 +1,4 @@
-# Writes the files of FOLDER into OUTPUT as C++, for wring/monitor/page_assets.h. Run by the build:
+# Writes the files of FOLDER into OUTPUT as C++, for wring/monitor/serve/page_assets.h. Run by the build:
 #   cmake -DFOLDER=… -DOUTPUT=… -P EmbedPage.cmake
 set(types_html "text/html; charset=utf-8")
 set(types_css "text/css; charset=utf-8")
@@ -18,7 +18,7 @@ foreach(name IN LISTS files)
   string(APPEND rows "    {\"${path}\", \"${types_${extension}}\", R\"wring_page(${content})wring_page\"},\n")
 endforeach()
 file(WRITE "${OUTPUT}"
-  "#include \"wring/monitor/page_assets.h\"\n\n#include <array>\n\nnamespace wring {\n\n"
+  "#include \"wring/monitor/serve/page_assets.h\"\n\n#include <array>\n\nnamespace wring {\n\n"
   "std::span<const PageAsset> page_assets() {\n  static const auto assets = std::to_array<PageAsset>({\n"
   "${rows}"
   "  });\n  return assets;\n}\n\n}  // namespace wring\n")

@@ -22,11 +22,12 @@ tidy() {
 # The flags that matter to clang-tidy, without a build. LibTorch brings an fmt of its own, which only its users may see;
 # the graph engine's parts need CUDA's headers, of the toolkit and of the wheels beside torch.
 flags=(-std=c++20 -Isrc '-DWRING_VERSION="lint"')
-free_folders=('src/wring/*.cpp' 'src/wring_train/data/*.cpp' 'src/wring_train/dist/host/*.cpp' 'apps/*.cpp' 'tools/*.cpp')
-mapfile -t free < <(listed "${free_folders[@]}")
-mapfile -t torch < <(listed 'src/wring_train/*.cpp' | grep -vE '^src/wring_train/(data|dist/host)/')
+free_of_torch='image|weights|data|dist/host|log'
+free_folders=('src/wring/*.cpp' 'apps/*.cpp' 'tools/*.cpp')
+mapfile -t free < <(listed "${free_folders[@]}"; listed 'src/wring_train/*.cpp' | grep -E "^src/wring_train/($free_of_torch)/")
+mapfile -t torch < <(listed 'src/wring_train/*.cpp' | grep -vE "^src/wring_train/($free_of_torch)/")
 [ -e "$TORCH_DIR/lib/libtorch_cuda.so" ] && [ -d /usr/local/cuda/include/crt ] ||
-  mapfile -t torch < <(printf '%s\n' "${torch[@]}" | grep -vE '/(engine/graph|dist/nccl)_.*\.cpp$')
+  mapfile -t torch < <(printf '%s\n' "${torch[@]}" | grep -vE '/(engine/graph/|dist/nccl_).*\.cpp$')
 tidy "${free[@]}" -- "${flags[@]}"
 flags+=(-isystem "$TORCH_DIR/include" -DFMT_HEADER_ONLY)
 for folder in "$TORCH_DIR"/../nvidia/*/include /usr/local/cuda/include; do

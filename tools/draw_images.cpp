@@ -14,7 +14,7 @@
 #include <fmt/format.h>
 
 #include "wring/base/error.h"
-#include "wring/base/files.h"
+#include "wring/files/files.h"
 #include "wring_train/data/dead_leaves.h"
 #include "wring_train/data/random.h"
 

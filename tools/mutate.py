@@ -30,7 +30,7 @@ from pathlib import Path
 
 import mutants
 
-SOURCES = ("src/wring", "src/wring_train/data", "src/wring_train/dist/host")
+SOURCES = ("src/wring", *(f"src/wring_train/{folder}" for folder in ("image", "weights", "data", "dist/host", "log")))
 # A function that a mutant leaves without a result ends the program instead of doing anything.
 CONFIGURATION = ("-DWRING_TRAIN=OFF", "-DWRING_WERROR=OFF", "-DWRING_SANITIZE=return", "-DCMAKE_BUILD_TYPE=Mutants",
                  "-DCMAKE_CXX_FLAGS_MUTANTS=-O0")
@@ -171,7 +171,7 @@ def suites_of(folder):
 
 
 def stages_for(root, file):
-    folder = Path(file.removeprefix("src/wring/").removeprefix("src/wring_train/")).parts[0]
+    folder = Path(file.removeprefix("src/wring/").removeprefix("src/wring_train/")).parent
     suites = suites_of(root / "tests/unit" / folder)
     near = [GTests("wring_unit_tests", suites=suites)] if suites else []
     return [*near, GTests("wring_unit_tests", suites=suites, others=True), GTests("wring_cli_tests", shards=4), Labelled()]

@@ -9,8 +9,8 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
-#include "wring/gpu/nvml_gpu.h"
-#include "wring/gpu/nvml_library.h"
+#include "wring/gpu/nvml/gpu.h"
+#include "wring/gpu/nvml/library.h"
 
 namespace {
 

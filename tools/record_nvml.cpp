@@ -16,8 +16,8 @@
 
 #include <fmt/format.h>
 
-#include "wring/gpu/nvml_gpu.h"
-#include "wring/gpu/nvml_library.h"
+#include "wring/gpu/nvml/gpu.h"
+#include "wring/gpu/nvml/library.h"
 
 namespace {
 

@@ -6,10 +6,10 @@
 #include <fmt/format.h>
 
 #include "wring/base/error.h"
-#include "wring/base/files.h"
 #include "wring/cli/completion.h"
 #include "wring/cli/manual.h"
 #include "wring/cli/program.h"
+#include "wring/files/files.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "wring_train/run/program.h"
+#include "wring_train/commands/program.h"
 
 int main(int argc, char** argv) {
   return wring::run_wring_train(argc, argv);

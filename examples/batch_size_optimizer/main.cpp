@@ -10,9 +10,9 @@
 #include <torch/nn.h>
 
 #include "wring/base/error.h"
-#include "wring/tune/batch_size_optimizer.h"
-#include "wring/tune/search_words.h"
-#include "wring_train/run/module_runner.h"
+#include "wring/tune/search/batch_size_optimizer.h"
+#include "wring/tune/search/words.h"
+#include "wring_train/measure/module_runner.h"
 
 namespace {
 

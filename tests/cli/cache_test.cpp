@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "fixtures/programs.h"
-#include "wring/base/cache_folder.h"
+#include "wring/files/cache_folder.h"
 
 namespace wring {
 namespace {

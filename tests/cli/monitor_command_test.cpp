@@ -6,7 +6,7 @@
 
 #include "cli/monitor_fixture.h"
 #include "unit/trial/fake_worker.h"
-#include "wring/cli/signal_wait.h"
+#include "wring/process/signal_wait.h"
 
 namespace wring {
 namespace {

@@ -3,7 +3,7 @@
 
 #include "fixtures/exif.h"
 #include "train_fixture.h"
-#include "wring_train/data/image.h"
+#include "wring_train/image/image.h"
 
 namespace wring {
 namespace {

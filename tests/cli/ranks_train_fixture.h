@@ -15,7 +15,7 @@
 
 #include "fixtures/running_program.h"
 #include "train_fixture.h"
-#include "wring/base/files.h"
+#include "wring/files/files.h"
 
 namespace wring::testing_support {
 

@@ -15,7 +15,7 @@
 
 #include "cli/ranks_train_fixture.h"
 #include "fixtures/running_program.h"
-#include "wring/cli/signal_wait.h"
+#include "wring/process/signal_wait.h"
 
 namespace wring {
 namespace {

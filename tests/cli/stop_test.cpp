@@ -8,7 +8,7 @@
 #include "fixtures/pending_signal.h"
 #include "fixtures/running_program.h"
 #include "unit/trial/fake_worker.h"
-#include "wring/cli/signal_wait.h"
+#include "wring/process/signal_wait.h"
 
 namespace wring {
 namespace {

@@ -2,7 +2,7 @@
 #include <map>
 
 #include "train_fixture.h"
-#include "wring_train/data/safetensors.h"
+#include "wring_train/weights/safetensors.h"
 
 namespace wring {
 namespace {

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "train_fixture.h"
-#include "wring_train/data/bicubic.h"
+#include "wring_train/image/bicubic.h"
 
 namespace wring {
 namespace {

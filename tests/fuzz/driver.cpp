@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "fuzz/fuzz_target.h"
-#include "wring/base/files.h"
+#include "wring/files/files.h"
 
 namespace {
 

@@ -4,10 +4,10 @@
 #include <cstdlib>
 
 #include "fuzz/fuzz_target.h"
-#include "unit/data/image_writers.h"
+#include "unit/image/image_writers.h"
 #include "wring/base/error.h"
-#include "wring_train/data/image.h"
-#include "wring_train/data/image_part.h"
+#include "wring_train/image/image.h"
+#include "wring_train/image/image_part.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include "fixtures/pth_writer.h"
 #include "fuzz/fuzz_target.h"
 #include "wring/base/error.h"
-#include "wring_train/data/pth_file.h"
+#include "wring_train/weights/pth_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string path = wring::fuzz::file_of({reinterpret_cast<const char*>(data), size});

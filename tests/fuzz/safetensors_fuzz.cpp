@@ -4,8 +4,8 @@
 
 #include "fuzz/fuzz_target.h"
 #include "wring/base/error.h"
-#include "wring/base/files.h"
-#include "wring_train/data/safetensors.h"
+#include "wring/files/files.h"
+#include "wring_train/weights/safetensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string path = wring::fuzz::file_of({reinterpret_cast<const char*>(data), size});

@@ -6,9 +6,9 @@
 
 #include "fuzz/fuzz_target.h"
 #include "wring/base/error.h"
-#include "wring/base/files.h"
 #include "wring/config/patcher.h"
 #include "wring/config/reader.h"
+#include "wring/files/files.h"
 
 namespace {
 

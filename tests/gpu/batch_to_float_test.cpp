@@ -1,10 +1,10 @@
-#include "wring_train/kernels/batch_to_float.h"
+#include "wring_train/kernels/step/batch_to_float.h"
 
 #include <limits>
 
 #include "gpu_test.h"
 #include "wring/base/error.h"
-#include "wring_train/engine/batch_tensor.h"
+#include "wring_train/engine/eager/batch_tensor.h"
 #include "wring_train/kernels/available.h"
 
 namespace wring {

@@ -5,10 +5,10 @@
 
 #include "../integration/random_batch.h"
 #include "gpu_test.h"
-#include "wring_train/engine/graph_edsr.h"
-#include "wring_train/engine/graph_feed.h"
+#include "wring_train/engine/graph/edsr.h"
+#include "wring_train/engine/graph/feed.h"
 #include "wring_train/engine/precision.h"
-#include "wring_train/kernels/begin_step.h"
+#include "wring_train/kernels/step/begin_step.h"
 #include "wring_train/nn/loss.h"
 
 namespace wring {

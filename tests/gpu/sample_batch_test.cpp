@@ -1,4 +1,4 @@
-#include "wring_train/kernels/sample_batch.h"
+#include "wring_train/kernels/step/sample_batch.h"
 
 #include <atomic>
 #include <cstring>

@@ -8,10 +8,10 @@
 
 #include "fixtures/temporary_folder.h"
 #include "gpu_test.h"
-#include "wring/base/child_process.h"
-#include "wring/base/files.h"
+#include "wring/files/files.h"
+#include "wring/process/child_process.h"
 #include "wring_train/data/dead_leaves.h"
-#include "wring_train/data/image.h"
+#include "wring_train/image/image.h"
 #include "wring_train/kernels/available.h"
 
 namespace wring {

@@ -1,12 +1,12 @@
 // The trial worker on a GPU: what only shows there.
-#include "wring_train/run/trial_worker.h"
+#include "wring_train/measure/trial_worker.h"
 
 #include <algorithm>
 
 #include "fixtures/temporary_folder.h"
 #include "gpu_test.h"
 #include "wring_train/data/dead_leaves.h"
-#include "wring_train/data/image.h"
+#include "wring_train/image/image.h"
 #include "wring_train/kernels/available.h"
 
 namespace wring {

@@ -14,14 +14,14 @@ DUMPS = re.compile(r"(?:\.|->)dump\(")
 # Who may, and why nothing from outside gets through.
 PRINTERS = {
     "wring/base/message.cpp": "writes text out for terminals",
-    "wring/report/progress_bar.cpp": "without_controls() in every line; clears its own",
-    "wring_train/run/trial_command.cpp": "the trial protocol: json_text()",
+    "wring/console/progress_bar.cpp": "without_controls() in every line; clears its own",
+    "wring_train/commands/trial.cpp": "the trial protocol: json_text()",
 }
 DUMPERS = {
     "wring/base/json_text.cpp": "makes JSON of any bytes",
     "wring/trial/json_fields.cpp": "a value in a message, as ASCII",
     "wring/tune/trial_cache.cpp": "numbers and names of ours, in a key",
-    "wring_train/data/safetensors.cpp": "the format's header, whose names must be exact: what is no UTF-8 is refused",
+    "wring_train/weights/safetensors.cpp": "the format's header, whose names must be exact: what is no UTF-8 is refused",
 }
 
 

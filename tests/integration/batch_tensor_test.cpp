@@ -1,4 +1,4 @@
-#include "wring_train/engine/batch_tensor.h"
+#include "wring_train/engine/eager/batch_tensor.h"
 
 #include "nn_test.h"
 

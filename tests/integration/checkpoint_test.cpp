@@ -3,7 +3,7 @@
 #include <fstream>
 
 #include "nn_test.h"
-#include "wring/base/files.h"
+#include "wring/files/files.h"
 
 namespace wring {
 namespace {

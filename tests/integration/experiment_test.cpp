@@ -1,13 +1,13 @@
-#include "wring_train/run/experiment.h"
+#include "wring_train/train/experiment.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "fixtures/temporary_folder.h"
 #include "wring/base/error.h"
-#include "wring/base/file_errors.h"
-#include "wring/base/files.h"
-#include "wring_train/run/state_files.h"
+#include "wring/files/file_errors.h"
+#include "wring/files/files.h"
+#include "wring_train/train/state_files.h"
 
 namespace wring {
 namespace {

@@ -12,8 +12,8 @@
 #include "random_batch.h"
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/nn/edsr.h"
-#include "wring_train/run/evaluation.h"
-#include "wring_train/run/upscaler.h"
+#include "wring_train/restore/evaluation.h"
+#include "wring_train/restore/upscaler.h"
 
 namespace wring {
 namespace {

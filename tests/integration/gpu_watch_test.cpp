@@ -1,4 +1,4 @@
-#include "wring_train/run/gpu_watch.h"
+#include "wring_train/train/gpu_watch.h"
 
 #include <chrono>
 #include <functional>

@@ -1,4 +1,4 @@
-#include "wring_train/run/kernel_times.h"
+#include "wring_train/measure/kernel_times.h"
 
 #include <gtest/gtest.h>
 

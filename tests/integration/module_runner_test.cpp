@@ -1,10 +1,10 @@
-#include "wring_train/run/module_runner.h"
+#include "wring_train/measure/module_runner.h"
 
 #include <memory>
 #include <new>
 
 #include "integration/nn_test.h"
-#include "wring/tune/batch_size_optimizer.h"
+#include "wring/tune/search/batch_size_optimizer.h"
 
 namespace wring {
 namespace {

@@ -1,4 +1,4 @@
-#include "wring_train/engine/optimizer.h"
+#include "wring_train/engine/eager/optimizer.h"
 
 #include <cmath>
 #include <limits>

@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 
 #include "nn_test.h"
-#include "wring/base/files.h"
+#include "wring/files/files.h"
 #include "wring_train/nn/checkpoint.h"
 
 namespace wring {

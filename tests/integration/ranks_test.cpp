@@ -13,10 +13,10 @@
 #include "random_batch.h"
 #include "wring/base/error.h"
 #include "wring_train/engine/step_engine.h"
-#include "wring_train/run/rank_facts.h"
-#include "wring_train/run/rank_times.h"
-#include "wring_train/run/shared_state.h"
-#include "wring_train/run/training_ranks.h"
+#include "wring_train/train/rank_facts.h"
+#include "wring_train/train/rank_times.h"
+#include "wring_train/train/shared_state.h"
+#include "wring_train/train/training_ranks.h"
 
 namespace wring {
 namespace {

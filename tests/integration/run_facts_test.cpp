@@ -1,9 +1,9 @@
-#include "wring_train/run/run_facts.h"
+#include "wring_train/train/run_facts.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "wring_train/run/training_data.h"
+#include "wring_train/train/training_data.h"
 
 namespace wring {
 namespace {

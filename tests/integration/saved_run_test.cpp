@@ -12,10 +12,10 @@
 #include "random_batch.h"
 #include "tiny_engine.h"
 #include "wring/base/error.h"
-#include "wring/base/files.h"
+#include "wring/files/files.h"
 #include "wring_train/data/sampling.h"
 #include "wring_train/nn/checkpoint.h"
-#include "wring_train/run/run_state.h"
+#include "wring_train/train/run_state.h"
 
 namespace wring {
 namespace {

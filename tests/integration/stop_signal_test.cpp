@@ -1,11 +1,11 @@
-#include "wring_train/run/stop_signal.h"
+#include "wring_train/train/stop_signal.h"
 
 #include <csignal>
 #include <thread>
 
 #include <gtest/gtest.h>
 
-#include "wring/cli/signal_wait.h"
+#include "wring/process/signal_wait.h"
 
 namespace wring {
 namespace {

@@ -1,4 +1,4 @@
-#include "wring_train/run/upscaler.h"
+#include "wring_train/restore/upscaler.h"
 
 #include <cstdlib>
 
@@ -6,8 +6,8 @@
 
 #include <ATen/ATen.h>
 
-#include "wring_train/data/bicubic.h"
 #include "wring_train/data/random.h"
+#include "wring_train/image/bicubic.h"
 
 namespace wring {
 namespace {

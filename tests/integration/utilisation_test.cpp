@@ -1,4 +1,4 @@
-#include "wring_train/run/utilisation.h"
+#include "wring_train/train/utilisation.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

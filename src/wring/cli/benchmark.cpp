@@ -6,23 +6,23 @@
 
 #include <fmt/format.h>
 
-#include "wring/base/shell_words.h"
 #include "wring/base/system_memory.h"
-#include "wring/cli/benchmark_record.h"
-#include "wring/cli/paths.h"
-#include "wring/cli/tuning_output.h"
-#include "wring/cli/tuning_progress.h"
 #include "wring/config/keys.h"
 #include "wring/config/unknown_keys.h"
 #include "wring/config/values.h"
-#include "wring/report/measured.h"
-#include "wring/report/tuning_words.h"
-#include "wring/tune/batch_advice.h"
-#include "wring/tune/batch_search.h"
-#include "wring/tune/contest.h"
+#include "wring/console/paths.h"
+#include "wring/process/shell_words.h"
+#include "wring/report/tuning/measured.h"
+#include "wring/report/tuning/words.h"
+#include "wring/session/benchmark_record.h"
+#include "wring/session/output.h"
+#include "wring/session/progress.h"
 #include "wring/tune/host_memory.h"
-#include "wring/tune/knobs.h"
-#include "wring/tune/search_words.h"
+#include "wring/tune/knobs/knobs.h"
+#include "wring/tune/search/advice.h"
+#include "wring/tune/search/batch_search.h"
+#include "wring/tune/search/contest.h"
+#include "wring/tune/search/words.h"
 
 namespace wring {
 namespace {

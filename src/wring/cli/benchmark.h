@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "wring/cli/tuning_session.h"
+#include "wring/session/tuning_session.h"
 
 namespace wring {
 

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include "wring/cli/assignments.h"
 #include "wring/cli/benchmark.h"
 #include "wring/cli/command_parser.h"
-#include "wring/cli/launch_ranks.h"
 #include "wring/cli/tuning_options.h"
+#include "wring/console/assignments.h"
+#include "wring/process/launch_ranks.h"
 
 namespace wring {
 namespace {

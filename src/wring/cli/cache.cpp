@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
-#include "wring/base/cache_folder.h"
 #include "wring/base/message.h"
 #include "wring/cli/command_parser.h"
+#include "wring/files/cache_folder.h"
 
 namespace wring {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "wring/base/message.h"
 #include "wring/base/nearest.h"
-#include "wring/cli/terminal.h"
+#include "wring/console/terminal.h"
 
 namespace wring {
 namespace {

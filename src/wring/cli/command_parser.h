@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "wring/cli/command_description.h"
-#include "wring/cli/common_options.h"
+#include "wring/console/console.h"
 
 namespace CLI {  // only named: including CLI11 would cost every command half a minute of compilation
 class App;

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "wring/cli/common_options.h"
+#include "wring/console/console.h"
 
 namespace wring {
 

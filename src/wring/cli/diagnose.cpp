@@ -5,16 +5,16 @@
 
 #include <fmt/format.h>
 
-#include "wring/base/shell_words.h"
 #include "wring/cli/benchmark.h"
-#include "wring/cli/benchmark_record.h"
-#include "wring/cli/diagnose_trials.h"
-#include "wring/cli/paths.h"
-#include "wring/cli/tuning_output.h"
-#include "wring/report/tuning_words.h"
+#include "wring/console/paths.h"
+#include "wring/process/shell_words.h"
+#include "wring/report/tuning/words.h"
+#include "wring/session/benchmark_record.h"
+#include "wring/session/diagnose_trials.h"
+#include "wring/session/output.h"
 #include "wring/trial/telling_line.h"
-#include "wring/tune/contest.h"
-#include "wring/tune/search_words.h"
+#include "wring/tune/search/contest.h"
+#include "wring/tune/search/words.h"
 
 namespace wring {
 namespace {

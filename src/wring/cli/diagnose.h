@@ -2,7 +2,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "wring/cli/tuning_session.h"
+#include "wring/session/tuning_session.h"
 
 namespace wring {
 

@@ -1,7 +1,7 @@
-#include "wring/cli/assignments.h"
 #include "wring/cli/command_parser.h"
 #include "wring/cli/diagnose.h"
 #include "wring/cli/tuning_options.h"
+#include "wring/console/assignments.h"
 
 namespace wring {
 

@@ -8,9 +8,9 @@
 #include "wring/base/json_text.h"
 #include "wring/base/message.h"
 #include "wring/cli/command_parser.h"
-#include "wring/cli/find_wring_train.h"
-#include "wring/cli/terminal.h"
+#include "wring/console/terminal.h"
 #include "wring/doctor/checks.h"
+#include "wring/process/find_wring_train.h"
 
 namespace wring {
 namespace {

@@ -7,12 +7,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "wring/cli/early_stop.h"
-#include "wring/cli/find_wring_train.h"
-#include "wring/cli/launch_ranks.h"
 #include "wring/cli/train_options.h"
 #include "wring/config/overrides.h"
 #include "wring/config/reader.h"
+#include "wring/process/early_stop.h"
+#include "wring/process/find_wring_train.h"
+#include "wring/process/launch_ranks.h"
 
 namespace wring {
 namespace {

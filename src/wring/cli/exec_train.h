@@ -1,5 +1,5 @@
 #pragma once
-#include "wring/cli/common_options.h"
+#include "wring/console/console.h"
 
 namespace wring {
 

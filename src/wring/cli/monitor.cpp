@@ -12,18 +12,18 @@
 #include <unistd.h>
 
 #include "wring/base/message.h"
-#include "wring/cli/monitor_notices.h"
 #include "wring/cli/monitor_server.h"
-#include "wring/cli/paths.h"
-#include "wring/cli/signal_wait.h"
-#include "wring/cli/watched_command.h"
-#include "wring/monitor/checkpoint.h"
-#include "wring/monitor/history.h"
-#include "wring/monitor/live_view.h"
+#include "wring/console/paths.h"
+#include "wring/monitor/live/view.h"
+#include "wring/monitor/notices.h"
 #include "wring/monitor/run_metrics.h"
-#include "wring/monitor/sampler.h"
-#include "wring/monitor/summary_text.h"
-#include "wring/monitor/tick_writers.h"
+#include "wring/monitor/write/checkpoint.h"
+#include "wring/monitor/write/summary_text.h"
+#include "wring/monitor/write/tick_writers.h"
+#include "wring/process/signal_wait.h"
+#include "wring/process/watched_command.h"
+#include "wring/telemetry/history.h"
+#include "wring/telemetry/sampler.h"
 
 namespace wring {
 namespace {

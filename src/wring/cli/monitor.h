@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "wring/cli/common_options.h"
-#include "wring/monitor/rotating_log.h"
-#include "wring/monitor/tick_format.h"
+#include "wring/console/console.h"
+#include "wring/monitor/write/rotating_log.h"
+#include "wring/monitor/write/tick_format.h"
 
 namespace wring {
 

@@ -4,7 +4,7 @@
 
 #include "wring/cli/monitor.h"
 #include "wring/gpu/telemetry.h"
-#include "wring/monitor/server.h"
+#include "wring/monitor/serve/server.h"
 
 namespace wring {
 

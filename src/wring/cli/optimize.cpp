@@ -4,16 +4,16 @@
 
 #include <fmt/format.h>
 
-#include "wring/base/files.h"
 #include "wring/cli/command_parser.h"
-#include "wring/cli/optimize_report.h"
-#include "wring/cli/paths.h"
 #include "wring/config/reader.h"
 #include "wring/config/unknown_keys.h"
 #include "wring/config/vgg_weights.h"
+#include "wring/console/paths.h"
+#include "wring/files/files.h"
 #include "wring/gpu/inventory.h"
 #include "wring/plan/machine.h"
 #include "wring/plan/planner.h"
+#include "wring/report/plan_text.h"
 
 namespace wring {
 namespace fs = std::filesystem;

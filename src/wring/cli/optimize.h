@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "wring/cli/common_options.h"
+#include "wring/console/console.h"
 #include "wring/plan/planner.h"
 
 namespace wring {

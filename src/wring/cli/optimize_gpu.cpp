@@ -3,15 +3,15 @@
 #include <fmt/format.h>
 
 #include "wring/base/message.h"
-#include "wring/base/shell_words.h"
 #include "wring/cli/benchmark.h"
 #include "wring/cli/command_parser.h"
-#include "wring/cli/early_stop.h"
 #include "wring/cli/monitor.h"
 #include "wring/cli/optimize.h"
-#include "wring/cli/paths.h"
 #include "wring/cli/program.h"
-#include "wring/cli/tell_waits.h"
+#include "wring/console/paths.h"
+#include "wring/console/tell_waits.h"
+#include "wring/process/early_stop.h"
+#include "wring/process/shell_words.h"
 
 namespace wring {
 namespace {

@@ -14,12 +14,12 @@
 #include "wring/cli/completion.h"
 #include "wring/cli/diagnose.h"
 #include "wring/cli/doctor.h"
-#include "wring/cli/early_stop.h"
 #include "wring/cli/exec_train.h"
 #include "wring/cli/monitor.h"
 #include "wring/cli/optimize.h"
-#include "wring/cli/tell_waits.h"
-#include "wring/cli/terminal.h"
+#include "wring/console/tell_waits.h"
+#include "wring/console/terminal.h"
+#include "wring/process/early_stop.h"
 
 namespace wring {
 namespace {

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include "wring/cli/assignments.h"
 #include "wring/cli/command_parser.h"
 #include "wring/cli/commands.h"
-#include "wring/cli/launch_ranks.h"
-#include "wring/cli/paths.h"
+#include "wring/console/assignments.h"
+#include "wring/console/paths.h"
+#include "wring/process/launch_ranks.h"
 
 namespace wring {
 namespace {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "wring/base/device.h"
-#include "wring/cli/common_options.h"
+#include "wring/console/console.h"
 
 namespace wring {
 
@@ -20,7 +20,7 @@ struct TrainOptions {
   std::vector<std::string> set;  // "key=value"
   Device device = Device::automatic;
   std::filesystem::path experiments = "experiments";  // the folder that holds NAME/
-  std::optional<int> nproc;                           // start and supervise so many ranks (cli/launch_ranks.h)
+  std::optional<int> nproc;                           // start and supervise so many ranks (process/launch_ranks.h)
 };
 
 struct EvaluateOptions {

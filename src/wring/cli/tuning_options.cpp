@@ -1,6 +1,6 @@
 #include "wring/cli/tuning_options.h"
 
-#include "wring/cli/assignments.h"
+#include "wring/console/assignments.h"
 
 namespace wring {
 

@@ -2,7 +2,7 @@
 #include <string>
 
 #include "wring/cli/command_parser.h"
-#include "wring/cli/tuning_session.h"
+#include "wring/session/tuning_session.h"
 
 namespace wring {
 

@@ -7,11 +7,11 @@
 #include <fmt/format.h>
 
 #include "wring/base/error.h"
-#include "wring/base/shell_words.h"
 #include "wring/config/keys.h"
 #include "wring/config/lines.h"
 #include "wring/config/other_programs.h"
 #include "wring/config/similar_key.h"
+#include "wring/process/shell_words.h"
 
 namespace wring {
 namespace fs = std::filesystem;

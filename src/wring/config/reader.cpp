@@ -5,13 +5,13 @@
 #include <fmt/format.h>
 
 #include "wring/base/error.h"
-#include "wring/base/files.h"
 #include "wring/config/document.h"
 #include "wring/config/keys.h"
 #include "wring/config/lookalikes.h"
 #include "wring/config/own_config.h"
 #include "wring/config/similar_key.h"
 #include "wring/config/values.h"
+#include "wring/files/files.h"
 
 namespace wring {
 namespace fs = std::filesystem;

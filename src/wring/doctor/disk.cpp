@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "wring/base/descriptor.h"
+#include "wring/files/descriptor.h"
 
 namespace wring {
 namespace fs = std::filesystem;

@@ -10,7 +10,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "wring/base/child_process.h"
 #include "wring/base/control_group.h"
 #include "wring/base/display_text.h"
 #include "wring/base/error.h"
@@ -18,6 +17,7 @@
 #include "wring/doctor/disk.h"
 #include "wring/doctor/facts.h"
 #include "wring/plan/machine.h"
+#include "wring/process/child_process.h"
 
 namespace wring {
 namespace fs = std::filesystem;

@@ -2,12 +2,12 @@
 
 #include <utility>
 
+#include "wring/gpu/fallback/nvidia_smi.h"
 #include "wring/gpu/metrics.h"
-#include "wring/gpu/nvidia_smi.h"
-#include "wring/gpu/nvml_errors.h"
-#include "wring/gpu/nvml_gpu.h"
-#include "wring/gpu/nvml_library.h"
-#include "wring/gpu/nvml_problem.h"
+#include "wring/gpu/nvml/errors.h"
+#include "wring/gpu/nvml/gpu.h"
+#include "wring/gpu/nvml/library.h"
+#include "wring/gpu/nvml/problem.h"
 
 namespace wring {
 namespace {

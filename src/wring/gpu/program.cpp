@@ -16,7 +16,7 @@
 
 #include <unistd.h>
 
-#include "wring/base/process_tree.h"
+#include "wring/process/process_tree.h"
 
 namespace wring {
 namespace {

@@ -1,8 +1,8 @@
 #include "wring/gpu/telemetry.h"
 
-#include "wring/gpu/nvml_telemetry.h"
-#include "wring/gpu/proc_telemetry.h"
-#include "wring/gpu/smi_telemetry.h"
+#include "wring/gpu/fallback/proc_telemetry.h"
+#include "wring/gpu/fallback/smi_telemetry.h"
+#include "wring/gpu/nvml/telemetry.h"
 
 namespace wring {
 

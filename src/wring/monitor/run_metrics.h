@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <mutex>
 
-#include "wring/base/line_splitter.h"
-#include "wring/monitor/straggler.h"
+#include "wring/findings/straggler.h"
+#include "wring/process/line_splitter.h"
 
 namespace wring {
 

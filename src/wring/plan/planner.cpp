@@ -7,8 +7,8 @@
 #include <fmt/ranges.h>
 
 #include "wring/base/error.h"
-#include "wring/base/files.h"
 #include "wring/config/patcher.h"
+#include "wring/files/files.h"
 #include "wring/plan/draft.h"
 #include "wring/plan/rules/rules.h"
 

@@ -10,12 +10,12 @@
 
 #include <fmt/format.h>
 
-#include "wring/base/child_pipes.h"
 #include "wring/base/error.h"
-#include "wring/base/files.h"
-#include "wring/base/shell_words.h"
 #include "wring/config/document.h"
 #include "wring/config/patcher.h"
+#include "wring/files/files.h"
+#include "wring/process/child_pipes.h"
+#include "wring/process/shell_words.h"
 #include "wring/trial/command_trial.h"
 #include "wring/trial/printed_rates.h"
 

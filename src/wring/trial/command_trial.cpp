@@ -9,7 +9,7 @@
 #include <signal.h>
 
 #include "wring/base/error.h"
-#include "wring/base/line_splitter.h"
+#include "wring/process/line_splitter.h"
 #include "wring/trial/outcome.h"
 #include "wring/trial/protocol.h"
 #include "wring/trial/telling_line.h"

@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "wring/base/child_pipes.h"
+#include "wring/process/child_pipes.h"
 #include "wring/trial/command_runner.h"
 #include "wring/trial/printed_rates.h"
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "wring/base/child_process.h"
+#include "wring/process/child_process.h"
 #include "wring/trial/trial.h"
 
 namespace wring {

@@ -12,7 +12,7 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include "wring/base/process_tree.h"
+#include "wring/process/process_tree.h"
 
 namespace wring {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
-#include "wring/base/child_pipes.h"
 #include "wring/base/error.h"
-#include "wring/base/line_splitter.h"
+#include "wring/process/child_pipes.h"
+#include "wring/process/line_splitter.h"
 #include "wring/trial/outcome.h"
 #include "wring/trial/protocol.h"
 #include "wring/trial/telling_line.h"

@@ -8,11 +8,11 @@
 #include <fmt/format.h>
 
 #include "wring/base/error.h"
-#include "wring/base/files.h"
 #include "wring/base/json_text.h"
 #include "wring/config/keys.h"
 #include "wring/config/reader.h"
 #include "wring/config/values.h"
+#include "wring/files/files.h"
 #include "wring/tune/trial_json.h"
 
 namespace wring {

@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 
 #include "wring/base/error.h"
-#include "wring/base/files.h"
-#include "wring/base/folder.h"
+#include "wring/files/files.h"
+#include "wring/files/folder.h"
 #include "wring_train/data/parallel.h"
 
 namespace wring {

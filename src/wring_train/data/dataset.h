@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "wring_train/data/image.h"
+#include "wring_train/image/image.h"
 
 namespace wring {
 

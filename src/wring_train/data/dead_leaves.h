@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#include "wring_train/data/image.h"
+#include "wring_train/image/image.h"
 
 namespace wring {
 

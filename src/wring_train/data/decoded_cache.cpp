@@ -11,11 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "wring/base/cache_folder.h"
 #include "wring/base/error.h"
-#include "wring/base/file_errors.h"
-#include "wring/base/lock_holder.h"
-#include "wring/base/wait_notice.h"
+#include "wring/files/cache_folder.h"
+#include "wring/files/file_errors.h"
+#include "wring/files/lock_holder.h"
+#include "wring/files/wait_notice.h"
 #include "wring_train/data/decoded_file.h"
 #include "wring_train/data/fingerprint.h"
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <thread>
 
-#include "wring/base/descriptor.h"
-#include "wring/base/folder.h"
 #include "wring/base/text.h"
+#include "wring/files/descriptor.h"
+#include "wring/files/folder.h"
 #include "wring_train/data/decoded_set.h"
 
 namespace wring {

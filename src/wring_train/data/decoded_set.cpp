@@ -7,10 +7,10 @@
 #include <libdeflate.h>
 
 #include "wring/base/error.h"
-#include "wring_train/data/bicubic.h"
 #include "wring_train/data/fingerprint.h"
 #include "wring_train/data/parallel.h"
 #include "wring_train/data/training_pair.h"
+#include "wring_train/image/bicubic.h"
 
 namespace wring {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "wring_train/data/dataset.h"
 #include "wring_train/data/memory_block.h"
-#include "wring_train/data/stored_image.h"
+#include "wring_train/image/stored_image.h"
 
 namespace wring {
 

@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "wring/base/error.h"
-#include "wring_train/data/bicubic.h"
 #include "wring_train/data/training_pair.h"
+#include "wring_train/image/bicubic.h"
 
 namespace wring {
 namespace {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <span>
 
-#include "wring_train/data/mapping_guard.h"
+#include "wring/files/mapping_guard.h"
 
 namespace wring {
 

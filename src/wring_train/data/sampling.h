@@ -2,7 +2,7 @@
 #include <cstdint>
 
 #include "wring_train/data/random.h"
-#include "wring_train/data/stored_image.h"
+#include "wring_train/image/stored_image.h"
 
 // Which samples a training step shows: batches are cut from one endless stream, in which one permutation of the images
 // follows the other. Everything here is constexpr, so that the loader on the host and the kernels on a device (nvcc

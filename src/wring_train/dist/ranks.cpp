@@ -7,7 +7,7 @@
 
 #include <ATen/ATen.h>
 
-#include "wring/base/wait_notice.h"
+#include "wring/files/wait_notice.h"
 #include "wring_train/dist/host/host_group.h"
 #include "wring_train/dist/nccl.h"
 #include "wring_train/dist/rendezvous.h"

@@ -10,7 +10,7 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "wring/base/error.h"
-#include "wring/base/wait_notice.h"
+#include "wring/files/wait_notice.h"
 #include "wring_train/dist/host/notice_server.h"
 
 namespace wring {

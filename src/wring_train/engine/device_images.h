@@ -4,8 +4,8 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "wring_train/data/stored_image.h"
-#include "wring_train/kernels/sample_batch.h"
+#include "wring_train/image/stored_image.h"
+#include "wring_train/kernels/step/sample_batch.h"
 
 namespace wring {
 

@@ -37,8 +37,8 @@ FlatLayout flat_layout(const EdsrShape& shape, FlatOrder order, bool channels_la
     const std::int64_t dense = inputs * 9;
     Rows rows{dense, false};
     if (order == FlatOrder::fused) {
-      // conv_first is a product with rows of 32 (kernels/edsr_input.h); the upsampling convolutions are matrices of the
-      // tail's composition (kernels/compose.h).
+      // conv_first is a product with rows of 32 (kernels/step/edsr_input.h); the upsampling convolutions are matrices
+      // of the tail's composition (kernels/tail/compose.h).
       if (i == 0) rows = {32, true};
       if (parameters[i].name.starts_with("upsample.")) rows = {dense + 4, true};
     }

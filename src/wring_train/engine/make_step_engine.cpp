@@ -5,8 +5,8 @@
 #include "wring/base/error.h"
 #include "wring/config/vgg_weights.h"
 #include "wring_train/engine/device.h"
-#include "wring_train/engine/eager_engine.h"
-#include "wring_train/engine/graph_engine.h"
+#include "wring_train/engine/eager/eager_engine.h"
+#include "wring_train/engine/graph/graph_engine.h"
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/kernels/available.h"
 

@@ -9,7 +9,7 @@
 namespace wring {
 
 // Keeps a step whose loss or gradient is not finite away from the weights, and counts. Verdict and counters live on the
-// device, so that no step waits for the host. The graph engine's twin is kernels/finish_step.cu.
+// device, so that no step waits for the host. The graph engine's twin is kernels/step/finish_step.cu.
 //
 // With a loss scaler, a gradient that overflows while the loss is finite and the scale above 1 is the scaler looking
 // for its scale: the step is skipped, but it does not count as unstable.

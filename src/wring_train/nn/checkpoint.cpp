@@ -11,9 +11,9 @@
 #include <ATen/ATen.h>
 
 #include "wring/base/error.h"
-#include "wring/base/files.h"
-#include "wring/base/shell_words.h"
-#include "wring_train/data/pth_file.h"
+#include "wring/files/files.h"
+#include "wring/process/shell_words.h"
+#include "wring_train/weights/pth_file.h"
 
 namespace wring {
 namespace {

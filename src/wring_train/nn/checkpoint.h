@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "wring_train/data/safetensors.h"
 #include "wring_train/nn/edsr.h"
+#include "wring_train/weights/safetensors.h"
 
 namespace wring {
 

@@ -10,8 +10,8 @@
 #include <ATen/autocast_mode.h>
 
 #include "wring/base/error.h"
-#include "wring_train/data/tensor_file.h"
 #include "wring_train/nn/checkpoint.h"
+#include "wring_train/weights/tensor_file.h"
 
 namespace wring {
 namespace {

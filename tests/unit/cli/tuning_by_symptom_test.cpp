@@ -5,9 +5,9 @@
 #include <gtest/gtest.h>
 
 #include "wring/base/error.h"
-#include "wring/base/files.h"
 #include "wring/cli/program.h"
 #include "wring/config/reader.h"
+#include "wring/files/files.h"
 
 namespace wring {
 namespace {

@@ -8,9 +8,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "wring/base/files.h"
 #include "wring/config/reader.h"
 #include "wring/config/values.h"
+#include "wring/files/files.h"
 
 namespace wring {
 namespace {

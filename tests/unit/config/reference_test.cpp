@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "wring/base/files.h"
+#include "wring/files/files.h"
 
 namespace wring {
 namespace {

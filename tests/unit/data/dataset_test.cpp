@@ -10,7 +10,7 @@
 #include "temporary_folder.h"
 #include "test_images.h"
 #include "wring/base/error.h"
-#include "wring/base/files.h"
+#include "wring/files/files.h"
 
 namespace wring {
 namespace {

@@ -5,9 +5,9 @@
 #include <gtest/gtest.h>
 
 #include "wring/base/error.h"
-#include "wring/report/tensorboard.h"
-#include "wring_train/data/bicubic.h"
-#include "wring_train/data/quality.h"
+#include "wring_train/image/bicubic.h"
+#include "wring_train/image/quality.h"
+#include "wring_train/log/tensorboard.h"
 
 namespace wring {
 namespace {

@@ -17,10 +17,10 @@
 #include "fixtures/captured_waits.h"
 #include "temporary_folder.h"
 #include "test_images.h"
-#include "wring/base/cache_folder.h"
-#include "wring/base/descriptor.h"
 #include "wring/base/error.h"
-#include "wring_train/data/bicubic.h"
+#include "wring/files/cache_folder.h"
+#include "wring/files/descriptor.h"
+#include "wring_train/image/bicubic.h"
 
 namespace wring {
 namespace {

@@ -1,6 +1,6 @@
 // Damaged and changed images, and options that cannot be.
 #include "unit/data/loader_fixture.h"
-#include "wring/base/cache_folder.h"
+#include "wring/files/cache_folder.h"
 #include "wring_train/data/decoded_cache.h"
 
 namespace wring {

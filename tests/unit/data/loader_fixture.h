@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "wring/base/error.h"
-#include "wring_train/data/bicubic.h"
 #include "wring_train/data/loader.h"
 #include "wring_train/data/random.h"
 #include "wring_train/data/sampling.h"
+#include "wring_train/image/bicubic.h"
 
 namespace wring {
 

@@ -7,7 +7,7 @@
 #include "fixtures/scoped_environment.h"
 #include "fixtures/temporary_folder.h"
 #include "wring/base/error.h"
-#include "wring/base/files.h"
+#include "wring/files/files.h"
 #include "wring/plan/planner.h"
 
 namespace wring {

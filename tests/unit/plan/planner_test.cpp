@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "wring/base/error.h"
-#include "wring/base/files.h"
+#include "wring/files/files.h"
 #include "wring/plan/memory_model.h"
 #include "wring/plan/target.h"
 

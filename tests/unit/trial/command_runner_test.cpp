@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "fixtures/scoped_environment.h"
-#include "unit/monitor/scripted_telemetry.h"
+#include "unit/telemetry/scripted_telemetry.h"
 #include "unit/trial/fake_worker.h"
-#include "wring/base/process_tree.h"
+#include "wring/process/process_tree.h"
 
 namespace wring {
 namespace {

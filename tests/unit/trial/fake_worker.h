@@ -5,7 +5,7 @@
 
 #include "fixtures/temporary_folder.h"
 #include "wring/base/error.h"
-#include "wring/base/files.h"
+#include "wring/files/files.h"
 
 namespace wring::testing_support {
 

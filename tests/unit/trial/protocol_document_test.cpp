@@ -6,8 +6,8 @@
 #include <gtest/gtest.h>
 
 #include "fixtures/temporary_folder.h"
-#include "wring/base/child_process.h"
-#include "wring/base/files.h"
+#include "wring/files/files.h"
+#include "wring/process/child_process.h"
 #include "wring/trial/protocol.h"
 #include "wring/trial/worker_runner.h"
 

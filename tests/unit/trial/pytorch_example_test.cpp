@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "fixtures/temporary_folder.h"
-#include "wring/base/child_process.h"
+#include "wring/process/child_process.h"
 #include "wring/trial/command_runner.h"
 
 namespace wring {

@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "fixtures/fake_nvml.h"
-#include "unit/monitor/scripted_telemetry.h"
+#include "unit/telemetry/scripted_telemetry.h"
 #include "unit/trial/fake_worker.h"
-#include "wring/base/child_pipes.h"
+#include "wring/process/child_pipes.h"
 #include "wring/trial/worker_runner.h"
 
 namespace wring {

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 
 #include "unit/trial/fake_worker.h"
-#include "wring/base/process_tree.h"
+#include "wring/process/process_tree.h"
 
 namespace wring {
 namespace {

@@ -8,11 +8,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "unit/tune/recorded_runner.h"
-#include "unit/tune/simulated_gpu.h"
+#include "unit/tune/search/recorded_runner.h"
+#include "unit/tune/search/simulated_gpu.h"
 #include "wring/base/error.h"
-#include "wring/base/files.h"
-#include "wring/tune/batch_search.h"
+#include "wring/files/files.h"
+#include "wring/tune/search/batch_search.h"
 #include "wring/tune/trial_json.h"
 
 namespace wring {

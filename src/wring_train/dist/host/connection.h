@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-#include "wring/base/descriptor.h"
+#include "wring/files/descriptor.h"
 
 namespace wring {
 

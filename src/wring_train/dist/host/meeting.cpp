@@ -11,7 +11,7 @@
 #include <fmt/ranges.h>
 
 #include "wring/base/error.h"
-#include "wring/base/wait_notice.h"
+#include "wring/files/wait_notice.h"
 #include "wring_train/dist/host/first_messages.h"
 
 namespace wring {

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "wring/base/wait_notice.h"
+#include "wring/files/wait_notice.h"
 #include "wring_train/dist/host/first_messages.h"
 
 namespace wring {

@@ -9,9 +9,9 @@
 #include <thread>
 #include <vector>
 
-#include "wring/base/descriptor.h"
 #include "wring/base/error.h"
-#include "wring/base/line_splitter.h"
+#include "wring/files/descriptor.h"
+#include "wring/process/line_splitter.h"
 #include "wring_train/dist/host/connection.h"
 #include "wring_train/dist/host/rank_phase.h"
 

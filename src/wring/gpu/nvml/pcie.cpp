@@ -1,0 +1,72 @@
+#include "wring/gpu/nvml/pcie.h"
+
+#include <chrono>
+#include <thread>
+
+#include "wring/gpu/nvml/counter_rate.h"
+#include "wring/gpu/nvml/errors.h"
+
+namespace wring {
+namespace {
+
+constexpr std::chrono::milliseconds window(10);
+constexpr double mib_per_byte = 1.0 / (1024 * 1024);
+constexpr double most_mib_s = 128.0 * 1024;      // sixteen lanes of the sixth generation
+constexpr double longest_s = 4096 / most_mib_s;  // in which 32 bits cannot come round; the system may wake us too late
+
+// The driver stamps each value, which is nearer to the truth than our clock around the call.
+double elapsed(const nvml::FieldValue& before, const nvml::FieldValue& now, double by_our_clock_s) {
+  const std::int64_t us = now.timestamp_us - before.timestamp_us;
+  const bool stamped = before.timestamp_us > 0 && us > 0 && us < 1'000'000;
+  return stamped ? static_cast<double>(us) * 1e-6 : by_our_clock_s;
+}
+
+}  // namespace
+
+void NvmlPcie::read(nvml::Device device, GpuSample& sample, double (*clock)()) {
+  if (missing_.contains(Metric::pcie_tx) && missing_.contains(Metric::pcie_rx)) return;
+  Counts before, now;
+  int code = count(device, before, clock);
+  // A driver that does not count is not waited for.
+  if (code == nvml::success && (before.transmitted.result == 0 || before.received.result == 0)) {
+    std::this_thread::sleep_for(window);
+    code = count(device, now, clock);
+  } else {
+    now = before;
+  }
+  const double clock_s = now.time_s - before.time_s;
+  store(Metric::pcie_tx, code, before.transmitted, now.transmitted, clock_s, sample);
+  store(Metric::pcie_rx, code, before.received, now.received, clock_s, sample);
+}
+
+int NvmlPcie::count(nvml::Device device, Counts& counts, double (*clock)()) const {
+  nvml::FieldValue values[2];
+  values[0].field = nvml::field_pcie_tx_bytes;
+  values[1].field = nvml::field_pcie_rx_bytes;
+  const int code = nvml::call(functions_.field_values, device, 2, values);
+  counts = {clock(), values[0], values[1]};
+  return code;
+}
+
+void NvmlPcie::store(Metric metric, int code, const nvml::FieldValue& before, const nvml::FieldValue& now,
+                     double clock_s, GpuSample& sample) {
+  if (code == nvml::success) code = now.result;
+  if (code == nvml::invalid_argument) code = nvml::not_supported;  // drivers older than the counters
+  const auto first = nvml::whole_number(before);
+  const auto second = nvml::whole_number(now);
+  if (code != nvml::success || !first || !second) {
+    sample[metric] = missing_.note(metric, code != nvml::success ? code : nvml::not_supported, 0);
+    return;
+  }
+  const double elapsed_s = elapsed(before, now, clock_s);
+  if (elapsed_s > longest_s) {
+    sample[metric] = Reading::failed(Reading::no_data);
+    return;
+  }
+  CounterRate rate(mib_per_byte, most_mib_s);
+  rate.next(0, static_cast<std::uint64_t>(*first));
+  const Reading reading = rate.next(elapsed_s, static_cast<std::uint64_t>(*second));
+  sample[metric] = reading.ok() ? missing_.note(metric, code, reading.value) : reading;
+}
+
+}  // namespace wring

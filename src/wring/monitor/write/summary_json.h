@@ -1,0 +1,14 @@
+#pragma once
+#include <nlohmann/json_fwd.hpp>
+
+#include "wring/telemetry/summary.h"
+
+namespace wring {
+
+inline constexpr const char* summary_schema = "wring.monitor.summary/1";
+
+// Everything that is in the summary. What is missing is null; texts are in `language`. `complete`: the run has ended,
+// this is no checkpoint.
+nlohmann::ordered_json summary_json(const Summary& summary, Language language, bool complete);
+
+}  // namespace wring

@@ -1,0 +1,103 @@
+#include "wring/process/spawn.h"
+
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <spawn.h>
+#include <unistd.h>
+
+#include "wring/base/error.h"
+
+namespace wring {
+namespace {
+
+std::vector<std::string> merged_environment(const ChildOptions& options) {
+  std::vector<std::string> merged;
+  const auto replaced = [&](std::string_view entry) {
+    for (const auto& [name, value] : options.environment) {
+      if (entry.starts_with(name + "=")) return true;
+    }
+    return false;
+  };
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    if (!replaced(*entry)) merged.emplace_back(*entry);
+  }
+  for (const auto& [name, value] : options.environment) {
+    if (value) merged.push_back(name + "=" + *value);
+  }
+  return merged;
+}
+
+std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  for (const std::string& string : strings) pointers.push_back(const_cast<char*>(string.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+}  // namespace
+
+void throw_not_started(const std::string& program, int error) {
+  const char* reason = std::strerror(error);
+  throw Error(ErrorCode::failed,
+              {fmt::format("cannot start {}: {}", program, reason), fmt::format("无法启动 {}：{}", program, reason)},
+              {"check that the program is installed and on PATH", "请检查该程序是否已安装并在 PATH 中"});
+}
+
+pid_t spawn_group(const std::vector<std::string>& command, const ChildOptions& options, const ChildStreams& streams) {
+  pid_t child = 0;
+  if (const int error = try_spawn_group(command, options, streams, child); error != 0) {
+    throw_not_started(command.at(0), error);
+  }
+  return child;
+}
+
+int try_spawn_group(const std::vector<std::string>& command, const ChildOptions& options, const ChildStreams& streams,
+                    pid_t& child) {
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  if (streams.in < 0) {
+    ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  } else {
+    ::posix_spawn_file_actions_adddup2(&actions, streams.in, STDIN_FILENO);
+  }
+  ::posix_spawn_file_actions_adddup2(&actions, streams.out, STDOUT_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, streams.err, STDERR_FILENO);
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+  if (!options.working_folder.empty()) {
+    ::posix_spawn_file_actions_addchdir_np(&actions, options.working_folder.c_str());
+  }
+
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  sigset_t nothing, everything;
+  ::sigemptyset(&nothing);
+  ::sigfillset(&everything);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  ::posix_spawnattr_setpgroup(&attributes, 0);
+  ::posix_spawnattr_setsigmask(&attributes, &nothing);
+  ::posix_spawnattr_setsigdefault(&attributes, &everything);
+
+  const std::vector<std::string> environment = merged_environment(options);
+  const int error = ::posix_spawnp(&child, command.at(0).c_str(), &actions, &attributes, pointers_to(command).data(),
+                                   pointers_to(environment).data());
+  ::posix_spawnattr_destroy(&attributes);
+  ::posix_spawn_file_actions_destroy(&actions);
+  return error;
+}
+
+Pipe make_pipe(const std::vector<std::string>& command) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw_not_started(command.at(0), errno);
+  return {Descriptor(ends[0]), Descriptor(ends[1])};
+}
+
+void set_nonblocking(const Descriptor& descriptor) {
+  ::fcntl(descriptor.get(), F_SETFL, O_NONBLOCK);
+}
+
+}  // namespace wring

@@ -1,0 +1,41 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "wring/files/descriptor.h"
+#include "wring/process/child_process.h"
+
+namespace wring {
+
+// What run_child, child_keeper and launch_ranks have in common.
+
+struct Pipe {
+  Descriptor read;
+  Descriptor write;
+};
+
+// Both ends close on exec. Throws Error{failed} naming the command that it is for.
+Pipe make_pipe(const std::vector<std::string>& command);
+
+void set_nonblocking(const Descriptor& descriptor);
+
+struct ChildStreams {
+  int in = -1;  // negative: /dev/null
+  int out = -1;
+  int err = -1;
+};
+
+// Starts the command in a process group of its own, whose number is the child's pid, with default signal handlers and
+// no other descriptor of ours. options.timeout has no meaning here. Throws Error{failed} naming the program.
+pid_t spawn_group(const std::vector<std::string>& command, const ChildOptions& options, const ChildStreams& streams);
+
+// The same without an exception: the number of what went wrong (errno(3)), or 0 and the child.
+int try_spawn_group(const std::vector<std::string>& command, const ChildOptions& options, const ChildStreams& streams,
+                    pid_t& child);
+
+// Error{failed} naming the program, by the number of what went wrong.
+[[noreturn]] void throw_not_started(const std::string& program, int error);
+
+}  // namespace wring

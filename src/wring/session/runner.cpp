@@ -1,0 +1,89 @@
+#include "wring/session/runner.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "wring/process/find_wring_train.h"
+#include "wring/trial/command_runner.h"
+#include "wring/trial/worker_runner.h"
+
+namespace wring {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How long a trial may show no sign of life, in seconds: for slow disks and for tests. While it starts and loads its
+// data it has five times as long, as without the variable.
+constexpr int start_factor = 5;
+constexpr milliseconds shortest_grace{1'000};
+constexpr const char* timeout_variable = "WRING_TRIAL_TIMEOUT";
+
+std::optional<milliseconds> given_timeout() {
+  const char* text = std::getenv(timeout_variable);
+  if (text == nullptr) return std::nullopt;
+  char* end = nullptr;
+  const double seconds = std::strtod(text, &end);
+  constexpr double shortest_s = 0.001;
+  if (end != text && *end == '\0' && seconds >= shortest_s && seconds < 1e6) {
+    return milliseconds(static_cast<std::int64_t>(seconds * 1000));
+  }
+  throw Error(ErrorCode::usage,
+              {fmt::format("{}: '{}' is no number of seconds", timeout_variable, text),
+               fmt::format("{}：“{}”不是秒数", timeout_variable, text)},
+              {"give seconds, or unset it", "请给出秒数，或取消该变量"});
+}
+
+const char* device_name(Device device) {
+  return device == Device::cpu ? "cpu" : device == Device::cuda ? "cuda" : "auto";
+}
+
+}  // namespace
+
+std::unique_ptr<TrialRunner> make_trial_runner(const TuningOptions& options, std::shared_ptr<UtilisationMeter> meter,
+                                               std::function<bool()> cancelled,
+                                               std::function<void(const std::string& phase)> on_phase) {
+  const auto tell = [on_phase = std::move(on_phase)](const TrialRequest&, const std::string& phase) {
+    on_phase(phase);
+  };
+  const std::optional<milliseconds> timeout = given_timeout();
+  if (options.command) {
+    CommandOptions program;
+    program.command = options.command->command;
+    program.config = options.config;
+    program.batch_key = options.command->batch_key;
+    program.rate_regex = options.command->rate_regex;
+    program.trial_time = milliseconds(static_cast<std::int64_t>(options.command->trial_seconds * 1000));
+    // Waiting for ends is not to take more of the budget than measuring.
+    program.grace = std::clamp(program.trial_time, shortest_grace, program.grace);
+    if (timeout) {
+      program.event_timeout = *timeout;
+      program.start_timeout = start_factor * *timeout;
+    }
+    program.cancelled = std::move(cancelled);
+    program.on_phase = tell;
+    program.meter = std::move(meter);
+    return std::make_unique<CommandRunner>(std::move(program));
+  }
+  const std::filesystem::path program = find_wring_train();
+  require_libraries(program);
+  WorkerOptions worker;
+  worker.command = {program.string(), "trial", options.config.string(), "--device", device_name(options.device)};
+  if (options.ranks() > 1) {
+    worker.command.insert(worker.command.end(), {"--nproc", std::to_string(options.ranks())});
+  }
+  if (timeout) {
+    worker.event_timeout = *timeout;
+    worker.start_timeout = start_factor * *timeout;
+  }
+  worker.cancelled = std::move(cancelled);
+  worker.on_phase = tell;
+  worker.meter = std::move(meter);
+  return std::make_unique<WorkerRunner>(std::move(worker));
+}
+
+}  // namespace wring

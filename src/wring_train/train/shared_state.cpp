@@ -1,0 +1,97 @@
+#include "wring_train/train/shared_state.h"
+
+#include <cstring>
+#include <type_traits>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <ATen/ATen.h>
+
+#include "wring/base/error.h"
+
+namespace wring {
+namespace {
+
+at::Tensor host_bytes(const at::Tensor& tensor) {
+  return tensor.detach().to(at::kCPU).contiguous();
+}
+
+// FNV-1a over words: not against malice, but against a rank whose arithmetic went another way.
+std::uint64_t hash_of(const StepEngine& engine) {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const NamedTensor& named : engine.state()) {
+    const at::Tensor host = host_bytes(named.tensor);
+    const auto* data = static_cast<const std::uint8_t*>(host.const_data_ptr());
+    for (std::size_t i = 0; i < host.nbytes(); i += sizeof(std::uint64_t)) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, data + i, std::min(sizeof(word), host.nbytes() - i));
+      hash = (hash ^ word) * 0x100000001b3ULL;
+      hash ^= hash >> 32;
+    }
+  }
+  return hash;
+}
+
+}  // namespace
+
+void share_state(Ranks& ranks, StepEngine& engine, Progress& progress) {
+  if (ranks.alone()) return;
+  static_assert(std::is_trivially_copyable_v<Progress>);
+  const std::vector<NamedTensor> state = engine.state();
+  std::vector<std::byte> bytes;
+  if (ranks.leads()) {
+    const auto add = [&](const void* data, std::size_t size) {
+      const std::size_t before = bytes.size();
+      bytes.resize(before + size);
+      std::memcpy(bytes.data() + before, data, size);
+    };
+    add(&progress, sizeof(progress));
+    for (const NamedTensor& named : state) {
+      const at::Tensor host = host_bytes(named.tensor);
+      add(host.const_data_ptr(), host.nbytes());
+    }
+  }
+  ranks.broadcast(bytes);
+  if (ranks.leads()) return;
+  std::size_t at = 0;
+  const auto take = [&](void* into, std::size_t size) {
+    if (at + size > bytes.size()) {
+      throw Error(ErrorCode::failed, "rank 0 has another network than " + ranks.name(),
+                  "start every rank with the same config");
+    }
+    std::memcpy(into, bytes.data() + at, size);
+    at += size;
+  };
+  take(&progress, sizeof(progress));
+  LoadedTensors loaded;
+  for (const NamedTensor& named : state) {
+    at::Tensor host = at::empty(named.tensor.sizes(), named.tensor.scalar_type());
+    take(host.mutable_data_ptr(), host.nbytes());
+    loaded.tensors[named.name] = host;
+  }
+  engine.load_state(loaded, "rank 0's state");
+}
+
+void check_equal_state(Ranks& ranks, const StepEngine& engine) {
+  if (ranks.alone()) return;
+  const std::uint64_t hash = hash_of(engine);
+  // Two halves, each exact as a double.
+  const auto all = ranks.gather({static_cast<double>(hash >> 32), static_cast<double>(hash & 0xffffffffULL)});
+  std::vector<std::size_t> differing;
+  for (std::size_t rank = 1; rank < all.size(); ++rank) {
+    if (all[rank] != all[0]) differing.push_back(rank);
+  }
+  if (differing.empty()) return;
+  throw Error(
+      ErrorCode::failed,
+      {fmt::format("the parameters are no longer the same on all ranks: rank {} differ from rank 0",
+                   fmt::join(differing, ", ")),
+       fmt::format("各进程的参数不再一致：rank {} 与 rank 0 不同", fmt::join(differing, ", "))},
+      {"they began with the same configuration and images: a GPU, a processor or memory computes wrongly (of a GPU see "
+       "nvidia-smi -q -d ECC), or the machines have different GPUs or drivers; the last checkpoint is from before",
+       "它们以相同的配置和图像开始：可能是某块 GPU、处理器或内存计算出错（GPU 见 nvidia-smi -q -d ECC），"
+       "或各机器的 GPU、驱动不同；最近的检查点是在此之前保存的"});
+}
+
+}  // namespace wring

@@ -1,0 +1,388 @@
+#include "wring_train/train/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <ATen/DeviceAccelerator.h>
+
+#include "wring/base/error.h"
+#include "wring/config/reader.h"
+#include "wring/files/files.h"
+#include "wring_train/engine/device.h"
+#include "wring_train/engine/schedule.h"
+#include "wring_train/train/rank_times.h"
+#include "wring_train/train/shared_state.h"
+#include "wring_train/train/shared_stop.h"
+#include "wring_train/train/step_vote.h"
+
+namespace wring {
+namespace {
+
+double now_s() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+constexpr int kSmallestValidationTile = 32;
+
+// One or two steps may go wrong by chance; the weights do not change by a skipped step, so that ten in a row will go on
+// for ever.
+constexpr std::int64_t kUnstableSteps = 10;
+constexpr std::int64_t kRollbacks = 1;
+constexpr double kRollbackSlowdown = 0.5;
+
+// By how much clipping shortens a gradient, as the engines do it.
+double clip_factor(double grad_clip, double norm) {
+  return std::min(grad_clip / (norm + 1e-6), 1.0);
+}
+
+}  // namespace
+
+bool validation_due(const Progress& progress, const TrainConfig& config) {
+  const bool wanted = progress.step % config.val_freq == 0 || progress.step == config.total_iters;
+  return progress.step > 0 && wanted && progress.validated_step < progress.step;
+}
+
+Trainer::Trainer(const TrainConfig& config, at::Device device, StepEngine& engine, TrainingData data,
+                 Experiment experiment, Progress progress, RunLog& log, Checkpoints& checkpoints, const GpuWatch& watch,
+                 ArithmeticFacts arithmetic, Ranks& ranks)
+    : config_(config),
+      device_(device),
+      engine_(engine),
+      data_(std::move(data)),
+      experiment_(std::move(experiment)),
+      progress_(progress),
+      log_(log),
+      checkpoints_(checkpoints),
+      watch_(watch),
+      arithmetic_(std::move(arithmetic)),
+      ranks_(ranks),
+      validation_tile_(kValidationTile),
+      saved_validation_(progress.validated_step),
+      reported_skips_(progress.skipped_steps) {
+  if (ranks_.leads()) folder_watch_.emplace(experiment_, checkpoints_, log_);
+  if (data_.validation) validator_.emplace(std::move(*data_.validation), static_cast<int>(config_.scale_factor));
+}
+
+RunEnd Trainer::run(const StopSignal& stop) {
+  if (config_.batch_size % progress_.parts != 0) progress_.parts = 1;  // resumed with another batch_size
+  if (progress_.parts > 1) cut_batches();
+  clock_s_ = now_s();
+  std::optional<RunEnd> end = validate_what_is_owed(stop);
+  StepVote votes(stop, ranks_);
+  while (!end && progress_.step < config_.total_iters) {
+    if (ranks_.alone() && stop.requested()) {
+      end = RunEnd::interrupted;
+      break;
+    }
+    train_one_step();
+    const StepVote::Outcome vote = votes.after(progress_.step, engine_.unstable_in_row() >= kUnstableSteps);
+    if (vote.unstable) {
+      roll_back();
+      continue;
+    }
+    end = after_step(vote.stop, stop);
+  }
+  const bool saved = checkpoints_.saved_step() == progress_.step && saved_validation_ == progress_.validated_step;
+  if (ranks_.any(ranks_.leads() && !saved)) save();
+  log_.finish();
+  return end.value_or(RunEnd::finished);
+}
+
+// A run that was stopped in a validation, or killed after the checkpoint before it, begins with that validation.
+std::optional<RunEnd> Trainer::validate_what_is_owed(const StopSignal& stop) {
+  if (!validator_ || !validation_due(progress_, config_)) return std::nullopt;
+  const bool done = validate(stop);
+  ranks_.enter(RankPhase::starting);  // the first step is still to come
+  return done ? std::nullopt : std::optional(RunEnd::interrupted);
+}
+
+// What a step is followed by. A validation takes long: what is due to be saved is on disk before it.
+std::optional<RunEnd> Trainer::after_step(bool stop_wanted, const StopSignal& stop) {
+  const bool last = progress_.step == config_.total_iters;
+  const bool validates = validator_ && validation_due(progress_, config_);
+  if (progress_.step % config_.log_freq == 0 || last) write_metrics();
+  if (stop_wanted && (validates || !last)) return RunEnd::interrupted;
+  if (last ? validates : progress_.step % config_.checkpoint_freq == 0) save();
+  if (validates && !validate(stop)) return RunEnd::interrupted;
+  if (config_.early_stopping_patience > 0 && progress_.validations_without_gain >= config_.early_stopping_patience) {
+    return RunEnd::early_stop;
+  }
+  return std::nullopt;
+}
+
+void Trainer::train_one_step() {
+  const double before = now_s();
+  std::vector<Batch> batches;
+  for (std::int64_t i = 0; i < config_.gradient_accumulation_steps; ++i) {
+    batches.push_back(data_.loader->next());
+    samples_ += std::int64_t{batches.back().size} * ranks_.size();
+  }
+  wait_s_ += now_s() - before;
+  for (bool done = false; !done;) {
+    std::vector<Batch> micro_batches;
+    for (const Batch& batch : batches) {
+      for (Batch& part : split(batch, static_cast<int>(progress_.parts))) micro_batches.push_back(std::move(part));
+    }
+    try {
+      engine_.step(micro_batches, step_learning_rate(progress_.step));
+      done = true;
+    } catch (const DeviceMemoryError& error) {
+      step_down(error);
+    }
+  }
+  ++progress_.step;
+  ranks_.advance();
+  if (first_step_done_) {
+    synchronize(device_);
+    startup_s_ = std::exchange(first_step_done_, nullptr)();
+    ranks_.wait_for_all();
+    ranks_.enter(RankPhase::training);
+  }
+  log_.progress(progress_.step, fields());
+}
+
+// The config as it runs: batches are cut by progress_.parts.
+TrainConfig Trainer::config_in_use() const {
+  TrainConfig used = config_;
+  used.batch_size /= progress_.parts;
+  used.gradient_accumulation_steps *= progress_.parts;
+  return used;
+}
+
+// Writes the config down as it runs now, and has the device draw the samples of micro-batches, where it draws them.
+void Trainer::cut_batches() {
+  try {
+    if (ranks_.leads()) write_file_atomically(*experiment_.folder, Experiment::kConfig, to_yaml(config_in_use()));
+  } catch (const Error& error) {  // a record for the user: no reason to end the run
+    log_.warn(error.message());
+  }
+  if (!data_.on_device) return;
+  SamplerSettings settings = data_.loader->sampler();
+  settings.parts = static_cast<std::int32_t>(progress_.parts);
+  settings.batch_size /= settings.parts;
+  engine_.use_images(data_.on_device, settings);
+}
+
+void Trainer::step_down(const DeviceMemoryError& error) {
+  const std::int64_t cut = next_cut(config_.batch_size / progress_.parts);
+  if (cut == 1) throw error;
+  progress_.parts *= cut;
+  cut_batches();
+  const TrainConfig used = config_in_use();
+  const Text& what = error.message();
+  log_.warn(Text(fmt::format("{}; step {} goes on with batch_size {} and gradient_accumulation_steps {} (the same "
+                             "samples a step). Set these two in the config, or measure: wring benchmark",
+                             what.en, progress_.step + 1, used.batch_size, used.gradient_accumulation_steps),
+                 fmt::format("{}；第 {} 步起改用 batch_size {}、gradient_accumulation_steps {}（每步样本不变）。"
+                             "请在配置中设置这两项，或运行 wring benchmark 测量",
+                             what.zh, progress_.step + 1, used.batch_size, used.gradient_accumulation_steps)));
+}
+
+std::vector<std::string> Trainer::fields() const {
+  const double elapsed = std::max(1e-9, now_s() - clock_s_);
+  std::vector<std::string> fields{fmt::format("{:.0f} samples/s", static_cast<double>(samples_) / elapsed)};
+  if (const auto util = watch_.latest(Metric::gpu_util)) fields.push_back(fmt::format("GPU {:.0f}%", *util));
+  if (last_loss_) fields.push_back(fmt::format("loss {:.5f}", *last_loss_));
+  if (last_psnr_) fields.push_back(fmt::format("PSNR {:.2f} dB", *last_psnr_));
+  fields.push_back(fmt::format("data wait {:.0f}%", 100 * wait_s_ / elapsed));
+  return fields;
+}
+
+double Trainer::step_learning_rate(std::int64_t step) const {
+  return learning_rate(config_, step) * progress_.lr_factor;
+}
+
+void Trainer::take_in(const StepReport& report) {
+  const std::int64_t good = report.steps - report.skipped;
+  if (good > 0) progress_.window_loss += report.loss * static_cast<double>(good);
+  progress_.window_good += good;
+  progress_.skipped_steps += report.skipped;
+  if (progress_.skipped_steps == reported_skips_) return;
+  const std::int64_t skips = progress_.skipped_steps - reported_skips_;
+  reported_skips_ = progress_.skipped_steps;
+  const std::string scale = report.loss_scale ? fmt::format("; loss scale {:g}", *report.loss_scale) : "";
+  log_.warn(
+      {fmt::format("{} of the steps up to {} were skipped: their loss or gradient was not finite, and the weights "
+                   "are as before them ({} since the run began){}",
+                   skips, progress_.step, progress_.skipped_steps, scale),
+       fmt::format("截至第 {} 步跳过了 {} 步：损失或梯度不是有限数，权重保持不变（本次训练共 {} 步）{}", progress_.step,
+                   skips, progress_.skipped_steps, scale)});
+}
+
+// The weights led into this, and the same samples at the same rate would again: back to where they were good, slower.
+void Trainer::roll_back() {
+  take_in(engine_.report());
+  if (progress_.rollbacks >= kRollbacks) {
+    const double lr = config_.lr * progress_.lr_factor;
+    throw Error(
+        ErrorCode::failed,
+        {fmt::format(
+             "training is unstable: loss or gradient was not finite in {} steps in a row up to step {}, also at "
+             "half the learning rate",
+             engine_.unstable_in_row(), progress_.step),
+         fmt::format("训练不稳定：截至第 {} 步，损失或梯度连续 {} 步不是有限数，学习率减半后仍然如此", progress_.step,
+                     engine_.unstable_in_row())},
+        {fmt::format("the checkpoint before is kept. Start anew with a lower lr (it was {:g}), grad_clip: 1.0 or "
+                     "warmup_iters: 500; with amp_dtype fp16 take bf16; look for damaged or all-black images",
+                     lr),
+         fmt::format("之前的检查点已保留。请降低 lr（当前 {:g}），设置 grad_clip: 1.0 或 warmup_iters: 500；"
+                     "若 amp_dtype 为 fp16 则改用 bf16；并检查图像是否损坏或全黑",
+                     lr)});
+  }
+  const std::int64_t from = progress_.step;
+  const SlowPart slow(ranks_);
+  std::optional<Progress> good;
+  if (ranks_.leads()) {
+    const auto loaded =
+        load_newest_state(checkpoints_.folder(), engine_, [this](const Text& text) { log_.warn(text); });
+    if (loaded) good = loaded->progress;
+  }
+  if (ranks_.any(ranks_.leads() && !good)) {
+    throw Error(ErrorCode::failed,
+                {fmt::format("training is unstable at step {}, and there is no checkpoint to go back to", from),
+                 fmt::format("训练在第 {} 步不稳定，且没有可退回的检查点", from)},
+                {"start anew with a lower lr", "请降低 lr 后重新开始"});
+  }
+  if (!good) good.emplace();
+  share_state(ranks_, engine_, *good);
+  progress_.step = good->step;
+  progress_.validations_without_gain = good->validations_without_gain;
+  progress_.validated_step = std::min(progress_.validated_step, good->step);  // what is repeated is validated again
+  progress_.window_loss = good->window_loss;
+  progress_.window_good = good->window_good;
+  progress_.rollbacks = good->rollbacks + 1;
+  progress_.lr_factor = good->lr_factor * kRollbackSlowdown;
+  data_.loader->seek(progress_.step * config_.gradient_accumulation_steps);
+  log_.warn(
+      {fmt::format("loss or gradient was not finite in {} steps in a row up to step {}: back to the checkpoint of "
+                   "step {}, and on at half the learning rate",
+                   kUnstableSteps, from, progress_.step),
+       fmt::format("截至第 {} 步，损失或梯度连续 {} 步不是有限数：退回第 {} 步的检查点，以一半的学习率继续", from,
+                   kUnstableSteps, progress_.step)});
+  log_.metrics(progress_.step, {{"rolled_back_from", static_cast<double>(from)},
+                                {"lr_factor", progress_.lr_factor},
+                                {"skipped_steps", static_cast<double>(progress_.skipped_steps)}});
+  save();
+}
+
+void Trainer::look_after_folder() {
+  if (!folder_watch_ || folder_watch_->look()) return;
+  const SlowPart slow(ranks_);
+  stop_without_folder(experiment_, checkpoints_, engine_, progress_, to_yaml(config_in_use()), !validator_);
+}
+
+void Trainer::write_metrics() {
+  look_after_folder();
+  const StepReport report = engine_.report();
+  take_in(report);
+  const double loss = progress_.window_good > 0 ? progress_.window_loss / static_cast<double>(progress_.window_good)
+                                                : std::numeric_limits<double>::quiet_NaN();
+  last_loss_ = loss;
+  const double elapsed = now_s() - clock_s_;
+  const double samples_per_s = static_cast<double>(samples_) / elapsed;
+  const RankTimes rank_times =
+      compare_ranks(ranks_, {wait_s_ / elapsed, static_cast<double>(peak_memory_mib(device_))});
+  std::vector<std::pair<std::string, double>> values{
+      {"loss", loss},
+      {"lr", step_learning_rate(progress_.step - 1)},
+      {"grad_norm", report.gradient_norm},
+      {"skipped_steps", static_cast<double>(progress_.skipped_steps)},
+      {"samples_per_s", samples_per_s},
+      {"data_wait_share", rank_times.data_wait_share},
+      {"epoch", data_.loader->epochs_before(progress_.step * config_.gradient_accumulation_steps)},
+      {"peak_memory_mib", rank_times.peak_memory_mib},
+      {"tflops", arithmetic_.flops_per_sample * samples_per_s / 1e12}};
+  if (config_.grad_clip > 0) values.emplace_back("clip_factor", clip_factor(config_.grad_clip, report.gradient_norm));
+  if (report.loss_scale) values.emplace_back("loss_scale", *report.loss_scale);
+  if (progress_.parts > 1) {
+    values.emplace_back("micro_batch", static_cast<double>(config_.batch_size / progress_.parts));
+  }
+  for (const auto& value : rank_times.metrics()) values.push_back(value);
+  if (startup_s_) values.emplace_back("startup_s", *std::exchange(startup_s_, std::nullopt));
+  if (const auto mfu = mfu_percent(arithmetic_, samples_per_s)) values.emplace_back("mfu_percent", *mfu);
+  for (const auto& value : watch_.latest_metrics()) values.push_back(value);
+  log_.metrics(progress_.step, values);
+  log_.progress_line(progress_.step, fields());
+  training_s_ += elapsed;
+  trained_samples_ += samples_;
+  progress_.window_loss = 0;
+  progress_.window_good = 0;
+  wait_s_ = 0;
+  samples_ = 0;
+  clock_s_ = now_s();
+}
+
+// With smaller tiles where the ones so far do not fit beside the training. Nothing where a signal ended it.
+std::optional<Score> Trainer::validation_score(const StopSignal& stop) {
+  SharedStop shared_stop(stop, ranks_);
+  while (true) {
+    try {
+      Upscaler upscale(engine_.averaged(), device_, config_.channels_last, validation_tile_, tail_path(config_));
+      return (*validator_)(upscale, shared_stop, ranks_);
+    } catch (const c10::OutOfMemoryError&) {
+      if (validation_tile_ == kSmallestValidationTile) throw;
+    }
+    if (!device_.is_cpu()) at::accelerator::emptyCache();
+    validation_tile_ /= 2;
+    log_.warn(
+        Text(fmt::format("validation does not fit into the memory beside the training: it goes on in tiles of {} LR "
+                         "pixels",
+                         validation_tile_),
+             fmt::format("显存不足以在训练的同时验证：改用边长 {} 个 LR 像素的分块", validation_tile_)));
+  }
+}
+
+// Whether it was done; false where a signal ended it.
+bool Trainer::validate(const StopSignal& stop) {
+  const SlowPart slow(ranks_, RankPhase::validating);
+  const double began = now_s();
+  const std::optional<Score> mean = validation_score(stop);
+  if (mean) {
+    keep_score(*mean, now_s() - began);
+  } else {
+    log_.line({fmt::format("step {}: the validation was given up, since the run is to stop; resuming begins with it",
+                           progress_.step),
+               fmt::format("第 {} 步: 收到停止信号，放弃本次验证；继续训练时先补做", progress_.step)});
+  }
+  const double seconds = now_s() - began;
+  validation_s_ += seconds;
+  clock_s_ += seconds;  // validation is not training time
+  return mean.has_value();
+}
+
+void Trainer::keep_score(const Score& mean, double seconds) {
+  last_psnr_ = mean.psnr_y;
+  progress_.validated_step = progress_.step;
+  const bool gained = mean.psnr_y > progress_.best_psnr + config_.early_stopping_min_delta;
+  progress_.validations_without_gain = gained ? 0 : progress_.validations_without_gain + 1;
+  if (mean.psnr_y > progress_.best_psnr) {
+    progress_.best_psnr = mean.psnr_y;
+    progress_.best_step = progress_.step;
+    if (ranks_.leads()) checkpoints_.save_best(engine_.averaged(), progress_.step);
+  }
+  log_.metrics(progress_.step, {{kValidationScore, mean.psnr_y}, {"val_ssim_y", mean.ssim_y}});
+  log_.line(
+      Text(fmt::format("step {}: validation PSNR-Y {:.3f} dB, SSIM {:.4f} (best {:.3f} at step {}), {:.1f} s",
+                       progress_.step, mean.psnr_y, mean.ssim_y, progress_.best_psnr, progress_.best_step, seconds),
+           fmt::format("第 {} 步: 验证 PSNR-Y {:.3f} dB, SSIM {:.4f} (最佳 {:.3f}, 第 {} 步), {:.1f} 秒",
+                       progress_.step, mean.psnr_y, mean.ssim_y, progress_.best_psnr, progress_.best_step, seconds)));
+}
+
+// Nothing while steps are being skipped: the checkpoint to go back to must be from before.
+void Trainer::save() {
+  const StepReport report = engine_.report();
+  take_in(report);
+  if (report.unstable_in_row > 0 && progress_.step < config_.total_iters) return;
+  const SlowPart slow(ranks_);
+  look_after_folder();
+  check_equal_state(ranks_, engine_);
+  if (!ranks_.leads()) return;
+  checkpoints_.save(engine_, progress_, !validator_);
+  saved_validation_ = progress_.validated_step;
+}
+
+}  // namespace wring

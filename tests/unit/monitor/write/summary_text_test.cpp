@@ -1,0 +1,231 @@
+#include "wring/monitor/write/summary_text.h"
+
+#include <nlohmann/json.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "unit/telemetry/scripted_telemetry.h"
+#include "wring/monitor/write/summary_json.h"
+
+namespace wring {
+namespace {
+
+using namespace testing_support;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr TextStyle chinese{Language::zh, true};
+constexpr TextStyle english{Language::en, true};
+
+void put(GpuSummary& card, Metric metric, double mean) {
+  MetricSummary summary;
+  summary.mean = mean;
+  summary.max = mean;
+  summary.coverage = 1;
+  card.metrics[static_cast<std::size_t>(metric)] = summary;
+}
+
+Verdict verdict_named(const std::string& name, double confidence) {
+  Verdict verdict;
+  verdict.headline = name;
+  verdict.next_step = "do it";
+  verdict.confidence = confidence;
+  return verdict;
+}
+
+// The run of the guide's example.
+Summary guides_run() {
+  Summary summary;
+  summary.duration_s = 300;
+  summary.interval_s = 1;
+  GpuSummary& card = summary.gpus.emplace_back();
+  card.gpu = testing_support::card(0, "NVIDIA GeForce RTX 4070", 12288);
+  put(card, Metric::gpu_util, 85.3);
+  put(card, Metric::memory_used, 0.762 * 12288);
+  card.peak_memory_mib = 9.8 * 1024;
+  return summary;
+}
+
+TEST(SummaryHeadline, IsTheGuidesFiveLines) {
+  EXPECT_EQ(summary_headline(guides_run(), chinese),
+            "📊 监控总结:\n"
+            "平均GPU利用率: 85.3%\n"
+            "平均显存使用: 76.2%\n"
+            "峰值显存使用: 9.8GB\n"
+            "✅ GPU利用率良好!\n");
+}
+
+TEST(SummaryHeadline, AdvisesAtSeventyPerCentAndBelow) {
+  Summary summary = guides_run();
+  put(summary.gpus[0], Metric::gpu_util, 70);
+  EXPECT_THAT(summary_headline(summary, chinese), HasSubstr("\n💡 GPU还有余力"));
+  put(summary.gpus[0], Metric::gpu_util, 70.1);
+  EXPECT_THAT(summary_headline(summary, chinese), EndsWith("✅ GPU利用率良好!\n"));
+}
+
+TEST(SummaryHeadline, AdvisesWhatTheMostCertainVerdictSays) {
+  Summary summary = guides_run();
+  put(summary.gpus[0], Metric::gpu_util, 20);
+  Verdict verdict;
+  verdict.headline = {"input-bound", "输入受限"};
+  verdict.next_step = {"raise num_workers", "增大 num_workers"};
+  verdict.confidence = 0.8;
+  summary.gpus[0].verdicts = {verdict};
+  EXPECT_THAT(summary_headline(summary, english), EndsWith("💡 The GPU has room: input-bound. raise num_workers\n"));
+}
+
+TEST(SummaryHeadline, WithoutAVerdictItSaysThatItDoesNotKnow) {
+  Summary summary = guides_run();
+  put(summary.gpus[0], Metric::gpu_util, 20);
+  summary.gpus[0].no_verdict = {"the steady part lasted 3 s", "稳定阶段只有 3 秒"};
+  EXPECT_THAT(summary_headline(summary, english),
+              EndsWith("💡 The GPU has room; why is not known: the steady part lasted 3 s\n"));
+  EXPECT_THAT(summary_headline(summary, chinese), EndsWith("💡 GPU还有余力，原因未知：稳定阶段只有 3 秒\n"));
+  EXPECT_THAT(summary_headline(summary, chinese), Not(HasSubstr("num_workers"))) << "no advice without evidence";
+}
+
+// A program that imports for half of the time and then uses the card well, and the other way round.
+TEST(SummaryHeadline, JudgesTheSteadyPartAndSaysWhichMeanIsWhich) {
+  Summary summary = guides_run();
+  put(summary.gpus[0], Metric::gpu_util, 48.2);
+  SteadyPart& steady = summary.gpus[0].phases.steady;
+  steady.covered_s = 20;
+  steady.means[static_cast<std::size_t>(Metric::gpu_util)] = 96.4;
+  EXPECT_THAT(summary_headline(summary, english), HasSubstr("Average GPU-Util: 48.2% (steady part: 96.4%)\n"));
+  EXPECT_THAT(summary_headline(summary, chinese), HasSubstr("平均GPU利用率: 48.2%（稳定阶段: 96.4%）\n"));
+  EXPECT_THAT(summary_headline(summary, chinese), EndsWith("✅ GPU利用率良好!（稳定阶段）\n"));
+  steady.covered_s = 19.9;
+  EXPECT_THAT(summary_headline(summary, chinese), HasSubstr("平均GPU利用率: 48.2%\n"));
+  EXPECT_THAT(summary_headline(summary, chinese), HasSubstr("\n💡 GPU还有余力"));
+}
+
+TEST(SummaryHeadline, HighGpuUtilThatMeansLittleIsNotPraised) {
+  Summary summary = guides_run();
+  Verdict verdict = verdict_named("launch-bound", 0.8);
+  verdict.cause = Cause::launch_bound;
+  summary.gpus[0].verdicts = {verdict};
+  EXPECT_THAT(summary_headline(summary, english), EndsWith("✅ GPU-Util is high, but launch-bound. do it\n"));
+  EXPECT_THAT(summary_headline(summary, chinese), EndsWith("✅ GPU利用率良好! 但launch-bound。do it\n"));
+  summary.gpus[0].verdicts[0].cause = Cause::compute_bound;
+  EXPECT_THAT(summary_headline(summary, chinese), EndsWith("✅ GPU利用率良好!\n"));
+}
+
+TEST(SummaryHeadline, MemoryThatIsNearlyFullIsNoReasonForRoom) {
+  Summary summary = guides_run();
+  put(summary.gpus[0], Metric::gpu_util, 20);
+  Verdict full = verdict_named("memory nearly full", 0.7);
+  full.cause = Cause::memory_nearly_full;
+  summary.gpus[0].verdicts = {full};
+  EXPECT_THAT(summary_headline(summary, english), EndsWith("💡 The GPU has room; why is not known\n"));
+}
+
+TEST(SummaryHeadline, SaysWhyGpuUtilCouldNotBeRead) {
+  Summary summary = guides_run();
+  summary.gpus[0].metrics[static_cast<std::size_t>(Metric::gpu_util)].reset();
+  EXPECT_THAT(summary_headline(summary, english), EndsWith("❔ GPU-Util could not be read\n"));
+  summary.gpus[0].no_util = GpuProblem{{"MIG is on", "已启用 MIG"}, {"look at its instances", "请看各实例"}, 3};
+  EXPECT_THAT(summary_headline(summary, english),
+              EndsWith("❔ GPU-Util could not be read: MIG is on → look at its instances\n"));
+  EXPECT_THAT(summary_details(summary, {Language::en, false}),
+              HasSubstr("GPU-Util is N/A: MIG is on -> look at its instances\n"));
+}
+
+TEST(SummaryHeadline, OfSeveralCardsAdvisesTheOneThatIsUsedLeast) {
+  Summary summary = guides_run();
+  put(summary.gpus[0], Metric::gpu_util, 99);
+  summary.gpus[0].verdicts = {verdict_named("compute-bound", 0.9)};
+  GpuSummary idle = summary.gpus[0];
+  idle.gpu.index = 1;
+  put(idle, Metric::gpu_util, 5);
+  idle.verdicts = {verdict_named("idle", 0.5)};
+  summary.gpus.push_back(idle);
+  EXPECT_THAT(summary_headline(summary, english), EndsWith("💡 GPU 1 has room: idle. do it\n"));
+}
+
+TEST(SummaryHeadline, AGoodMeanOfSeveralCardsDoesNotHideAnIdleOne) {
+  Summary summary = guides_run();
+  for (int index = 1; index < 4; ++index) {
+    summary.gpus.push_back(summary.gpus[0]);
+    summary.gpus.back().gpu.index = index;
+  }
+  for (GpuSummary& card : summary.gpus) put(card, Metric::gpu_util, 98);
+  EXPECT_THAT(summary_headline(summary, english), EndsWith("✅ The GPU is well used!\n"));
+  put(summary.gpus[2], Metric::gpu_util, 0);
+  summary.gpus[2].verdicts = {verdict_named("idle", 0.95)};
+  summary.gpus[2].verdicts[0].cause = Cause::idle;
+  EXPECT_THAT(summary_headline(summary, english), EndsWith("✅ GPU-Util is high, but GPU 2 idle. do it\n"));
+}
+
+TEST(SummaryHeadline, LeavesALostCardOutUnlessAllAre) {
+  Summary summary = guides_run();
+  GpuSummary lost = summary.gpus[0];
+  put(lost, Metric::gpu_util, 0);
+  lost.problem = GpuProblem{"it fell off the bus", "reboot", 15};
+  summary.gpus.push_back(lost);
+  EXPECT_THAT(summary_headline(summary, english), HasSubstr("85.3%"));
+  summary.gpus.erase(summary.gpus.begin());
+  EXPECT_THAT(summary_headline(summary, english), HasSubstr("0.0%"));
+}
+
+TEST(SummaryHeadline, DoesNotCallAFullCardUsedTooMuch) {
+  Summary summary = guides_run();
+  put(summary.gpus[0], Metric::gpu_util, 99.9);
+  EXPECT_THAT(summary_headline(summary, chinese), EndsWith("✅ GPU利用率良好!\n"));
+}
+
+TEST(SummaryHeadline, TakesTheMeanOverSeveralCardsAndTheLargestPeak) {
+  Summary summary = guides_run();
+  GpuSummary second = summary.gpus[0];
+  put(second, Metric::gpu_util, 14.7);
+  second.peak_memory_mib = 2048;
+  summary.gpus.push_back(second);
+  EXPECT_THAT(summary_headline(summary, english), HasSubstr("Average GPU-Util: 50.0%\n"));
+  EXPECT_THAT(summary_headline(summary, english), HasSubstr("Peak memory use: 9.8GB\n"));
+}
+
+TEST(SummaryHeadline, IsAsciiWhereTheTerminalIs) {
+  EXPECT_EQ(summary_headline(guides_run(), {Language::en, false}),
+            "Monitor summary:\nAverage GPU-Util: 85.3%\nAverage memory use: 76.2%\nPeak memory use: 9.8GB\n"
+            "The GPU is well used!\n");
+}
+
+TEST(SummaryDetails, TellsPeakEnergyThrottlingAndWhatIsWrong) {
+  Summary summary = guides_run();
+  GpuSummary& card = summary.gpus[0];
+  card.energy_j = 36000;
+  card.energy_from_counter = true;
+  card.throttled_share = 0.25;
+  card.power_throttled_share = 0.25;
+  card.rejected = 3;
+  card.xids = {{79, 1}};
+  card.ecc_errors = 2;
+  card.problem = GpuProblem{{"GPU is lost", "GPU 已丢失"}, {"reboot", "请重启"}, 15};
+  const std::string text = summary_details(summary, english);
+  for (const char* part :
+       {"peak memory 9.8GB (largest sample: a lower bound)", "energy 36.00 kJ (0.0100 kWh, the card's counter)",
+        "clocks held down 25.0% of the time (by power 25.0%, by heat 0.0%)", "3 impossible readings left out", "Xid 79",
+        "2 uncorrected ECC errors", "GPU is lost", "5:00 at 1 s"}) {
+    EXPECT_THAT(text, HasSubstr(part));
+  }
+  EXPECT_THAT(summary_details(guides_run(), english), Not(HasSubstr("clocks held down")));
+}
+
+TEST(SummaryJson, HoldsEverythingWithNullForWhatIsMissing) {
+  Summary summary = guides_run();
+  summary.gpus[0].energy_j = 5;
+  const nlohmann::json json = nlohmann::json::parse(summary_json(summary, Language::en, true).dump());
+  EXPECT_EQ(json.at("complete"), true);
+  const auto& card = json.at("gpus").at(0);
+  for (const MetricRow& row : metric_rows()) {
+    EXPECT_EQ(card.at("metrics").contains(std::string(row.key)), row.kind != MetricKind::counter) << row.key;
+  }
+  EXPECT_TRUE(card.at("metrics").at("sm_activity").is_null());
+  EXPECT_EQ(card.at("metrics").at("gpu_util").at("mean"), 85.3);
+  EXPECT_EQ(card.at("energy_from"), "power");
+  EXPECT_TRUE(card.at("problem").is_null());
+}
+
+}  // namespace
+}  // namespace wring
