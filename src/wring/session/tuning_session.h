@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "wring/base/device.h"
 #include "wring/config/reader.h"
 #include "wring/console/console.h"
 #include "wring/gpu/inventory.h"
