@@ -130,11 +130,13 @@ class MonitorRun {
     return sampler;
   }
 
-  Summary summary() {
-    Summary all = builder_.summary();
+  JudgedSummary summary() {
+    JudgedSummary all = judged(builder_.summary());
     if (run_) all.run = run_->summary();
     return all;
   }
+
+  JudgedSummary recent_summary() const { return judged(summarize(recent_.last(), telemetry_->gpus())); }
 
   TextStyle style() const { return {console_.language, console_.utf8}; }
 
@@ -175,8 +177,7 @@ class MonitorRun {
   void open_server() {
     if (!options_.serve) return;
     server_ = make_monitor_server(
-        options_, *telemetry_, [this] { return summary(); },
-        [this] { return summarize(recent_.last(), telemetry_->gpus()); });
+        options_, *telemetry_, [this] { return summary(); }, [this] { return recent_summary(); });
     sampler_.add(*server_);
     // Nobody else knows a port that was chosen here.
     if (console_.quiet && parse_listen_address(*options_.serve).port != 0) return;
@@ -225,7 +226,7 @@ class MonitorRun {
     view.set_interval = [this](double seconds) { sampler_.set_interval(seconds); };
     view.verdicts = [this] {
       std::vector<std::vector<Verdict>> verdicts;
-      for (GpuSummary& card : summarize(recent_.last(), telemetry_->gpus()).gpus) {
+      for (CardFindings& card : recent_summary().findings) {
         verdicts.push_back(std::move(card.verdicts));
       }
       if (run_) add_straggler(verdicts);
@@ -318,7 +319,7 @@ class MonitorRun {
     if (saved_ || options_.summary) save_summary(true);
     if (console_.quiet || output_closed_) return;
     const bool beside_data = command_ || options_.format.value_or(TickFormat::text) != TickFormat::text;
-    const Summary all = summary();
+    const JudgedSummary all = summary();
     std::fflush(stdout);
     const std::string words = fmt::format("\n{}\n{}", summary_headline(all, style()), summary_details(all, style()));
     if (beside_data) {

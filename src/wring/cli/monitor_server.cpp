@@ -23,7 +23,8 @@ std::int64_t unix_ms_now() {
 }  // namespace
 
 std::unique_ptr<MonitorServer> make_monitor_server(const MonitorOptions& options, const Telemetry& telemetry,
-                                                   std::function<Summary()> run, std::function<Summary()> recent) {
+                                                   std::function<JudgedSummary()> run,
+                                                   std::function<JudgedSummary()> recent) {
   ServerOptions server;
   server.address = parse_listen_address(*options.serve);
   server.allow_remote = options.allow_remote;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "wring/findings/verdict.h"
+
 namespace wring {
 namespace {
 

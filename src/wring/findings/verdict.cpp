@@ -66,9 +66,7 @@ bool only_copies(const Features& f) {
 }
 
 bool readers_full(const Features& f) {
-  if (!f.program || f.program->readers < limit::some_readers) return false;
-  return std::max(f.program->readers_busy, f.program->readers_wanting) >= limit::reader_full ||
-         f.program->busiest_reader >= limit::core_busy;
+  return f.program && f.program->readers >= limit::some_readers && wring::readers_full(*f.program);
 }
 
 bool main_thread_reads(const Features& f) {
@@ -83,7 +81,7 @@ bool starves(const Features& f) {
   const bool some_kernels = at_least(f.gpu_util_max, 1) || at_least(f.sm_activity, 0.01);
   if (!some_kernels) return false;
   if (f.program) return readers_full(f) || f.program->launching >= limit::launching;
-  return at_least(f.host_busiest_core, limit::core_busy) || at_least(f.host_cpu, limit::host_busy) ||
+  return at_least(f.host_busiest_core, core_busy) || at_least(f.host_cpu, limit::host_busy) ||
          at_least(f.host_iowait, limit::iowait);
 }
 

@@ -101,8 +101,6 @@ inline constexpr double launching = 80;
 inline constexpr double backward_of_launching = 8;
 inline constexpr double backward_of_launching_surely = 15;
 
-// A worker that is ahead of the card sleeps most of the time; one that is behind never does.
-inline constexpr double reader_full = 75;
 inline constexpr double some_readers = 0.5;  // how many, on average over the time
 inline constexpr double at_disk = 40;        // of the readers
 // Ten photographs of 100 kB, or a second of tokens; less is a log.
@@ -113,8 +111,6 @@ inline constexpr double collective_sm = 30;
 inline constexpr double collective_deviation = 5;
 inline constexpr double collective_peer_sm = 40;
 
-// One Python process that loads data keeps one core at 100; 90 leaves room for the rest.
-inline constexpr double core_busy = 90;
 inline constexpr double host_busy = 80;
 // Of all cores; one blocked loader on a machine of 16 cores makes 6.
 inline constexpr double iowait = 5;

@@ -127,10 +127,10 @@ Text input_rule(const Features& f) {
   }
   const Text low = waits_rule(f);
   if (readers_full(f)) {
-    return {fmt::format("{} while the program's readers are at work ≥ {} % of the time, or one of them ≥ {} %", low.en,
-                        limit::reader_full, limit::core_busy),
-            fmt::format("{}，而程序的数据读取者有 ≥ {}% 的时间在工作，或其中之一 ≥ {}%", low.zh, limit::reader_full,
-                        limit::core_busy)};
+    return {
+        fmt::format("{} while the program's readers are at work ≥ {} % of the time, or one of them ≥ {} %", low.en,
+                    reader_full, core_busy),
+        fmt::format("{}，而程序的数据读取者有 ≥ {}% 的时间在工作，或其中之一 ≥ {}%", low.zh, reader_full, core_busy)};
   }
   return {fmt::format("{} while the program's main thread is busy ≥ {} %, nobody else reads, and it reads ≥ {} MiB/s "
                       "or launches large kernels rarely",
@@ -150,7 +150,7 @@ Finding launch_bound(const Features& f) {
   }
   double confidence = f.sm_activity || all_the_time ? 0.65 : 0.45;
   // The program that launches.
-  if (all_the_time || at_least(f.host_busiest_core, limit::core_busy)) confidence += 0.15;
+  if (all_the_time || at_least(f.host_busiest_core, core_busy)) confidence += 0.15;
   if (f.busy_peers > 0 && at_least(f.gpu_util, limit::full_util)) confidence -= 0.15;  // or a collective that waits
   return verdict(
       Cause::launch_bound, confidence, launch_rule(f), host_numbers(f, activity(f)),

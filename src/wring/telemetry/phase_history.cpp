@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "wring/findings/verdict.h"
 #include "wring/telemetry/plausible.h"
 
 namespace wring {
@@ -24,11 +23,6 @@ std::optional<double> work_of(const GpuSample& sample) {
 }
 
 }  // namespace
-
-bool readers_full(const ProgramSample& program) {
-  return program.readers > 0 && (std::max(program.readers_busy, program.readers_wanting) >= thresholds::reader_full ||
-                                 program.busiest_reader >= thresholds::core_busy);
-}
 
 void PhaseHistory::add(Moment moment) {
   moment.sample.processes.clear();
@@ -62,7 +56,7 @@ std::optional<bool> PhaseHistory::has_context(const GpuSample& sample) const {
 // It describes the time since the one before it.
 void PhaseHistory::fill_in_program(const ProgramSample& program) {
   const double since_s = newest_.back().sample.time_s - program.window_s;
-  const bool full = readers_full(program);
+  const bool full = program.readers > 0 && readers_full(program);
   for (std::size_t after = newest_.size(); after > 0; --after) {
     auto& one = newest_[after - 1];
     if (one.sample.time_s <= since_s || one.program) return;

@@ -19,9 +19,6 @@ struct PhaseSummary {
   double all_s() const;
 };
 
-// Whether the program's readers have all that they can do (thresholds::reader_full, ::core_busy).
-bool readers_full(const ProgramSample& program);
-
 // Follows one card. The newest moments are kept, because a phase shows only by what follows; older ones are settled and
 // added up, so that a week's run costs what half an hour's does.
 class PhaseHistory {

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -21,6 +22,18 @@ struct ProgramMeans {
   double readers_at_disk = 0;
   std::optional<double> read_mib_s;
 };
+
+// A worker that is ahead of the card sleeps most of the time; one that is behind never does. Per cent.
+inline constexpr double reader_full = 75;
+// One Python process that loads data keeps one core at 100; 90 leaves room for the rest.
+inline constexpr double core_busy = 90;
+
+// Whether the program's readers have all that they can do, by a ProgramSample or its means; it says nothing where there
+// are none.
+template <typename Program>
+bool readers_full(const Program& program) {
+  return std::max(program.readers_busy, program.readers_wanting) >= reader_full || program.busiest_reader >= core_busy;
+}
 
 // What was measured of one card, its computer and its program while it trained (Phase::steady); what verdicts are made
 // from. Means weighted by time, in per cent unless the name says otherwise; absent is what could not be measured.

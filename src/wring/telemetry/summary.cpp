@@ -5,7 +5,6 @@
 #include <map>
 #include <mutex>
 
-#include "wring/findings/features.h"
 #include "wring/gpu/nvml/missing_util.h"
 #include "wring/telemetry/distribution.h"
 #include "wring/telemetry/plausible.h"
@@ -264,11 +263,6 @@ Summary SummaryBuilder::summary() const {
   summary.of_command = state_->of_command;
   for (const Card& card : state_->cards) summary.gpus.push_back(card.summary(summary.duration_s, state_->ended));
   state_->host.describe(summary);
-  for (std::size_t i = 0; i < summary.gpus.size(); ++i) {
-    const Features features = features_of(summary, i);
-    summary.gpus[i].verdicts = verdicts(features);
-    if (summary.gpus[i].verdicts.empty()) summary.gpus[i].no_verdict = why_no_verdict(features);
-  }
   return summary;
 }
 

@@ -8,8 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "wring/findings/straggler.h"
-#include "wring/findings/verdict.h"
 #include "wring/gpu/telemetry.h"
 #include "wring/telemetry/phase_history.h"
 #include "wring/telemetry/tick.h"
@@ -37,8 +35,6 @@ struct GpuSummary {
   std::int64_t samples = 0;
   std::int64_t rejected = 0;  // readings that cannot be
   PhaseSummary phases;
-  std::vector<Verdict> verdicts;      // on the steady part, most certain first; empty below 20 s of it
-  Text no_verdict;                    // why there are none
   std::optional<GpuProblem> no_util;  // why GPU-Util could never be read
   std::optional<GpuProblem> problem;  // why the card fell out, where it did
   double power_throttled_share = 0;   // of the time, parts of throttled_share that may overlap
@@ -68,8 +64,7 @@ struct Summary {
   std::optional<MetricSummary> host_busiest_core;
   std::optional<MetricSummary> host_disk_read_mib_s;
   std::optional<double> host_peak_memory_mib;
-  std::optional<RunSummary> run;  // that is watched with the machine
-  bool of_command = false;        // it began with a command
+  bool of_command = false;  // it began with a command
 
   bool lost_a_card() const;  // one fell out, or its driver call never came back
 };

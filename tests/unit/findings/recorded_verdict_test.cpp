@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "fixtures/fake_nvml.h"
-#include "wring/telemetry/summary.h"
+#include "wring/findings/judged_summary.h"
 
 namespace wring {
 namespace {
@@ -33,8 +33,8 @@ std::vector<std::string> verdicts_between(double from_s, double to_s) {
     builder.on_tick(tick);
   }
   std::vector<std::string> keys;
-  const Summary summary = builder.summary();
-  for (const Verdict& verdict : summary.gpus[0].verdicts) keys.emplace_back(verdict.key);
+  const JudgedSummary summary = judged(builder.summary());
+  for (const Verdict& verdict : summary.findings[0].verdicts) keys.emplace_back(verdict.key);
   return keys;
 }
 

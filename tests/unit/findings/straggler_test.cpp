@@ -101,7 +101,7 @@ TEST_F(RunMetricsFile, AnotherRunOfTheNameBeginsAnew) {
 }
 
 TEST(RunSummaryText, NamesTheStragglerAndIsSilentWithoutARun) {
-  Summary summary;
+  JudgedSummary summary;
   EXPECT_THAT(summary_details(summary, {}), Not(HasSubstr("run ")));
   summary.run = summarize_ranks("experiments/x/metrics.jsonl", lines({3, 3, 3}, 0.3, 0.2));
   const std::string text = summary_details(summary, {});

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "unit/telemetry/scripted_telemetry.h"
-#include "wring/telemetry/summary.h"
+#include "wring/findings/judged_summary.h"
 
 namespace wring::testing_support {
 
@@ -79,11 +79,12 @@ class WatchedProgram {
     return *this;
   }
 
-  Summary summary() const { return builder_->summary(); }
+  JudgedSummary summary() const { return judged(builder_->summary()); }
   GpuSummary card_summary() const { return summary().gpus.at(0); }
+  CardFindings findings() const { return summary().findings.at(0); }
   std::vector<std::string> verdicts() const {
     std::vector<std::string> keys;
-    for (const Verdict& verdict : card_summary().verdicts) keys.emplace_back(verdict.key);
+    for (const Verdict& verdict : findings().verdicts) keys.emplace_back(verdict.key);
     return keys;
   }
   double seconds_of(Phase phase) const { return card_summary().phases.of(phase); }

@@ -163,7 +163,7 @@ std::string history_answer(const MonitorFacts& facts, const std::vector<PlotHist
   return dumped(json);
 }
 
-std::string summary_answer(const Summary& summary, Language language) {
+std::string summary_answer(const JudgedSummary& summary, Language language) {
   return dumped(summary_json(summary, language, /*complete=*/false));
 }
 

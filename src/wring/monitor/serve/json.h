@@ -3,9 +3,9 @@
 #include <string_view>
 #include <vector>
 
+#include "wring/findings/judged_summary.h"
 #include "wring/monitor/serve/plot_history.h"
 #include "wring/monitor/serve/served_state.h"
-#include "wring/telemetry/summary.h"
 
 namespace wring {
 
@@ -28,7 +28,7 @@ std::string history_answer(const MonitorFacts& facts, const std::vector<PlotHist
                            const std::vector<std::string>& only);
 
 // The summary as the monitor writes it at its end ("wring.monitor.summary/1").
-std::string summary_answer(const Summary& summary, Language language);
+std::string summary_answer(const JudgedSummary& summary, Language language);
 
 // "ok", "starting" before the first tick, "stalled" when ticks have stopped ("wring.monitor.health/1").
 std::string health_answer(const MonitorView& view);

@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "wring/findings/judged_summary.h"
 #include "wring/monitor/serve/plot_history.h"
 #include "wring/monitor/serve/served_state.h"
-#include "wring/telemetry/summary.h"
 
 namespace wring {
 
@@ -32,10 +32,10 @@ struct HttpReply {
 struct ServedSources {
   const ServedState& state;
   const PlotHistory& history;
-  std::function<Summary()> run;     // since the start
-  std::function<Summary()> recent;  // of the last minute
-  bool loopback = true;             // requests must name this computer as their host
-  std::string token;                // "": none is asked for
+  std::function<JudgedSummary()> run;     // since the start
+  std::function<JudgedSummary()> recent;  // of the last minute
+  bool loopback = true;                   // requests must name this computer as their host
+  std::string token;                      // "": none is asked for
 };
 
 // The answer to a request; everything that the server does besides moving bytes. The page itself holds no data and
@@ -49,7 +49,7 @@ class ServerRoutes {
   // Making a summary takes the sampler's lock, so that many requests share one.
   struct Cached {
     double made_s = 0;
-    Summary summary;
+    JudgedSummary summary;
   };
 
   std::optional<HttpReply> refusal(const HttpRequest& request, std::string_view path) const;

@@ -3,10 +3,10 @@
 #include <memory>
 #include <string>
 
+#include "wring/findings/judged_summary.h"
 #include "wring/monitor/serve/access.h"
 #include "wring/monitor/serve/plot_history.h"
 #include "wring/monitor/serve/served_state.h"
-#include "wring/telemetry/summary.h"
 #include "wring/telemetry/tick.h"
 
 namespace wring {
@@ -16,8 +16,8 @@ struct ServerOptions {
   bool allow_remote = false;
   std::string token;  // "": none is asked for
   MonitorFacts facts;
-  std::function<Summary()> run;     // the summary since the start; called from the server's thread
-  std::function<Summary()> recent;  // of the last minute
+  std::function<JudgedSummary()> run;     // the summary since the start; called from the server's thread
+  std::function<JudgedSummary()> recent;  // of the last minute
 };
 
 // Answers HTTP/1.1: the page at /, /metrics for Prometheus, JSON under /api/v1. One thread of its own and no call that

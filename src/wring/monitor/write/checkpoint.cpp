@@ -54,7 +54,7 @@ void remove_all_but_newest(const fs::path& folder, std::size_t keep) {
 
 }  // namespace
 
-void write_summary(const fs::path& path, const Summary& summary, Language language, bool complete) {
+void write_summary(const fs::path& path, const JudgedSummary& summary, Language language, bool complete) {
   const auto json = summary_json(summary, language, complete);
   write_file_atomically(path, json_text(json, 2) + "\n");
 }

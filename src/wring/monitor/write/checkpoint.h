@@ -2,7 +2,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "wring/telemetry/summary.h"
+#include "wring/findings/judged_summary.h"
 
 namespace wring {
 
@@ -10,7 +10,7 @@ namespace wring {
 inline constexpr double checkpoint_period_s = 10;
 
 // As JSON, whole or not at all. Waits for the disk: not for the sampler's thread. Throws Error{failed}.
-void write_summary(const std::filesystem::path& path, const Summary& summary, Language language, bool complete);
+void write_summary(const std::filesystem::path& path, const JudgedSummary& summary, Language language, bool complete);
 
 // The place of a run that named none: $XDG_STATE_HOME/wring (else ~/.local/state/wring), a file of its own for each
 // run, the newest `keep` of which stay. Absent where there is no such folder and none can be made.

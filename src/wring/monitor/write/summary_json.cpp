@@ -74,7 +74,7 @@ Json problem_json(const std::optional<GpuProblem>& problem, Language language) {
   return {{"what", problem->what.in(language)}, {"cure", problem->cure.in(language)}, {"code", problem->code}};
 }
 
-Json gpu_json(const GpuSummary& card, Language language) {
+Json gpu_json(const GpuSummary& card, const CardFindings& findings, Language language) {
   Json json = {{"index", card.gpu.index}, {"uuid", card.gpu.uuid},     {"name", card.gpu.name},
                {"samples", card.samples}, {"rejected", card.rejected}, {"metrics", Json::object()}};
   for (const MetricRow& row : metric_rows()) {
@@ -92,8 +92,8 @@ Json gpu_json(const GpuSummary& card, Language language) {
   json["xids"] = Json::object();
   for (const auto& [xid, times] : card.xids) json["xids"][std::to_string(xid)] = times;
   json["verdicts"] = Json::array();
-  for (const Verdict& verdict : card.verdicts) json["verdicts"].push_back(verdict_json(verdict, language));
-  json["no_verdict"] = card.no_verdict.empty() ? Json() : Json(card.no_verdict.in(language));
+  for (const Verdict& verdict : findings.verdicts) json["verdicts"].push_back(verdict_json(verdict, language));
+  json["no_verdict"] = findings.no_verdict.empty() ? Json() : Json(findings.no_verdict.in(language));
   json["phases"] = phases_json(card.phases);
   json["steady"] = steady_json(card.phases.steady);
   json["no_gpu_util"] = problem_json(card.no_util, language);
@@ -113,7 +113,7 @@ Json run_json(const RunSummary& run, Language language) {
 
 }  // namespace
 
-nlohmann::ordered_json summary_json(const Summary& summary, Language language, bool complete) {
+nlohmann::ordered_json summary_json(const JudgedSummary& summary, Language language, bool complete) {
   Json json = {{"schema", summary_schema},
                {"complete", complete},
                {"duration_s", json_number(summary.duration_s)},
@@ -121,7 +121,9 @@ nlohmann::ordered_json summary_json(const Summary& summary, Language language, b
                {"ticks", summary.ticks},
                {"missed", summary.missed},
                {"gpus", Json::array()}};
-  for (const GpuSummary& card : summary.gpus) json["gpus"].push_back(gpu_json(card, language));
+  for (std::size_t i = 0; i < summary.gpus.size(); ++i) {
+    json["gpus"].push_back(gpu_json(summary.gpus[i], summary.findings.at(i), language));
+  }
   if (summary.run) json["run"] = run_json(*summary.run, language);
   json["host"] = {{"cpu_percent", metric_json(summary.host_cpu, true)},
                   {"busiest_core_percent", metric_json(summary.host_busiest_core, true)},

@@ -1,7 +1,7 @@
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 
-#include "wring/telemetry/summary.h"
+#include "wring/findings/judged_summary.h"
 
 namespace wring {
 
@@ -9,6 +9,6 @@ inline constexpr const char* summary_schema = "wring.monitor.summary/1";
 
 // Everything that is in the summary. What is missing is null; texts are in `language`. `complete`: the run has ended,
 // this is no checkpoint.
-nlohmann::ordered_json summary_json(const Summary& summary, Language language, bool complete);
+nlohmann::ordered_json summary_json(const JudgedSummary& summary, Language language, bool complete);
 
 }  // namespace wring

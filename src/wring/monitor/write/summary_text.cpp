@@ -89,7 +89,8 @@ struct Overall {
   std::optional<double> steady_gpu_util;  // of the steady part, where every card has one
   std::optional<double> memory_percent, peak_memory_mib;
   const GpuSummary* card = nullptr;  // the one that is used least, which the advice is for
-  std::string which = "GPU";         // that card, where there are several
+  const CardFindings* findings = nullptr;
+  std::string which = "GPU";  // that card, where there are several
 
   // GPU-Util that is judged: the steady part's, because a program that imports for a minute is not a bad one.
   std::optional<double> judged() const { return steady_gpu_util ? steady_gpu_util : gpu_util; }
@@ -99,16 +100,17 @@ struct Overall {
   }
   const Verdict* verdict() const {
     if (card == nullptr) return nullptr;
-    const auto found = std::ranges::find_if(card->verdicts, explains_use);
-    return found == card->verdicts.end() ? nullptr : &*found;
+    const auto found = std::ranges::find_if(findings->verdicts, explains_use);
+    return found == findings->verdicts.end() ? nullptr : &*found;
   }
 
-  explicit Overall(const Summary& summary) {
+  explicit Overall(const JudgedSummary& summary) {
     std::vector<double> utils, steady_utils, fullness;
     std::optional<double> least_util;
     // What a card did before it was lost says nothing of those that go on.
     const bool all_lost = std::ranges::all_of(summary.gpus, is_lost);
-    for (const GpuSummary& one : summary.gpus) {
+    for (std::size_t i = 0; i < summary.gpus.size(); ++i) {
+      const GpuSummary& one = summary.gpus[i];
       if (is_lost(one) && !all_lost) continue;
       if (const auto util = one.mean(Metric::gpu_util)) {
         utils.push_back(*util);
@@ -124,6 +126,7 @@ struct Overall {
       if (least_util && util >= *least_util) continue;
       least_util = util;
       card = &one;
+      findings = &summary.findings.at(i);
       if (summary.gpus.size() > 1) which = fmt::format("GPU {}", one.gpu.index);
     }
     gpu_util = mean_of(utils);
@@ -163,9 +166,9 @@ Text has_room_line(const Overall& overall) {
             fmt::format("{}还有余力：{}。{}", overall.which, why->headline.zh, why->next_step.zh)};
   }
   Text line{which_en + " has room; why is not known", overall.which + "还有余力，原因未知"};
-  if (overall.card == nullptr || overall.card->no_verdict.empty()) return line;
-  line.en += ": " + overall.card->no_verdict.en;
-  line.zh += "：" + overall.card->no_verdict.zh;
+  if (overall.findings == nullptr || overall.findings->no_verdict.empty()) return line;
+  line.en += ": " + overall.findings->no_verdict.en;
+  line.zh += "：" + overall.findings->no_verdict.zh;
   return line;
 }
 
@@ -291,9 +294,9 @@ void add_phases(Lines& lines, const GpuSummary& card) {
   }
 }
 
-void add_no_verdict(Lines& lines, const GpuSummary& card) {
-  if (card.no_verdict.empty() || is_lost(card)) return;
-  lines.add({"  no verdict: " + card.no_verdict.en, "  没有结论：" + card.no_verdict.zh});
+void add_no_verdict(Lines& lines, const GpuSummary& card, const Text& why) {
+  if (why.empty() || is_lost(card)) return;
+  lines.add({"  no verdict: " + why.en, "  没有结论：" + why.zh});
 }
 
 void add_verdicts(Lines& lines, std::span<const Verdict> verdicts) {
@@ -332,7 +335,7 @@ void add_host(Lines& lines, const Summary& summary) {
 
 }  // namespace
 
-std::string summary_headline(const Summary& summary, TextStyle style) {
+std::string summary_headline(const JudgedSummary& summary, TextStyle style) {
   Lines lines(style);
   lines.add("📊", {"Monitor summary:", "监控总结:"});
   if (summary.gpus.empty()) {
@@ -360,17 +363,19 @@ std::string summary_headline(const Summary& summary, TextStyle style) {
   return lines.text();
 }
 
-std::string summary_details(const Summary& summary, TextStyle style) {
+std::string summary_details(const JudgedSummary& summary, TextStyle style) {
   Lines lines(style);
-  for (const GpuSummary& card : summary.gpus) {
+  for (std::size_t i = 0; i < summary.gpus.size(); ++i) {
+    const GpuSummary& card = summary.gpus[i];
+    const CardFindings& findings = summary.findings.at(i);
     const std::string name = card.gpu.name.empty() ? "" : "  " + card.gpu.name;
     lines.add({fmt::format("GPU {}{}", card.gpu.index, name)});
     const bool anything = std::ranges::any_of(card.metrics, [](const auto& metric) { return metric.has_value(); });
     if (anything) add_table(lines, card);
     add_facts(lines, card);
     add_phases(lines, card);
-    add_verdicts(lines, card.verdicts);
-    add_no_verdict(lines, card);
+    add_verdicts(lines, findings.verdicts);
+    add_no_verdict(lines, card, findings.no_verdict);
   }
   if (summary.run) add_run(lines, *summary.run);
   add_host(lines, summary);

@@ -1,8 +1,8 @@
 #pragma once
 #include <string>
 
+#include "wring/findings/judged_summary.h"
 #include "wring/monitor/write/tick_format.h"
-#include "wring/telemetry/summary.h"
 
 namespace wring {
 
@@ -11,9 +11,9 @@ inline constexpr double good_gpu_util = 70;
 
 // The guide's five lines: several cards in one number each, means over the cards and the largest peak. Without a card
 // they tell of the computer.
-std::string summary_headline(const Summary& summary, TextStyle style);
+std::string summary_headline(const JudgedSummary& summary, TextStyle style);
 
 // A table for each card, what was lost or throttled, the verdicts, the computer.
-std::string summary_details(const Summary& summary, TextStyle style);
+std::string summary_details(const JudgedSummary& summary, TextStyle style);
 
 }  // namespace wring

@@ -33,7 +33,7 @@ class Routes : public testing::Test {
   ServedSources sources() {
     const auto summary = [this](double duration_s) {
       summaries_ += 1;
-      Summary made;
+      JudgedSummary made;
       made.duration_s = duration_s;
       return made;
     };

@@ -83,7 +83,7 @@ TEST_F(Checkpoint, OnlyTheNewestAreKeptBesideTheNewOne) {
 }
 
 TEST_F(Checkpoint, IsWrittenAsJsonThatPeopleCanRead) {
-  Summary summary;
+  JudgedSummary summary;
   summary.duration_s = 12.5;
   const fs::path file = folder_.path() / "summary.json";
   write_summary(file, summary, Language::en, false);

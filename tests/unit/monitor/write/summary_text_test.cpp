@@ -36,8 +36,8 @@ Verdict verdict_named(const std::string& name, double confidence) {
 }
 
 // The run of the guide's example.
-Summary guides_run() {
-  Summary summary;
+JudgedSummary guides_run() {
+  JudgedSummary summary;
   summary.duration_s = 300;
   summary.interval_s = 1;
   GpuSummary& card = summary.gpus.emplace_back();
@@ -45,7 +45,13 @@ Summary guides_run() {
   put(card, Metric::gpu_util, 85.3);
   put(card, Metric::memory_used, 0.762 * 12288);
   card.peak_memory_mib = 9.8 * 1024;
+  summary.findings.emplace_back();
   return summary;
+}
+
+void add_card(JudgedSummary& summary, const GpuSummary& card, std::vector<Verdict> verdicts = {}) {
+  summary.gpus.push_back(card);
+  summary.findings.push_back({std::move(verdicts), {}});
 }
 
 TEST(SummaryHeadline, IsTheGuidesFiveLines) {
@@ -58,7 +64,7 @@ TEST(SummaryHeadline, IsTheGuidesFiveLines) {
 }
 
 TEST(SummaryHeadline, AdvisesAtSeventyPerCentAndBelow) {
-  Summary summary = guides_run();
+  JudgedSummary summary = guides_run();
   put(summary.gpus[0], Metric::gpu_util, 70);
   EXPECT_THAT(summary_headline(summary, chinese), HasSubstr("\n💡 GPU还有余力"));
   put(summary.gpus[0], Metric::gpu_util, 70.1);
@@ -66,20 +72,20 @@ TEST(SummaryHeadline, AdvisesAtSeventyPerCentAndBelow) {
 }
 
 TEST(SummaryHeadline, AdvisesWhatTheMostCertainVerdictSays) {
-  Summary summary = guides_run();
+  JudgedSummary summary = guides_run();
   put(summary.gpus[0], Metric::gpu_util, 20);
   Verdict verdict;
   verdict.headline = {"input-bound", "输入受限"};
   verdict.next_step = {"raise num_workers", "增大 num_workers"};
   verdict.confidence = 0.8;
-  summary.gpus[0].verdicts = {verdict};
+  summary.findings[0].verdicts = {verdict};
   EXPECT_THAT(summary_headline(summary, english), EndsWith("💡 The GPU has room: input-bound. raise num_workers\n"));
 }
 
 TEST(SummaryHeadline, WithoutAVerdictItSaysThatItDoesNotKnow) {
-  Summary summary = guides_run();
+  JudgedSummary summary = guides_run();
   put(summary.gpus[0], Metric::gpu_util, 20);
-  summary.gpus[0].no_verdict = {"the steady part lasted 3 s", "稳定阶段只有 3 秒"};
+  summary.findings[0].no_verdict = {"the steady part lasted 3 s", "稳定阶段只有 3 秒"};
   EXPECT_THAT(summary_headline(summary, english),
               EndsWith("💡 The GPU has room; why is not known: the steady part lasted 3 s\n"));
   EXPECT_THAT(summary_headline(summary, chinese), EndsWith("💡 GPU还有余力，原因未知：稳定阶段只有 3 秒\n"));
@@ -88,7 +94,7 @@ TEST(SummaryHeadline, WithoutAVerdictItSaysThatItDoesNotKnow) {
 
 // A program that imports for half of the time and then uses the card well, and the other way round.
 TEST(SummaryHeadline, JudgesTheSteadyPartAndSaysWhichMeanIsWhich) {
-  Summary summary = guides_run();
+  JudgedSummary summary = guides_run();
   put(summary.gpus[0], Metric::gpu_util, 48.2);
   SteadyPart& steady = summary.gpus[0].phases.steady;
   steady.covered_s = 20;
@@ -102,27 +108,27 @@ TEST(SummaryHeadline, JudgesTheSteadyPartAndSaysWhichMeanIsWhich) {
 }
 
 TEST(SummaryHeadline, HighGpuUtilThatMeansLittleIsNotPraised) {
-  Summary summary = guides_run();
+  JudgedSummary summary = guides_run();
   Verdict verdict = verdict_named("launch-bound", 0.8);
   verdict.cause = Cause::launch_bound;
-  summary.gpus[0].verdicts = {verdict};
+  summary.findings[0].verdicts = {verdict};
   EXPECT_THAT(summary_headline(summary, english), EndsWith("✅ GPU-Util is high, but launch-bound. do it\n"));
   EXPECT_THAT(summary_headline(summary, chinese), EndsWith("✅ GPU利用率良好! 但launch-bound。do it\n"));
-  summary.gpus[0].verdicts[0].cause = Cause::compute_bound;
+  summary.findings[0].verdicts[0].cause = Cause::compute_bound;
   EXPECT_THAT(summary_headline(summary, chinese), EndsWith("✅ GPU利用率良好!\n"));
 }
 
 TEST(SummaryHeadline, MemoryThatIsNearlyFullIsNoReasonForRoom) {
-  Summary summary = guides_run();
+  JudgedSummary summary = guides_run();
   put(summary.gpus[0], Metric::gpu_util, 20);
   Verdict full = verdict_named("memory nearly full", 0.7);
   full.cause = Cause::memory_nearly_full;
-  summary.gpus[0].verdicts = {full};
+  summary.findings[0].verdicts = {full};
   EXPECT_THAT(summary_headline(summary, english), EndsWith("💡 The GPU has room; why is not known\n"));
 }
 
 TEST(SummaryHeadline, SaysWhyGpuUtilCouldNotBeRead) {
-  Summary summary = guides_run();
+  JudgedSummary summary = guides_run();
   summary.gpus[0].metrics[static_cast<std::size_t>(Metric::gpu_util)].reset();
   EXPECT_THAT(summary_headline(summary, english), EndsWith("❔ GPU-Util could not be read\n"));
   summary.gpus[0].no_util = GpuProblem{{"MIG is on", "已启用 MIG"}, {"look at its instances", "请看各实例"}, 3};
@@ -133,54 +139,53 @@ TEST(SummaryHeadline, SaysWhyGpuUtilCouldNotBeRead) {
 }
 
 TEST(SummaryHeadline, OfSeveralCardsAdvisesTheOneThatIsUsedLeast) {
-  Summary summary = guides_run();
+  JudgedSummary summary = guides_run();
   put(summary.gpus[0], Metric::gpu_util, 99);
-  summary.gpus[0].verdicts = {verdict_named("compute-bound", 0.9)};
+  summary.findings[0].verdicts = {verdict_named("compute-bound", 0.9)};
   GpuSummary idle = summary.gpus[0];
   idle.gpu.index = 1;
   put(idle, Metric::gpu_util, 5);
-  idle.verdicts = {verdict_named("idle", 0.5)};
-  summary.gpus.push_back(idle);
+  add_card(summary, idle, {verdict_named("idle", 0.5)});
   EXPECT_THAT(summary_headline(summary, english), EndsWith("💡 GPU 1 has room: idle. do it\n"));
 }
 
 TEST(SummaryHeadline, AGoodMeanOfSeveralCardsDoesNotHideAnIdleOne) {
-  Summary summary = guides_run();
+  JudgedSummary summary = guides_run();
   for (int index = 1; index < 4; ++index) {
-    summary.gpus.push_back(summary.gpus[0]);
+    add_card(summary, GpuSummary(summary.gpus[0]));
     summary.gpus.back().gpu.index = index;
   }
   for (GpuSummary& card : summary.gpus) put(card, Metric::gpu_util, 98);
   EXPECT_THAT(summary_headline(summary, english), EndsWith("✅ The GPU is well used!\n"));
   put(summary.gpus[2], Metric::gpu_util, 0);
-  summary.gpus[2].verdicts = {verdict_named("idle", 0.95)};
-  summary.gpus[2].verdicts[0].cause = Cause::idle;
+  summary.findings[2].verdicts = {verdict_named("idle", 0.95)};
+  summary.findings[2].verdicts[0].cause = Cause::idle;
   EXPECT_THAT(summary_headline(summary, english), EndsWith("✅ GPU-Util is high, but GPU 2 idle. do it\n"));
 }
 
 TEST(SummaryHeadline, LeavesALostCardOutUnlessAllAre) {
-  Summary summary = guides_run();
+  JudgedSummary summary = guides_run();
   GpuSummary lost = summary.gpus[0];
   put(lost, Metric::gpu_util, 0);
   lost.problem = GpuProblem{"it fell off the bus", "reboot", 15};
-  summary.gpus.push_back(lost);
+  add_card(summary, lost);
   EXPECT_THAT(summary_headline(summary, english), HasSubstr("85.3%"));
   summary.gpus.erase(summary.gpus.begin());
   EXPECT_THAT(summary_headline(summary, english), HasSubstr("0.0%"));
 }
 
 TEST(SummaryHeadline, DoesNotCallAFullCardUsedTooMuch) {
-  Summary summary = guides_run();
+  JudgedSummary summary = guides_run();
   put(summary.gpus[0], Metric::gpu_util, 99.9);
   EXPECT_THAT(summary_headline(summary, chinese), EndsWith("✅ GPU利用率良好!\n"));
 }
 
 TEST(SummaryHeadline, TakesTheMeanOverSeveralCardsAndTheLargestPeak) {
-  Summary summary = guides_run();
+  JudgedSummary summary = guides_run();
   GpuSummary second = summary.gpus[0];
   put(second, Metric::gpu_util, 14.7);
   second.peak_memory_mib = 2048;
-  summary.gpus.push_back(second);
+  add_card(summary, second);
   EXPECT_THAT(summary_headline(summary, english), HasSubstr("Average GPU-Util: 50.0%\n"));
   EXPECT_THAT(summary_headline(summary, english), HasSubstr("Peak memory use: 9.8GB\n"));
 }
@@ -192,7 +197,7 @@ TEST(SummaryHeadline, IsAsciiWhereTheTerminalIs) {
 }
 
 TEST(SummaryDetails, TellsPeakEnergyThrottlingAndWhatIsWrong) {
-  Summary summary = guides_run();
+  JudgedSummary summary = guides_run();
   GpuSummary& card = summary.gpus[0];
   card.energy_j = 36000;
   card.energy_from_counter = true;
@@ -213,7 +218,7 @@ TEST(SummaryDetails, TellsPeakEnergyThrottlingAndWhatIsWrong) {
 }
 
 TEST(SummaryJson, HoldsEverythingWithNullForWhatIsMissing) {
-  Summary summary = guides_run();
+  JudgedSummary summary = guides_run();
   summary.gpus[0].energy_j = 5;
   const nlohmann::json json = nlohmann::json::parse(summary_json(summary, Language::en, true).dump());
   EXPECT_EQ(json.at("complete"), true);

@@ -167,14 +167,14 @@ TEST(WatchedProgram, ThatNeverUsesTheCardLeavesItIdleAndTheAdviceKnowsOfTheComma
   WatchedProgram program;
   program.imports(40).ends(4);
   ASSERT_THAT(program.verdicts(), ElementsAre("idle"));
-  EXPECT_THAT(program.card_summary().verdicts[0].next_step.en, HasSubstr("the command gave this card nothing to do"));
+  EXPECT_THAT(program.findings().verdicts[0].next_step.en, HasSubstr("the command gave this card nothing to do"));
 }
 
 TEST(WatchedProgram, ThatHoldsTheCardAndDoesNothingLeavesItIdle) {
   WatchedProgram program;
   program.imports(5).does(1, {.util = 3, .sm = 0.2}).does(40, {.memory_mib = 20000, .busiest_core = 5}).ends();
   ASSERT_THAT(program.verdicts(), ElementsAre("idle"));
-  EXPECT_THAT(program.card_summary().verdicts[0].next_step.en, HasSubstr("holds memory"));
+  EXPECT_THAT(program.findings().verdicts[0].next_step.en, HasSubstr("holds memory"));
 }
 
 // Hours of it: what is old is settled, and the picture stays the same.
@@ -206,7 +206,7 @@ TEST(WatchedProgram, OnACardWithoutGpmIsNotToldOfItsTensorCores) {
     builder.on_tick(tick);
   }
   builder.command_ended();
-  EXPECT_TRUE(builder.summary().gpus[0].verdicts.empty());
+  EXPECT_TRUE(judged(builder.summary()).findings[0].verdicts.empty());
   EXPECT_DOUBLE_EQ(builder.summary().gpus[0].phases.of(Phase::no_context), 19);
 }
 
