@@ -388,14 +388,6 @@ class BatchSearch {
 
 }  // namespace
 
-const SearchTrial* BatchSearchResult::chosen_trial() const {
-  if (!batch) return nullptr;
-  for (auto trial = trials.rbegin(); trial != trials.rend(); ++trial) {
-    if (trial->batch == *batch && trial->result.outcome == TrialOutcome::ok) return &*trial;
-  }
-  return nullptr;
-}
-
 BatchSearchResult search_batch(TrialRunner& runner, const BatchSearchOptions& options, const SearchControl& control) {
   return BatchSearch(runner, options, control).run();
 }

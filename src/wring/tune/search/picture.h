@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "wring/tune/lines.h"
-#include "wring/tune/search/batch_search.h"
 #include "wring/tune/search/contest.h"
+#include "wring/tune/search/options.h"
 #include "wring/tune/search/types.h"
 
 namespace wring {
@@ -49,6 +49,15 @@ struct BatchPicture {
   const SizePicture* best(std::int64_t most = std::numeric_limits<std::int64_t>::max()) const;
   const SizePicture* largest_usable() const;  // nullptr: none
   double memory_limit_mib() const;            // capacity less reserve; infinite where neither is known
+};
+
+// What a search ended with, before it is put into words.
+struct SearchEnd {
+  const SizePicture* chosen = nullptr;  // of the picture
+  std::optional<std::int64_t> failed_soak;
+  bool cut_short = false;
+  bool cancelled = false;
+  Text broken;  // why the search gave up: the program fails whatever the batch is
 };
 
 // Pure: the same trials give the same picture.

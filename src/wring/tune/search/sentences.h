@@ -2,7 +2,9 @@
 #include <cstdint>
 
 #include "wring/base/text.h"
-#include "wring/tune/search/report.h"
+#include "wring/tune/search/options.h"
+#include "wring/tune/search/picture.h"
+#include "wring/tune/search/types.h"
 
 namespace wring {
 

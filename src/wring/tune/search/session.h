@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "wring/tune/search/batch_search.h"
+#include "wring/tune/search/options.h"
 #include "wring/tune/search/picture.h"
 #include "wring/tune/search/trial.h"
 #include "wring/tune/search/trial_costs.h"

@@ -3,7 +3,7 @@
 #include <optional>
 #include <vector>
 
-#include "wring/tune/search/batch_search.h"
+#include "wring/tune/search/options.h"
 #include "wring/tune/search/picture.h"
 #include "wring/tune/search/size_grid.h"
 

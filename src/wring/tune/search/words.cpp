@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "wring/trial/telling_line.h"
-#include "wring/tune/search/types.h"
 
 namespace wring {
 namespace {
@@ -29,58 +28,6 @@ Text outcome_words(TrialOutcome outcome) {
 }
 
 }  // namespace
-
-std::string_view role_name(TrialRole role) {
-  switch (role) {
-    case TrialRole::own:
-      return "own";
-    case TrialRole::probe:
-      return "probe";
-    case TrialRole::jump:
-      return "jump";
-    case TrialRole::verify:
-      return "verify";
-    case TrialRole::refine:
-      return "refine";
-    case TrialRole::compare:
-      return "compare";
-    case TrialRole::validate:
-      return "validate";
-    case TrialRole::soak:
-      return "soak";
-    case TrialRole::confirm:
-      return "confirm";
-    case TrialRole::knob:
-      return "knob";
-  }
-  return "";
-}
-
-Text role_text(TrialRole role) {
-  switch (role) {
-    case TrialRole::own:
-      return {"own", "现值"};
-    case TrialRole::probe:
-      return {"probe", "探测"};
-    case TrialRole::jump:
-      return {"jump", "跳跃"};
-    case TrialRole::verify:
-      return {"verify", "验证"};
-    case TrialRole::refine:
-      return {"refine", "细化"};
-    case TrialRole::compare:
-      return {"compare", "对比"};
-    case TrialRole::validate:
-      return {"validate", "验证"};
-    case TrialRole::soak:
-      return {"soak", "长测"};
-    case TrialRole::confirm:
-      return {"confirm", "确认"};
-    case TrialRole::knob:
-      return {"knob", "选项"};
-  }
-  return {};
-}
 
 Text phase_text(std::string_view phase) {
   if (phase == kStartPhase) return {"starting", "启动中"};
