@@ -1,8 +1,10 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <string>
 
-#include "wring/session/tuning_session.h"
+#include "wring/session/options.h"
+#include "wring/trial/trial.h"
 #include "wring/trial/utilisation.h"
 
 namespace wring {

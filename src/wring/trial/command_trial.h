@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "wring/process/child_pipes.h"
-#include "wring/trial/command_runner.h"
+#include "wring/trial/command_options.h"
 #include "wring/trial/printed_rates.h"
 
 namespace wring {
