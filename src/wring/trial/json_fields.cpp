@@ -18,8 +18,9 @@ constexpr int kDeepest = 8;
 const char* const kCureEn = "docs/trial_protocol.md shows every line of the trial protocol";
 const char* const kCureZh = "docs/trial_protocol.md 列出了试运行协议的每一种行";
 
-[[noreturn]] void refuse(const std::string& en, const std::string& zh) {
-  throw Error(ErrorCode::failed, {"trial protocol: " + en, "试运行协议：" + zh}, {kCureEn, kCureZh});
+[[noreturn]] void refuse(const std::string& en, const std::string& zh,
+                         const Text& subject = {"trial protocol", "试运行协议"}) {
+  throw Error(ErrorCode::failed, {subject.en + ": " + en, subject.zh + "：" + zh}, {kCureEn, kCureZh});
 }
 
 // Enough of the value to find it, whatever it is.
@@ -53,14 +54,14 @@ const Json* JsonFields::find(const char* name) const {
 }
 
 void JsonFields::missing(const char* name) const {
-  refuse(fmt::format("\"{}{}\" is missing", prefix_, name), fmt::format("缺少 \"{}{}\"", prefix_, name));
+  refuse(fmt::format("\"{}{}\" is missing", prefix_, name), fmt::format("缺少 \"{}{}\"", prefix_, name), subject_);
 }
 
 void JsonFields::wrong(const std::string& name, const std::string& wanted_en, const std::string& wanted_zh) const {
   const auto found = object_.find(name);
   const std::string value = found == object_.end() ? "null" : shown(*found);
   refuse(fmt::format("\"{}{}\" is {}, not {}", prefix_, name, value, wanted_en),
-         fmt::format("\"{}{}\" 是 {}，而不是{}", prefix_, name, value, wanted_zh));
+         fmt::format("\"{}{}\" 是 {}，而不是{}", prefix_, name, value, wanted_zh), subject_);
 }
 
 std::optional<double> JsonFields::number(const char* name, double low, double high) const {
@@ -105,7 +106,7 @@ std::optional<JsonFields> JsonFields::object(const char* name) const {
   const Json* value = find(name);
   if (value == nullptr) return std::nullopt;
   if (!value->is_object()) wrong(name, "an object", "对象");
-  return JsonFields(*value, fmt::format("{}{}.", prefix_, name));
+  return part(*value, fmt::format("{}{}.", prefix_, name));
 }
 
 }  // namespace wring

@@ -13,7 +13,7 @@
 #include "wring/config/reader.h"
 #include "wring/config/values.h"
 #include "wring/files/files.h"
-#include "wring/tune/trial_json.h"
+#include "wring/trial/result_json.h"
 
 namespace wring {
 namespace {
@@ -66,6 +66,12 @@ std::string TrialKey::hash() const {
   return fmt::format("{:016x}", hash);
 }
 
+json request_json(const TrialRequest& request) {
+  json set = json::array();
+  for (const Assignment& one : request.set) set.push_back({{"key", one.key}, {"value", one.value}});
+  return {{"set", std::move(set)}, {"measure", measure_json(request.measure)}};
+}
+
 TrialKey trial_key(const TrainConfig& config, const TrialRequest& request, const TrialPlace& place) {
   TrialKey key;
   for (const Assignment& one : place.foreign) key.facts["foreign." + one.key] = one.value;
@@ -78,7 +84,7 @@ TrialKey trial_key(const TrainConfig& config, const TrialRequest& request, const
       key.facts["config." + row.name] = value_text(changed, row);
     }
   }
-  const json measure = request_json(request)["measure"];
+  const json measure = measure_json(request.measure);
   for (const auto& [name, value] : measure.items()) key.facts["measure." + name] = value.dump();
   for (const auto& [name, version] : place.software) key.facts["software." + name] = version;
   key.facts["program"] = place.program;
@@ -110,7 +116,8 @@ std::optional<TrialResult> TrialCache::find(const TrialKey& key, int repeat) {
     }
     // Two keys with one hash: the other one's result is not ours.
     if (record.value("key", json()) != json::parse(json_text(json(key.facts)))) return std::nullopt;
-    return result_from_json(record.value("result", json()));
+    const json result = record.value("result", json::object());
+    return read_result(JsonFields(result, "", {"trial record", "试验记录"}), TrialForm::kept);
   } catch (const Error& failure) {
     note_once(unreadable(path, failure.message()));
   } catch (const json::exception& failure) {
@@ -124,7 +131,7 @@ void TrialCache::store(const TrialKey& key, int repeat, const TrialRequest& requ
                        {"version", kVersion},
                        {"key", key.facts},
                        {"request", request_json(request)},
-                       {"result", result_json(result)}};
+                       {"result", result_json(result, TrialForm::kept)}};
   try {
     make_folder(folder_);
     write_file_atomically(path_of(key, repeat), json_text(record, 2) + "\n");

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -23,6 +24,9 @@ struct TrialPlace {
   std::vector<Assignment> foreign;  // keys of the config that Wring does not know, for another program
   int ranks = 1;                    // that run every trial together
 };
+
+// A request as its kept trial says it: what it sets in its order, for a later value of one key wins.
+nlohmann::json request_json(const TrialRequest& request);
 
 // All that a result depends on, name by name, in a fixed order.
 struct TrialKey {

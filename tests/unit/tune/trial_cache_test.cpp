@@ -12,8 +12,8 @@
 #include "unit/tune/search/simulated_gpu.h"
 #include "wring/base/error.h"
 #include "wring/files/files.h"
+#include "wring/trial/result_json.h"
 #include "wring/tune/search/batch_search.h"
-#include "wring/tune/trial_json.h"
 
 namespace wring {
 namespace {
@@ -70,8 +70,8 @@ TEST_F(TrialCacheTest, KeepsEveryFieldOfARequestAndAResult) {
   EXPECT_TRUE(same.measure.kernels);
 
   const TrialResult result = full_result();
-  const TrialResult back = result_from_json(nlohmann::json::parse(result_json(result).dump()));
-  EXPECT_EQ(result_json(back), result_json(result));
+  const TrialResult back = result_from_json(nlohmann::json::parse(result_json(result, TrialForm::kept).dump()));
+  EXPECT_EQ(result_json(back, TrialForm::kept), result_json(result, TrialForm::kept));
   EXPECT_EQ(back.samples_per_s, 5120.4);
   EXPECT_EQ(back.memory.peak_reserved_mib, 1210);
   EXPECT_EQ(back.utilisation.sm_activity, 88.5);
@@ -86,7 +86,7 @@ TEST_F(TrialCacheTest, KeepsEveryFieldOfARequestAndAResult) {
 TEST_F(TrialCacheTest, LeavesOutWhatIsAbsent) {
   TrialResult oom;
   oom.outcome = TrialOutcome::oom;
-  const nlohmann::json json = result_json(oom);
+  const nlohmann::json json = result_json(oom, TrialForm::kept);
   EXPECT_FALSE(json.contains("memory"));
   EXPECT_FALSE(json.contains("loss"));
   EXPECT_FALSE(result_from_json(json).memory.peak_reserved_mib);
@@ -343,7 +343,8 @@ TEST_F(TrialCacheTest, ARecordedSearchComesToTheSameEnd) {
   const BatchSearchResult live = search_batch(gpu, {}, gpu.control());
   nlohmann::json trials = nlohmann::json::array();
   for (const SearchTrial& trial : live.trials) {
-    trials.push_back({{"request", request_json(trial.request)}, {"result", result_json(trial.result)}});
+    trials.push_back(
+        {{"request", request_json(trial.request)}, {"result", result_json(trial.result, TrialForm::kept)}});
   }
   fs::create_directories(folder_);
   write_file_atomically(folder_ / "trace.json", nlohmann::json({{"trials", trials}}).dump());

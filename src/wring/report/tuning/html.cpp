@@ -10,9 +10,9 @@
 #include "wring/report/tuning/run_time.h"
 #include "wring/report/tuning/style.h"
 #include "wring/report/tuning/words.h"
+#include "wring/trial/result_json.h"
 #include "wring/trial/telling_line.h"
 #include "wring/tune/search/words.h"
-#include "wring/tune/trial_json.h"
 
 namespace wring {
 namespace {

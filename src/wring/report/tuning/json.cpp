@@ -8,7 +8,7 @@
 #include "wring/report/tuning/measured.h"
 #include "wring/report/tuning/run_time.h"
 #include "wring/report/tuning/words.h"
-#include "wring/tune/trial_json.h"
+#include "wring/trial/result_json.h"
 
 namespace wring {
 namespace {
@@ -38,46 +38,6 @@ const char* effect_name(Effect effect) {
   return "speed";
 }
 
-Json step_json(const StepTimes& step) {
-  if (step.n == 0) return nullptr;
-  return {{"median", step.median}, {"mad", step.mad}, {"p95", step.p95}, {"n", step.n}};
-}
-
-Json measured_json(const TrialResult& result) {
-  return {{"samples_per_s", or_null(result.samples_per_s)},
-          {"no_rate", result.no_rate.empty() ? Json() : Json(result.no_rate)},
-          {"step_ms", step_json(result.step_ms)},
-          {"data_wait_ms", or_null(result.data_wait_ms)},
-          {"warmup_s", result.warmup_s},
-          {"loss", or_null(result.loss)},
-          {"kernel_busy_percent", or_null(result.kernel_busy_percent)}};
-}
-
-Json memory_json(const TrialMemory& memory) {
-  return {{"peak_allocated_mib", or_null(memory.peak_allocated_mib)},
-          {"peak_reserved_mib", or_null(memory.peak_reserved_mib)},
-          {"alloc_retries", or_null(memory.alloc_retries)},
-          {"device_free_mib", or_null(memory.device_free_mib)},
-          {"device_total_mib", or_null(memory.device_total_mib)}};
-}
-
-Json utilisation_json(const TrialUtilisation& utilisation) {
-  return {{"gpu_util", or_null(utilisation.gpu_util)},
-          {"sm_activity", or_null(utilisation.sm_activity)},
-          {"tensor_activity", or_null(utilisation.tensor_activity)},
-          {"dram_activity", or_null(utilisation.dram_activity)}};
-}
-
-// What the step asks of the arithmetic units, beside what they attain.
-Json attained_json(const TrialResult& result) {
-  const TrialArithmetic& arithmetic = result.arithmetic;
-  const std::optional<Attainable> found = attainable(result);
-  return {{"tflop_per_step", or_null(arithmetic.tflop_per_step)},
-          {"precision", arithmetic.precision.empty() ? Json() : Json(arithmetic.precision)},
-          {"matmul_tflops", or_null(arithmetic.matmul_tflops)},
-          {"share_percent", found ? Json(found->share_percent) : Json()}};
-}
-
 Json set_json(const std::vector<Assignment>& assignments) {
   Json set = Json::object();
   for (const Assignment& assignment : assignments) set[assignment.key] = value_of(assignment.value);
@@ -95,22 +55,15 @@ Json verdict_json(const RecordedVerdict& verdict, Language language) {
 }
 
 Json trial_json(const RecordedTrial& trial) {
-  const TrialResult& result = trial.result;
   Json json = {{"purpose", trial.purpose},
                {"batch_size", trial.batch_size},
                {"set", set_json(trial.request.set)},
                {"data", data_key(trial.request.measure.data)},
-               {"reused", result.reused},
-               {"outcome", outcome_key(result.outcome)},
-               {"message", result.message.empty() ? Json() : Json(result.message)}};
-  // What did not run has no rate, and none is not 0.
-  if (result.outcome == TrialOutcome::ok) json.update(measured_json(result));
-  json["kernels"] = result.kernels.empty() ? Json() : Json(kernels_json(result.kernels));
-  json["arithmetic"] = attained_json(result);
-  json["engine"] = result.engine.empty() ? Json() : Json(result.engine);
-  json["memory"] = memory_json(result.memory);
-  json["utilisation"] = utilisation_json(result.utilisation);
-  json["seconds"] = result.seconds;
+               {"reused", trial.result.reused}};
+  json.update(result_json(trial.result, TrialForm::record));
+  // Of what the card's arithmetic units attain.
+  const std::optional<Attainable> found = attainable(trial.result);
+  json["arithmetic"]["share_percent"] = found ? Json(found->share_percent) : Json();
   return json;
 }
 

@@ -5,9 +5,23 @@
 #include "unit/tune/search/simulated_gpu.h"
 #include "wring/base/error.h"
 #include "wring/files/files.h"
-#include "wring/tune/trial_json.h"
+#include "wring/trial/result_json.h"
 
 namespace wring {
+
+TrialRequest request_from_json(const nlohmann::json& json) {
+  TrialRequest request;
+  const JsonFields fields(json);
+  if (json.contains("set")) {
+    for (const auto& one : json.at("set")) request.set.push_back({one.at("key"), one.at("value")});
+  }
+  if (const auto measure = fields.object("measure")) request.measure = read_measure(*measure);
+  return request;
+}
+
+TrialResult result_from_json(const nlohmann::json& json) {
+  return read_result(JsonFields(json), TrialForm::kept);
+}
 
 RecordedRunner::RecordedRunner(const std::filesystem::path& file, std::string batch_key)
     : batch_key_(std::move(batch_key)) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -7,6 +8,10 @@
 #include "wring/tune/search/types.h"
 
 namespace wring {
+
+// The way back from request_json() and from result_json() as it is kept. Throws Error for what is neither.
+TrialRequest request_from_json(const nlohmann::json& json);
+TrialResult result_from_json(const nlohmann::json& json);
 
 // Replays trials that were recorded as {"trials": [{"request": …, "result": …}, …]}: the n-th ask for a batch (and the
 // same data and validation) gets the n-th recorded result of it, the last one from then on. Its clock moves by what
