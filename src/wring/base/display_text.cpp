@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstdint>
-#include <cstdlib>
 #include <utility>
 
 #include <fmt/format.h>
@@ -170,28 +168,6 @@ std::string to_ascii(std::string_view text) {
     result += found != replacements.end() ? found->second : character;
   }
   return result;
-}
-
-std::string for_locale(std::string_view text) {
-  return locale_is_utf8() ? std::string(text) : to_ascii(text);
-}
-
-std::string_view deciding_locale(const char* category) {
-  for (const char* variable : {"LC_ALL", category, "LANG"}) {
-    const char* value = std::getenv(variable);
-    if (value != nullptr && *value != '\0') return value;
-  }
-  return "";
-}
-
-bool locale_is_utf8() {
-  std::string name(deciding_locale("LC_CTYPE"));
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return name.find("utf-8") != std::string::npos || name.find("utf8") != std::string::npos;
-}
-
-Language shown_language(Language asked) {
-  return deciding_locale("LC_CTYPE").starts_with("zh") && !locale_is_utf8() ? Language::en : asked;
 }
 
 }  // namespace wring

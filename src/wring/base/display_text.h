@@ -4,8 +4,6 @@
 #include <string_view>
 #include <vector>
 
-#include "wring/base/text.h"
-
 namespace wring {
 
 // Terminal columns that UTF-8 text takes: two for East Asian wide characters and emoji, none for combining
@@ -31,9 +29,6 @@ std::vector<std::string> wrap(std::string_view text, int width);
 // UTF-8.
 std::string to_ascii(std::string_view text);
 
-// A message as this locale can show it: unchanged in UTF-8, else by to_ascii.
-std::string for_locale(std::string_view text);
-
 // The first character of a text that is not empty. A byte that begins no UTF-8 sequence stands for itself.
 struct Character {
   std::size_t bytes;
@@ -44,17 +39,5 @@ Character first_character(std::string_view text);
 
 bool is_utf8(const Character& character);     // else a byte that stands for itself
 bool is_control(const Character& character);  // of those that without_controls() writes out
-
-// The locale of a category ("LC_CTYPE"): the first of LC_ALL, the category and LANG that is set, as setlocale has it.
-std::string_view deciding_locale(const char* category);
-
-// Whether the locale of LC_CTYPE names UTF-8. A name without an encoding does not: the C library reads zh_CN as GB2312
-// and zh_TW as Big5.
-bool locale_is_utf8();
-
-// The language for messages where this one was asked for. All that is written is UTF-8 or ASCII, and Chinese in UTF-8
-// cannot be read on a terminal in GBK: in a Chinese locale that is not UTF-8 it gives way to English. In others who
-// asks for it reads UTF-8, whatever a bare container's locale says.
-Language shown_language(Language asked);
 
 }  // namespace wring

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "wring/base/display_text.h"
+#include "wring/base/locale.h"
 
 namespace wring {
 

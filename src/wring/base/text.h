@@ -20,10 +20,4 @@ struct Text {
   bool empty() const { return en.empty(); }
 };
 
-// zh where LC_ALL, LC_MESSAGES or LANG (the first one set) begins with "zh" and the locale is UTF-8, else en.
-Language language_from_environment();
-
-// "en" or "zh"; throws Error{usage} for anything else.
-Language parse_language(std::string_view name);
-
 }  // namespace wring

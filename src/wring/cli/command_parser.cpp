@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "wring/base/locale.h"
 #include "wring/base/message.h"
 #include "wring/base/nearest.h"
 #include "wring/console/terminal.h"

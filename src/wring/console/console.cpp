@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "wring/base/locale.h"
 #include "wring/base/message.h"
 #include "wring/console/memory_error.h"
 #include "wring/console/terminal.h"

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "wring/base/control_group.h"
-#include "wring/base/display_text.h"
 #include "wring/base/error.h"
+#include "wring/base/locale.h"
 #include "wring/base/system_memory.h"
 #include "wring/doctor/disk.h"
 #include "wring/doctor/facts.h"

@@ -11,6 +11,7 @@
 #include "wring/base/display_text.h"
 #include "wring/base/error.h"
 #include "wring/base/json_text.h"
+#include "wring/base/locale.h"
 #include "wring/base/message.h"
 #include "wring/console/text_table.h"
 #include "wring/files/file_claims.h"

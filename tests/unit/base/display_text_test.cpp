@@ -4,8 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "fixtures/scoped_environment.h"
-
 namespace wring {
 namespace {
 
@@ -119,20 +117,6 @@ TEST(Wrap, NoClosingSignOfChineseBeginsALine) {
 
 TEST(ToAscii, EverySignOfOursHasAReplacement) {
   EXPECT_EQ(to_ascii("→°×≥≤…–—·◆▲≈’“”"), "->x>=<=...--*#^~'\"\"");
-}
-
-TEST(LocaleIsUtf8, KnowsEverySpellingAndNeedsAVariable) {
-  testing_support::ScopedEnvironment environment;
-  for (const char* variable : {"LC_ALL", "LC_CTYPE", "LANG"}) environment.set(variable, std::nullopt);
-  EXPECT_FALSE(locale_is_utf8());
-  for (const char* name : {"en_US.UTF-8", "en_US.utf8", "C.Utf-8"}) {
-    environment.set("LANG", name);
-    EXPECT_TRUE(locale_is_utf8()) << name;
-  }
-  environment.set("LC_ALL", "");
-  EXPECT_TRUE(locale_is_utf8()) << "an empty variable is none";
-  environment.set("LC_CTYPE", "zh_CN.GB18030");
-  EXPECT_FALSE(locale_is_utf8());
 }
 
 }  // namespace

@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "fixtures/scoped_environment.h"
-
 namespace wring {
 namespace {
 
@@ -46,45 +44,6 @@ TEST(Wrap, ChinesePunctuationDoesNotBeginALine) {
 TEST(ToAscii, ReplacesOurSignsAndLeavesTheRest) {
   EXPECT_EQ(to_ascii("16 → 64, 3 × 2 ≥ 5 …"), "16 -> 64, 3 x 2 >= 5 ...");
   EXPECT_EQ(to_ascii("显存"), "显存");
-}
-
-TEST(LocaleIsUtf8, AsksTheFirstVariableThatIsSet) {
-  testing_support::ScopedEnvironment environment;
-  environment.set("LC_ALL", std::nullopt);
-  environment.set("LC_CTYPE", "C");
-  environment.set("LANG", "en_US.UTF-8");
-  EXPECT_FALSE(locale_is_utf8());
-  environment.set("LC_ALL", "zh_CN.utf8");
-  EXPECT_TRUE(locale_is_utf8());
-}
-
-TEST(LocaleIsUtf8, ANameWithoutAnEncodingIsNot) {
-  testing_support::ScopedEnvironment environment;
-  for (const char* locale : {"zh_CN", "zh_CN.GBK", "zh_CN.GB18030", "zh_TW.Big5", "ja_JP.eucJP", "en_US.ISO-8859-1"}) {
-    environment.set("LC_ALL", locale);
-    EXPECT_FALSE(locale_is_utf8()) << locale;
-  }
-}
-
-TEST(Language, AChineseLocaleThatIsNotUtf8GetsEnglish) {
-  testing_support::ScopedEnvironment environment;
-  for (const char* locale : {"zh_CN", "zh_CN.GBK", "zh_CN.gb18030", "zh_TW.Big5"}) {
-    environment.set("LC_ALL", locale);
-    EXPECT_EQ(language_from_environment(), Language::en) << locale;
-    EXPECT_EQ(shown_language(Language::zh), Language::en) << locale;
-  }
-  environment.set("LC_ALL", "zh_CN.UTF-8");
-  EXPECT_EQ(language_from_environment(), Language::zh);
-  EXPECT_EQ(shown_language(Language::zh), Language::zh);
-  EXPECT_EQ(shown_language(Language::en), Language::en);
-}
-
-TEST(Language, WhoAsksForChineseInABareContainerGetsIt) {
-  testing_support::ScopedEnvironment environment;
-  for (const char* locale : {"C", "POSIX", "en_US.ISO-8859-1"}) {
-    environment.set("LC_ALL", locale);
-    EXPECT_EQ(shown_language(Language::zh), Language::zh) << locale;
-  }
 }
 
 TEST(Paint, WithoutColourTheTextIsUnchanged) {
