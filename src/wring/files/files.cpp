@@ -5,11 +5,9 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
-#include <cstring>
 #include <mutex>
 #include <optional>
 #include <set>
-#include <system_error>
 #include <tuple>
 #include <utility>
 
@@ -199,17 +197,6 @@ void write_file_atomically(const fs::path& path, std::string_view content) {
 
 void write_file_atomically(const Folder& folder, const std::string& name, std::string_view content) {
   write_file_atomically(folder, name, writer_of(content));
-}
-
-void make_folder(const fs::path& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (!error) return;
-  throw Error(ErrorCode::failed,
-              {fmt::format("cannot create the folder {}: {}", path.string(), std::strerror(error.value())),
-               fmt::format("无法创建文件夹 {}：{}", path.string(), std::strerror(error.value()))},
-              error.value() == ENOSPC ? Text("free some space on that disk, then run the command again")
-                                      : Text("check the path and its permissions"));
 }
 
 fs::path this_program() {

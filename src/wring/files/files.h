@@ -38,9 +38,6 @@ struct FilePlace {
 };
 FilePlace place_of_file(const std::filesystem::path& path);
 
-// Creates the folder and its parents. Throws Error{failed} naming the folder and the reason.
-void make_folder(const std::filesystem::path& path);
-
 // The running program's own path (/proc/self/exe).
 std::filesystem::path this_program();
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <string_view>
 #include <system_error>
@@ -12,7 +13,6 @@
 #include <unistd.h>
 
 #include "wring/files/file_errors.h"
-#include "wring/files/files.h"
 
 namespace wring {
 namespace fs = std::filesystem;
@@ -134,6 +134,17 @@ bool Folder::rename(const std::string& from, const std::string& to) const {
 
 void Folder::flush() const {
   ::fsync(descriptor());
+}
+
+void make_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (!error) return;
+  throw Error(ErrorCode::failed,
+              {fmt::format("cannot create the folder {}: {}", path.string(), std::strerror(error.value())),
+               fmt::format("无法创建文件夹 {}：{}", path.string(), std::strerror(error.value()))},
+              error.value() == ENOSPC ? Text("free some space on that disk, then run the command again")
+                                      : Text("check the path and its permissions"));
 }
 
 bool same_file(const struct stat& a, const struct stat& b) {

@@ -59,6 +59,9 @@ class Folder {
   std::filesystem::path path_;
 };
 
+// Creates the folder and its parents. Throws Error{failed} naming the folder and the reason.
+void make_folder(const std::filesystem::path& path);
+
 // Whether both are of one file.
 bool same_file(const struct stat& a, const struct stat& b);
 
