@@ -1,20 +1,11 @@
 #include "wring/plan/memory_model.h"
 
-#include <vector>
+#include "wring/plan/edsr_shape.h"
 
 namespace wring {
 namespace {
 
 constexpr double kMib = 1024.0 * 1024.0;
-
-// Factors of the pixel shuffles: 4 → {2, 2}.
-std::vector<double> stages(std::int64_t scale) {
-  if (scale == 1) return {};
-  if (scale == 3) return {3};
-  std::vector<double> factors;
-  for (std::int64_t reached = 1; reached < scale; reached *= 2) factors.push_back(2);
-  return factors;
-}
 
 double convolution(double in, double out) {
   return 9.0 * in * out + out;
@@ -36,9 +27,9 @@ double perceptual_mib(double hr_pixels, double element_bytes) {
 double edsr_parameter_count(const TrainConfig& config) {
   const auto c = static_cast<double>(config.base_channels);
   const auto blocks = static_cast<double>(config.num_blocks);
-  double count = convolution(3, c) + (2.0 * blocks + 1.0) * convolution(c, c) + convolution(c, 3);
-  for (const double factor : stages(config.scale_factor)) count += convolution(c, c * factor * factor);
-  return count;
+  const auto [stages, factor] = edsr_upsampling(config.scale_factor);
+  return convolution(3, c) + (2.0 * blocks + 1.0) * convolution(c, c) + convolution(c, 3) +
+         static_cast<double>(stages) * convolution(c, c * static_cast<double>(factor * factor));
 }
 
 double training_memory_mib(const TrainConfig& config) {
@@ -53,8 +44,9 @@ double training_memory_mib(const TrainConfig& config) {
   const double parameter_bytes = 16.0 + (config.ema_decay > 0.0 ? 4.0 : 0.0) + (config.use_mixed_precision ? 2.0 : 0.0);
   double stored = c * (2.0 + 2.0 * blocks);
   double resolution = 1.0;
-  for (const double factor : stages(config.scale_factor)) {
-    resolution *= factor;
+  const auto [stages, factor] = edsr_upsampling(config.scale_factor);
+  for (std::int64_t stage = 0; stage < stages; ++stage) {
+    resolution *= static_cast<double>(factor);
     stored += c * resolution * resolution;
   }
   const double transient = 2.0 * c * scale * scale;

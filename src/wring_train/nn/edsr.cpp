@@ -1,6 +1,5 @@
 #include "wring_train/nn/edsr.h"
 
-#include <array>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -9,40 +8,19 @@
 #include <ATen/CPUGeneratorImpl.h>
 
 #include "wring/base/error.h"
+#include "wring/plan/edsr_shape.h"
 #include "wring_train/nn/folded_tail.h"
 
 namespace wring {
 namespace {
 
 constexpr double kRange = 255.0;
-constexpr std::array<float, 3> kDiv2kMean = {0.4488F, 0.4371F, 0.4040F};
-
-// How often the tail doubles (or, for 3, triples) the resolution, and by how much.
-struct Upsampling {
-  std::int64_t stages;
-  std::int64_t factor;
-};
-
-Upsampling upsampling(std::int64_t scale) {
-  switch (scale) {
-    case 1:
-      return {0, 1};
-    case 2:
-      return {1, 2};
-    case 3:
-      return {1, 3};
-    case 4:
-      return {2, 2};
-    case 8:
-      return {3, 2};
-    default:
-      throw Error(ErrorCode::usage, fmt::format("scale_factor is {}; EDSR has no such scale.", scale),
-                  "Use 1, 2, 3, 4 or 8.");
-  }
-}
 
 void check(const EdsrShape& shape) {
-  upsampling(shape.scale);
+  if (!edsr_has_scale(shape.scale)) {
+    throw Error(ErrorCode::usage, fmt::format("scale_factor is {}; EDSR has no such scale.", shape.scale),
+                "Use 1, 2, 3, 4 or 8.");
+  }
   if (shape.channels < 1 || shape.blocks < 1) {
     throw Error(ErrorCode::usage,
                 fmt::format("An EDSR of {} channels and {} blocks cannot be built.", shape.channels, shape.blocks),
@@ -85,7 +63,7 @@ std::vector<ParameterShape> edsr_parameters(EdsrShape shape) {
     add(fmt::format("body.{}.conv2", block), c, c);
   }
   add("conv_after_body", c, c);
-  const auto [stages, factor] = upsampling(shape.scale);
+  const auto [stages, factor] = edsr_upsampling(shape.scale);
   for (std::int64_t stage = 0; stage < stages; ++stage) {
     // BasicSR's nn.Sequential alternates convolution and pixel shuffle: convolutions have the even numbers.
     add(fmt::format("upsample.{}", 2 * stage), c * factor * factor, c);
@@ -106,7 +84,7 @@ Edsr::Edsr(EdsrShape shape, std::uint64_t seed) : shape_(shape) {
     tensor.uniform_(-bound, bound, generator);
     parameters_.push_back({std::move(name), std::move(tensor)});
   }
-  mean_ = at::tensor(at::ArrayRef<float>(kDiv2kMean)).view({1, 3, 1, 1});
+  mean_ = at::tensor(at::ArrayRef<float>(kEdsrMean)).view({1, 3, 1, 1});
   scaled_mean_ = mean_ * -kRange;
   range_ = at::full({}, kRange, at::kFloat);
   if (shape.scale > 1) folded_tail_ = std::make_shared<FoldedTail>(shape.scale, at::Device(at::kCPU));
@@ -143,7 +121,7 @@ at::Tensor Edsr::tail_with(const std::vector<at::Tensor>& weights, const at::Ten
     return (*folded_tail_)(tail_weights(weights), features);
   }
   auto index = static_cast<std::size_t>(2 * shape_.blocks + 2);
-  const auto [stages, factor] = upsampling(shape_.scale);
+  const auto [stages, factor] = edsr_upsampling(shape_.scale);
   auto x = features;
   for (std::int64_t stage = 0; stage < stages; ++stage) {
     x = shuffle_pixels(conv(weights, index++, x), factor);

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "wring/plan/edsr_shape.h"
+
 namespace wring {
 namespace {
 
@@ -11,10 +13,11 @@ double tail_macs(const EdsrShape& shape, bool folded) {
   if (folded) return 25 * channels * 3 * scale * scale;
   double macs = 0;
   double pixels = 1;  // per LR pixel
-  const double factor = shape.scale == 3 ? 3 : 2;
-  for (double reached = 1; reached < scale; reached *= factor) {
-    macs += pixels * 9 * channels * channels * factor * factor;
-    pixels *= factor * factor;
+  const auto [stages, factor] = edsr_upsampling(shape.scale);
+  const auto sub_pixels = static_cast<double>(factor * factor);
+  for (std::int64_t stage = 0; stage < stages; ++stage) {
+    macs += pixels * 9 * channels * channels * sub_pixels;
+    pixels *= sub_pixels;
   }
   return macs + pixels * 9 * channels * 3;
 }

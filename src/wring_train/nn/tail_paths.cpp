@@ -3,6 +3,8 @@
 #include <map>
 #include <tuple>
 
+#include "wring/plan/edsr_shape.h"
+
 namespace wring {
 namespace {
 
@@ -117,7 +119,7 @@ void finish(const Terms& terms, int scale, PathStage& out) {
 TailPaths tail_paths(int scale) {
   TailPaths paths;
   paths.scale = scale;
-  paths.factor = scale == 3 ? 3 : 2;
+  paths.factor = static_cast<std::int32_t>(edsr_upsampling(scale).factor);
   std::vector<State> states;
   for (int size = scale / paths.factor; size >= 1; size /= paths.factor) {
     const Stage stage{size, size == 1};

@@ -1,3 +1,4 @@
+#include "wring/plan/edsr_shape.h"
 #include "wring_train/kernels/cuda_check.h"
 #include "wring_train/kernels/low_precision.cuh"
 #include "wring_train/kernels/step/edsr_input.h"
@@ -7,8 +8,7 @@ namespace {
 
 constexpr int kThreads = 256;
 constexpr int kVectors = kPatchRow / 8;  // threads that share a row
-// DIV2K's mean colour, as nn/edsr.cpp.
-__constant__ float kMean[3] = {0.4488F, 0.4371F, 0.4040F};
+__constant__ float kMean[3] = {kEdsrMean[0], kEdsrMean[1], kEdsrMean[2]};
 
 template <typename T>
 __global__ void __launch_bounds__(kThreads)

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "wring/plan/edsr_shape.h"
 #include "wring_train/kernels/cuda_check.h"
 #include "wring_train/kernels/low_precision.cuh"
 #include "wring_train/kernels/step/pixel_loss.h"
@@ -10,7 +11,7 @@ namespace {
 constexpr int kMostBlocks = 4 * 132;
 constexpr int kCells = 32;          // LR pixels that a block takes at once
 constexpr float kEpsilon = 1e-12F;  // BasicSR's, as nn/pixel_loss.cpp
-__constant__ float kMean[3] = {0.4488F, 0.4371F, 0.4040F};
+__constant__ float kMean[3] = {kEdsrMean[0], kEdsrMean[1], kEdsrMean[2]};
 
 struct Value {
   float loss, slope;
