@@ -8,7 +8,7 @@
 
 #include "photographs.h"
 #include "temporary_folder.h"
-#include "test_images.h"
+#include "unit/image/test_images.h"
 #include "wring/base/error.h"
 #include "wring/files/files.h"
 

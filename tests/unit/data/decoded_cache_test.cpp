@@ -16,7 +16,7 @@
 
 #include "fixtures/captured_waits.h"
 #include "temporary_folder.h"
-#include "test_images.h"
+#include "unit/image/test_images.h"
 #include "wring/base/error.h"
 #include "wring/files/cache_folder.h"
 #include "wring/files/descriptor.h"

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "temporary_folder.h"
-#include "test_images.h"
+#include "unit/image/test_images.h"
 
 namespace wring {
 namespace {

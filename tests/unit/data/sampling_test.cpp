@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "test_images.h"
+#include "unit/image/test_images.h"
 #include "wring_train/data/patch.h"
 
 namespace wring {

@@ -8,8 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "photographs.h"
 #include "test_images.h"
+#include "unit/data/photographs.h"
 #include "wring/base/error.h"
 
 namespace wring {

@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include "photographs.h"
 #include "test_images.h"
+#include "unit/data/photographs.h"
 #include "wring/base/error.h"
 #include "wring_train/image/bicubic.h"
 
