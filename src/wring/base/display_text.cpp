@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <utf8proc.h>
 
 namespace wring {
 namespace {
@@ -14,16 +15,6 @@ struct Range {
   char32_t first;
   char32_t last;
 };
-
-// Blocks whose characters are wide (Unicode Standard Annex #11, classes W and F), rounded to whole blocks.
-constexpr std::array kWide = {Range{0x1100, 0x115f},   Range{0x2705, 0x2705},   Range{0x274c, 0x274c},
-                              Range{0x2e80, 0x303e},   Range{0x3041, 0xa4cf},   Range{0xac00, 0xd7a3},
-                              Range{0xf900, 0xfaff},   Range{0xfe30, 0xfe6f},   Range{0xff00, 0xff60},
-                              Range{0xffe0, 0xffe6},   Range{0x1f300, 0x1f64f}, Range{0x1f680, 0x1f6ff},
-                              Range{0x1f900, 0x1faff}, Range{0x20000, 0x3fffd}};
-// Combining marks, zero-width characters and variation selectors.
-constexpr std::array kZeroWidth = {Range{0x0300, 0x036f}, Range{0x200b, 0x200f}, Range{0x20d0, 0x20ff},
-                                   Range{0xfe00, 0xfe0f}};
 
 // What steers a terminal or turns a line round: C0, DEL and C1; marks that end a line; marks of direction (Unicode
 // Standard Annex #9).
@@ -48,20 +39,14 @@ std::pair<std::string_view, Character> take_character(std::string_view& text) {
 }  // namespace
 
 Character first_character(std::string_view text) {
-  const auto lead = static_cast<std::uint8_t>(text[0]);
-  const std::size_t bytes = lead < 0x80 ? 1 : lead >> 5 == 6 ? 2 : lead >> 4 == 14 ? 3 : lead >> 3 == 30 ? 4 : 0;
-  const Character single{1, 1, lead};
-  if (bytes <= 1 || bytes > text.size()) return single;
-  char32_t code = lead & (0x7f >> bytes);
-  for (std::size_t i = 1; i < bytes; ++i) {
-    const auto next = static_cast<std::uint8_t>(text[i]);
-    if (next >> 6 != 2) return single;
-    code = code << 6 | (next & 0x3f);
-  }
-  // Longer than it must be, half of a pair of UTF-16, or beyond the last character: no UTF-8, though it decodes.
-  constexpr std::array<char32_t, 5> least = {0, 0, 0x80, 0x800, 0x10000};
-  if (code < least.at(bytes) || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return single;
-  return {bytes, within(kZeroWidth, code) ? 0 : within(kWide, code) ? 2 : 1, code};
+  utf8proc_int32_t code = -1;
+  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
+  const utf8proc_ssize_t read =
+      utf8proc_iterate(bytes, static_cast<utf8proc_ssize_t>(std::min<std::size_t>(text.size(), 4)), &code);
+  if (read <= 0) return {1, 1, static_cast<unsigned char>(text[0])};
+  // A control character has no width of its own; it counts one, as what without_controls() leaves in its place.
+  const int columns = code < 0x80 ? 1 : utf8proc_charwidth(code);
+  return {static_cast<std::size_t>(read), columns, static_cast<char32_t>(code)};
 }
 
 bool is_utf8(const Character& character) {
