@@ -69,13 +69,13 @@ class DiagnoseRun {
     progress_.headline({"Measuring what the step waits for", "正在测量每步在等待什么"});
     const DiagnosisInput input = measure_for_diagnosis(session_, progress_);
     if (input.real.outcome != TrialOutcome::ok) fail(input.real);
-    const std::vector<Diagnosis> found = diagnose(input);
-    for (const Diagnosis& diagnosis : found) record_.verdicts.push_back(verdict_of(diagnosis));
+    record_.verdicts = diagnose(input);
+    const std::vector<Finding>& found = record_.verdicts;
     if (found.empty()) {
       record_.reason = {"The measurements support no verdict.", "测量结果不足以下结论。"};
       return;
     }
-    const auto curable = std::ranges::find_if(found, [](const Diagnosis& d) { return !d.fix.empty(); });
+    const auto curable = std::ranges::find_if(found, [](const Finding& one) { return !one.fix.empty(); });
     if (curable == found.end()) {
       if (options_.fix) record_.reason = {"No key of the configuration cures this.", "没有可以解决此问题的配置项。"};
       return;
@@ -95,13 +95,7 @@ class DiagnoseRun {
         oom ? Text("wring benchmark finds a batch size that fits", "wring benchmark 可找到合适的批大小") : Text());
   }
 
-  static RecordedVerdict verdict_of(const Diagnosis& diagnosis) {
-    RecordedVerdict verdict{std::string(diagnosis.key), diagnosis.headline,  diagnosis.numbers, diagnosis.rule,
-                            diagnosis.confidence,       diagnosis.next_step, diagnosis.fix};
-    return verdict;
-  }
-
-  std::vector<Change> changes_by(const Diagnosis& diagnosis) const {
+  std::vector<Change> changes_by(const Finding& diagnosis) const {
     BatchAdvice nothing_about_the_batch;
     KnobDecision cure;
     cure.knob = std::string(diagnosis.key);
@@ -112,7 +106,7 @@ class DiagnoseRun {
   }
 
   // Written only where it is faster, by trials of both in turns.
-  void fix(const Diagnosis& diagnosis) {
+  void fix(const Finding& diagnosis) {
     text_ = changed_text(session_.file(), record_.changes, /*ours=*/true);
     progress_.headline({"Measuring with the change and without it, in turns", "交替测量改动前后"});
     ContestOptions contest;

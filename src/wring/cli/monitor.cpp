@@ -225,7 +225,7 @@ class MonitorRun {
     };
     view.set_interval = [this](double seconds) { sampler_.set_interval(seconds); };
     view.verdicts = [this] {
-      std::vector<std::vector<Verdict>> verdicts;
+      std::vector<std::vector<Finding>> verdicts;
       for (CardFindings& card : recent_summary().findings) {
         verdicts.push_back(std::move(card.verdicts));
       }
@@ -239,12 +239,12 @@ class MonitorRun {
   }
 
   // First on the card of that rank, where ranks and cards are those of one machine; else on the first card.
-  void add_straggler(std::vector<std::vector<Verdict>>& cards) {
+  void add_straggler(std::vector<std::vector<Finding>>& cards) {
     const RunSummary run = run_->summary();
     if (!run.straggler || cards.empty()) return;
     const auto rank = static_cast<std::size_t>(*run.slowest);
     const bool own = static_cast<std::size_t>(run.ranks) == cards.size() && rank < cards.size();
-    std::vector<Verdict>& card = cards[own ? rank : 0];
+    std::vector<Finding>& card = cards[own ? rank : 0];
     card.insert(card.begin(), *run.straggler);
   }
 

@@ -39,37 +39,31 @@
 namespace wring {
 namespace {
 
-const std::array<BottleneckRow, 9> kRows = {{
-    {Bottleneck::data_bound,
-     "data_bound",
-     {"data-bound: the step waits for the loader", "受数据限制：训练步在等待数据加载"}},
-    {Bottleneck::transfer_bound,
-     "transfer_bound",
+struct Headline {
+  std::string_view key;
+  Text text;
+};
+const std::array<Headline, 9> kHeadlines = {{
+    {"data_bound", {"data-bound: the step waits for the loader", "受数据限制：训练步在等待数据加载"}},
+    {"transfer_bound",
      {"transfer-bound: loader and step are fast enough alone, not together",
       "受传输限制：加载与计算单独都够快，合在一起不够"}},
-    {Bottleneck::launch_bound,
-     "launch_bound",
+    {"launch_bound",
      {"launch-bound: the host launches kernels more slowly than the GPU runs them",
       "受启动限制：主机启动内核的速度跟不上 GPU"}},
-    {Bottleneck::too_small,
-     "too_small",
+    {"too_small",
      {"too small to fill the GPU: a larger batch costs almost nothing",
       "任务太小，填不满 GPU：更大的 batch 几乎不花时间"}},
-    {Bottleneck::precision_bound,
-     "precision_bound",
+    {"precision_bound",
      {"precision-bound: 32-bit arithmetic, while the 16-bit matrix units stand idle",
       "受精度限制：使用 32 位运算，16 位矩阵单元闲置"}},
-    {Bottleneck::memory_bandwidth_bound,
-     "memory_bandwidth_bound",
+    {"memory_bandwidth_bound",
      {"memory-bandwidth-bound: the GPU waits for its own memory", "受显存带宽限制：GPU 在等待自己的显存"}},
-    {Bottleneck::slow_kernels,
-     "slow_kernels",
+    {"slow_kernels",
      {"slow kernels: they run all the time, far below the rate that is attainable",
       "内核低效：一直在运行，但远低于可达到的速率"}},
-    {Bottleneck::throttled, "throttled", {"throttled: the clocks are held down", "被降频：时钟频率受到限制"}},
-    {Bottleneck::compute_bound,
-     "compute_bound",
-     {"compute-bound: the arithmetic is the limit", "受计算限制：瓶颈在算力"}},
+    {"throttled", {"throttled: the clocks are held down", "被降频：时钟频率受到限制"}},
+    {"compute_bound", {"compute-bound: the arithmetic is the limit", "受计算限制：瓶颈在算力"}},
 }};
 
 }  // namespace
@@ -87,7 +81,7 @@ double confidence_of(double value, double threshold, double sure) {
   return 0.5 + 0.45 * share;
 }
 
-std::vector<Diagnosis> DiagnosisRules::all() {
+std::vector<Finding> DiagnosisRules::all() {
   if (!ran(in_.real)) return {};
   data_bound();
   transfer_bound();
@@ -100,31 +94,27 @@ std::vector<Diagnosis> DiagnosisRules::all() {
   compute_bound();
   std::ranges::stable_sort(found_, [](const Weighed& left, const Weighed& right) {
     if (left.cost != right.cost) return left.cost > right.cost;
-    return left.diagnosis.confidence > right.diagnosis.confidence;
+    return left.finding.confidence > right.finding.confidence;
   });
-  std::vector<Diagnosis> verdicts;
-  for (Weighed& one : found_) verdicts.push_back(std::move(one.diagnosis));
+  std::vector<Finding> verdicts;
+  for (Weighed& one : found_) verdicts.push_back(std::move(one.finding));
   return verdicts;
 }
 
-Diagnosis& DiagnosisRules::add(Bottleneck cause, double cost, double sure, Text numbers, Text rule, Text next_step) {
-  const auto row = std::ranges::find(kRows, cause, &BottleneckRow::cause);
+Finding& DiagnosisRules::add(std::string_view key, double cost, double sure, Text numbers, Text rule, Text next_step) {
+  const auto row = std::ranges::find(kHeadlines, key, &Headline::key);
   Weighed one;
   one.cost = cost;
-  one.diagnosis = {cause, row->key, row->headline, std::move(numbers), std::move(rule), sure, std::move(next_step), {}};
+  one.finding = {key, row->text, std::move(numbers), std::move(rule), sure, std::move(next_step), {}};
   found_.push_back(std::move(one));
-  return found_.back().diagnosis;
+  return found_.back().finding;
 }
 
-bool DiagnosisRules::has(Bottleneck cause) const {
-  return std::ranges::any_of(found_, [&](const Weighed& one) { return one.diagnosis.cause == cause; });
+bool DiagnosisRules::has(std::string_view key) const {
+  return std::ranges::any_of(found_, [&](const Weighed& one) { return one.finding.key == key; });
 }
 
-std::span<const BottleneckRow> bottleneck_rows() {
-  return kRows;
-}
-
-std::vector<Diagnosis> diagnose(const DiagnosisInput& input) {
+std::vector<Finding> diagnose(const DiagnosisInput& input) {
   return DiagnosisRules(input).all();
 }
 

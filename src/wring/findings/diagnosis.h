@@ -1,28 +1,13 @@
 #pragma once
 #include <cstdint>
 #include <optional>
-#include <span>
-#include <string_view>
 #include <vector>
 
-#include "wring/base/text.h"
-#include "wring/config/patcher.h"
 #include "wring/config/train_config.h"
+#include "wring/findings/finding.h"
 #include "wring/trial/trial.h"
 
 namespace wring {
-
-enum class Bottleneck {
-  data_bound,              // the loader cannot keep up
-  transfer_bound,          // both are fast enough alone: copies and waits in between
-  launch_bound,            // the host launches kernels more slowly than the card runs them
-  too_small,               // the card is not filled
-  precision_bound,         // 32-bit arithmetic, while the 16-bit matrix units stand idle
-  memory_bandwidth_bound,  // waits for its own memory
-  slow_kernels,            // kernels run all the time, far below the rate that the card attains
-  throttled,               // clocks held down by heat or power
-  compute_bound,           // good: near that rate
-};
 
 // What was measured. Everything but `real` may be absent, and then supports no rule.
 struct DiagnosisInput {
@@ -42,25 +27,6 @@ struct DiagnosisInput {
   double sample_bytes = 0;
   std::optional<std::int64_t> host_available_bytes;
 };
-
-struct Diagnosis {
-  Bottleneck cause = Bottleneck::compute_bound;
-  std::string_view key;         // "data_bound"
-  Text headline;                // "data-bound: the step waits for the loader"
-  Text numbers;                 // what was measured
-  Text rule;                    // the rule that fired, with its thresholds
-  double confidence = 0;        // 0 to 1
-  Text next_step;               // what to do
-  std::vector<Assignment> fix;  // the change of the config that --fix writes; empty where no key helps
-};
-
-struct BottleneckRow {
-  Bottleneck cause;
-  std::string_view key;
-  Text headline;
-};
-// One row a cause, in the order of the enumeration.
-std::span<const BottleneckRow> bottleneck_rows();
 
 // Thresholds, per cent; the reasons stand in diagnosis.cpp.
 namespace diagnosis_thresholds {
@@ -84,6 +50,6 @@ inline constexpr double memory_full = 90;
 
 // What the measurements say, the dominant cause first (by the time that it costs, then by confidence). Empty only where
 // `real` did not run or nothing supports a verdict.
-std::vector<Diagnosis> diagnose(const DiagnosisInput& input);
+std::vector<Finding> diagnose(const DiagnosisInput& input);
 
 }  // namespace wring

@@ -17,18 +17,17 @@ void DiagnosisRules::too_small() {
   if (!ran(in_.larger) || !ran(in_.resident) || !in_.larger_batch) return;
   const double gain = percent(*in_.larger->samples_per_s / *in_.resident->samples_per_s - 1);
   if (gain < limit::larger_gain) return;
-  Diagnosis& found =
-      add(Bottleneck::too_small, percent(1 - 1 / (1 + gain / 100)), confidence_of(gain, limit::larger_gain, 60),
-          {fmt::format("batch {} makes {} samples/s, batch {} {} ({} % more)", in_.config.batch_size,
-                       rate_figure(in_.resident->samples_per_s), *in_.larger_batch,
-                       rate_figure(in_.larger->samples_per_s), percent_figure(gain / 100)),
-           fmt::format("batch {} 为 {} samples/s，batch {} 为 {}（快 {}%）", in_.config.batch_size,
-                       rate_figure(in_.resident->samples_per_s), *in_.larger_batch,
-                       rate_figure(in_.larger->samples_per_s), percent_figure(gain / 100))},
-          {fmt::format("a larger batch gains {:.0f} % or more per sample", limit::larger_gain),
-           fmt::format("更大的 batch 每样本提速 {:.0f}% 以上", limit::larger_gain)},
-          {fmt::format("batch_size={}; wring benchmark finds the best one", *in_.larger_batch),
-           fmt::format("batch_size={}；wring benchmark 可找到最佳值", *in_.larger_batch)});
+  Finding& found = add("too_small", percent(1 - 1 / (1 + gain / 100)), confidence_of(gain, limit::larger_gain, 60),
+                       {fmt::format("batch {} makes {} samples/s, batch {} {} ({} % more)", in_.config.batch_size,
+                                    rate_figure(in_.resident->samples_per_s), *in_.larger_batch,
+                                    rate_figure(in_.larger->samples_per_s), percent_figure(gain / 100)),
+                        fmt::format("batch {} 为 {} samples/s，batch {} 为 {}（快 {}%）", in_.config.batch_size,
+                                    rate_figure(in_.resident->samples_per_s), *in_.larger_batch,
+                                    rate_figure(in_.larger->samples_per_s), percent_figure(gain / 100))},
+                       {fmt::format("a larger batch gains {:.0f} % or more per sample", limit::larger_gain),
+                        fmt::format("更大的 batch 每样本提速 {:.0f}% 以上", limit::larger_gain)},
+                       {fmt::format("batch_size={}; wring benchmark finds the best one", *in_.larger_batch),
+                        fmt::format("batch_size={}；wring benchmark 可找到最佳值", *in_.larger_batch)});
   const auto peak = measured_peak_mib(in_.larger->memory);
   const auto capacity = device_capacity_mib(in_.larger->memory);
   const bool full =
@@ -48,8 +47,8 @@ void DiagnosisRules::precision_bound() {
   if (in_.config.use_mixed_precision || !ran(in_.mixed) || !ran(in_.resident)) return;
   const double gain = percent(*in_.mixed->samples_per_s / *in_.resident->samples_per_s - 1);
   if (gain < limit::mixed_gain) return;
-  Diagnosis& found =
-      add(Bottleneck::precision_bound, percent(1 - 1 / (1 + gain / 100)), confidence_of(gain, limit::mixed_gain, 60),
+  Finding& found =
+      add("precision_bound", percent(1 - 1 / (1 + gain / 100)), confidence_of(gain, limit::mixed_gain, 60),
           {fmt::format("in 32 bits the step makes {} samples/s, in 16 {} ({} % more)",
                        rate_figure(in_.resident->samples_per_s), rate_figure(in_.mixed->samples_per_s),
                        percent_figure(gain / 100)),
@@ -69,7 +68,7 @@ void DiagnosisRules::throttled() {
   if (*in_.throttled_percent < line) return;
   // At full load many cards run at their power cap all the time and lose a few per cent; heat costs more.
   const double cost = heat ? *in_.throttled_percent / 2 : 1;
-  add(Bottleneck::throttled, cost, confidence_of(*in_.throttled_percent, line, heat ? 40 : 100),
+  add("throttled", cost, confidence_of(*in_.throttled_percent, line, heat ? 40 : 100),
       {fmt::format("clocks held down {:.0f} % of the time by {}", *in_.throttled_percent,
                    heat ? "heat" : "the power cap"),
        fmt::format("{:.0f}% 的时间因{}被降频", *in_.throttled_percent, heat ? "温度" : "功耗上限")},
@@ -86,9 +85,8 @@ void DiagnosisRules::memory_bandwidth_bound() {
   const Percent tensor = load().tensor_activity;
   if (!dram || *dram < limit::dram_bound || (tensor && *tensor >= limit::tensor_busy)) return;
   if (const auto found = attained(); found && found->share_percent >= limit::attained) return;
-  Diagnosis& found = add(
-      Bottleneck::memory_bandwidth_bound, own_share(), confidence_of(*dram, limit::dram_bound, 90),
-      arithmetic_and_activity(),
+  Finding& found = add(
+      "memory_bandwidth_bound", own_share(), confidence_of(*dram, limit::dram_bound, 90), arithmetic_and_activity(),
       {fmt::format("DRAM activity {:.0f} % or more, tensor activity below {:.0f} %", limit::dram_bound,
                    limit::tensor_busy),
        fmt::format("显存带宽活跃度不低于 {:.0f}%，张量核心活跃度低于 {:.0f}%", limit::dram_bound, limit::tensor_busy)},

@@ -57,8 +57,8 @@ void DiagnosisRules::data_bound() {
   if (!slow_loader || lost < limit::data_wait) return;
   double sure = confidence_of(lost, limit::data_wait, 40);
   if (!headroom) sure = std::min(sure, 0.8);
-  Diagnosis& found =
-      add(Bottleneck::data_bound, lost, sure, three_rates(),
+  Finding& found =
+      add("data_bound", lost, sure, three_rates(),
           {fmt::format("the step loses {:.0f} % or more to waiting, and the loader alone makes less than {:.0f} % more "
                        "than the step",
                        limit::data_wait, limit::loader_headroom),
@@ -68,7 +68,7 @@ void DiagnosisRules::data_bound() {
   feed_the_step(found, headroom.value_or(-lost));
 }
 
-void DiagnosisRules::feed_the_step(Diagnosis& found, double headroom) const {
+void DiagnosisRules::feed_the_step(Finding& found, double headroom) const {
   const TrainConfig& config = in_.config;
   if (config.data_cache == "none") found.fix.push_back({"data_cache", "auto"});
   const double factor = 1.25 * 100 / std::max(10.0, 100 + headroom);
@@ -97,8 +97,8 @@ void DiagnosisRules::feed_the_step(Diagnosis& found, double headroom) const {
 void DiagnosisRules::transfer_bound() {
   const auto headroom = headroom_percent();
   if (!headroom || *headroom < limit::loader_headroom || lost_percent() < limit::gap) return;
-  Diagnosis& found =
-      add(Bottleneck::transfer_bound, lost_percent(), confidence_of(lost_percent(), limit::gap, 40), three_rates(),
+  Finding& found =
+      add("transfer_bound", lost_percent(), confidence_of(lost_percent(), limit::gap, 40), three_rates(),
           {fmt::format("loader and step alone are both at least {:.0f} % faster than together", limit::gap),
            fmt::format("加载与计算单独都比合在一起快 {:.0f}% 以上", limit::gap)},
           {});
@@ -150,8 +150,8 @@ void DiagnosisRules::launch_bound() {
     cost = std::max(cost, 100 - *in_.kernel_busy_percent);
   }
   const double sure = gains ? confidence_of(*gain, limit::graph_gain, 60) : std::min(0.75, confidence_of(cost, 10, 60));
-  Diagnosis& found = add(
-      Bottleneck::launch_bound, cost, sure, numbers,
+  Finding& found = add(
+      "launch_bound", cost, sure, numbers,
       {fmt::format("a graph gains {:.0f} % or more, or kernels run less than {:.0f} % of a step on a resident batch",
                    limit::graph_gain, limit::kernels_idle),
        fmt::format("CUDA 图可提速 {:.0f}% 以上，或数据常驻时内核运行时间不足 {:.0f}%", limit::graph_gain,

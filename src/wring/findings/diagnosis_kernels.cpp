@@ -157,11 +157,11 @@ std::vector<Assignment> DiagnosisRules::kernel_cures() const {
 
 Text DiagnosisRules::without_a_cure() const {
   // Another verdict's change comes first: the kernels change with it.
-  const auto other = std::ranges::find_if(found_, [](const Weighed& one) { return !one.diagnosis.fix.empty(); });
+  const auto other = std::ranges::find_if(found_, [](const Weighed& one) { return !one.finding.fix.empty(); });
   Text text = {"no key cures it without changing what is trained", "没有不改变训练内容的配置项可以解决"};
   if (other != found_.end()) {
-    const std::string change = assignments_text(other->diagnosis.fix);
-    text = was_measured(other->diagnosis.cause)
+    const std::string change = assignments_text(other->finding.fix);
+    text = was_measured(other->finding.key)
                ? Text("first what was measured to help: " + change, "先应用已实测有效的改动：" + change)
                : Text("first the change of the other verdict: " + change, "先应用另一条结论的改动：" + change);
   }
@@ -172,9 +172,9 @@ Text DiagnosisRules::without_a_cure() const {
           fmt::format("{}；其余时间中最大的一项（占每步 {:.0f}%）：{}", text.zh, loss.percent, why.zh)};
 }
 
-bool DiagnosisRules::was_measured(Bottleneck cause) const {
-  if (cause == Bottleneck::launch_bound) return graph_gain().has_value();
-  return cause == Bottleneck::too_small || cause == Bottleneck::precision_bound;
+bool DiagnosisRules::was_measured(std::string_view key) const {
+  if (key == "launch_bound") return graph_gain().has_value();
+  return key == "too_small" || key == "precision_bound";
 }
 
 Text DiagnosisRules::slow_rule(bool far, bool elsewhere) const {
@@ -196,7 +196,7 @@ Text DiagnosisRules::slow_rule(bool far, bool elsewhere) const {
 }
 
 void DiagnosisRules::slow_kernels() {
-  if (!ran(in_.resident) || has(Bottleneck::memory_bandwidth_bound)) return;
+  if (!ran(in_.resident) || has("memory_bandwidth_bound")) return;
   const auto found = attained();
   const double busy = in_.resident->kernel_busy_percent.value_or(100);
   const bool far = found && found->share_percent < limit::attained && busy - found->share_percent >= limit::gap;
@@ -216,7 +216,7 @@ void DiagnosisRules::slow_kernels() {
   if (far) sure = confidence_of(-found->share_percent, -limit::attained, -30);
   if (fused_gains) sure = std::max(sure, confidence_of(*gain, limit::graph_gain, 60));
   const Text without = without_a_cure();
-  Diagnosis& verdict = add(Bottleneck::slow_kernels, cost, sure, numbers, slow_rule(far, elsewhere), without);
+  Finding& verdict = add("slow_kernels", cost, sure, numbers, slow_rule(far, elsewhere), without);
   verdict.fix = kernel_cures();
   Text next = verdict.fix.empty() ? without
                                   : Text("shorter kernels for the same step: " + assignments_text(verdict.fix),
@@ -233,11 +233,11 @@ void DiagnosisRules::compute_bound() {
   const auto found = attained();
   const Percent tensor = load().tensor_activity;
   const bool near = found ? found->share_percent >= limit::attained : tensor && *tensor >= limit::tensor_busy;
-  if (!near || has(Bottleneck::memory_bandwidth_bound) || has(Bottleneck::slow_kernels)) return;
+  if (!near || has("memory_bandwidth_bound") || has("slow_kernels")) return;
   const double sure =
       found ? confidence_of(found->share_percent, limit::attained, 75) : confidence_of(*tensor, limit::tensor_busy, 80);
-  Diagnosis& verdict =
-      add(Bottleneck::compute_bound, own_share(), sure, arithmetic_and_activity(),
+  Finding& verdict =
+      add("compute_bound", own_share(), sure, arithmetic_and_activity(),
           {fmt::format("{:.0f} % or more of the rate of one large product on this device in this precision; or tensor "
                        "activity {:.0f} % or more where that rate is not known",
                        limit::attained, limit::tensor_busy),

@@ -25,17 +25,17 @@ class DiagnosisRules {
  public:
   explicit DiagnosisRules(const DiagnosisInput& input) : in_(input) {}
 
-  std::vector<Diagnosis> all();
+  std::vector<Finding> all();
 
  private:
   // A verdict and the share of the step's time that it costs (per cent), by which verdicts are ordered.
   struct Weighed {
-    Diagnosis diagnosis;
+    Finding finding;
     double cost = 0;
   };
 
-  Diagnosis& add(Bottleneck cause, double cost, double sure, Text numbers, Text rule, Text next_step);
-  bool has(Bottleneck cause) const;
+  Finding& add(std::string_view key, double cost, double sure, Text numbers, Text rule, Text next_step);
+  bool has(std::string_view key) const;
   double wait_percent() const;
   // What the step alone makes beyond what it makes with the loader, in per cent of its own rate.
   double lost_percent() const;
@@ -44,7 +44,7 @@ class DiagnosisRules {
   Text three_rates() const;
   void data_bound();
   // More workers as far as there are cores and memory; else images decoded once.
-  void feed_the_step(Diagnosis& found, double headroom) const;
+  void feed_the_step(Finding& found, double headroom) const;
   void transfer_bound();
   void launch_bound();
   // What a captured step makes beyond one whose kernels are launched one by one, per cent.
@@ -62,7 +62,7 @@ class DiagnosisRules {
   std::vector<Assignment> kernel_cures() const;
   Text without_a_cure() const;
   // Whether the change of this cause's verdict was tried beside the config as it is.
-  bool was_measured(Bottleneck cause) const;
+  bool was_measured(std::string_view key) const;
   Text slow_rule(bool far, bool elsewhere) const;
   // Good: near the attainable rate.
   void compute_bound();

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "wring/findings/verdict.h"
-
 namespace wring {
 namespace {
 
@@ -27,14 +25,13 @@ std::optional<double> sum(std::optional<double> a, std::optional<double> b) {
 bool hardly_worked(const PhaseSummary& phases) {
   constexpr double hardly = 0.05;
   const double with_context_s = phases.all_s() - phases.of(Phase::no_context);
-  return phases.worked_s <= 0 ||
-         (with_context_s >= thresholds::silent_below_s && phases.worked_s <= hardly * with_context_s);
+  return phases.worked_s <= 0 || (with_context_s >= silent_below_s && phases.worked_s <= hardly * with_context_s);
 }
 
 // The steady part; a card that hardly worked has none, and is judged on all of the time.
 SteadyPart judged_part(const GpuSummary& card, const Summary& summary) {
   const SteadyPart& steady = card.phases.steady;
-  if (steady.covered_s >= thresholds::silent_below_s || !hardly_worked(card.phases)) return steady;
+  if (steady.covered_s >= silent_below_s || !hardly_worked(card.phases)) return steady;
   SteadyPart all;
   for (const MetricRow& row : metric_rows()) {
     all.means[static_cast<std::size_t>(row.metric)] = card.mean(row.metric);

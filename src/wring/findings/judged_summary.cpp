@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "wring/findings/features.h"
+#include "wring/findings/verdict.h"
 
 namespace wring {
 

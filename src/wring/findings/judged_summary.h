@@ -2,15 +2,15 @@
 #include <optional>
 #include <vector>
 
+#include "wring/findings/finding.h"
 #include "wring/findings/straggler.h"
-#include "wring/findings/verdict.h"
 #include "wring/telemetry/summary.h"
 
 namespace wring {
 
 // What a summary says of one card.
 struct CardFindings {
-  std::vector<Verdict> verdicts;  // on the steady part, most certain first; empty below 20 s of it
+  std::vector<Finding> verdicts;  // on the steady part, most certain first; empty below 20 s of it
   Text no_verdict;                // why there are none
 };
 

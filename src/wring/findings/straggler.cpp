@@ -29,9 +29,8 @@ std::pair<int, std::size_t> most_often_slowest(std::span<const RankLine> lines) 
   return {most->first, most->second};
 }
 
-Verdict verdict_on(int rank, std::size_t times, std::size_t lines, double wait, double spread) {
-  Verdict found;
-  found.cause = Cause::straggler;
+Finding verdict_on(int rank, std::size_t times, std::size_t lines, double wait, double spread) {
+  Finding found;
   found.key = "straggler";
   found.headline = {fmt::format("straggler: all wait for rank {}", rank),
                     fmt::format("拖慢者：所有进程在等 rank {}", rank)};

@@ -4,7 +4,7 @@
 #include <optional>
 #include <span>
 
-#include "wring/findings/verdict.h"
+#include "wring/findings/finding.h"
 
 namespace wring {
 
@@ -23,7 +23,7 @@ struct RunSummary {
   int ranks = 0;                     // in the last one
   double spread = 0;                 // mean
   std::optional<int> slowest;        // the straggler, where there is one
-  std::optional<Verdict> straggler;  // the one rank that holds the others up
+  std::optional<Finding> straggler;  // the one rank that holds the others up
 };
 
 // Ranks go in step, so one that waits for its data holds up all. Names it where it is the same rank nearly always and

@@ -14,6 +14,26 @@ namespace wring {
 namespace rules {
 namespace {
 
+struct Headline {
+  std::string_view key;
+  Text text;
+};
+const std::array<Headline, 10> headlines = {{
+    {"input_bound", {"input-bound: the GPU waits for data", "输入受限：GPU 在等数据"}},
+    {"launch_bound", {"launch-bound: the kernels are too small to fill the GPU", "启动受限：核函数太小，填不满 GPU"}},
+    {"memory_bandwidth_bound",
+     {"memory-bandwidth-bound: the GPU waits for its own memory", "显存带宽受限：GPU 在等显存"}},
+    {"compute_bound", {"compute-bound: the GPU computes all the time", "计算受限：GPU 一直在计算"}},
+    {"tensor_cores_unused",
+     {"the tensor cores are hardly used: the other units do the arithmetic",
+      "张量核心几乎没有用上：运算由其他单元完成"}},
+    {"collective_bound", {"waiting for other cards: busy in name only", "在等其他卡：只是看起来忙"}},
+    {"power_throttled", {"power-throttled: the power limit holds the clocks down", "功耗降频：功耗上限压低了频率"}},
+    {"thermally_throttled", {"heat-throttled: the card is too hot for its clocks", "过热降频：显卡温度过高"}},
+    {"idle", {"idle: no kernel runs", "空闲：没有核函数在运行"}},
+    {"memory_nearly_full", {"memory nearly full", "显存几乎用满"}},
+}};
+
 // Two digits are what a person reads; a share of 0.02 % is not 0.
 std::string readable(double value) {
   if (value >= 10 || value == 0) return fmt::format("{:.0f}", value);
@@ -39,9 +59,9 @@ Measured activity(const Features& f) {
   return numbers.add("power of limit", "功耗占上限", f.power_of_limit);
 }
 
-Verdict verdict(Cause cause, double confidence, Text rule, Text numbers, Text next_step) {
-  const CauseRow& row = cause_rows()[static_cast<std::size_t>(cause)];
-  return {cause, row.key, row.headline, std::move(rule), std::move(numbers), confidence, std::move(next_step)};
+Finding verdict(std::string_view key, double confidence, Text rule, Text numbers, Text next_step) {
+  const auto row = std::ranges::find(headlines, key, &Headline::key);
+  return {key, row->text, std::move(numbers), std::move(rule), confidence, std::move(next_step), {}};
 }
 
 bool waits(const Features& f) {
@@ -87,47 +107,15 @@ bool starves(const Features& f) {
 
 }  // namespace rules
 
-std::span<const CauseRow> cause_rows() {
-  static const std::array<CauseRow, 11> rows = {{
-      {Cause::input_bound, "input_bound", {"input-bound: the GPU waits for data", "输入受限：GPU 在等数据"}},
-      {Cause::launch_bound,
-       "launch_bound",
-       {"launch-bound: the kernels are too small to fill the GPU", "启动受限：核函数太小，填不满 GPU"}},
-      {Cause::memory_bandwidth_bound,
-       "memory_bandwidth_bound",
-       {"memory-bandwidth-bound: the GPU waits for its own memory", "显存带宽受限：GPU 在等显存"}},
-      {Cause::compute_bound,
-       "compute_bound",
-       {"compute-bound: the GPU computes all the time", "计算受限：GPU 一直在计算"}},
-      {Cause::tensor_cores_unused,
-       "tensor_cores_unused",
-       {"the tensor cores are hardly used: the other units do the arithmetic",
-        "张量核心几乎没有用上：运算由其他单元完成"}},
-      {Cause::collective_bound,
-       "collective_bound",
-       {"waiting for other cards: busy in name only", "在等其他卡：只是看起来忙"}},
-      {Cause::power_throttled,
-       "power_throttled",
-       {"power-throttled: the power limit holds the clocks down", "功耗降频：功耗上限压低了频率"}},
-      {Cause::thermally_throttled,
-       "thermally_throttled",
-       {"heat-throttled: the card is too hot for its clocks", "过热降频：显卡温度过高"}},
-      {Cause::idle, "idle", {"idle: no kernel runs", "空闲：没有核函数在运行"}},
-      {Cause::memory_nearly_full, "memory_nearly_full", {"memory nearly full", "显存几乎用满"}},
-      {Cause::straggler, "straggler", {"straggler: all wait for one rank", "拖慢者：所有进程在等一个进程"}},
-  }};
-  return rows;
-}
-
-std::vector<Verdict> verdicts(const Features& features) {
-  std::vector<Verdict> found;
-  if (features.data_s < thresholds::silent_below_s) return found;
+std::vector<Finding> verdicts(const Features& features) {
+  std::vector<Finding> found;
+  if (features.data_s < silent_below_s) return found;
   for (const auto& rule : {rules::idle, rules::compute_bound, rules::tensor_cores_unused, rules::memory_bandwidth_bound,
                            rules::launch_bound, rules::collective_bound, rules::input_bound, rules::power_throttled,
                            rules::heat_throttled, rules::memory_nearly_full}) {
-    if (rules::Finding finding = rule(features)) found.push_back(*std::move(finding));
+    if (std::optional<Finding> finding = rule(features)) found.push_back(*std::move(finding));
   }
-  std::ranges::stable_sort(found, std::greater{}, &Verdict::confidence);
+  std::ranges::stable_sort(found, std::greater{}, &Finding::confidence);
   return found;
 }
 
@@ -135,10 +123,10 @@ Text why_no_verdict(const Features& f) {
   if (!f.gpu_util && !f.sm_activity) {
     return {"neither GPU-Util nor SM activity could be read", "读不到GPU利用率和SM活跃度"};
   }
-  if (f.steady_s < thresholds::silent_below_s) {
+  if (f.steady_s < silent_below_s) {
     const double lasted_s = std::floor(f.steady_s);
-    return {fmt::format("the steady part lasted {} s, and {} s of it are needed", lasted_s, thresholds::silent_below_s),
-            fmt::format("稳定阶段只有 {} 秒，判断需要 {} 秒", lasted_s, thresholds::silent_below_s)};
+    return {fmt::format("the steady part lasted {} s, and {} s of it are needed", lasted_s, silent_below_s),
+            fmt::format("稳定阶段只有 {} 秒，判断需要 {} 秒", lasted_s, silent_below_s)};
   }
   if (!rules::waits(f)) {
     return {"the card is in use, and no single limit shows", "显卡在使用中，没有单一的瓶颈"};

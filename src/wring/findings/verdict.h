@@ -1,51 +1,12 @@
 #pragma once
-#include <span>
-#include <string_view>
 #include <vector>
 
-#include "wring/base/text.h"
+#include "wring/findings/finding.h"
 
 namespace wring {
 
-enum class Cause {
-  input_bound,
-  launch_bound,
-  memory_bandwidth_bound,
-  compute_bound,
-  tensor_cores_unused,
-  collective_bound,  // waiting for other cards
-  power_throttled,
-  thermally_throttled,
-  idle,
-  memory_nearly_full,
-  straggler,  // of a run, not of a card (straggler.h)
-};
-
-// What the measurements of one card say, with what they say it from.
-struct Verdict {
-  Cause cause = Cause::idle;
-  std::string_view key;   // "input_bound"
-  Text headline;          // "input-bound: the GPU waits for data"
-  Text rule;              // the rule that fired, with its thresholds
-  Text numbers;           // what was measured
-  double confidence = 0;  // 0 to 1
-  Text next_step;         // what to do or to measure next
-};
-
-struct CauseRow {
-  Cause cause;
-  std::string_view key;
-  Text headline;
-};
-
-// One row a cause, in the order of the enumeration.
-std::span<const CauseRow> cause_rows();
-
 // The thresholds that the rules compare with. Per cent unless the name says otherwise.
 namespace thresholds {
-
-// Of the steady part. Start-up, warm-up and compilation look like anything; a third of a minute averages steps out.
-inline constexpr double silent_below_s = 20;
 
 // A desktop or a monitor alone makes a few per cent.
 inline constexpr double idle_util = 5;
@@ -136,7 +97,7 @@ struct Features;
 
 // What the rules find, most certain first. Nothing below 20 s of a steady part, and nothing without evidence: a value
 // that is absent supports no rule.
-std::vector<Verdict> verdicts(const Features& features);
+std::vector<Finding> verdicts(const Features& features);
 
 // Why they find nothing, in half a sentence.
 Text why_no_verdict(const Features& features);

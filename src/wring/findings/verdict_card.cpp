@@ -64,15 +64,14 @@ Text idle_next(const Features& f) {
 
 }  // namespace
 
-Finding idle(const Features& f) {
+std::optional<Finding> idle(const Features& f) {
   if (!is_idle(f)) return std::nullopt;
-  return verdict(Cause::idle, 0.95, idle_rule(f), activity(f).add("memory", "显存", f.memory_full).text(),
-                 idle_next(f));
+  return verdict("idle", 0.95, idle_rule(f), activity(f).add("memory", "显存", f.memory_full).text(), idle_next(f));
 }
 
-Finding compute_bound(const Features& f) {
+std::optional<Finding> compute_bound(const Features& f) {
   if (at_least(f.tensor_activity, limit::tensor_compute_bound)) {
-    return verdict(Cause::compute_bound, 0.9,
+    return verdict("compute_bound", 0.9,
                    {fmt::format("tensor activity ≥ {} %", limit::tensor_compute_bound),
                     fmt::format("张量核心活跃度 ≥ {}%", limit::tensor_compute_bound)},
                    activity(f).text(), compute_next(f));
@@ -80,7 +79,7 @@ Finding compute_bound(const Features& f) {
   if (leaves_tensor_cores_unused(f)) return std::nullopt;  // that says more
   if (at_least(f.sm_activity, limit::sm_compute_bound) && below(f.dram_activity, limit::dram_bound)) {
     return verdict(
-        Cause::compute_bound, at_least(f.fp32_activity, limit::fp32_compute_bound) ? 0.8 : 0.65,
+        "compute_bound", at_least(f.fp32_activity, limit::fp32_compute_bound) ? 0.8 : 0.65,
         {fmt::format("SM activity ≥ {} % and DRAM activity < {} %", limit::sm_compute_bound, limit::dram_bound),
          fmt::format("SM活跃度 ≥ {}% 且显存带宽利用率 < {}%", limit::sm_compute_bound, limit::dram_bound)},
         activity(f).add("FP32 activity", "FP32活跃度", f.fp32_activity).text(), compute_next(f));
@@ -90,7 +89,7 @@ Finding compute_bound(const Features& f) {
       at_least(f.power_of_limit, limit::power_compute_bound) &&
       below_or_unknown(f.memory_util, limit::memory_util_bound)) {
     return verdict(
-        Cause::compute_bound, 0.5,
+        "compute_bound", 0.5,
         {fmt::format("GPU-Util ≥ {} % and power ≥ {} % of its limit", limit::full_util, limit::power_compute_bound),
          fmt::format("GPU利用率 ≥ {}% 且功耗 ≥ 上限的 {}%", limit::full_util, limit::power_compute_bound)},
         activity(f).text(), compute_next(f));
@@ -98,10 +97,10 @@ Finding compute_bound(const Features& f) {
   return std::nullopt;
 }
 
-Finding tensor_cores_unused(const Features& f) {
+std::optional<Finding> tensor_cores_unused(const Features& f) {
   if (!leaves_tensor_cores_unused(f)) return std::nullopt;
   return verdict(
-      Cause::tensor_cores_unused, 0.85,
+      "tensor_cores_unused", 0.85,
       {fmt::format("tensor activity < {} % while SM activity ≥ {} %, FP32 activity ≥ {} % and DRAM activity < {} %",
                    limit::tensor_hardly_used, limit::sm_while_unused, limit::fp32_at_work, limit::dram_bound),
        fmt::format("张量核心活跃度 < {}%，而 SM活跃度 ≥ {}%、FP32活跃度 ≥ {}% 且显存带宽利用率 < {}%",
@@ -113,7 +112,7 @@ Finding tensor_cores_unused(const Features& f) {
        "（torch.set_float32_matmul_precision('high')）"});
 }
 
-Finding memory_bandwidth_bound(const Features& f) {
+std::optional<Finding> memory_bandwidth_bound(const Features& f) {
   const Text next{
       "fuse element-wise layers (compile_model: true), use 16 bits and channels_last; more arithmetic per "
       "byte is free here",
@@ -121,14 +120,14 @@ Finding memory_bandwidth_bound(const Features& f) {
   if (at_least(f.dram_activity, limit::dram_bound) &&
       below_or_unknown(f.tensor_activity, limit::tensor_compute_bound)) {
     return verdict(
-        Cause::memory_bandwidth_bound, *f.dram_activity >= 75 ? 0.9 : 0.75,
+        "memory_bandwidth_bound", *f.dram_activity >= 75 ? 0.9 : 0.75,
         {fmt::format("DRAM activity ≥ {} % and tensor activity < {} %", limit::dram_bound, limit::tensor_compute_bound),
          fmt::format("显存带宽利用率 ≥ {}% 且张量核心活跃度 < {}%", limit::dram_bound, limit::tensor_compute_bound)},
         activity(f).text(), next);
   }
   if (!f.dram_activity && at_least(f.memory_util, limit::memory_util_bound) &&
       at_least(f.gpu_util, limit::memory_util_bound)) {
-    return verdict(Cause::memory_bandwidth_bound, 0.45,
+    return verdict("memory_bandwidth_bound", 0.45,
                    {fmt::format("memory read or written ≥ {} % of the time (bandwidth itself cannot be read here)",
                                 limit::memory_util_bound),
                     fmt::format("显存读写时间 ≥ {}%（此卡读不到带宽本身）", limit::memory_util_bound)},
@@ -137,11 +136,11 @@ Finding memory_bandwidth_bound(const Features& f) {
   return std::nullopt;
 }
 
-Finding power_throttled(const Features& f) {
+std::optional<Finding> power_throttled(const Features& f) {
   if (f.power_throttled < limit::power_throttled) return std::nullopt;
   const bool full_load = compute_bound(f) || memory_bandwidth_bound(f);
   return verdict(
-      Cause::power_throttled, full_load ? 0.4 : 0.6 + 0.4 * f.power_throttled / 100,
+      "power_throttled", full_load ? 0.4 : 0.6 + 0.4 * f.power_throttled / 100,
       {fmt::format("clocks held down by the power limit ≥ {} % of the time", limit::power_throttled),
        fmt::format("因功耗上限降频的时间 ≥ {}%", limit::power_throttled)},
       Measured()
@@ -153,10 +152,10 @@ Finding power_throttled(const Features& f) {
        "查看 nvidia-smi -q -d POWER：若上限被调低可调回（nvidia-smi -pl，需 root）；若已是显卡自身上限，满载时属正常"});
 }
 
-Finding heat_throttled(const Features& f) {
+std::optional<Finding> heat_throttled(const Features& f) {
   if (f.heat_throttled < limit::heat_throttled) return std::nullopt;
   return verdict(
-      Cause::thermally_throttled, 0.9,
+      "thermally_throttled", 0.9,
       {fmt::format("clocks held down by heat ≥ {} % of the time", limit::heat_throttled),
        fmt::format("因过热降频的时间 ≥ {}%", limit::heat_throttled)},
       Measured()
@@ -167,10 +166,10 @@ Finding heat_throttled(const Features& f) {
        "改善散热：清灰、风扇、风道、室温；或降低功耗上限（nvidia-smi -pl）"});
 }
 
-Finding memory_nearly_full(const Features& f) {
+std::optional<Finding> memory_nearly_full(const Features& f) {
   if (!at_least(f.memory_full, limit::memory_full)) return std::nullopt;
   return verdict(
-      Cause::memory_nearly_full, 0.7,
+      "memory_nearly_full", 0.7,
       {fmt::format("peak memory ≥ {} % of the card's", limit::memory_full),
        fmt::format("峰值显存 ≥ 总量的 {}%", limit::memory_full)},
       Measured().add("peak", "峰值", f.memory_full).text(),

@@ -12,7 +12,6 @@ namespace wring::rules {
 
 namespace limit = thresholds;
 using Value = std::optional<double>;
-using Finding = std::optional<Verdict>;
 
 inline bool at_least(const Value& value, double bound) {
   return value && *value >= bound;
@@ -37,7 +36,7 @@ class Measured {
 // The card's own numbers.
 Measured activity(const Features& features);
 
-Verdict verdict(Cause cause, double confidence, Text rule, Text numbers, Text next_step);
+Finding verdict(std::string_view key, double confidence, Text rule, Text numbers, Text next_step);
 
 // The card is not in use all the time: by GPU-Util, or by SM activity where there is none.
 bool waits(const Features& features);
@@ -63,17 +62,17 @@ bool main_thread_reads(const Features& features);
 bool starves(const Features& features);
 
 // verdict_card.cpp: from what the card shows.
-Finding idle(const Features& features);
-Finding compute_bound(const Features& features);
-Finding tensor_cores_unused(const Features& features);
-Finding memory_bandwidth_bound(const Features& features);
-Finding power_throttled(const Features& features);
-Finding heat_throttled(const Features& features);
-Finding memory_nearly_full(const Features& features);
+std::optional<Finding> idle(const Features& features);
+std::optional<Finding> compute_bound(const Features& features);
+std::optional<Finding> tensor_cores_unused(const Features& features);
+std::optional<Finding> memory_bandwidth_bound(const Features& features);
+std::optional<Finding> power_throttled(const Features& features);
+std::optional<Finding> heat_throttled(const Features& features);
+std::optional<Finding> memory_nearly_full(const Features& features);
 
 // verdict_waiting.cpp: what the card waits for.
-Finding launch_bound(const Features& features);
-Finding input_bound(const Features& features);
-Finding collective_bound(const Features& features);
+std::optional<Finding> launch_bound(const Features& features);
+std::optional<Finding> input_bound(const Features& features);
+std::optional<Finding> collective_bound(const Features& features);
 
 }  // namespace wring::rules

@@ -141,7 +141,7 @@ Text input_rule(const Features& f) {
 
 }  // namespace
 
-Finding launch_bound(const Features& f) {
+std::optional<Finding> launch_bound(const Features& f) {
   const bool all_the_time = launches_all_the_time(f);
   if (!all_the_time && !launches_tiny_kernels(f) && !fills_few_sms(f)) return std::nullopt;
   // Small kernels that wait for their data are that.
@@ -153,13 +153,13 @@ Finding launch_bound(const Features& f) {
   if (all_the_time || at_least(f.host_busiest_core, core_busy)) confidence += 0.15;
   if (f.busy_peers > 0 && at_least(f.gpu_util, limit::full_util)) confidence -= 0.15;  // or a collective that waits
   return verdict(
-      Cause::launch_bound, confidence, launch_rule(f), host_numbers(f, activity(f)),
+      "launch_bound", confidence, launch_rule(f), host_numbers(f, activity(f)),
       {"give each kernel more work or launch fewer: a larger batch_size, compile_model: true (CUDA graphs), "
        "a fused optimizer",
        "让每个核函数做更多工作，或减少启动次数：增大 batch_size、compile_model: true（CUDA Graph）、融合优化器"});
 }
 
-Finding input_bound(const Features& f) {
+std::optional<Finding> input_bound(const Features& f) {
   const bool copies = copies_all_the_time(f);
   if (!copies && (!waits(f) || (!readers_full(f) && !main_thread_reads(f)))) return std::nullopt;
   double confidence = copies || readers_full(f) ? 0.75 : 0.65;
@@ -169,10 +169,10 @@ Finding input_bound(const Features& f) {
   Measured numbers = activity(f);
   numbers.add("time under 10 %", "低于10%的时间", f.gpu_util_under_10)
       .add("PCIe received", "PCIe接收", f.pcie_rx_mib_s, " MiB/s");
-  return verdict(Cause::input_bound, confidence, input_rule(f), host_numbers(f, numbers), input_next(f));
+  return verdict("input_bound", confidence, input_rule(f), host_numbers(f, numbers), input_next(f));
 }
 
-Finding collective_bound(const Features& f) {
+std::optional<Finding> collective_bound(const Features& f) {
   const bool steady = below_or_unknown(f.gpu_util_deviation, limit::collective_deviation);
   if (f.busy_peers == 0 || !at_least(f.gpu_util, limit::full_util) || !steady) return std::nullopt;
   const Text next{
@@ -194,11 +194,11 @@ Finding collective_bound(const Features& f) {
       rule.en += ", and another card works";
       rule.zh += "，且另有一卡在计算";
     }
-    return verdict(Cause::collective_bound, peer_works ? 0.8 : 0.55, rule, numbers, next);
+    return verdict("collective_bound", peer_works ? 0.8 : 0.55, rule, numbers, next);
   }
   if (!f.sm_activity && below(f.power_of_limit, limit::launch_power) &&
       at_least(f.busiest_peer_power_of_limit, 1.5 * *f.power_of_limit)) {
-    return verdict(Cause::collective_bound, 0.5,
+    return verdict("collective_bound", 0.5,
                    {fmt::format("GPU-Util ≥ {} % and steady while power < {} % of its limit, and another card draws "
                                 "half as much again",
                                 limit::full_util, limit::launch_power),

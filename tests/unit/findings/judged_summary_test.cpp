@@ -29,7 +29,7 @@ TEST(JudgedSummary, TheBusiestCoreIsInTheSummaryAndInTheEvidence) {
   const std::vector<Tick> ticks = half_a_minute({{Metric::gpu_util, 18}, {Metric::sm_activity, 0.2}}, 97);
   const JudgedSummary summary = judged(summarize(ticks, {card(0)}));
   EXPECT_DOUBLE_EQ(summary.host_busiest_core.value().mean, 97);
-  const std::vector<Verdict>& verdicts = summary.findings.at(0).verdicts;
+  const std::vector<Finding>& verdicts = summary.findings.at(0).verdicts;
   ASSERT_EQ(verdicts.size(), 1u);
   EXPECT_EQ(verdicts[0].key, "launch_bound");
   EXPECT_THAT(verdicts[0].numbers.en, testing::HasSubstr("busiest core 97 %"));

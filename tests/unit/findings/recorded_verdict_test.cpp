@@ -34,7 +34,7 @@ std::vector<std::string> verdicts_between(double from_s, double to_s) {
   }
   std::vector<std::string> keys;
   const JudgedSummary summary = judged(builder.summary());
-  for (const Verdict& verdict : summary.findings[0].verdicts) keys.emplace_back(verdict.key);
+  for (const Finding& verdict : summary.findings[0].verdicts) keys.emplace_back(verdict.key);
   return keys;
 }
 

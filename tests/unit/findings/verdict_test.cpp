@@ -125,7 +125,7 @@ Features waits_for_a_slower_card() {
 
 std::vector<std::string_view> keys(const Features& features) {
   std::vector<std::string_view> keys;
-  for (const Verdict& verdict : verdicts(features)) keys.push_back(verdict.key);
+  for (const Finding& verdict : verdicts(features)) keys.push_back(verdict.key);
   return keys;
 }
 
@@ -372,7 +372,7 @@ TEST(Verdict, MemoryNearlyFullIsSaid) {
 }
 
 TEST(Verdict, AFullCardIsNeverUsedTooMuch) {
-  for (const Verdict& verdict : verdicts(matmul_loop())) {
+  for (const Finding& verdict : verdicts(matmul_loop())) {
     EXPECT_THAT(verdict.next_step.en, testing::Not(HasSubstr("too much")));
     EXPECT_THAT(verdict.next_step.en, testing::Not(HasSubstr("reduce")));
   }
@@ -473,7 +473,7 @@ TEST(Verdict, ThatTheTensorCoresAreUnusedIsNotSaidWithoutTheCardsWord) {
 TEST(Verdict, CarriesRuleNumbersConfidenceAndNextStepInBothLanguages) {
   for (const Features& f : {matmul_loop(), copy_loop(), tiny_eager_model(), loader_without_workers(), nothing_runs(),
                             small_step_from_python(), waits_for_a_slower_card()}) {
-    for (const Verdict& verdict : verdicts(f)) {
+    for (const Finding& verdict : verdicts(f)) {
       for (const Text& text : {verdict.headline, verdict.rule, verdict.numbers, verdict.next_step}) {
         EXPECT_FALSE(text.en.empty()) << verdict.key;
         EXPECT_FALSE(text.zh.empty()) << verdict.key;
@@ -483,10 +483,6 @@ TEST(Verdict, CarriesRuleNumbersConfidenceAndNextStepInBothLanguages) {
       EXPECT_LE(verdict.confidence, 1) << verdict.key;
     }
   }
-}
-
-TEST(Verdict, TheTableOfCausesIsInTheOrderOfTheEnumeration) {
-  for (std::size_t i = 0; i < cause_rows().size(); ++i) EXPECT_EQ(static_cast<std::size_t>(cause_rows()[i].cause), i);
 }
 
 }  // namespace

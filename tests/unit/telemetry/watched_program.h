@@ -84,7 +84,7 @@ class WatchedProgram {
   CardFindings findings() const { return summary().findings.at(0); }
   std::vector<std::string> verdicts() const {
     std::vector<std::string> keys;
-    for (const Verdict& verdict : findings().verdicts) keys.emplace_back(verdict.key);
+    for (const Finding& verdict : findings().verdicts) keys.emplace_back(verdict.key);
     return keys;
   }
   double seconds_of(Phase phase) const { return card_summary().phases.of(phase); }

@@ -149,7 +149,7 @@ bool has_rates(const LiveGpu& gpu) {
 }
 
 // Lines that the verdict's numbers take below its headline; 0 where they fit behind it.
-int rows_of_numbers(const Sheet& sheet, const Verdict& verdict, int columns) {
+int rows_of_numbers(const Sheet& sheet, const Finding& verdict, int columns) {
   const std::string& numbers = sheet.say(verdict.numbers);
   const int one_line = kVerdictMark + display_width(sheet.say(verdict.headline)) + kPieceGap + display_width(numbers);
   return one_line <= columns ? 0 : static_cast<int>(wrap(numbers, columns - kVerdictMark).size());
@@ -157,7 +157,7 @@ int rows_of_numbers(const Sheet& sheet, const Verdict& verdict, int columns) {
 
 }  // namespace
 
-void draw_verdict(const Sheet& sheet, const Verdict& verdict, const std::string& prefix, const Area& area) {
+void draw_verdict(const Sheet& sheet, const Finding& verdict, const std::string& prefix, const Area& area) {
   const std::string headline = sheet.sign("▶ ", "> ") + prefix + sheet.say(verdict.headline);
   const int column = sheet.canvas.put(area.row, area.column, headline, Style::bold, area.columns) + kPieceGap;
   const std::string& numbers = sheet.say(verdict.numbers);

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "wring/findings/verdict.h"
+#include "wring/findings/finding.h"
 #include "wring/telemetry/tick.h"
 
 namespace wring {
@@ -20,7 +20,7 @@ struct LiveGpu {
   std::optional<GpuProblem> problem;  // the card could not be asked
   std::optional<double> stuck_for_s;  // the driver call that has not come back
   std::uint64_t throttled = 0;        // the reasons that hold now and are worth a word
-  std::vector<Verdict> verdicts;      // so far, most certain first
+  std::vector<Finding> verdicts;      // so far, most certain first
 
   // What the card can have, as last read: the scales of the plots, also of a card that fell out.
   std::optional<double> memory_total_mib;

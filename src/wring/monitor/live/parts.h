@@ -26,7 +26,7 @@ struct Sheet {
 void draw_card(const Sheet& sheet, const LiveGpu& gpu, const Area& area);
 
 // The verdict with its numbers, below it where the area has more lines; `prefix` stands before it.
-void draw_verdict(const Sheet& sheet, const Verdict& verdict, const std::string& prefix, const Area& area);
+void draw_verdict(const Sheet& sheet, const Finding& verdict, const std::string& prefix, const Area& area);
 
 // Plots of utilisation, memory and power; needs three lines at least.
 void draw_plots(const Sheet& sheet, const LiveGpu& gpu, const Area& area);

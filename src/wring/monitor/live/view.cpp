@@ -81,7 +81,7 @@ struct LiveView::State {
   State& operator=(const State&) = delete;
 
   void absorb(const Tick& tick) {
-    std::vector<std::vector<Verdict>> verdicts;
+    std::vector<std::vector<Finding>> verdicts;
     const bool due = options.verdicts && tick.time_s - verdicts_at_s >= kVerdictsEvery_s;
     if (due) verdicts = options.verdicts();
     {

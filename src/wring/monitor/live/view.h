@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "wring/base/text.h"
-#include "wring/findings/verdict.h"
+#include "wring/findings/finding.h"
 #include "wring/telemetry/tick.h"
 
 namespace wring {
@@ -33,7 +33,7 @@ struct LiveViewOptions {
   std::function<void(double seconds)> set_interval;
 
   // The verdicts so far, by card, most certain first; called from on_tick() every few seconds.
-  std::function<std::vector<std::vector<Verdict>>()> verdicts;
+  std::function<std::vector<std::vector<Finding>>()> verdicts;
 };
 
 // Shows ticks on the terminal and listens to keys, from a thread of its own: a slow terminal never holds the sampler

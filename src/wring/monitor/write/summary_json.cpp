@@ -21,7 +21,7 @@ Json metric_json(const std::optional<MetricSummary>& summary, bool share) {
   return json;
 }
 
-Json verdict_json(const Verdict& verdict, Language language) {
+Json verdict_json(const Finding& verdict, Language language) {
   return {{"key", verdict.key},
           {"headline", verdict.headline.in(language)},
           {"confidence", json_number(verdict.confidence)},
@@ -92,7 +92,7 @@ Json gpu_json(const GpuSummary& card, const CardFindings& findings, Language lan
   json["xids"] = Json::object();
   for (const auto& [xid, times] : card.xids) json["xids"][std::to_string(xid)] = times;
   json["verdicts"] = Json::array();
-  for (const Verdict& verdict : findings.verdicts) json["verdicts"].push_back(verdict_json(verdict, language));
+  for (const Finding& verdict : findings.verdicts) json["verdicts"].push_back(verdict_json(verdict, language));
   json["no_verdict"] = findings.no_verdict.empty() ? Json() : Json(findings.no_verdict.in(language));
   json["phases"] = phases_json(card.phases);
   json["steady"] = steady_json(card.phases.steady);

@@ -9,6 +9,7 @@
 
 #include "wring/base/display_text.h"
 #include "wring/base/duration.h"
+#include "wring/findings/features.h"
 
 namespace wring {
 namespace {
@@ -68,19 +69,18 @@ bool is_lost(const GpuSummary& card) {
 // Mean GPU-Util of the steady part, where there is enough of it to be judged by.
 std::optional<double> steady_util(const GpuSummary& card) {
   const SteadyPart& steady = card.phases.steady;
-  return steady.covered_s >= thresholds::silent_below_s ? steady.mean(Metric::gpu_util) : std::nullopt;
+  return steady.covered_s >= silent_below_s ? steady.mean(Metric::gpu_util) : std::nullopt;
 }
 
 // A verdict that says how the card spends its time; the other ones stand beside it.
-bool explains_use(const Verdict& verdict) {
-  return verdict.cause != Cause::memory_nearly_full && verdict.cause != Cause::power_throttled;
+bool explains_use(const Finding& verdict) {
+  return verdict.key != "memory_nearly_full" && verdict.key != "power_throttled";
 }
 
 // What a high GPU-Util does not show: a card that is in use and does little, or, of several, one that does nothing.
-bool belies_util(const Verdict& verdict) {
-  return verdict.cause == Cause::launch_bound || verdict.cause == Cause::collective_bound ||
-         verdict.cause == Cause::input_bound || verdict.cause == Cause::tensor_cores_unused ||
-         verdict.cause == Cause::idle;
+bool belies_util(const Finding& verdict) {
+  return verdict.key == "launch_bound" || verdict.key == "collective_bound" || verdict.key == "input_bound" ||
+         verdict.key == "tensor_cores_unused" || verdict.key == "idle";
 }
 
 // What the five lines say of all cards together.
@@ -98,7 +98,7 @@ struct Overall {
     constexpr double same = 1;  // per cent
     return gpu_util && steady_gpu_util && std::abs(*gpu_util - *steady_gpu_util) >= same;
   }
-  const Verdict* verdict() const {
+  const Finding* verdict() const {
     if (card == nullptr) return nullptr;
     const auto found = std::ranges::find_if(findings->verdicts, explains_use);
     return found == findings->verdicts.end() ? nullptr : &*found;
@@ -146,7 +146,7 @@ Text no_util_line(const Overall& overall) {
 
 Text well_used_line(const Overall& overall) {
   Text line{"The GPU is well used!", "GPU利用率良好!"};
-  if (const Verdict* but = overall.verdict(); but != nullptr && belies_util(*but)) {
+  if (const Finding* but = overall.verdict(); but != nullptr && belies_util(*but)) {
     const std::string which = overall.which == "GPU" ? "" : overall.which + " ";
     return {fmt::format("GPU-Util is high, but {}{}. {}", which, but->headline.en, but->next_step.en),
             fmt::format("GPU利用率良好! 但{}{}。{}", which, but->headline.zh, but->next_step.zh)};
@@ -161,7 +161,7 @@ Text well_used_line(const Overall& overall) {
 // The advice follows the verdict, or says that it does not know.
 Text has_room_line(const Overall& overall) {
   const std::string which_en = overall.which == "GPU" ? "The GPU" : overall.which;
-  if (const Verdict* why = overall.verdict()) {
+  if (const Finding* why = overall.verdict()) {
     return {fmt::format("{} has room: {}. {}", which_en, why->headline.en, why->next_step.en),
             fmt::format("{}还有余力：{}。{}", overall.which, why->headline.zh, why->next_step.zh)};
   }
@@ -299,8 +299,8 @@ void add_no_verdict(Lines& lines, const GpuSummary& card, const Text& why) {
   lines.add({"  no verdict: " + why.en, "  没有结论：" + why.zh});
 }
 
-void add_verdicts(Lines& lines, std::span<const Verdict> verdicts) {
-  for (const Verdict& verdict : verdicts) {
+void add_verdicts(Lines& lines, std::span<const Finding> verdicts) {
+  for (const Finding& verdict : verdicts) {
     lines.add({fmt::format("  ◆ {} (confidence {:.0f}%)", verdict.headline.en, 100 * verdict.confidence),
                fmt::format("  ◆ {}（把握 {:.0f}%）", verdict.headline.zh, 100 * verdict.confidence)});
     lines.add({"    rule: " + verdict.rule.en, "    规则：" + verdict.rule.zh});

@@ -81,7 +81,7 @@ class Page {
 
   void findings() {
     out_ += fmt::format("<section>\n<h2>{}</h2>\n", in("Result", "结果"));
-    for (const RecordedVerdict& verdict : record_.verdicts) this->verdict(verdict);
+    for (const Finding& verdict : record_.verdicts) this->verdict(verdict);
     if (!record_.reason.empty()) paragraph(record_.reason);
     if (record_.verdicts.empty() && record_.reason.empty()) paragraph({"Nothing could be chosen.", "未能选出结果。"});
     if (const Text run = run_text(record_); !run.empty()) paragraph(run);
@@ -96,7 +96,7 @@ class Page {
     out_ += "</section>\n";
   }
 
-  void verdict(const RecordedVerdict& verdict) {
+  void verdict(const Finding& verdict) {
     out_ += fmt::format("<h3>{} <span class=\"soft\">({:.0f} %)</span></h3>\n<ul>\n", words(verdict.headline),
                         100 * verdict.confidence);
     const auto item = [&](const std::string& name, const std::string& text) {

@@ -44,7 +44,7 @@ Json set_json(const std::vector<Assignment>& assignments) {
   return set;
 }
 
-Json verdict_json(const RecordedVerdict& verdict, Language language) {
+Json verdict_json(const Finding& verdict, Language language) {
   return {{"key", verdict.key},
           {"headline", verdict.headline.in(language)},
           {"numbers", verdict.numbers.in(language)},
@@ -159,7 +159,7 @@ std::string tuning_json(const TuningRecord& record, Language language, int inden
   json["memory_line_mib"] = line_json(record.memory_mib);
   json["step_line_ms"] = line_json(record.step_ms);
   json["verdicts"] = Json::array();
-  for (const RecordedVerdict& verdict : record.verdicts) json["verdicts"].push_back(verdict_json(verdict, language));
+  for (const Finding& verdict : record.verdicts) json["verdicts"].push_back(verdict_json(verdict, language));
   json["notes"] = texts_json(record.notes, language);
   json["next_command"] = record.next_command.empty() ? Json() : Json(record.next_command);
   json["trials"] = Json::array();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "wring/base/text.h"
+#include "wring/findings/finding.h"
 #include "wring/plan/planner.h"
 #include "wring/plan/run_length.h"
 #include "wring/trial/trial.h"
@@ -36,17 +37,6 @@ struct UtilisationTarget {
 struct RecordedRun {
   RunLength before;
   RunLength after;
-};
-
-// What the GPU waits for.
-struct RecordedVerdict {
-  std::string key;  // "data_bound"
-  Text headline;
-  Text numbers;
-  Text rule;
-  double confidence = 0;  // 0 to 1
-  Text next_step;
-  std::vector<Assignment> fix;  // the change of the config that cures it; empty where none does
 };
 
 // What `wring benchmark` or `wring diagnose` found: one record, read by the text, JSON and HTML sinks alike.
@@ -80,7 +70,7 @@ struct TuningRecord {
   std::optional<double> predicted_peak_mib;      // of the chosen batch, by the line through the others
   std::optional<std::int64_t> next_failed;       // the smallest batch above the chosen one that did not fit
   std::optional<UtilisationTarget> utilisation;  // absent where none was asked for
-  std::vector<RecordedVerdict> verdicts;         // of a diagnosis, the dominant one first
+  std::vector<Finding> verdicts;                 // of a diagnosis, the dominant one first
   std::string next_command;                      // what to type next; "": nothing
   std::vector<Text> notes;                       // learning rate, what was left alone, what to watch
 

@@ -110,7 +110,7 @@ void add_before_after(Lines& lines, const TuningRecord& record, Language languag
   }
 }
 
-void add_verdict(Lines& lines, const RecordedVerdict& verdict) {
+void add_verdict(Lines& lines, const Finding& verdict) {
   lines.add(Text(fmt::format("◆ {} (confidence {:.0f}%)", verdict.headline.en, 100 * verdict.confidence),
                  fmt::format("◆ {}（把握 {:.0f}%）", verdict.headline.zh, 100 * verdict.confidence)));
   lines.add(Text("  measured: " + verdict.numbers.en, "  实测：" + verdict.numbers.zh));
@@ -192,7 +192,7 @@ std::string trials_text(const TuningRecord& record, TextStyle style) {
 
 std::string choice_text(const TuningRecord& record, TextStyle style) {
   Lines lines(style);
-  for (const RecordedVerdict& verdict : record.verdicts) add_verdict(lines, verdict);
+  for (const Finding& verdict : record.verdicts) add_verdict(lines, verdict);
   if (!record.reason.empty()) lines.add(record.reason);
   add_before_after(lines, record, style.language);
   if (const Text run = run_text(record); !run.empty()) lines.add(run);

@@ -50,8 +50,8 @@ inline LiveModel busy_model(int count, int ticks = 30) {
   return model;
 }
 
-inline Verdict input_bound() {
-  Verdict verdict;
+inline Finding input_bound() {
+  Finding verdict;
   verdict.headline = {"input-bound: the GPU waits for data", "输入受限：GPU在等数据"};
   verdict.numbers = {"GPU-Util 43 %, busiest core 99 %", "GPU利用率 43%，最忙核心 99%"};
   verdict.next_step = {"raise num_workers", "增大 num_workers"};

@@ -27,8 +27,8 @@ void put(GpuSummary& card, Metric metric, double mean) {
   card.metrics[static_cast<std::size_t>(metric)] = summary;
 }
 
-Verdict verdict_named(const std::string& name, double confidence) {
-  Verdict verdict;
+Finding verdict_named(const std::string& name, double confidence) {
+  Finding verdict;
   verdict.headline = name;
   verdict.next_step = "do it";
   verdict.confidence = confidence;
@@ -49,7 +49,7 @@ JudgedSummary guides_run() {
   return summary;
 }
 
-void add_card(JudgedSummary& summary, const GpuSummary& card, std::vector<Verdict> verdicts = {}) {
+void add_card(JudgedSummary& summary, const GpuSummary& card, std::vector<Finding> verdicts = {}) {
   summary.gpus.push_back(card);
   summary.findings.push_back({std::move(verdicts), {}});
 }
@@ -74,7 +74,7 @@ TEST(SummaryHeadline, AdvisesAtSeventyPerCentAndBelow) {
 TEST(SummaryHeadline, AdvisesWhatTheMostCertainVerdictSays) {
   JudgedSummary summary = guides_run();
   put(summary.gpus[0], Metric::gpu_util, 20);
-  Verdict verdict;
+  Finding verdict;
   verdict.headline = {"input-bound", "输入受限"};
   verdict.next_step = {"raise num_workers", "增大 num_workers"};
   verdict.confidence = 0.8;
@@ -109,20 +109,20 @@ TEST(SummaryHeadline, JudgesTheSteadyPartAndSaysWhichMeanIsWhich) {
 
 TEST(SummaryHeadline, HighGpuUtilThatMeansLittleIsNotPraised) {
   JudgedSummary summary = guides_run();
-  Verdict verdict = verdict_named("launch-bound", 0.8);
-  verdict.cause = Cause::launch_bound;
+  Finding verdict = verdict_named("launch-bound", 0.8);
+  verdict.key = "launch_bound";
   summary.findings[0].verdicts = {verdict};
   EXPECT_THAT(summary_headline(summary, english), EndsWith("✅ GPU-Util is high, but launch-bound. do it\n"));
   EXPECT_THAT(summary_headline(summary, chinese), EndsWith("✅ GPU利用率良好! 但launch-bound。do it\n"));
-  summary.findings[0].verdicts[0].cause = Cause::compute_bound;
+  summary.findings[0].verdicts[0].key = "compute_bound";
   EXPECT_THAT(summary_headline(summary, chinese), EndsWith("✅ GPU利用率良好!\n"));
 }
 
 TEST(SummaryHeadline, MemoryThatIsNearlyFullIsNoReasonForRoom) {
   JudgedSummary summary = guides_run();
   put(summary.gpus[0], Metric::gpu_util, 20);
-  Verdict full = verdict_named("memory nearly full", 0.7);
-  full.cause = Cause::memory_nearly_full;
+  Finding full = verdict_named("memory nearly full", 0.7);
+  full.key = "memory_nearly_full";
   summary.findings[0].verdicts = {full};
   EXPECT_THAT(summary_headline(summary, english), EndsWith("💡 The GPU has room; why is not known\n"));
 }
@@ -159,7 +159,7 @@ TEST(SummaryHeadline, AGoodMeanOfSeveralCardsDoesNotHideAnIdleOne) {
   EXPECT_THAT(summary_headline(summary, english), EndsWith("✅ The GPU is well used!\n"));
   put(summary.gpus[2], Metric::gpu_util, 0);
   summary.findings[2].verdicts = {verdict_named("idle", 0.95)};
-  summary.findings[2].verdicts[0].cause = Cause::idle;
+  summary.findings[2].verdicts[0].key = "idle";
   EXPECT_THAT(summary_headline(summary, english), EndsWith("✅ GPU-Util is high, but GPU 2 idle. do it\n"));
 }
 
