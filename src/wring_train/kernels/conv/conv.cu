@@ -1,6 +1,7 @@
 #include <algorithm>
 
-#include "wring_train/kernels/conv/conv_tiles.cuh"
+#include "wring_train/kernels/conv/conv.h"
+#include "wring_train/kernels/conv/tiles.cuh"
 #include "wring_train/kernels/cuda_check.h"
 
 namespace wring::kernels {
@@ -119,10 +120,10 @@ __global__ void __launch_bounds__(kThreads) convolve(ConvShape shape, ConvArgume
     }
   }
   wait_for_kernel_before();
-  const Tiles tiles(shape);
+  const Tiles tiles(shape.batch, shape.height, shape.width);
   for (int index = static_cast<int>(blockIdx.x); index < tiles.count; index += static_cast<int>(gridDim.x)) {
     const Tile tile = tiles.at(index);
-    load_pixels<T, P::kHaloRows, P::kHaloColumns, P::kIn>(input, static_cast<const T*>(arguments.in), shape, tile,
+    load_pixels<T, P::kHaloRows, P::kHaloColumns, P::kIn>(input, static_cast<const T*>(arguments.in), tiles, tile,
                                                           Size / 2, P::kIn, 0);
     // Where the lane's results go, -1 outside the image, and what they are gated by or added to: on its way meanwhile.
     std::int64_t at[P::kRowTiles][2];
@@ -265,7 +266,8 @@ int conv_blocks(const ConvShape& shape, bool backward) {
     resident = std::clamp(shared / (Plan<Size, I, O, B>::kBytes + kReservedBytes), 1, kMostResident);
   };
   backward ? with_plan<true>(shape, count) : with_plan<false>(shape, count);
-  return std::min(Tiles(shape).count, resident * attribute(cudaDevAttrMultiProcessorCount));
+  return std::min(Tiles(shape.batch, shape.height, shape.width).count,
+                  resident * attribute(cudaDevAttrMultiProcessorCount));
 }
 
 void conv_forward(const ConvShape& shape, const ConvArguments& arguments, void* stream) {

@@ -1,4 +1,5 @@
-#include "wring_train/kernels/conv/conv_tiles.cuh"
+#include "wring_train/kernels/conv/conv.h"
+#include "wring_train/kernels/conv/tiles.cuh"
 #include "wring_train/kernels/cuda_check.h"
 
 namespace wring::kernels {
@@ -37,14 +38,14 @@ __global__ void __launch_bounds__(kThreads, 2)
   const std::uint32_t input_lane = shared_address(input + (lane % 16 + lane / 16) * kPartStride + in_warp);
   constexpr int kHaloColumns = kTileColumns + 2;
 
-  const Tiles tiles(shape);
+  const Tiles tiles(shape.batch, shape.height, shape.width);
   const auto load_tile = [&](int index, int buffer) {
     if (index < tiles.count) {
       const Tile tile = tiles.at(index);
       load_pixels<T, kTileRows, kTileColumns, O>(
-          gradient + buffer * kBuffer / 2, static_cast<const T*>(layers.out_gradient[layer]), shape, tile, 0, O, 0);
+          gradient + buffer * kBuffer / 2, static_cast<const T*>(layers.out_gradient[layer]), tiles, tile, 0, O, 0);
       load_pixels<T, kTileRows + 2, kHaloColumns, kPart>(input + buffer * kBuffer / 2,
-                                                         static_cast<const T*>(layers.in[layer]), shape, tile, 1,
+                                                         static_cast<const T*>(layers.in[layer]), tiles, tile, 1,
                                                          shape.inputs, in_first);
     }
     end_copy_group();
