@@ -7,7 +7,6 @@
 #include "unit/image/image_writers.h"
 #include "wring/base/error.h"
 #include "wring_train/image/image.h"
-#include "wring_train/image/image_part.h"
 
 namespace {
 

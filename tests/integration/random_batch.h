@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "wring_train/data/loader.h"
+#include "wring_train/data/batch.h"
 #include "wring_train/data/random.h"
 
 namespace wring {

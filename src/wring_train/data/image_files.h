@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "wring_train/data/dataset.h"
-#include "wring_train/image/image_part.h"
+#include "wring_train/image/image.h"
 
 namespace wring {
 

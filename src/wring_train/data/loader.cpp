@@ -12,8 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "wring_train/data/batch_maker.h"
-
 namespace wring {
 
 // Worker threads each make whole batches. They claim steps in order, at most prefetch_factor × num_workers
@@ -126,23 +124,6 @@ Loader::State::Made Loader::State::make(std::int64_t step) {
   } catch (...) {
     return {std::nullopt, std::current_exception()};
   }
-}
-
-std::vector<Batch> split(const Batch& batch, int parts) {
-  std::vector<Batch> micro_batches;
-  for (int part = 0; part < parts; ++part) {
-    Batch micro = batch;
-    micro.step = batch.step * parts + part;
-    micro.size = batch.size / parts;
-    const auto from = [&](const std::shared_ptr<std::uint8_t>& bytes, int side) {
-      const std::size_t offset = std::size_t{3} * side * side * micro.size * part;
-      return bytes ? std::shared_ptr<std::uint8_t>(bytes, bytes.get() + offset) : nullptr;
-    };
-    micro.hr = from(batch.hr, batch.hr_patch);
-    micro.lr = from(batch.lr, batch.lr_patch);
-    micro_batches.push_back(std::move(micro));
-  }
-  return micro_batches;
 }
 
 Loader::Loader(ImageSet images, const LoaderOptions& options)

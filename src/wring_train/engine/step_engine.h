@@ -9,7 +9,7 @@
 
 #include "wring/base/text.h"
 #include "wring/config/train_config.h"
-#include "wring_train/data/loader.h"
+#include "wring_train/data/batch.h"
 #include "wring_train/dist/ranks.h"
 #include "wring_train/engine/device_images.h"
 #include "wring_train/nn/checkpoint.h"

@@ -1,5 +1,5 @@
 #pragma once
-#include "wring_train/image/image_part.h"
+#include "wring_train/image/image.h"
 
 namespace wring {
 

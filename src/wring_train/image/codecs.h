@@ -4,7 +4,7 @@
 #include <span>
 #include <stdexcept>
 
-#include "wring_train/image/image_part.h"
+#include "wring_train/image/image.h"
 
 // The formats behind read_image, one file each. Not part of the interface of this folder.
 namespace wring {

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "wring/files/folder.h"
@@ -22,6 +23,31 @@ struct Image {
   const std::uint8_t* row(int y) const { return pixels.data() + std::size_t(y) * width * channels; }
 };
 
+struct Rectangle {
+  int x = 0;
+  int y = 0;
+  int width = 0;
+  int height = 0;
+};
+
+// A rectangle of an image that may not be there as a whole.
+struct ImagePart {
+  Image pixels;
+  int x = 0;  // of pixels' corner in the whole image
+  int y = 0;
+  int whole_width = 0;
+  int whole_height = 0;
+};
+
+inline ImagePart whole(Image image) {
+  const int width = image.width;
+  const int height = image.height;
+  return {std::move(image), 0, 0, width, height};
+}
+
+// The same part of an image of which only the left and upper width × height counts; some pixel must be left.
+ImagePart cut_whole(ImagePart part, int width, int height);
+
 enum class Alpha { drop, keep };
 
 // Decodes JPEG (gray, YCbCr, CMYK, YCCK), PNG (1 to 16 bits, gray, palette, alpha) or WebP (when built with
@@ -32,6 +58,11 @@ enum class Alpha { drop, keep };
 // unreadable, empty, truncated, corrupt, a kind that is not known, or more than 2^28 pixels (refused before any memory
 // is taken for them).
 Image read_image(const std::filesystem::path& path, Alpha alpha = Alpha::drop);
+
+// At least the wanted rectangle of an image file, without alpha: the same pixels as read_image's. Files are decoded no
+// further than that needs (rows below are left out; JPEGs also leave columns out), so damage behind it may go unseen.
+// `wanted` is first cut to the image. Throws as read_image does.
+ImagePart read_image_part(const std::filesystem::path& path, const Rectangle& wanted);
 
 struct ImageSize {
   int width = 0;

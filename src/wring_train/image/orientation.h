@@ -3,7 +3,6 @@
 #include <span>
 
 #include "wring_train/image/image.h"
-#include "wring_train/image/image_part.h"
 
 namespace wring {
 

@@ -5,7 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "wring/config/train_config.h"
-#include "wring_train/data/loader.h"
+#include "wring_train/data/batch.h"
 #include "wring_train/engine/device_images.h"
 
 namespace wring {

@@ -1,5 +1,3 @@
-#include "wring_train/image/image_part.h"
-
 #include <cstring>
 #include <fstream>
 
@@ -10,6 +8,7 @@
 #include "test_images.h"
 #include "wring/base/error.h"
 #include "wring_train/image/bicubic.h"
+#include "wring_train/image/image.h"
 
 namespace wring {
 namespace {

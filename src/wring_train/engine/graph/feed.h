@@ -7,7 +7,7 @@
 #include <ATen/cuda/CUDAEvent.h>
 #include <c10/cuda/CUDAStream.h>
 
-#include "wring_train/data/loader.h"
+#include "wring_train/data/batch.h"
 #include "wring_train/kernels/step/sample_batch.h"
 
 namespace wring {

@@ -6,7 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "wring_train/data/loader.h"
+#include "wring_train/data/batch.h"
 #include "wring_train/engine/device_images.h"
 #include "wring_train/engine/graph/feed.h"
 #include "wring_train/engine/graph/side_stream.h"
