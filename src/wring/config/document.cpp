@@ -8,6 +8,7 @@
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
+#include "wring/base/display_text.h"
 #include "wring/base/error.h"
 #include "wring/config/slips.h"
 
@@ -27,22 +28,6 @@ int line_at(std::string_view text, std::size_t offset) {
   return 1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n'));
 }
 
-// Length of the UTF-8 sequence at the start of `text`, 0 when there is none (overlong forms, surrogates and
-// what lies beyond U+10FFFF included).
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return first == 0 ? 0 : 1;
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  const bool overlong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
-  const bool impossible = (first == 0xED && byte(1) > 0x9F) || (first == 0xF4 && byte(1) > 0x8F);
-  return overlong || impossible ? 0 : length;
-}
-
 // yaml-cpp would silently replace what it cannot decode, and the patcher works on bytes.
 void require_text(std::string_view text, const fs::path& path) {
   if (text.size() > kLargestConfigBytes) {
@@ -50,8 +35,8 @@ void require_text(std::string_view text, const fs::path& path) {
            {"check that this is the file you meant", "请确认文件是否正确"});
   }
   for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = utf8_length(text.substr(i));
-    if (length == 0) {
+    const Character character = first_character(text.substr(i));
+    if (!is_utf8(character) || character.code == 0) {
       refuse(place(path, line_at(text, i)), {"this is not UTF-8 text", "不是 UTF-8 文本"},
              {"save the file as UTF-8 (or check that it is a YAML file at all)",
               "请将文件另存为 UTF-8 编码（并确认它是 YAML 文件）"});
@@ -60,7 +45,7 @@ void require_text(std::string_view text, const fs::path& path) {
       refuse(place(path, line_at(text, i)), {"a carriage return without a line feed", "含有单独的回车符"},
              {"save the file with Unix or Windows line ends", "请以 Unix 或 Windows 换行格式保存文件"});
     }
-    i += length;
+    i += character.bytes;
   }
 }
 
