@@ -7,7 +7,7 @@
 
 #include "graph_engine_fixture.h"
 #include "wring/base/error.h"
-#include "wring_train/engine/device_memory_error.h"
+#include "wring_train/engine/memory_error.h"
 
 namespace wring {
 namespace {

@@ -1,6 +1,6 @@
 // The graph engine draws its batches from images that lie on the device or in host memory.
 #include "graph_engine_fixture.h"
-#include "wring_train/engine/device_images.h"
+#include "wring_train/engine/images.h"
 
 namespace wring {
 namespace {

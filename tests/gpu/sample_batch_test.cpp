@@ -9,8 +9,8 @@
 #include "gpu_test.h"
 #include "wring/base/error.h"
 #include "wring_train/data/loader.h"
-#include "wring_train/engine/device_images.h"
-#include "wring_train/engine/device_sampler.h"
+#include "wring_train/engine/images.h"
+#include "wring_train/engine/sampler.h"
 #include "wring_train/kernels/available.h"
 
 namespace wring {

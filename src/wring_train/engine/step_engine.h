@@ -11,7 +11,7 @@
 #include "wring/config/train_config.h"
 #include "wring_train/data/batch.h"
 #include "wring_train/dist/ranks.h"
-#include "wring_train/engine/device_images.h"
+#include "wring_train/engine/images.h"
 #include "wring_train/nn/checkpoint.h"
 #include "wring_train/nn/edsr.h"
 

@@ -6,7 +6,7 @@
 
 #include "wring/config/train_config.h"
 #include "wring_train/data/batch.h"
-#include "wring_train/engine/device_images.h"
+#include "wring_train/engine/images.h"
 
 namespace wring {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "wring_train/dist/ranks.h"
-#include "wring_train/engine/device_memory_error.h"
+#include "wring_train/engine/memory_error.h"
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/train/checkpoints.h"
 #include "wring_train/train/experiment.h"

@@ -13,7 +13,7 @@
 #include "wring_train/data/decoded_cache.h"
 #include "wring_train/data/loader.h"
 #include "wring_train/dist/host/rank_place.h"
-#include "wring_train/engine/device_images.h"
+#include "wring_train/engine/images.h"
 
 namespace wring {
 

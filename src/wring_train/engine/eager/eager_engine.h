@@ -5,9 +5,9 @@
 #include <c10/core/Event.h>
 
 #include "wring_train/dist/ranks.h"
-#include "wring_train/engine/device_sampler.h"
 #include "wring_train/engine/eager/optimizer.h"
 #include "wring_train/engine/loss_scaler.h"
+#include "wring_train/engine/sampler.h"
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/engine/step_guard.h"
 #include "wring_train/nn/loss.h"

@@ -15,11 +15,11 @@
 
 #include "wring/base/error.h"
 #include "wring/config/vgg_weights.h"
-#include "wring_train/engine/device_memory_error.h"
 #include "wring_train/engine/eager/eager_engine.h"
 #include "wring_train/engine/graph/autograd.h"
 #include "wring_train/engine/graph/capture.h"
 #include "wring_train/engine/graph/edsr.h"
+#include "wring_train/engine/memory_error.h"
 
 namespace wring {
 namespace {

@@ -7,10 +7,10 @@
 #include <ATen/core/Tensor.h>
 
 #include "wring_train/data/batch.h"
-#include "wring_train/engine/device_images.h"
 #include "wring_train/engine/graph/feed.h"
 #include "wring_train/engine/graph/side_stream.h"
 #include "wring_train/engine/graph/state.h"
+#include "wring_train/engine/images.h"
 
 namespace wring {
 

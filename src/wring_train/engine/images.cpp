@@ -1,4 +1,4 @@
-#include "wring_train/engine/device_images.h"
+#include "wring_train/engine/images.h"
 
 #include <algorithm>
 #include <cstring>
@@ -11,7 +11,7 @@
 #include <c10/util/Exception.h>
 
 #include "wring/base/error.h"
-#include "wring_train/engine/device_memory_error.h"
+#include "wring_train/engine/memory_error.h"
 #include "wring_train/kernels/pinned_memory.h"
 
 namespace wring {

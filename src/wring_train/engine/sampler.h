@@ -4,7 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "wring_train/engine/device_images.h"
+#include "wring_train/engine/images.h"
 
 namespace wring {
 

@@ -1,4 +1,4 @@
-#include "wring_train/engine/device_sampler.h"
+#include "wring_train/engine/sampler.h"
 
 #include <ATen/ATen.h>
 #include <c10/core/DeviceGuard.h>

@@ -1,4 +1,4 @@
-#include "wring_train/engine/device_memory_error.h"
+#include "wring_train/engine/memory_error.h"
 
 #include <fmt/format.h>
 
