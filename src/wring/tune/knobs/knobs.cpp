@@ -8,8 +8,7 @@
 #include "wring/config/keys.h"
 #include "wring/config/reader.h"
 #include "wring/config/values.h"
-#include "wring/tune/search/trial.h"
-#include "wring/tune/search/trial_costs.h"
+#include "wring/tune/search/trial_session.h"
 #include "wring/tune/search/words.h"
 #include "wring/tune/statistics.h"
 
@@ -19,12 +18,7 @@ namespace {
 class KnobTuning {
  public:
   KnobTuning(TrialRunner& runner, const TrainConfig& config, const KnobOptions& options, const SearchControl& control)
-      : runner_(runner),
-        config_(config),
-        options_(options),
-        control_(control),
-        began_s_(now_s()),
-        costs_(options.starts_anew) {
+      : config_(config), options_(options), session_(runner, options.budget_s, control, options.starts_anew) {
     set_ = options.set;
     apply(set_);
   }
@@ -33,14 +27,17 @@ class KnobTuning {
     const auto base = measure({});
     if (base && usable(*base)) {
       latest_ = *base;
-      while (!stopped_) {
+      while (!session_.stopped()) {
         const std::optional<KnobCandidate> next = next_candidate();
         if (!next) break;
         decide(*next);
       }
       note_pointless();
     }
-    result_.seconds = spent_s();
+    result_.cut_short = session_.cut_short();
+    result_.cancelled = session_.cancelled();
+    result_.seconds = session_.spent_s();
+    result_.trials = session_.take_trials();
     return std::move(result_);
   }
 
@@ -64,58 +61,36 @@ class KnobTuning {
     }
   }
 
-  double now_s() const { return control_.now_s ? control_.now_s() : machine_clock_s(); }
-  double spent_s() const { return now_s() - began_s_; }
-
   void apply(const std::vector<Assignment>& set) {
     for (const Assignment& one : set) try_value(config_, one.key, one.value);
   }
 
   // One trial with `extra` on top of what was kept; absent when nothing more is to be run.
   std::optional<TrialResult> measure(const std::vector<Assignment>& extra) {
-    if (control_.cancelled && control_.cancelled()) {
-      result_.cancelled = stopped_ = true;
-      return std::nullopt;
-    }
-    const bool first = result_.trials.empty();
-    const double expected = costs_.known() ? costs_.predict_s(last_step_ms_, options_.measure.min_seconds) : 0;
-    const double left_s = options_.budget_s - spent_s();
-    if (!first && expected > left_s) {
-      result_.cut_short = stopped_ = true;
+    if (session_.asked_to_stop()) return std::nullopt;
+    const bool first = session_.trials().empty();
+    const TrialCosts& costs = session_.costs();
+    const double expected_s = costs.known() ? costs.predict_s(last_step_ms_, options_.measure.min_seconds) : 0;
+    if (!first && expected_s > session_.left_s()) {
+      session_.mark_cut_short();
+      session_.stop();
       return std::nullopt;
     }
     SearchTrial trial;
     trial.batch = config_.batch_size;
     trial.role = TrialRole::knob;
-    trial.started_s = spent_s();
     trial.request.set = set_;
     trial.request.set.insert(trial.request.set.end(), extra.begin(), extra.end());
     trial.request.measure = options_.measure;
-    trial.request.time_limit_s = std::max(left_s, kLeastLimitS);
     trial.request.fresh = !first;  // the first only shows what is worth a trial
-    tell(SearchEvent::Kind::started, trial);
-    trial.result = runner_.run(trial.request);
-    trial.seconds = spent_s() - trial.started_s;
-    const bool ended = control_.cancelled && control_.cancelled();
-    if (ended) result_.cancelled = stopped_ = true;
-    if (ended && trial.result.outcome != TrialOutcome::ok) return std::nullopt;
-    judge(trial, extra);
-    result_.trials.push_back(trial);
-    tell(SearchEvent::Kind::finished, result_.trials.back());
-    return trial.result;
-  }
-
-  void judge(SearchTrial& trial, const std::vector<Assignment>& extra) {
-    costs_.learn(trial.result, std::max(trial.result.seconds, trial.seconds));
-    judge_trial(trial);
-    if (trial.fit == Fit::unknown) result_.cut_short = stopped_ = true;
-    if (trial.fit == Fit::fails || trial.fit == Fit::unknown) return;
-    last_step_ms_ = trial.result.step_ms.median;
-    trial.note = extra.empty() ? Text("as it is", "现状") : Text(assignments_text(extra));
-  }
-
-  void tell(SearchEvent::Kind kind, const SearchTrial& trial) const {
-    if (control_.on_event) control_.on_event({kind, &trial, spent_s(), options_.budget_s});
+    SearchTrial* ran = session_.run(std::move(trial));
+    if (ran == nullptr) return std::nullopt;
+    if (ran->fit != Fit::fails && ran->fit != Fit::unknown) {
+      last_step_ms_ = ran->result.step_ms.median;
+      ran->note = extra.empty() ? Text("as it is", "现状") : Text(assignments_text(extra));
+    }
+    session_.tell_finished();
+    return ran->result;
   }
 
   static bool usable(const TrialResult& result) {
@@ -161,7 +136,7 @@ class KnobTuning {
     const Contest& rates = decision.rates;
     if (!rates.in_turns()) {
       decision.reason =
-          result_.cancelled
+          session_.cancelled()
               ? Text("the tuning was ended before it was compared twice", "调优已被结束，未能完成两次对比")
               : Text("the time ended before it could be compared twice", "时间不足，未能完成两次对比");
       return;
@@ -203,19 +178,15 @@ class KnobTuning {
     apply(decision.to);
   }
 
-  TrialRunner& runner_;
   TrainConfig config_;
   const KnobOptions& options_;
-  const SearchControl& control_;
-  double began_s_;
-  TrialCosts costs_;
+  TrialSession session_;
   double last_step_ms_ = 0;
   std::vector<Assignment> set_;
   TrialResult latest_;        // of what is kept
   TrialResult latest_after_;  // of what is being tried
   std::set<std::string> tried_;
   KnobResult result_;
-  bool stopped_ = false;
 };
 
 }  // namespace

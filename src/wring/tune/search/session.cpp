@@ -43,9 +43,6 @@ double dearest_step_ms(const BatchPicture& picture, std::int64_t batch) {
 
 }  // namespace
 
-SearchSession::SearchSession(TrialRunner& runner, const BatchSearchOptions& options, const SearchControl& control)
-    : runner_(runner), options_(options), control_(control), began_s_(now_s()), costs_(options.starts_anew) {}
-
 TrialMeasure SearchSession::measure_for(TrialRole role) const {
   // In tenths: another search with the same budget asks for the same trials, and finds those that were kept.
   const double pace = std::clamp(std::ceil(10 * options_.budget_s / kUsualBudgetS) / 10, kLeastPace, 1.0);
@@ -61,14 +58,14 @@ TrialMeasure SearchSession::measure_for(TrialRole role) const {
 double SearchSession::soak_reserve_s(double step_ms) const {
   if (!options_.soak) return 0;
   const double step_s = step_ms / 1000;
-  const double wished = costs_.predict_s(step_ms, static_cast<double>(options_.soak_steps) * step_s);
-  const double least = costs_.predict_s(step_ms, static_cast<double>(2 * kLeastSoakSteps) * step_s);
+  const double wished = costs().predict_s(step_ms, static_cast<double>(options_.soak_steps) * step_s);
+  const double least = costs().predict_s(step_ms, static_cast<double>(2 * kLeastSoakSteps) * step_s);
   return std::max(std::min(wished, kSoakShare * options_.budget_s), least);
 }
 
 double SearchSession::cost_s(const BatchPicture& picture, std::int64_t batch, TrialRole role) const {
   const double step_ms = dearest_step_ms(picture, batch);
-  return kCaution * costs_.predict_s(step_ms, expected_measure_s(measure_for(role), step_ms));
+  return kCaution * costs().predict_s(step_ms, expected_measure_s(measure_for(role), step_ms));
 }
 
 double SearchSession::comparison_s(const BatchPicture& picture, std::int64_t batch) const {
@@ -78,8 +75,8 @@ double SearchSession::comparison_s(const BatchPicture& picture, std::int64_t bat
 }
 
 bool SearchSession::affordable(const BatchPicture& picture, std::int64_t batch, TrialRole role) const {
-  if (!costs_.known()) return left_s() > 0;
-  double needed = costs_.start_due_s() + cost_s(picture, batch, role);
+  if (!costs().known()) return left_s() > 0;
+  double needed = costs().start_due_s() + cost_s(picture, batch, role);
   const bool smaller_only = role == TrialRole::verify || role == TrialRole::refine;
   if (role != TrialRole::compare) needed += comparison_s(picture, batch);
   if (smaller_only) needed += soak_reserve_s(expected_step_ms(picture, batch));
@@ -88,42 +85,29 @@ bool SearchSession::affordable(const BatchPicture& picture, std::int64_t batch, 
 
 bool SearchSession::try_size(std::int64_t batch, TrialRole role) {
   if (asked_to_stop()) return false;
-  if (!trials_.empty() && !affordable(picture(), batch, role)) {
-    cut_short_ = stop_ = true;
+  if (!trials().empty() && !affordable(picture(), batch, role)) {
+    mark_cut_short();
+    stop();
     return false;
   }
   return run_trial(batch, role, measure_for(role));
-}
-
-bool SearchSession::asked_to_stop() {
-  if (control_.cancelled && control_.cancelled()) cancelled_ = stop_ = true;
-  return stop_;
 }
 
 bool SearchSession::run_trial(std::int64_t batch, TrialRole role, const TrialMeasure& measure) {
   SearchTrial trial;
   trial.batch = batch;
   trial.role = role;
-  trial.started_s = spent_s();
   trial.request.set = options_.set;
   trial.request.set.push_back({options_.batch_key, std::to_string(batch)});
   trial.request.measure = measure;
-  trial.request.time_limit_s = std::max(left_s(), kLeastLimitS);
   trial.request.fresh = role == TrialRole::compare;
   foretell(trial);
-  tell(SearchEvent::Kind::started, trial);
-  trial.result = runner_.run(trial.request);
-  trial.seconds = spent_s() - trial.started_s;
-  // What ended because the user ended it says nothing of its size.
-  if (asked_to_stop() && trial.result.outcome != TrialOutcome::ok) return false;
-  costs_.learn(trial.result, std::max(trial.result.seconds, trial.seconds));
-  judge_trial(trial);
-  if (trial.fit == Fit::unknown) cut_short_ = stop_ = true;
-  trials_.push_back(std::move(trial));
-  settle_last();
-  tell(SearchEvent::Kind::finished, trials_.back());
+  SearchTrial* ran = run(std::move(trial));
+  if (ran == nullptr) return false;
+  settle(*ran);
+  tell_finished();
   give_up_on_a_broken_program();
-  return !stop_;
+  return !stopped();
 }
 
 void SearchSession::foretell(SearchTrial& trial) const {
@@ -134,8 +118,7 @@ void SearchSession::foretell(SearchTrial& trial) const {
   if (ms > 0) trial.predicted_rate = 1000.0 * batch / ms;
 }
 
-void SearchSession::settle_last() {
-  SearchTrial& trial = trials_.back();
+void SearchSession::settle(SearchTrial& trial) const {
   const BatchPicture now = picture();
   const SizePicture* size = now.find(trial.batch);
   if (trial.fit != Fit::fits || size == nullptr || size->fit == Fit::fits) return;
@@ -145,23 +128,19 @@ void SearchSession::settle_last() {
   }
 }
 
-void SearchSession::tell(SearchEvent::Kind kind, const SearchTrial& trial) const {
-  if (control_.on_event) control_.on_event({kind, &trial, spent_s(), options_.budget_s});
-}
-
 // A program that fails whatever the batch is, or that hangs again and again, is not asked a third time.
 void SearchSession::give_up_on_a_broken_program() {
   int errors = 0;
   int hangs = 0;
   bool any_ok = false;
-  for (const SearchTrial& trial : trials_) {
+  for (const SearchTrial& trial : trials()) {
     any_ok = any_ok || trial.result.outcome == TrialOutcome::ok;
     if (trial.result.outcome == TrialOutcome::error) ++errors;
     if (trial.result.outcome == TrialOutcome::hang) ++hangs;
   }
   if (hangs < kMostHangs && (any_ok || errors + hangs < kPatience)) return;
-  const Text last = failure_text(trials_.back().result);
-  stop_ = true;
+  const Text last = failure_text(trials().back().result);
+  stop();
   broken_ = hangs >= kMostHangs ? Text(fmt::format("{} trials hung: {}", hangs, last.en),
                                        fmt::format("{} 次试验无响应：{}", hangs, last.zh))
                                 : Text(fmt::format("the program fails whatever the batch is: {}", last.en),

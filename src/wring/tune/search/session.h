@@ -1,26 +1,23 @@
 #pragma once
 #include <cstdint>
-#include <vector>
 
 #include "wring/tune/search/options.h"
 #include "wring/tune/search/picture.h"
-#include "wring/tune/search/trial.h"
-#include "wring/tune/search/trial_costs.h"
+#include "wring/tune/search/trial_session.h"
 
 namespace wring {
 
 // Soaks are tried from this many steps on.
 inline constexpr std::int64_t kLeastSoakSteps = 10;
 
-// One batch search's trials within its budget: runs them, judges each, tells of them, and ends where time, the user or
-// a broken program ends it. Which sizes to run is decided elsewhere.
-class SearchSession {
+// One batch search's trials within its budget. Ends also where the program is broken. Which sizes to run is decided
+// elsewhere.
+class SearchSession : public TrialSession {
  public:
-  SearchSession(TrialRunner& runner, const BatchSearchOptions& options, const SearchControl& control);
+  SearchSession(TrialRunner& runner, const BatchSearchOptions& options, const SearchControl& control)
+      : TrialSession(runner, options.budget_s, control, options.starts_anew), options_(options) {}
 
-  const std::vector<SearchTrial>& trials() const { return trials_; }
-  std::vector<SearchTrial> take_trials() { return std::move(trials_); }
-  BatchPicture picture() const { return picture_of(trials_, options_); }
+  BatchPicture picture() const { return picture_of(trials(), options_); }
 
   // Runs one size where the budget allows it; false when nothing more is to be run.
   bool try_size(std::int64_t batch, TrialRole role);
@@ -35,36 +32,20 @@ class SearchSession {
   // What the trial alone is expected to take, of a worker that runs.
   double cost_s(const BatchPicture& picture, std::int64_t batch, TrialRole role) const;
   TrialMeasure measure_for(TrialRole role) const;
-  const TrialCosts& costs() const { return costs_; }
-  double spent_s() const { return now_s() - began_s_; }
-  double left_s() const { return options_.budget_s - spent_s(); }
 
-  bool stopped() const { return stop_; }
-  bool asked_to_stop();                                     // by the user, or stopped already
-  void go_on() { stop_ = cancelled_ || !broken_.empty(); }  // the search is over, its soak is not
-  void mark_cut_short() { cut_short_ = true; }
-
-  bool cut_short() const { return cut_short_; }
-  bool cancelled() const { return cancelled_; }
+  // The search is over, its soak is not; nothing goes on with a broken program.
+  void go_on() {
+    if (broken_.empty()) TrialSession::go_on();
+  }
   const Text& broken() const { return broken_; }  // why the program is at fault; empty where it is not
 
  private:
-  double now_s() const { return control_.now_s ? control_.now_s() : machine_clock_s(); }
   double soak_reserve_s(double step_ms) const;
   void foretell(SearchTrial& trial) const;
-  void settle_last();
-  void tell(SearchEvent::Kind kind, const SearchTrial& trial) const;
+  void settle(SearchTrial& trial) const;
   void give_up_on_a_broken_program();
 
-  TrialRunner& runner_;
   const BatchSearchOptions& options_;
-  const SearchControl& control_;
-  double began_s_;
-  TrialCosts costs_;
-  std::vector<SearchTrial> trials_;
-  bool stop_ = false;
-  bool cut_short_ = false;
-  bool cancelled_ = false;
   Text broken_;
 };
 

@@ -1,17 +1,12 @@
 #include "wring/tune/search/trial.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include <fmt/format.h>
 
 #include "wring/tune/search/words.h"
 
 namespace wring {
-
-double machine_clock_s() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 double data_wait_share(const TrialResult& result) {
   if (!result.data_wait_ms || result.step_ms.median <= 0) return 0;

@@ -3,12 +3,6 @@
 
 namespace wring {
 
-// Seconds on the machine's steady clock.
-double machine_clock_s();
-
-// A trial that is begun has some time, however little is left.
-inline constexpr double kLeastLimitS = 0.1;
-
 // A step that waits longer than this share of its time for data is held back by the loader, as TensorBoard's profiler
 // rated it.
 inline constexpr double kDataWaitShare = 0.05;
