@@ -313,6 +313,13 @@ bool is_possible(Metric metric, double value) {
   return false;
 }
 
+std::optional<double> plausible(const MetricRow& row, const Reading& reading) {
+  constexpr double rounding = 0.5;  // per cent
+  if (!reading.ok()) return std::nullopt;
+  if (row.kind == MetricKind::share && reading.value > 100 && reading.value <= 100 + rounding) return 100.0;
+  return is_possible(row.metric, reading.value) ? std::optional(reading.value) : std::nullopt;
+}
+
 void reject_contradictions(Readings& values) {
   const auto at = [&](Metric metric) -> Reading& { return values[static_cast<std::size_t>(metric)]; };
   const Reading& total = at(memory_total);

@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -68,6 +69,11 @@ inline constexpr double most_memory_mib = 16.0 * 1024 * 1024;  // 16 TiB, a hund
 // False for what cannot be: shares above 100, a card of 20 kW or without memory, 2^64 - 1 bytes, a number that is none.
 // Drivers do return such values, and one of them spoils every average.
 bool is_possible(Metric metric, double value);
+
+// The reading where it can be true: drivers have answered 4294967295 % and not-a-number. A share that is above 100 by
+// no more than the driver's rounding is 100. Everything that shows, writes or averages readings takes them through
+// this.
+std::optional<double> plausible(const MetricRow& row, const Reading& reading);
 
 using Readings = std::array<Reading, metric_count>;
 

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "wring/telemetry/plausible.h"
-
 namespace wring {
 namespace {
 

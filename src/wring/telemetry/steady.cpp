@@ -1,6 +1,5 @@
 #include "wring/telemetry/steady.h"
 
-#include "wring/telemetry/plausible.h"
 #include "wring/telemetry/throttle.h"
 
 namespace wring {

@@ -7,7 +7,6 @@
 
 #include "wring/gpu/nvml/missing_util.h"
 #include "wring/telemetry/distribution.h"
-#include "wring/telemetry/plausible.h"
 #include "wring/telemetry/throttle.h"
 
 namespace wring {

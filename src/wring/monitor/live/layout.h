@@ -4,13 +4,6 @@
 
 namespace wring {
 
-struct LiveLook {
-  int columns = 80;
-  int rows = 24;
-  bool utf8 = true;
-  Language language = Language::en;
-};
-
 // The live view as a screen of that size. What is least important goes first where there is little room: plots,
 // processes, rates, activity; a card's utilisation and memory stay to the last.
 Canvas layout_live(const LiveModel& model, const LiveStatus& status, const LiveLook& look);

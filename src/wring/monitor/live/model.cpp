@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "wring/monitor/live/words.h"
-
 namespace wring {
 namespace {
 
@@ -33,6 +31,10 @@ std::uint64_t worth_a_word(std::uint64_t reasons) {
 }
 
 }  // namespace
+
+std::optional<double> shown(const std::optional<GpuSample>& sample, Metric metric) {
+  return sample ? plausible(metric_row(metric), (*sample)[metric]) : std::nullopt;
+}
 
 LiveModel::LiveModel(const std::vector<Gpu>& watched) {
   for (const Gpu& gpu : watched) {

@@ -32,6 +32,9 @@ struct LiveGpu {
   std::vector<std::optional<float>> power_w;
 };
 
+// A value that can be shown (plausible()); nothing where there is no sample.
+std::optional<double> shown(const std::optional<GpuSample>& sample, Metric metric);
+
 // What the live view shows: gathered from ticks in bounded memory. Pure values, so a paused view keeps a copy.
 struct LiveModel {
   LiveModel() = default;
@@ -58,6 +61,14 @@ struct LiveStatus {
   bool can_change_interval = false;
   std::size_t selected = 0;                    // the card that the details belong to
   std::map<std::int64_t, std::string> owners;  // pid → user, where known
+};
+
+// The screen that it is shown on.
+struct LiveLook {
+  int columns = 80;
+  int rows = 24;
+  bool utf8 = true;
+  Language language = Language::en;
 };
 
 }  // namespace wring

@@ -3,7 +3,8 @@
 #include <vector>
 
 #include "wring/base/text.h"
-#include "wring/monitor/live/layout.h"
+#include "wring/monitor/live/canvas.h"
+#include "wring/monitor/live/model.h"
 #include "wring/monitor/live/plot.h"
 
 namespace wring {

@@ -1,7 +1,6 @@
 #include "wring/monitor/live/words.h"
 
 #include <array>
-#include <cmath>
 
 #include <fmt/format.h>
 
@@ -29,14 +28,6 @@ const std::array<ThrottleWords, 5>& throttle_table() {
 }
 
 }  // namespace
-
-std::optional<double> shown(const std::optional<GpuSample>& sample, Metric metric) {
-  if (!sample || !(*sample)[metric].ok()) return std::nullopt;
-  const double value = (*sample)[metric].value;
-  const bool possible = metric_row(metric).kind != MetricKind::share || (value >= 0 && value <= 100);
-  if (!std::isfinite(value) || !possible) return std::nullopt;
-  return value;
-}
 
 std::string percent(std::optional<double> value) {
   return value ? fmt::format("{:.0f} %", *value) : "n/a";

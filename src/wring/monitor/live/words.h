@@ -12,9 +12,6 @@ namespace wring {
 
 // Values as the live view words them. A missing one is "n/a", or "" where the line can do without it.
 
-// A value that can be shown: shares above 100 % are the driver's mistakes and count as missing.
-std::optional<double> shown(const std::optional<GpuSample>& sample, Metric metric);
-
 std::string percent(std::optional<double> value);                                        // "87 %"
 std::string amount(std::optional<double> mib);                                           // "812 MiB", "50.0 GiB"
 std::string gib(std::optional<double> mib);                                              // "9.4", "141"

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "wring/telemetry/plausible.h"
 
 namespace wring {
 namespace {

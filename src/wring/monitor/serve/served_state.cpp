@@ -6,7 +6,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "wring/telemetry/plausible.h"
 
 namespace wring {
 namespace {

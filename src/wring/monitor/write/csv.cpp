@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "wring/telemetry/plausible.h"
 
 namespace wring {
 namespace {

@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "wring/base/json_text.h"
-#include "wring/telemetry/plausible.h"
 
 namespace wring {
 namespace {

@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "wring/base/display_text.h"
-#include "wring/telemetry/plausible.h"
 
 namespace wring {
 namespace {

@@ -69,6 +69,14 @@ TEST(LiveModel, CountsAnImpossibleShareAsMissing) {
   EXPECT_EQ(model.gpus[0].memory_mib.back(), 9626.0F);
 }
 
+TEST(LiveModel, TakesTheDriversRoundingAboveAFullShareForFull) {
+  LiveModel model(cards(1));
+  Tick tick = busy_tick(1, 1000);
+  (*tick.gpus[0].sample)[Metric::gpu_util] = Reading::of(100.4);
+  model.absorb(tick);
+  EXPECT_EQ(model.gpus[0].util.back(), 100.0F);
+}
+
 TEST(LiveModel, BelievesTheHardwareBitWhenItStays) {
   LiveModel model(cards(1));
   const auto absorb = [&](double time_s, std::uint64_t reasons) {
