@@ -30,6 +30,7 @@ FACTORIES = {
     "wring/gpu/inventory.cpp": "asks NVML, then nvidia-smi",
     "wring/gpu/telemetry.cpp": "opens NVML, else nvidia-smi, else /proc",
     "wring/plan/planner.cpp": "runs the list of rules",
+    "wring/findings/judge.cpp": "runs the lists of rules",
     "wring_train/engine/make_step_engine.cpp": "makes the eager or the graph engine",
 }
 

@@ -7,6 +7,7 @@
 
 #include "wring/cli/benchmark.h"
 #include "wring/console/paths.h"
+#include "wring/findings/judge.h"
 #include "wring/process/shell_words.h"
 #include "wring/report/tuning/words.h"
 #include "wring/session/benchmark_record.h"

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "wring/findings/features.h"
-#include "wring/findings/verdict.h"
+#include "wring/findings/judge.h"
 
 namespace wring {
 

@@ -1,7 +1,7 @@
 #pragma once
 #include <optional>
 
-#include "wring/findings/diagnosis.h"
+#include "wring/findings/diagnosis_input.h"
 #include "wring/session/progress.h"
 
 namespace wring {

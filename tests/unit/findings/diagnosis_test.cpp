@@ -1,11 +1,12 @@
-#include "wring/findings/diagnosis.h"
-
 #include <algorithm>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "wring/base/error.h"
 #include "wring/config/reader.h"
+#include "wring/findings/diagnosis_input.h"
+#include "wring/findings/judge.h"
 
 namespace wring {
 namespace {
@@ -122,10 +123,10 @@ TEST(Diagnosis, DoesNotCallAStepGoodThatReachesALittleOfTheAttainableRate) {
 
 TEST(Diagnosis, TheLineBetweenAGoodStepAndASlowOneIsItsShareOfTheAttainableRate) {
   DiagnosisInput input = well_tuned();
-  input.resident->arithmetic = needs_percent(diagnosis_thresholds::attained - 0.5);
+  input.resident->arithmetic = needs_percent(attained_well - 0.5);
   EXPECT_EQ(diagnose(input).front().key, "slow_kernels");
   EXPECT_NEAR(diagnose(input).front().confidence, 0.5, 0.02);
-  input.resident->arithmetic = needs_percent(diagnosis_thresholds::attained + 0.5);
+  input.resident->arithmetic = needs_percent(attained_well + 0.5);
   EXPECT_EQ(diagnose(input).front().key, "compute_bound");
   EXPECT_NEAR(diagnose(input).front().confidence, 0.5, 0.02);
 }
@@ -442,6 +443,15 @@ TEST(Diagnosis, EveryVerdictSaysWhyInBothLanguagesAndFixesOnlyWhatTheConfigHas) 
     TrainConfig config;
     for (const Assignment& fix : one.fix) EXPECT_NO_THROW(set_value(config, fix.key + "=" + fix.value));
   }
+}
+
+TEST(Diagnosis, ARuleThatIsDisabledFindsNothingAndEachIsNamedByItsKey) {
+  for (const DiagnosisInput& input : {well_tuned(), captured_but_not_fused()}) {
+    const std::string key(diagnose(input).front().key);
+    EXPECT_THAT(diagnosis_rules(), testing::Contains(key));
+    EXPECT_EQ(find(diagnose(input, std::vector<std::string>{key}), key), nullptr) << key;
+  }
+  EXPECT_THROW(diagnose(well_tuned(), std::vector<std::string>{"slow"}), Error);
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
 // Planted situations: each gets its verdict, and what is not known is not said.
-#include "wring/findings/verdict.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "wring/base/error.h"
 #include "wring/findings/features.h"
+#include "wring/findings/judge.h"
 
 namespace wring {
 namespace {
@@ -482,6 +482,27 @@ TEST(Verdict, CarriesRuleNumbersConfidenceAndNextStepInBothLanguages) {
       EXPECT_GT(verdict.confidence, 0.3) << verdict.key;
       EXPECT_LE(verdict.confidence, 1) << verdict.key;
     }
+  }
+}
+
+TEST(Verdict, ARuleThatIsDisabledFindsNothing) {
+  Features f = matmul_loop();
+  f.power_throttled = 30;
+  f.memory_full = 99;
+  std::vector<std::string> disabled;
+  for (const Finding& verdict : verdicts(f)) {
+    const std::size_t before = verdicts(f, disabled).size();
+    disabled.emplace_back(verdict.key);
+    EXPECT_EQ(verdicts(f, disabled).size(), before - 1) << verdict.key;
+  }
+  EXPECT_EQ(disabled.size(), 3U);
+  EXPECT_THROW(verdicts(f, std::vector<std::string>{"computes"}), Error);
+}
+
+TEST(Verdict, IsNamedByItsRule) {
+  for (const Features& f : {matmul_loop(), copy_loop(), tiny_eager_model(), loader_without_workers(), nothing_runs(),
+                            waits_for_a_slower_card()}) {
+    for (const Finding& verdict : verdicts(f)) EXPECT_THAT(verdict_rules(), testing::Contains(verdict.key));
   }
 }
 

@@ -1,0 +1,66 @@
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "wring/findings/evidence.h"
+#include "wring/findings/rules/rules.h"
+
+namespace wring::rules {
+namespace {
+
+// A collective that waits spins on 16 to 32 of some 130 SMs, steadily, with GPU-Util at 100.
+constexpr double waiting_sm = 30;
+constexpr double steady_deviation = 5;
+constexpr double peer_sm = 40;
+
+Finding found(double confidence, Text rule, Text numbers, Text next_step) {
+  return {"collective_bound",
+          {"waiting for other cards: busy in name only", "在等其他卡：只是看起来忙"},
+          std::move(numbers),
+          std::move(rule),
+          confidence,
+          std::move(next_step),
+          {}};
+}
+
+}  // namespace
+
+std::optional<Finding> collective_bound(const Features& f) {
+  const bool steady = below_or_unknown(f.gpu_util_deviation, steady_deviation);
+  if (f.busy_peers == 0 || !at_least(f.gpu_util, limit::full_util) || !steady) return std::nullopt;
+  const Text next{
+      "find the slowest card (the one with the most SM activity or power) and its rank's data; if none "
+      "works, the job is stuck: py-spy dump, NCCL_DEBUG=INFO",
+      "找出最慢的卡（SM活跃度或功耗最高者）及其 rank 的数据；若没有卡在计算，则任务已卡住：py-spy "
+      "dump，NCCL_DEBUG=INFO"};
+  const Text numbers = activity(f)
+                           .add("busiest other card's SM activity", "其他卡最高SM活跃度", f.busiest_peer_sm_activity)
+                           .add("links", "互连", f.link_mib_s, " MiB/s")
+                           .text();
+  if (below(f.sm_activity, waiting_sm) && below_or_unknown(f.tensor_activity, limit::tensor_unused)) {
+    const bool peer_works = at_least(f.busiest_peer_sm_activity, std::max(peer_sm, 2 * *f.sm_activity));
+    Text rule{fmt::format("GPU-Util ≥ {} % and steady on several cards while SM activity < {} %", limit::full_util,
+                          waiting_sm),
+              fmt::format("多卡 GPU利用率 ≥ {}% 且平稳，而 SM活跃度 < {}%", limit::full_util, waiting_sm)};
+    if (peer_works) {
+      rule.en += ", and another card works";
+      rule.zh += "，且另有一卡在计算";
+    }
+    return found(peer_works ? 0.8 : 0.55, rule, numbers, next);
+  }
+  if (!f.sm_activity && below(f.power_of_limit, limit::little_power) &&
+      at_least(f.busiest_peer_power_of_limit, 1.5 * *f.power_of_limit)) {
+    return found(0.5,
+                 {fmt::format("GPU-Util ≥ {} % and steady while power < {} % of its limit, and another card draws "
+                              "half as much again",
+                              limit::full_util, limit::little_power),
+                  fmt::format("GPU利用率 ≥ {}% 且平稳，而功耗 < 上限的 {}%，且另有一卡功耗高出一半以上",
+                              limit::full_util, limit::little_power)},
+                 numbers, next);
+  }
+  return std::nullopt;
+}
+
+}  // namespace wring::rules

@@ -1,0 +1,142 @@
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "wring/findings/diagnosis.h"
+#include "wring/findings/evidence.h"
+#include "wring/findings/rules/rules.h"
+#include "wring/tune/host_memory.h"
+#include "wring/tune/search/words.h"
+
+namespace wring::rules {
+namespace {
+
+constexpr double at_disk = 40;  // of the readers
+// TensorBoard's profiler calls a step input-bound from 5 % of its time in the loader on.
+constexpr double data_wait = 5;
+
+// The computer's I/O wait may be another program's, and a thread that is busy waits for no disk.
+bool waits_for_disk(const Features& f) {
+  return f.program && readers_full(f) && f.program->readers_at_disk >= at_disk;
+}
+
+bool copies_all_the_time(const Features& f) {
+  return only_copies(f) && at_least(f.pcie_rx_mib_s, limit::pcie_busy_mib_s);
+}
+
+Text input_next(const Features& f) {
+  if (copies_all_the_time(f)) {
+    return {"copies over PCIe are the limit: send 8-bit data and convert it on the GPU, pin_memory: true",
+            "瓶颈在 PCIe 拷贝：传输 8 位数据并在 GPU 上转换，pin_memory: true"};
+  }
+  if (waits_for_disk(f)) {
+    return {"the disk is the limit: keep the decoded data in memory (data_cache: auto), or move it to an SSD",
+            "瓶颈在磁盘：把解码后的数据放进内存（data_cache: auto），或移到 SSD"};
+  }
+  if (main_thread_reads(f)) {
+    return {
+        "the training thread loads its data itself: num_workers of 1 and more (DataLoader), persistent_workers, or "
+        "data_cache: auto",
+        "训练线程自己在加载数据：num_workers 设为 1 或更大（DataLoader），persistent_workers，或 data_cache: auto"};
+  }
+  if (at_least(f.host_cpu, limit::host_busy)) {
+    return {"all cores are busy preparing data: decode once (data_cache: auto), or do the augmentation on the GPU",
+            "所有核心都在准备数据：只解码一次（data_cache: auto），或把数据增强放到 GPU 上"};
+  }
+  return {
+      "raise num_workers, up to the cores that there are; then prepare less for each sample (data_cache: auto, "
+      "augmentation on the GPU)",
+      "增大 num_workers，但不超过核心数；再减少每个样本的准备工作（data_cache: auto，在 GPU 上做数据增强）"};
+}
+
+Text input_rule(const Features& f) {
+  if (copies_all_the_time(f)) {
+    return {fmt::format("copies over PCIe ≥ {} GiB/s while SM activity < {} %", limit::pcie_busy_mib_s / 1024,
+                        limit::copying_sm),
+            fmt::format("PCIe 拷贝 ≥ {} GiB/s，而 SM活跃度 < {}%", limit::pcie_busy_mib_s / 1024, limit::copying_sm)};
+  }
+  const Text low = waits_rule(f);
+  if (readers_full(f)) {
+    return {
+        fmt::format("{} while the program's readers are at work ≥ {} % of the time, or one of them ≥ {} %", low.en,
+                    reader_full, core_busy),
+        fmt::format("{}，而程序的数据读取者有 ≥ {}% 的时间在工作，或其中之一 ≥ {}%", low.zh, reader_full, core_busy)};
+  }
+  return {fmt::format("{} while the program's main thread is busy ≥ {} %, nobody else reads, and it reads ≥ {} MiB/s "
+                      "or launches large kernels rarely",
+                      low.en, limit::launching, limit::reading_mib_s),
+          fmt::format("{}，而程序主线程占用 ≥ {}%，没有其他读取者，且它读取 ≥ {} MiB/s 或很少启动大的核函数", low.zh,
+                      limit::launching, limit::reading_mib_s)};
+}
+
+// More workers as far as there are cores and memory; else images decoded once.
+void feed_the_step(const DiagnosisInput& in, Finding& found, double headroom) {
+  const TrainConfig& config = in.config;
+  if (config.data_cache == "none") found.fix.push_back({"data_cache", "auto"});
+  const double factor = 1.25 * 100 / std::max(10.0, 100 + headroom);
+  std::int64_t workers =
+      std::llround(std::ceil(factor * static_cast<double>(std::max<std::int64_t>(1, config.num_workers))));
+  if (in.cpu_cores > 0) workers = std::min<std::int64_t>(workers, in.cpu_cores);
+  const std::int64_t prefetch = std::max<std::int64_t>(4, config.prefetch_factor);
+  const auto room = host_memory_limit({workers, prefetch, in.sample_bytes}, in.host_available_bytes);
+  const bool fits = !room || *room >= config.batch_size;
+  if (fits && workers > config.num_workers) {
+    found.fix.push_back({"num_workers", std::to_string(workers)});
+    if (prefetch != config.prefetch_factor) found.fix.push_back({"prefetch_factor", std::to_string(prefetch)});
+    if (!config.persistent_workers) found.fix.push_back({"persistent_workers", "true"});
+  }
+  if (!found.fix.empty()) {
+    found.next_step = {"more workers or a cache of decoded images: " + assignments_text(found.fix),
+                       "增加 worker 或缓存已解码的图像：" + assignments_text(found.fix)};
+  } else {
+    found.next_step = {
+        "all cores decode already: convert the images to a faster format or smaller files, or put them "
+        "on a faster disk",
+        "所有核心都已在解码：请改用解码更快的格式、更小的文件或更快的磁盘"};
+  }
+}
+
+}  // namespace
+
+std::optional<Finding> input_bound(const Features& f) {
+  const bool copies = copies_all_the_time(f);
+  if (!copies && (!waits(f) || (!readers_full(f) && !main_thread_reads(f)))) return std::nullopt;
+  double confidence = copies || readers_full(f) ? 0.75 : 0.65;
+  if (const Value ratio = sm_while_busy(f); ratio && !copies) {
+    confidence += *ratio >= limit::sm_while_busy ? 0.1 : -0.1;
+  }
+  Measured numbers = activity(f);
+  numbers.add("time under 10 %", "低于10%的时间", f.gpu_util_under_10)
+      .add("PCIe received", "PCIe接收", f.pcie_rx_mib_s, " MiB/s");
+  return Finding{"input_bound",
+                 {"input-bound: the GPU waits for data", "输入受限：GPU 在等数据"},
+                 host_numbers(f, numbers),
+                 input_rule(f),
+                 confidence,
+                 input_next(f),
+                 {}};
+}
+
+void data_bound(Diagnosis& diagnosis) {
+  const DiagnosisInput& in = diagnosis.input();
+  const double lost = std::max(in.lost_percent(), in.wait_percent());
+  const auto headroom = in.headroom_percent();
+  // Without the loader's own rate, its wait in the step is the evidence.
+  const bool slow_loader = headroom ? *headroom < loader_headroom : in.wait_percent() >= data_wait;
+  if (!slow_loader || lost < data_wait) return;
+  double sure = confidence_of(lost, data_wait, 40);
+  if (!headroom) sure = std::min(sure, 0.8);
+  Finding& found = diagnosis.add(
+      "data_bound", {"data-bound: the step waits for the loader", "受数据限制：训练步在等待数据加载"}, lost, sure,
+      in.three_rates(),
+      {fmt::format("the step loses {:.0f} % or more to waiting, and the loader alone makes less than {:.0f} % more "
+                   "than the step",
+                   data_wait, loader_headroom),
+       fmt::format("每步等待数据的损失不低于 {:.0f}%，且加载速率高出计算不足 {:.0f}%", data_wait, loader_headroom)},
+      {});
+  feed_the_step(in, found, headroom.value_or(-lost));
+}
+
+}  // namespace wring::rules

@@ -1,0 +1,150 @@
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "wring/findings/diagnosis.h"
+#include "wring/findings/evidence.h"
+#include "wring/findings/rules/rules.h"
+
+namespace wring::rules {
+namespace {
+
+// Kernels of a few microseconds occupy few SMs for part of the time, while GPU-Util counts every window with a kernel
+// in it.
+constexpr double busy_util = 40;
+constexpr double util_without_gpm = 60;
+constexpr double few_sms = 20;
+constexpr double little_memory_util = 15;
+// Kernels of one block, launched without a pause, made 18 % GPU-Util and 0.02 % SM activity on an H200: so little while
+// busy is launching and nothing else, at any GPU-Util.
+constexpr double tiny_kernel_util = 10;
+constexpr double tiny_kernel_sm = 10;
+// A small step that is launched from Python makes 7 to 13 % GPU-Util; beyond half the launches are not what it waits
+// for most of the time.
+constexpr double low_util = 50;
+
+bool launches_tiny_kernels(const Features& f) {
+  return at_least(f.gpu_util, tiny_kernel_util) && at_least(f.sm_activity, 0.001) &&
+         below(sm_while_busy(f), tiny_kernel_sm) && !only_copies(f);
+}
+
+// GPU-Util counts every window with a kernel in it, so many small ones look like half a load.
+bool fills_few_sms(const Features& f) {
+  if (f.sm_activity) {
+    const bool few = *f.sm_activity > 0 && *f.sm_activity < few_sms;
+    return at_least(f.gpu_util, busy_util) && few && below(sm_while_busy(f), limit::sm_while_busy) &&
+           below_or_unknown(f.dram_activity, few_sms) && below_or_unknown(f.tensor_activity, limit::tensor_unused) &&
+           below_or_unknown(f.power_of_limit, limit::little_power) && !only_copies(f);
+  }
+  return at_least(f.gpu_util, util_without_gpm) && below(f.power_of_limit, limit::little_power) &&
+         below(f.memory_util, little_memory_util) && below_or_unknown(f.pcie_rx_mib_s, limit::pcie_busy_mib_s);
+}
+
+bool one_thread_feeds(const Features& f) {
+  return f.program && f.program->launching >= limit::launching && !readers_full(f) && !main_thread_reads(f);
+}
+
+// One thread of the program has all that it can do, and what it does is launching: the backward pass, which PyTorch
+// launches from a thread of its own, takes its part, or there is no such thread and the kernels are small.
+bool launches_all_the_time(const Features& f) {
+  if (!one_thread_feeds(f) || !at_least(f.gpu_util, 1) || !below(f.gpu_util, low_util)) return false;
+  if (f.program->backward) return *f.program->backward >= limit::backward_of_launching;
+  return below(sm_while_busy(f), limit::sm_while_busy);
+}
+
+Text launch_rule(const Features& f) {
+  if (launches_all_the_time(f)) {
+    return {fmt::format("GPU-Util < {} % while the thread that launches is busy ≥ {} % and no reader is", low_util,
+                        limit::launching),
+            fmt::format("GPU利用率 < {}%，而启动核函数的线程占用 ≥ {}%，且没有繁忙的数据读取者", low_util,
+                        limit::launching)};
+  }
+  if (launches_tiny_kernels(f)) {
+    return {fmt::format("GPU-Util ≥ {} % while SM activity is less than {} % of it", tiny_kernel_util, tiny_kernel_sm),
+            fmt::format("GPU利用率 ≥ {}%，而 SM活跃度不到其 {}%", tiny_kernel_util, tiny_kernel_sm)};
+  }
+  if (f.sm_activity) {
+    return {
+        fmt::format("GPU-Util ≥ {} % while SM activity < {} % and power < {} % of its limit", busy_util, few_sms,
+                    limit::little_power),
+        fmt::format("GPU利用率 ≥ {}%，而 SM活跃度 < {}% 且功耗 < 上限的 {}%", busy_util, few_sms, limit::little_power)};
+  }
+  return {fmt::format("GPU-Util ≥ {} % while power < {} % of its limit and memory busy < {} % (SM activity cannot be "
+                      "read here)",
+                      util_without_gpm, limit::little_power, little_memory_util),
+          fmt::format("GPU利用率 ≥ {}%，而功耗 < 上限的 {}% 且显存读写占比 < {}%（此卡读不到 SM活跃度）",
+                      util_without_gpm, limit::little_power, little_memory_util)};
+}
+
+Finding found(double confidence, Text rule, Text numbers, Text next_step) {
+  return {"launch_bound",
+          {"launch-bound: the kernels are too small to fill the GPU", "启动受限：核函数太小，填不满 GPU"},
+          std::move(numbers),
+          std::move(rule),
+          confidence,
+          std::move(next_step),
+          {}};
+}
+
+}  // namespace
+
+std::optional<Finding> launch_bound(const Features& f) {
+  const bool all_the_time = launches_all_the_time(f);
+  if (!all_the_time && !launches_tiny_kernels(f) && !fills_few_sms(f)) return std::nullopt;
+  // Small kernels that wait for their data are that.
+  if (!all_the_time && (main_thread_reads(f) || (readers_full(f) && f.program->launching < limit::launching))) {
+    return std::nullopt;
+  }
+  double confidence = f.sm_activity || all_the_time ? 0.65 : 0.45;
+  // The program that launches.
+  if (all_the_time || at_least(f.host_busiest_core, core_busy)) confidence += 0.15;
+  if (f.busy_peers > 0 && at_least(f.gpu_util, limit::full_util)) confidence -= 0.15;  // or a collective that waits
+  return found(
+      confidence, launch_rule(f), host_numbers(f, activity(f)),
+      {"give each kernel more work or launch fewer: a larger batch_size, compile_model: true (CUDA graphs), "
+       "a fused optimizer",
+       "让每个核函数做更多工作，或减少启动次数：增大 batch_size、compile_model: true（CUDA Graph）、融合优化器"});
+}
+
+void launch_bound(Diagnosis& diagnosis) {
+  const DiagnosisInput& in = diagnosis.input();
+  const std::optional<double> gain = in.graph_gain();
+  const bool gains = gain && *gain >= graph_gains && !in.kernels_fill_the_step();
+  const bool idle = in.kernel_busy_percent && *in.kernel_busy_percent < kernels_fill;
+  // The graph itself shows that nothing is left to gain, whatever share of the time kernels run.
+  if (!gains && (!idle || gain)) return;
+  if (fast_engine_wanted(in.config) && gains) return;  // the cure is taken already
+  Text numbers;
+  double cost = 0;
+  if (gain) {
+    numbers = in.graph_rates();
+    cost = percent(1 - 1 / (1 + *gain / 100));
+  }
+  if (in.kernel_busy_percent) {
+    const Text busy = {fmt::format("kernels run {:.0f} % of the step", *in.kernel_busy_percent),
+                       fmt::format("内核运行时间占每步的 {:.0f}%", *in.kernel_busy_percent)};
+    numbers = {numbers.en.empty() ? busy.en : numbers.en + "; " + busy.en,
+               numbers.zh.empty() ? busy.zh : numbers.zh + "；" + busy.zh};
+    cost = std::max(cost, 100 - *in.kernel_busy_percent);
+  }
+  const double sure = gains ? confidence_of(*gain, graph_gains, 60) : std::min(0.75, confidence_of(cost, 10, 60));
+  Finding& found = diagnosis.add(
+      "launch_bound",
+      {"launch-bound: the host launches kernels more slowly than the GPU runs them",
+       "受启动限制：主机启动内核的速度跟不上 GPU"},
+      cost, sure, numbers,
+      {fmt::format("a graph gains {:.0f} % or more, or kernels run less than {:.0f} % of a step on a resident batch",
+                   graph_gains, kernels_fill),
+       fmt::format("CUDA 图可提速 {:.0f}% 以上，或数据常驻时内核运行时间不足 {:.0f}%", graph_gains, kernels_fill)},
+      {"a larger batch, or fewer and larger layers: the graph is in use already",
+       "增大 batch，或采用更少更大的层：CUDA 图已在使用"});
+  if (!fast_engine_wanted(in.config)) {
+    found.fix.push_back({"compile_model", "true"});
+    found.next_step = {"capture the step as one CUDA graph: compile_model=true",
+                       "将整步捕获为一个 CUDA 图：compile_model=true"};
+  }
+}
+
+}  // namespace wring::rules

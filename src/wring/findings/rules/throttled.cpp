@@ -1,0 +1,77 @@
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "wring/findings/diagnosis.h"
+#include "wring/findings/evidence.h"
+#include "wring/findings/rules/rules.h"
+
+namespace wring::rules {
+namespace {
+
+// A power cap that is touched now and then costs nothing that can be measured. At full load many cards run at it all
+// the time (an H200 that trains EDSR 128×12: 87 % of the time, at 1966 of 1980 MHz), so it stands behind what the load
+// is.
+constexpr double power_line = 20;
+// Heat is never wanted: the clocks fall far below what the power cap leaves.
+constexpr double heat_line = 5;
+
+}  // namespace
+
+std::optional<Finding> power_throttled(const Features& f) {
+  if (f.power_throttled < power_line) return std::nullopt;
+  const bool full_load = compute_bound(f) || memory_bandwidth_bound(f);
+  return Finding{
+      "power_throttled",
+      {"power-throttled: the power limit holds the clocks down", "功耗降频：功耗上限压低了频率"},
+      Measured()
+          .add("throttled", "降频时间", f.power_throttled)
+          .add("power of limit", "功耗占上限", f.power_of_limit)
+          .text(),
+      {fmt::format("clocks held down by the power limit ≥ {} % of the time", power_line),
+       fmt::format("因功耗上限降频的时间 ≥ {}%", power_line)},
+      full_load ? 0.4 : 0.6 + 0.4 * f.power_throttled / 100,
+      {"see nvidia-smi -q -d POWER: raise the limit where it was lowered (nvidia-smi -pl, needs root); at "
+       "the card's own limit this is normal under full load",
+       "查看 nvidia-smi -q -d POWER：若上限被调低可调回（nvidia-smi -pl，需 root）；若已是显卡自身上限，满载时属正常"},
+      {}};
+}
+
+std::optional<Finding> heat_throttled(const Features& f) {
+  if (f.heat_throttled < heat_line) return std::nullopt;
+  return Finding{
+      "thermally_throttled",
+      {"heat-throttled: the card is too hot for its clocks", "过热降频：显卡温度过高"},
+      Measured()
+          .add("throttled", "降频时间", f.heat_throttled)
+          .add("temperature up to", "最高温度", f.temperature_max_c, " °C")
+          .text(),
+      {fmt::format("clocks held down by heat ≥ {} % of the time", heat_line),
+       fmt::format("因过热降频的时间 ≥ {}%", heat_line)},
+      0.9,
+      {"improve the cooling: dust, fans, air flow, room temperature; or lower the power limit (nvidia-smi -pl)",
+       "改善散热：清灰、风扇、风道、室温；或降低功耗上限（nvidia-smi -pl）"},
+      {}};
+}
+
+void throttled(Diagnosis& diagnosis) {
+  const DiagnosisInput& in = diagnosis.input();
+  if (!in.throttled_percent) return;
+  const bool heat = in.throttled_by_heat.value_or(false);
+  const double line = heat ? heat_line : power_line;
+  if (*in.throttled_percent < line) return;
+  // At full load many cards run at their power cap all the time and lose a few per cent; heat costs more.
+  const double cost = heat ? *in.throttled_percent / 2 : 1;
+  diagnosis.add("throttled", {"throttled: the clocks are held down", "被降频：时钟频率受到限制"}, cost,
+                confidence_of(*in.throttled_percent, line, heat ? 40 : 100),
+                {fmt::format("clocks held down {:.0f} % of the time by {}", *in.throttled_percent,
+                             heat ? "heat" : "the power cap"),
+                 fmt::format("{:.0f}% 的时间因{}被降频", *in.throttled_percent, heat ? "温度" : "功耗上限")},
+                {fmt::format("from {:.0f} % of the time on by heat, from {:.0f} % by power", heat_line, power_line),
+                 fmt::format("温度降频占比达 {:.0f}%，或功耗降频占比达 {:.0f}%", heat_line, power_line)},
+                heat ? Text("better cooling: no key of the config helps", "改善散热：没有可用的配置项")
+                     : Text("usual at full load; a higher power limit is the administrator's",
+                            "满载时常见；功耗上限由管理员设置"));
+}
+
+}  // namespace wring::rules
