@@ -124,7 +124,7 @@ TEST_P(FoldedTailEquals, ThePlainOneInFloat64WithAllItsGradients) {
 // A path from the outermost pixel that leaves the image on the way comes back at most one LR pixel deep.
 TEST(FoldedTail, BordersAreTheOutermostPixelsOfFewOutputs) {
   const auto border = [](std::int64_t scale) {
-    const TailKernel kernel = make_tail_tables(scale).kernel[kBeyondStart][kAllPaths];
+    const TailKernel kernel = make_tail_tables(scale).kernel[kPastFirstRow][kAllPaths];
     return std::pair(kernel.output_rows, kernel.tap_rows);
   };
   EXPECT_EQ(border(2), std::pair(1L, 1L));

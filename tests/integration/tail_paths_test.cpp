@@ -101,7 +101,8 @@ Composed compose(const TailPaths& paths, const TinyTail& tail) {
     }
     matrix.assign(static_cast<std::size_t>(paths.stages[s + 1].inputs), Row(static_cast<std::size_t>(paths.factor), 0));
     for (std::size_t o = 0; o < outputs.size(); ++o) {
-      matrix[static_cast<std::size_t>(stage.next[o])][static_cast<std::size_t>(stage.sub_row[o])] = outputs[o];
+      const auto factor = static_cast<std::size_t>(paths.factor);
+      matrix[o / factor][o % factor] = outputs[o];
     }
   }
   return composed;

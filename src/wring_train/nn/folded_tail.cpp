@@ -1,7 +1,6 @@
 #include "wring_train/nn/folded_tail.h"
 
 #include <array>
-#include <optional>
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
@@ -10,10 +9,6 @@
 
 namespace wring {
 namespace {
-
-RowTable transposed(const RowTable& table) {
-  return table.transposed();
-}
 
 // (C·f², C, 3, 3) → (C·f², 9·C), taps before channels: a view where the weight is channels-last.
 at::Tensor as_matrix(const at::Tensor& weight) {
@@ -24,6 +19,18 @@ at::Tensor as_matrix(const at::Tensor& weight) {
 at::Tensor as_weight(const at::Tensor& matrix, at::IntArrayRef sizes) {
   return matrix.view({sizes[0], sizes[2], sizes[3], sizes[1]}).permute({0, 3, 1, 2});
 }
+
+// A stage's upsampling convolution as the right factors of its products, whose left one has `inner` columns: C in stage
+// 1, where the sub-pixels stay in the product's columns, else C·f².
+struct Upsampling {
+  std::size_t index;  // of the weight; the bias follows
+  at::Tensor weight, bias;
+
+  Upsampling(at::TensorList weights, std::size_t stage, std::int64_t inner)
+      : index(weights.size() - 4 - 2 * stage),
+        weight(as_matrix(weights[index]).view({inner, -1})),
+        bias(weights[index + 1].view({inner, -1})) {}
+};
 
 // Autocast would compose in 16 bits.
 class WithoutAutocast {
@@ -48,9 +55,9 @@ struct Span {
   std::int64_t to, to_count;  // LR pixels of the output
 };
 
-Span span(TailSide side, std::int64_t taps, std::int64_t length) {
-  if (side == kAllPaths) return {0, length, 2, 0, length};
-  if (side == kBeyondStart) return {0, taps, 0, 0, 1};
+Span span(int set, std::int64_t taps, std::int64_t length) {
+  if (set == kAllPaths) return {0, length, 2, 0, length};
+  if (set == kPastFirstRow) return {0, taps, 0, 0, 1};
   return {length - taps, taps, 0, length - 1, 1};
 }
 
@@ -75,8 +82,8 @@ struct Border {
 
 std::vector<Border> borders(const TailTables& tables, std::int64_t height, std::int64_t width) {
   std::vector<Border> result;
-  for (const TailSide row : {kAllPaths, kBeyondStart, kBeyondEnd}) {
-    for (const TailSide column : {kAllPaths, kBeyondStart, kBeyondEnd}) {
+  for (int row = 0; row < kPathSets; ++row) {
+    for (int column = 0; column < kPathSets; ++column) {
       if (row == kAllPaths && column == kAllPaths) continue;
       const TailKernel& kernel = tables.kernel[row][column];
       result.push_back({kernel, span(row, kernel.tap_rows, height), span(column, kernel.tap_columns, width),
@@ -109,7 +116,7 @@ struct TailFunction : torch::autograd::Function<TailFunction> {
     ComposedTail composed = tail->compose(weights);
     at::Tensor result = tail->apply(composed, features);
     torch::autograd::variable_list saved{features, composed.kernels, composed.biases};
-    saved.insert(saved.end(), composed.gathered.begin(), composed.gathered.end());
+    saved.insert(saved.end(), composed.states.begin(), composed.states.end());
     saved.insert(saved.end(), weights.begin(), weights.end());
     context->save_for_backward(std::move(saved));
     context->saved_data["tail"] = at::IValue::make_capsule(c10::make_intrusive<TailHolder>(tail));
@@ -121,7 +128,7 @@ struct TailFunction : torch::autograd::Function<TailFunction> {
     const auto holder = context->saved_data["tail"].toCapsule();
     const FoldedTail* tail = static_cast<const TailHolder&>(*holder).tail;
     const auto saved = context->get_saved_variables();
-    const std::size_t stages = tail->tables().gather.size();
+    const std::size_t stages = tail->tables().gather.size() + 1;
     const at::Tensor& features = saved[0];
     const ComposedTail composed{saved[1], saved[2], {saved.begin() + 3, saved.begin() + 3 + static_cast<long>(stages)}};
     const at::TensorList weights(saved.data() + 3 + stages, saved.size() - 3 - stages);
@@ -141,7 +148,7 @@ FoldedTail::BothWays::BothWays(const RowTable& table, at::Device device) {
     return RowSums{at::tensor(one.starts, at::kLong).to(device), at::tensor(one.sources, at::kLong).to(device)};
   };
   forward = upload(table);
-  backward = upload(transposed(table));
+  backward = upload(table.transposed());
 }
 
 at::Tensor FoldedTail::RowSums::operator()(const at::Tensor& rows) const {
@@ -161,19 +168,20 @@ ComposedTail FoldedTail::compose(at::TensorList weights) const {
   const std::int64_t sub_pixels = tables_.factor * tables_.factor;
   ComposedTail composed;
   std::vector<at::Tensor> biases{weights.back()};
-  at::Tensor rows = as_matrix(weights[weights.size() - 2]).view({-1, channels});
-  for (std::size_t stage = 0; stage < gather_.size(); ++stage) {
-    const at::Tensor& weight = weights[weights.size() - 4 - 2 * stage];
-    const at::Tensor& bias = weights[weights.size() - 3 - 2 * stage];
-    // (paths, a, b, C) → (paths, C, a, b): the order of the upsampling convolution's outputs.
-    const at::Tensor gathered = gather_[stage]
-                                    .forward(rows)
-                                    .view({-1, sub_pixels, channels})
-                                    .transpose(1, 2)
-                                    .reshape({-1, channels * sub_pixels});
-    biases.push_back(at::mv(gathered, bias));
-    rows = at::mm(gathered, as_matrix(weight)).view({-1, channels});
-    composed.gathered.push_back(gathered);
+  at::Tensor states = as_matrix(weights[weights.size() - 2]).view({-1, channels});
+  at::Tensor rows;
+  for (std::size_t stage = 0;; ++stage) {
+    const Upsampling up(weights, stage, states.size(1));
+    biases.push_back(at::mm(states, up.bias).view(-1));
+    rows = at::mm(states, up.weight).view({-1, channels});
+    composed.states.push_back(states);
+    if (stage == gather_.size()) break;
+    // (states, a, b, C) → (states, C, a, b): the order of the upsampling convolution's outputs.
+    states = gather_[stage]
+                 .forward(rows)
+                 .view({-1, sub_pixels, channels})
+                 .transpose(1, 2)
+                 .reshape({-1, channels * sub_pixels});
   }
   composed.kernels = kernels_.forward(rows);
   composed.biases = biases_.forward(at::cat(biases).unsqueeze(1)).squeeze(1);
@@ -190,20 +198,22 @@ std::vector<at::Tensor> FoldedTail::compose_backward(at::TensorList weights, con
   const at::Tensor of_biases = biases_.backward(biases.unsqueeze(1)).squeeze(1);
   std::int64_t first_bias = of_biases.size(0);
   at::Tensor rows = kernels_.backward(kernels);
-  for (std::size_t stage = gather_.size(); stage-- > 0;) {
-    const std::size_t index = weights.size() - 4 - 2 * stage;
-    const at::Tensor& gathered = composed.gathered[stage];
-    const at::Tensor weight = as_matrix(weights[index]);
-    const at::Tensor products = rows.view({gathered.size(0), -1});
-    first_bias -= gathered.size(0);
-    const at::Tensor of_products = of_biases.narrow(0, first_bias, gathered.size(0));
-    gradients[index] = as_weight(at::mm(gathered.t(), products), weights[index].sizes());
-    gradients[index + 1] = at::mv(gathered.t(), of_products);
-    const at::Tensor of_gathered = at::mm(products, weight.t()).addr_(of_products, weights[index + 1]);
+  at::Tensor of_states;
+  for (std::size_t stage = composed.states.size(); stage-- > 0;) {
+    const at::Tensor& states = composed.states[stage];
+    const Upsampling up(weights, stage, states.size(1));
+    const at::Tensor products = rows.view({states.size(0), -1});
+    const std::int64_t biases_here = states.size(0) * up.bias.size(1);
+    first_bias -= biases_here;
+    const at::Tensor of_bias = of_biases.narrow(0, first_bias, biases_here).view({states.size(0), -1});
+    gradients[up.index] = as_weight(at::mm(states.t(), products), weights[up.index].sizes());
+    gradients[up.index + 1] = at::mm(states.t(), of_bias).view(-1);
+    of_states = at::mm(products, up.weight.t()).addmm_(of_bias, up.bias.t());
+    if (stage == 0) break;
     rows =
-        gather_[stage].backward(of_gathered.view({-1, channels, sub_pixels}).transpose(1, 2).reshape({-1, channels}));
+        gather_[stage - 1].backward(of_states.view({-1, channels, sub_pixels}).transpose(1, 2).reshape({-1, channels}));
   }
-  gradients[weights.size() - 2] = as_weight(rows, weights[weights.size() - 2].sizes());
+  gradients[weights.size() - 2] = as_weight(of_states, weights[weights.size() - 2].sizes());
   gradients[weights.size() - 1] = of_biases.narrow(0, 0, 3).clone();
   return gradients;
 }
@@ -233,7 +243,7 @@ FoldedTail::Gradients FoldedTail::apply_backward(const ComposedTail& composed, c
   const at::Tensor cells = at::pixel_unshuffle(gradient, tables_.scale);
   Gradients result;
   result.kernels = at::empty_like(kernels);
-  result.biases = at::empty({tables_.bias_rows}, kernels.options());
+  result.biases = at::empty({tables_.biases.outputs()}, kernels.options());
   const auto keep = [&](const TailKernel& kernel, const at::Tensor& weight, const at::Tensor& bias, bool negative) {
     at::Tensor of_weight = weight_of(kernel, result.kernels);
     at::Tensor of_bias = bias_of(kernel, result.biases);

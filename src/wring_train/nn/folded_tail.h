@@ -10,9 +10,9 @@ namespace wring {
 // EDSR's tail as the weights of one convolution C → 3·scale² (5×5, at LR resolution), which a pixel shuffle follows,
 // and of the small ones that correct the outermost ring of LR pixels.
 struct ComposedTail {
-  at::Tensor kernels;                // (kernel rows, C): see TailTables
-  at::Tensor biases;                 // (bias rows)
-  std::vector<at::Tensor> gathered;  // Gᵢ of each stage, (paths, C·factor²): what compose_backward needs
+  at::Tensor kernels;              // (kernel rows, C): see TailTables
+  at::Tensor biases;               // (bias rows)
+  std::vector<at::Tensor> states;  // Mᵢ of each stage, (colours · states², C or C·factor²): what compose_backward needs
 };
 
 // Upsampling convolutions and pixel shuffles with no activation in between are one affine map of the LR features: this

@@ -1,6 +1,7 @@
 #include "wring_train/nn/tail_paths.h"
 
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "wring/plan/edsr_shape.h"
@@ -11,16 +12,12 @@ namespace {
 using State = std::tuple<int, int, int>;  // path set, sub-row R, row
 using Terms = std::map<State, std::vector<PathTerm>>;
 
-constexpr int kAll = static_cast<int>(PathSet::all);
-constexpr int kFirst = static_cast<int>(PathSet::past_first_row);
-constexpr int kLast = static_cast<int>(PathSet::past_last_row);
-
 int floor_divide(int a, int b) {
   return a >= 0 ? a / b : -((-a + b - 1) / b);
 }
 
 bool outside(int set, int row, int size) {
-  return set == kFirst ? row < 0 : row >= size;
+  return set == kPastFirstRow ? row < 0 : row >= size;
 }
 
 struct Stage {
@@ -39,7 +36,7 @@ Terms first_stage(int scale, int factor, const Stage& stage, PathStage& out) {
       const int t = floor_divide(z, factor);
       const int a = z - factor * t;
       for (int set = 0; set < kPathSets; ++set) {
-        const bool gone = set == kAll || outside(set, z, scale);
+        const bool gone = set == kAllPaths || outside(set, z, scale);
         if (gone) out.bias_terms[static_cast<std::size_t>(set * scale + r)].push_back({i, a});
         for (int k = 0; k < 3; ++k) {
           const int row = t + k - 1;
@@ -66,9 +63,9 @@ Terms later_stage(const std::vector<State>& inputs, int scale, const Stage& stag
       const int row = t + k - 1;
       const auto leaves = [&](int which) { return !stage.reads_lr && outside(which, row, stage.size); };
       // What leaves here counts as dropped whether or not it had left before: all of it comes from the set of all.
-      if (set == kAll || !leaves(set)) terms[{set, r, row}].push_back({state, k});
-      if (set == kAll) {
-        for (const int which : {kFirst, kLast}) {
+      if (set == kAllPaths || !leaves(set)) terms[{set, r, row}].push_back({state, k});
+      if (set == kAllPaths) {
+        for (const int which : {kPastFirstRow, kPastLastRow}) {
           if (leaves(which)) terms[{which, r, row}].push_back({state, k});
         }
       }
@@ -84,34 +81,24 @@ std::vector<PathTerm> find(const Terms& terms, const State& state) {
 
 // Pairs of rows 2T, 2T + 1 (or triples) become the sub-rows of the next stage's states. Returns those.
 std::vector<State> pair_up(const Terms& terms, int factor, PathStage& out) {
-  std::map<State, int> numbers;
+  std::set<State> found;
   for (const auto& [state, unused] : terms) {
     const auto [set, r, row] = state;
-    numbers.try_emplace({set, r, floor_divide(row, factor)}, 0);
+    found.insert({set, r, floor_divide(row, factor)});
   }
-  std::vector<State> next;
-  for (auto& [state, number] : numbers) {
-    number = static_cast<int>(next.size());
-    next.push_back(state);
-    const auto [set, r, t] = state;
-    for (int a = 0; a < factor; ++a) {
-      out.terms.push_back(find(terms, {set, r, factor * t + a}));
-      out.next.push_back(number);
-      out.sub_row.push_back(a);
-    }
+  for (const auto& [set, r, t] : found) {
+    for (int a = 0; a < factor; ++a) out.terms.push_back(find(terms, {set, r, factor * t + a}));
   }
-  return next;
+  return {found.begin(), found.end()};
 }
 
 void finish(const Terms& terms, int scale, PathStage& out) {
-  const auto add = [&](int set, int first, int last) {
+  constexpr int kFirstTap[kPathSets] = {-2, 0, -1};
+  for (int set = 0; set < kPathSets; ++set) {
     for (int r = 0; r < scale; ++r) {
-      for (int p = first; p <= last; ++p) out.terms.push_back(find(terms, {set, r, p}));
+      for (int tap = 0; tap < kFinalTaps[set]; ++tap) out.terms.push_back(find(terms, {set, r, kFirstTap[set] + tap}));
     }
-  };
-  add(kAll, -2, 2);
-  add(kFirst, 0, 1);
-  add(kLast, -1, 0);
+  }
 }
 
 }  // namespace

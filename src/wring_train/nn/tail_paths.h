@@ -12,12 +12,14 @@ namespace wring {
 // A path of output sub-row R of a cell goes up: tap i of the last convolution, row Z = R + i; then for every stage,
 // from the finest: row T = ⌊Z / f⌋ of the stage's convolution, sub-row a = Z mod f, tap k, row T + k of its input; and
 // so on to a row P of the LR features. All are relative to the cell.
-enum class PathSet : std::int32_t {
-  all,             // every path: the kernel away from the border
-  past_first_row,  // those that leave a cell of the first row upwards
-  past_last_row,   // those that leave a cell of the last row downwards
+enum PathSet : std::uint8_t {
+  kAllPaths,      // every path: the kernel away from the border
+  kPastFirstRow,  // those that leave a cell of the first row upwards
+  kPastLastRow,   // those that leave a cell of the last row downwards
 };
 constexpr int kPathSets = 3;
+// Rows P that the final states of each set have: −2…2, 0…1 and −1…0. No path that matters reaches another.
+constexpr int kFinalTaps[kPathSets] = {5, 2, 2};
 
 // One stage of the composition as a sparse sum: output state o takes its terms, each an input state and a column group
 // of the stage's matrix product (stage 1: sub-row and tap, a · 3 + k; later stages: tap k).
@@ -28,10 +30,7 @@ struct PathTerm {
 };
 struct PathStage {
   std::int32_t inputs = 0;                   // states; of stage 1 the taps i
-  std::vector<std::vector<PathTerm>> terms;  // of each output state
-  // Where an output state goes: into the next stage's input state `next` at sub-row `sub_row`.
-  std::vector<std::int32_t> next;
-  std::vector<std::int32_t> sub_row;
+  std::vector<std::vector<PathTerm>> terms;  // of each output state: the next stage's (input state, sub-row)
   // The stage's bias: terms of (set, R), at [set · scale + R]; the column is the sub-row (stage 1) or 0.
   std::vector<std::vector<PathTerm>> bias_terms;
 };
@@ -40,9 +39,13 @@ struct TailPaths {
   std::int32_t scale = 4;
   std::int32_t factor = 2;
   std::vector<PathStage> stages;  // the finest first
-  // The output states of the last stage are (R, P): first set all with P in −2…2, then past_first_row with P in {0, 1},
-  // then past_last_row with P in {−1, 0}; R is slower. These are all the rows that matter.
+  // The output states of the last stage are (set, R, P).
   std::int32_t final_states() const { return scale * 9; }
+  const std::vector<PathTerm>& final_terms(int set, std::int64_t r, std::int64_t tap) const {
+    std::int64_t before = 0;
+    for (int i = 0; i < set; ++i) before += kFinalTaps[i];
+    return stages.back().terms[static_cast<std::size_t>(before * scale + r * kFinalTaps[set] + tap)];
+  }
 };
 
 // scale: 2, 3, 4 or 8.

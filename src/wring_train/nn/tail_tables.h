@@ -1,8 +1,9 @@
 #pragma once
 #include <array>
-#include <cstddef>
 #include <cstdint>
 #include <vector>
+
+#include "wring_train/nn/tail_paths.h"
 
 namespace wring {
 
@@ -14,8 +15,6 @@ struct RowTable {
 
   std::int64_t outputs() const { return static_cast<std::int64_t>(starts.size()) - 1; }
   RowTable transposed() const;
-  // What this table makes of the rows that `first` makes.
-  RowTable after(const RowTable& first) const;
 };
 
 // One of the nine kernels that a folded tail consists of, as rows ((channel, R, S), P, Q) of the composed matrix:
@@ -28,29 +27,22 @@ struct TailKernel {
   std::int64_t tap_rows = 0, tap_columns = 0;  // P, Q; at a border they start or end at the outermost pixel
   std::int64_t rows() const { return 3 * output_rows * output_columns * tap_rows * tap_columns; }
   std::int64_t biases() const { return 3 * output_rows * output_columns; }
-  bool empty() const { return output_rows == 0 || output_columns == 0; }
 };
 
-// The paths that a kernel holds, along one axis: all of them, or those which leave the image over its first or its last
-// row (column) on the way and would find zeros there.
-enum TailSide : std::uint8_t { kAllPaths, kBeyondStart, kBeyondEnd };
-inline constexpr int kTailSides = 3;
-
-// How the tail's weights compose (docs/decisions/0005-folded-tail.md). Stages go from the pixels down to LR: stage i
-// belongs to the i-th convolution from the end, without conv_last. With X₀ the rows (channel, i, j) of conv_last,
-//   Gᵢ = gather[i](Xᵢ or Pᵢ₋₁)   rows (kernel, path, sub-pixel a, b) of C columns, read as (kernel, path) × (C, a, b)
-//   Pᵢ = Gᵢ · upᵢ                rows (kernel, path, tap k, l) of C columns
-//   X  = kernels(P of the last stage)
-//   biases = bias(conv_last's three biases, then Gᵢ · upᵢ's bias for every stage).
+// How the tail's weights compose (docs/decisions/0005-folded-tail.md): each term pairs a row term and a column term of
+// tail_paths(). Stages go from the pixels down to LR. With M₁ the rows (colour, i, j) of conv_last, and each Mᵢ read as
+// rows (colour, row state, column state),
+//   Pᵢ   = Mᵢ · upᵢ        columns (sub-pixel a, b in stage 1, then tap k, l, then C), read as rows of C columns
+//   Mᵢ₊₁ = gather[i](Pᵢ)   rows (colour, row state, column state, a, b) of C columns, read as columns (C, a, b)
+//   X    = kernels(P of the last stage)
+//   biases = biases(conv_last's three biases, then Mᵢ · upᵢ's bias for every stage, with (a, b) in stage 1).
 struct TailTables {
   std::int64_t scale = 0;
   std::int64_t factor = 0;       // of each upsampling: 2, or 3 at scale 3
-  std::vector<RowTable> gather;  // one a stage
+  std::vector<RowTable> gather;  // between each two stages
   RowTable kernels;
   RowTable biases;
-  std::array<std::array<TailKernel, kTailSides>, kTailSides> kernel;  // by row side, then column side
-  std::int64_t kernel_rows = 0;
-  std::int64_t bias_rows = 0;
+  std::array<std::array<TailKernel, kPathSets>, kPathSets> kernel;  // by PathSet of rows, then of columns
 };
 
 // scale: 2, 3, 4 or 8.

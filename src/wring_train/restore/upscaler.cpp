@@ -70,7 +70,7 @@ Upscaler::Upscaler(const Edsr& model, at::Device device, bool channels_last, int
     : model_(model), weights_(model.tensors()), device_(device), channels_last_(channels_last), tile_(tile) {
   if (path == TailPath::folded && model.folded_tail() != nullptr) {
     tail_ = model.folded_tail()->compose(model.tail_weights(weights_));
-    tail_->gathered.clear();  // only a backward pass would read it
+    tail_->states.clear();  // only a backward pass would read it
   }
 }
 

@@ -109,8 +109,14 @@ void GraphTail::upload_tables(const TailPaths& paths, at::Device device) {
     stage.bias_terms = writer.write(path.bias_terms);
     stage.bias_users = writer.write(users_of(path.bias_terms, path.inputs, stage.first ? paths.factor : 1));
     if (s + 1 < paths.stages.size()) {
-      stage.next = writer.write(path.next);
-      stage.sub_row = writer.write(path.sub_row);
+      std::vector<std::int32_t> next;
+      std::vector<std::int32_t> sub_row;
+      for (std::int32_t output = 0; output < stage.outputs; ++output) {
+        next.push_back(output / paths.factor);
+        sub_row.push_back(output % paths.factor);
+      }
+      stage.next = writer.write(next);
+      stage.sub_row = writer.write(sub_row);
       stage.next_inputs = paths.stages[s + 1].inputs;
     }
   }
