@@ -16,17 +16,14 @@ int floor_divide(int a, int b) {
   return a >= 0 ? a / b : -((-a + b - 1) / b);
 }
 
+// Rows that no path of the set stands on: beyond its border every path has left, and the state of all paths stands for
+// the set. Beyond LR's border features are zero.
 bool outside(int set, int row, int size) {
-  return set == kPastFirstRow ? row < 0 : row >= size;
+  return set == kPastFirstRow ? row < 0 : set == kPastLastRow && row >= size;
 }
 
-struct Stage {
-  int size;       // rows of a cell at the resolution of the stage's input
-  bool reads_lr;  // whose padding the folded convolution has too: leaving it drops nothing
-};
-
-// Stage 1: from the taps of the last convolution.
-Terms first_stage(int scale, int factor, const Stage& stage, PathStage& out) {
+// Stage 1: from the taps of the last convolution. `size`: rows of a cell at the resolution of the stage's input.
+Terms first_stage(int scale, int factor, int size, PathStage& out) {
   Terms terms;
   out.inputs = 3;
   out.bias_terms.resize(static_cast<std::size_t>(kPathSets * scale));
@@ -36,13 +33,11 @@ Terms first_stage(int scale, int factor, const Stage& stage, PathStage& out) {
       const int t = floor_divide(z, factor);
       const int a = z - factor * t;
       for (int set = 0; set < kPathSets; ++set) {
-        const bool gone = set == kAllPaths || outside(set, z, scale);
-        if (gone) out.bias_terms[static_cast<std::size_t>(set * scale + r)].push_back({i, a});
+        if (set != kAllPaths && !outside(set, z, scale)) continue;
+        out.bias_terms[static_cast<std::size_t>(set * scale + r)].push_back({i, a});
         for (int k = 0; k < 3; ++k) {
           const int row = t + k - 1;
-          if (gone || (!stage.reads_lr && outside(set, row, stage.size))) {
-            terms[{set, r, row}].push_back({i, a * 3 + k});
-          }
+          if (!outside(set, row, size)) terms[{set, r, row}].push_back({i, a * 3 + k});
         }
       }
     }
@@ -51,23 +46,19 @@ Terms first_stage(int scale, int factor, const Stage& stage, PathStage& out) {
 }
 
 // A later stage: its input states are (set, R, T).
-Terms later_stage(const std::vector<State>& inputs, int scale, const Stage& stage, PathStage& out) {
+Terms later_stage(const std::vector<State>& inputs, int scale, int size, PathStage& out) {
   Terms terms;
   out.inputs = static_cast<std::int32_t>(inputs.size());
   out.bias_terms.resize(static_cast<std::size_t>(kPathSets * scale));
   for (std::size_t s = 0; s < inputs.size(); ++s) {
-    const auto [set, r, t] = inputs[s];
+    const auto [of_state, r, t] = inputs[s];
     const auto state = static_cast<std::int32_t>(s);
-    out.bias_terms[static_cast<std::size_t>(set * scale + r)].push_back({state, 0});
-    for (int k = 0; k < 3; ++k) {
-      const int row = t + k - 1;
-      const auto leaves = [&](int which) { return !stage.reads_lr && outside(which, row, stage.size); };
-      // What leaves here counts as dropped whether or not it had left before: all of it comes from the set of all.
-      if (set == kAllPaths || !leaves(set)) terms[{set, r, row}].push_back({state, k});
-      if (set == kAllPaths) {
-        for (const int which : {kPastFirstRow, kPastLastRow}) {
-          if (leaves(which)) terms[{which, r, row}].push_back({state, k});
-        }
+    for (int set = 0; set < kPathSets; ++set) {
+      if (set != of_state && (of_state != kAllPaths || !outside(set, t, size))) continue;
+      out.bias_terms[static_cast<std::size_t>(set * scale + r)].push_back({state, 0});
+      for (int k = 0; k < 3; ++k) {
+        const int row = t + k - 1;
+        if (!outside(set, row, size)) terms[{set, r, row}].push_back({state, k});
       }
     }
   }
@@ -109,11 +100,10 @@ TailPaths tail_paths(int scale) {
   paths.factor = static_cast<std::int32_t>(edsr_upsampling(scale).factor);
   std::vector<State> states;
   for (int size = scale / paths.factor; size >= 1; size /= paths.factor) {
-    const Stage stage{size, size == 1};
     PathStage out;
     const Terms terms =
-        paths.stages.empty() ? first_stage(scale, paths.factor, stage, out) : later_stage(states, scale, stage, out);
-    if (stage.reads_lr) {
+        paths.stages.empty() ? first_stage(scale, paths.factor, size, out) : later_stage(states, scale, size, out);
+    if (size == 1) {
       finish(terms, scale, out);
     } else {
       states = pair_up(terms, paths.factor, out);
