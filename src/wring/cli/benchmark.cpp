@@ -32,8 +32,10 @@ using SteadyClock = std::chrono::steady_clock;
 
 // The loader's own: they move neither the memory of the card nor the time of a step that does not wait.
 bool only_loader_keys(const std::vector<Assignment>& kept) {
-  static const std::vector<std::string> keys = {"num_workers", "prefetch_factor", "persistent_workers", "pin_memory"};
-  return std::ranges::all_of(kept, [](const Assignment& a) { return std::ranges::find(keys, a.key) != keys.end(); });
+  return std::ranges::all_of(kept, [](const Assignment& a) {
+    const Key* key = find_key(a.key);
+    return key != nullptr && key->scope == Scope::loader;
+  });
 }
 
 class BenchmarkRun {

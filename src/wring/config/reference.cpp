@@ -70,7 +70,7 @@ std::string config_reference(Language language) {
   const TrainConfig defaults;
   for (const Key& key : keys()) {
     text += fmt::format("| `{}` | {} | {} | `{}` | {} | {} |\n", key.name, type_name(key).in(language), key.unit,
-                        value_text(defaults, key), range_of(key), key.effect.in(language));
+                        value_text(defaults, key), range_of(key), key.description.in(language));
   }
   return text + (chinese ? kCombinationsZh : kCombinations);
 }

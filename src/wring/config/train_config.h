@@ -7,7 +7,7 @@
 namespace wring {
 
 // A training configuration. Every member is one key of the flat YAML file, under the same name; the table in
-// keys.h gives each its type, range, unit and effect. The defaults here are the defaults of the keys.
+// keys.h gives each its type, range, unit and description. The defaults here are the defaults of the keys.
 struct TrainConfig {
   // Network
   std::string model = "edsr";

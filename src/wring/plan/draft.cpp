@@ -41,10 +41,10 @@ std::string Draft::text_of(const Member& member) const {
   return value_text(plan_.result, key_of(member));
 }
 
-void Draft::record(const Member& member, std::string old_value, Effect effect, Text reason) {
-  const std::string& name = key_of(member).name;
+void Draft::record(const Member& member, std::string old_value, Text reason) {
+  const Key& key = key_of(member);
   plan_.changes.push_back(
-      {name, std::move(old_value), text_of(member), std::move(reason), effect, rule_, !names(name)});
+      {key.name, std::move(old_value), text_of(member), std::move(reason), key.effect, rule_, !names(key.name)});
 }
 
 }  // namespace wring

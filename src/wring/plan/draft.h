@@ -25,11 +25,11 @@ class Draft {
 
   // Nothing is recorded when the config already has this value.
   template <class T>
-  void set(T TrainConfig::*member, const std::type_identity_t<T>& value, Effect effect, Text reason) {
+  void set(T TrainConfig::*member, const std::type_identity_t<T>& value, Text reason) {
     if (plan_.result.*member == value) return;
     const std::string old_value = text_of(member);
     plan_.result.*member = value;
-    record(member, old_value, effect, std::move(reason));
+    record(member, old_value, std::move(reason));
   }
 
   // A reason after the machine's label: "24 GB card: …".
@@ -42,7 +42,7 @@ class Draft {
 
  private:
   std::string text_of(const Member& member) const;
-  void record(const Member& member, std::string old_value, Effect effect, Text reason);
+  void record(const Member& member, std::string old_value, Text reason);
 
   const ConfigFile& file_;
   PlanOptions options_;

@@ -5,19 +5,13 @@
 #include <vector>
 
 #include "wring/base/text.h"
+#include "wring/config/keys.h"
 #include "wring/config/reader.h"
 #include "wring/config/train_config.h"
 #include "wring/plan/machine.h"
 #include "wring/plan/run_length.h"
 
 namespace wring {
-
-// What a change alters beside the speed.
-enum class Effect {
-  speed,         // nothing: same model, same mathematics (num_workers, compile_model, …)
-  model,         // the network itself (base_channels, num_blocks)
-  optimisation,  // how the same network is trained (batch_size, patch_size, use_perceptual, grad_clip, …)
-};
 
 // One key that the plan changes. Values are YAML text as they stand in the file; old_value is the key's
 // default when the file does not name the key.

@@ -26,6 +26,7 @@ const char* name_of(Effect effect) {
     case Effect::optimisation:
       return "optimisation";
     case Effect::speed:
+    case Effect::none:
       break;
   }
   return "speed";

@@ -22,6 +22,7 @@ std::string_view mark_of(Effect effect, const Console& console) {
     case Effect::optimisation:
       return console.utf8 ? "▲" : "^";
     case Effect::speed:
+    case Effect::none:
       break;
   }
   return " ";

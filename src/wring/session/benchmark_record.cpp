@@ -1,6 +1,5 @@
 #include "wring/session/benchmark_record.h"
 
-#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -13,12 +12,8 @@ namespace wring {
 namespace {
 
 Effect effect_of(const std::string& key) {
-  static const std::vector<std::string> model = {"model", "base_channels", "num_blocks", "scale_factor"};
-  static const std::vector<std::string> speed = {
-      "num_workers",         "prefetch_factor", "pin_memory", "persistent_workers", "channels_last", "compile_model",
-      "use_mixed_precision", "amp_dtype",       "fold_tail",  "data_cache",         "val_freq",      "checkpoint_freq"};
-  if (std::ranges::find(model, key) != model.end()) return Effect::model;
-  return std::ranges::find(speed, key) != speed.end() ? Effect::speed : Effect::optimisation;
+  const Key* known = find_key(key);
+  return known != nullptr ? known->effect : Effect::optimisation;  // of a key of another program nothing is known
 }
 
 bool is_default(const ConfigFile& file, const std::string& key) {

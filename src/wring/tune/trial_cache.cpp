@@ -1,7 +1,6 @@
 #include "wring/tune/trial_cache.h"
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -23,27 +22,10 @@ using nlohmann::json;
 constexpr std::string_view kFormat = "wring trial";
 constexpr int kVersion = 2;  // 2: kernels by kind, arithmetic
 
-// Keys of the config that no step's time or memory depends on.
-constexpr std::array<std::string_view, 20> kIdleKeys = {"lr",
-                                                        "weight_decay",
-                                                        "scheduler",
-                                                        "eta_min",
-                                                        "milestones",
-                                                        "gamma",
-                                                        "warmup_iters",
-                                                        "total_iters",
-                                                        "seed",
-                                                        "val_freq",
-                                                        "log_freq",
-                                                        "checkpoint_freq",
-                                                        "keep_checkpoints",
-                                                        "perceptual_weight",
-                                                        "early_stopping_patience",
-                                                        "early_stopping_min_delta",
-                                                        "experiment_name",
-                                                        "val_lr_dir",
-                                                        "use_hflip",
-                                                        "use_rot"};
+// No step's time or memory depends on it. The low-resolution validation images have the sizes of the others.
+bool is_idle(const Key& key) {
+  return key.scope == Scope::schedule || key.scope == Scope::run || key.name == "val_lr_dir";
+}
 
 void fnv(std::uint64_t& hash, std::string_view bytes) {
   for (const char byte : bytes) {
@@ -80,9 +62,7 @@ TrialKey trial_key(const TrainConfig& config, const TrialRequest& request, const
     if (!try_value(changed, one.key, one.value)) key.facts["foreign." + one.key] = one.value;
   }
   for (const Key& row : keys()) {
-    if (std::ranges::find(kIdleKeys, row.name) == kIdleKeys.end()) {
-      key.facts["config." + row.name] = value_text(changed, row);
-    }
+    if (!is_idle(row)) key.facts["config." + row.name] = value_text(changed, row);
   }
   const json measure = measure_json(request.measure);
   for (const auto& [name, value] : measure.items()) key.facts["measure." + name] = value.dump();

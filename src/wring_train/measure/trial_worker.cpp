@@ -11,8 +11,10 @@
 #include <ATen/DeviceAccelerator.h>
 
 #include "wring/base/message.h"
+#include "wring/config/keys.h"
 #include "wring/config/overrides.h"
 #include "wring/config/reader.h"
+#include "wring/config/values.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/graph/graph_engine.h"
 #include "wring_train/engine/memory_limit_for_tests.h"
@@ -40,8 +42,12 @@ double seconds_since(Clock::time_point began) {
 
 // What decides which images are open and where they lie.
 std::string image_keys(const TrainConfig& c) {
-  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", c.data_dir, c.train_hr_dir, c.train_lr_dir, c.train_meta_info,
-                     c.val_hr_dir, c.val_lr_dir, c.patch_size, c.scale_factor, c.data_cache, workers_cut_for_gpu(c));
+  std::string values = workers_cut_for_gpu(c) ? "workers cut" : "";
+  for (const Key& key : keys()) {
+    const bool decides = key.scope == Scope::images || key.name == "patch_size" || key.name == "scale_factor";
+    if (decides) values += "|" + value_text(c, key);
+  }
+  return values;
 }
 
 // The largest images of the validation set, or of the training set where there is none: what decides how much memory a

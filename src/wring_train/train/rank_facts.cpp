@@ -8,7 +8,6 @@
 #include "wring/config/keys.h"
 #include "wring/config/values.h"
 #include "wring_train/data/sampling.h"
-#include "wring_train/train/machine_keys.h"
 #include "wring_train/train/training_data.h"
 
 namespace wring {
@@ -34,7 +33,7 @@ RankFacts config_facts(const TrainConfig& config) {
                   {{"the version of torch", "torch 版本"}, TORCH_VERSION},
                   {{"the version of the sampling", "采样版本"}, std::to_string(kSamplingVersion)}};
   for (const Key& key : keys()) {
-    if (is_machine_key(key.name) || std::string_view(key.name) == "perceptual_weights_file") continue;  // it is a path
+    if (is_machine_key(key) || std::string_view(key.name) == "perceptual_weights_file") continue;  // it is a path
     facts.push_back({key.name, value_text(config, key)});
   }
   return facts;

@@ -1,7 +1,5 @@
 #include "wring_train/train/run_facts.h"
 
-#include <algorithm>
-#include <array>
 #include <optional>
 #include <string_view>
 
@@ -10,7 +8,6 @@
 #include "wring/base/display_text.h"
 #include "wring/config/keys.h"
 #include "wring/config/values.h"
-#include "wring_train/train/machine_keys.h"
 #include "wring_train/train/training_data.h"
 
 namespace wring {
@@ -22,10 +19,11 @@ constexpr const char* kImages = "run.images";
 constexpr const char* kFiles = "run.images.files";
 constexpr const char* kPixels = "run.images.pixels";
 
-// Keys that change no weight, beside those of the machine.
-constexpr std::array<std::string_view, 8> kIdleKeys = {
-    "channels_last",           "compile_model",           "fold_tail", "val_freq", "checkpoint_freq", "log_freq",
-    "early_stopping_patience", "early_stopping_min_delta"};
+// Changes no weight, as the keys of the machine do not. The precision, which is for speed too, changes them.
+bool is_idle(const Key& key) {
+  return key.scope == Scope::run || key.name == "channels_last" || key.name == "compile_model" ||
+         key.name == "fold_tail";
+}
 
 const std::string* find(const RunFacts& facts, const std::string& name) {
   const auto found = facts.find(name);
@@ -66,7 +64,7 @@ std::optional<Text> change_of_images(const RunFacts& before, const RunFacts& now
 RunFacts run_facts(const TrainConfig& config, const TrainingImages& images, int ranks) {
   RunFacts facts;
   for (const Key& key : keys()) {
-    if (is_machine_key(key.name) || std::ranges::find(kIdleKeys, key.name) != kIdleKeys.end()) continue;
+    if (is_machine_key(key) || is_idle(key)) continue;
     // Metadata must be UTF-8, which the name of a file need not be.
     facts[std::string(kPrefix) + key.name] = without_controls(value_text(config, key));
   }

@@ -40,10 +40,60 @@ TEST(Keys, EveryMemberOfTrainConfigIsInTheTableUnderItsName) {
 
 TEST(Keys, EveryKeyIsDocumentedInBothLanguages) {
   for (const Key& key : keys()) {
-    EXPECT_GT(key.effect.en.size(), 10U) << key.name;
-    EXPECT_NE(key.effect.en, key.effect.zh) << key.name;
-    EXPECT_THAT(key.effect.en, testing::Not(testing::EndsWith("."))) << key.name;
+    EXPECT_GT(key.description.en.size(), 10U) << key.name;
+    EXPECT_NE(key.description.en, key.description.zh) << key.name;
+    EXPECT_THAT(key.description.en, testing::Not(testing::EndsWith("."))) << key.name;
   }
+}
+
+template <class Predicate>
+std::vector<std::string> names_where(Predicate predicate) {
+  std::vector<std::string> names;
+  for (const Key& key : keys()) {
+    if (predicate(key)) names.push_back(key.name);
+  }
+  return names;
+}
+
+TEST(Keys, OnlyTheSizeOfTheNetworkChangesTheModel) {
+  EXPECT_THAT(names_where([](const Key& key) { return key.effect == Effect::model; }),
+              testing::UnorderedElementsAre("model", "base_channels", "num_blocks", "scale_factor"));
+}
+
+TEST(Keys, WhatIsForSpeedAloneIsNamedOneByOne) {
+  EXPECT_THAT(names_where([](const Key& key) { return key.effect == Effect::speed; }),
+              testing::UnorderedElementsAre("num_workers", "prefetch_factor", "pin_memory", "persistent_workers",
+                                            "channels_last", "compile_model", "use_mixed_precision", "amp_dtype",
+                                            "fold_tail", "data_cache", "val_freq", "checkpoint_freq", "log_freq"));
+}
+
+TEST(Keys, ARunsNameAndWhatItKeepsAlterNothing) {
+  EXPECT_THAT(names_where([](const Key& key) { return key.effect == Effect::none; }),
+              testing::UnorderedElementsAre("keep_checkpoints", "experiment_name"));
+}
+
+TEST(Keys, TheLoadersOwnAreFour) {
+  EXPECT_THAT(names_where([](const Key& key) { return key.scope == Scope::loader; }),
+              testing::UnorderedElementsAre("num_workers", "prefetch_factor", "persistent_workers", "pin_memory"));
+}
+
+TEST(Keys, OfTheImagesAreTheirFoldersAndTheirCache) {
+  EXPECT_THAT(names_where([](const Key& key) { return key.scope == Scope::images; }),
+              testing::UnorderedElementsAre("data_dir", "train_hr_dir", "train_lr_dir", "train_meta_info", "val_hr_dir",
+                                            "val_lr_dir", "data_cache"));
+}
+
+TEST(Keys, AMachinesOwnAreLoaderImagesAndWhatAltersNothing) {
+  EXPECT_THAT(names_where(is_machine_key),
+              testing::UnorderedElementsAre("num_workers", "pin_memory", "persistent_workers", "prefetch_factor",
+                                            "data_cache", "data_dir", "train_hr_dir", "train_lr_dir", "train_meta_info",
+                                            "val_hr_dir", "val_lr_dir", "keep_checkpoints", "experiment_name"));
+}
+
+TEST(Keys, OfTheRunIsWhatHappensBetweenSteps) {
+  EXPECT_THAT(names_where([](const Key& key) { return key.scope == Scope::run; }),
+              testing::UnorderedElementsAre("val_freq", "checkpoint_freq", "log_freq", "keep_checkpoints",
+                                            "early_stopping_patience", "early_stopping_min_delta", "experiment_name"));
 }
 
 TEST(Keys, EveryNumberHasARange) {

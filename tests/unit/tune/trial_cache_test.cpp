@@ -11,6 +11,7 @@
 #include "unit/tune/search/recorded_runner.h"
 #include "unit/tune/search/simulated_gpu.h"
 #include "wring/base/error.h"
+#include "wring/config/keys.h"
 #include "wring/files/files.h"
 #include "wring/trial/result_json.h"
 #include "wring/tune/search/batch_search.h"
@@ -56,6 +57,19 @@ TrialResult full_result() {
   result.utilisation = {97, 88.5, 61, 40};
   result.seconds = 4.5;
   return result;
+}
+
+TEST_F(TrialCacheTest, LeavesOutTheKeysThatNoStepsTimeOrMemoryDependsOn) {
+  const TrialKey key = trial_key(TrainConfig(), request_for(8), here());
+  std::vector<std::string> idle;
+  for (const std::string& name : key_names()) {
+    if (!key.facts.contains("config." + name)) idle.push_back(name);
+  }
+  EXPECT_THAT(idle, testing::UnorderedElementsAre("lr", "weight_decay", "scheduler", "eta_min", "milestones", "gamma",
+                                                  "warmup_iters", "total_iters", "seed", "val_freq", "log_freq",
+                                                  "checkpoint_freq", "keep_checkpoints", "perceptual_weight",
+                                                  "early_stopping_patience", "early_stopping_min_delta",
+                                                  "experiment_name", "val_lr_dir", "use_hflip", "use_rot"));
 }
 
 TEST_F(TrialCacheTest, KeepsEveryFieldOfARequestAndAResult) {

@@ -124,7 +124,7 @@ void rules::batch_size(Draft& draft) {
                       : batch < old ? reason_to_lower(draft, batch)
                                     : Text();
   if (batch > old) note_learning_rate(draft, old, batch);
-  draft.set(&TrainConfig::batch_size, batch, Effect::optimisation, reason);
+  draft.set(&TrainConfig::batch_size, batch, reason);
 }
 
 }  // namespace wring

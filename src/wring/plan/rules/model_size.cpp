@@ -21,12 +21,12 @@ void wring::rules::model_size(Draft& draft) {
     return;
   }
   const double wider = static_cast<double>(channels) / static_cast<double>(config.base_channels);
-  draft.set(&TrainConfig::base_channels, channels, Effect::model,
+  draft.set(&TrainConfig::base_channels, channels,
             draft.because({fmt::format("{} channels give each convolution {:.3g}× the arithmetic of {}", channels,
                                        wider * wider, config.base_channels),
                            fmt::format("{} 个通道使每个卷积的计算量达到 {} 个通道时的 {:.3g} 倍", channels,
                                        config.base_channels, wider * wider)}));
-  draft.set(&TrainConfig::num_blocks, blocks, Effect::model,
+  draft.set(&TrainConfig::num_blocks, blocks,
             draft.because(
                 {fmt::format("{} residual blocks in place of {} make a step long enough to hide its launches", blocks,
                              config.num_blocks),

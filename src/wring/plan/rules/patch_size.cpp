@@ -17,7 +17,7 @@ void wring::rules::patch_size(Draft& draft) {
     return;
   }
   const double larger = static_cast<double>(patch) / static_cast<double>(config.patch_size);
-  draft.set(&TrainConfig::patch_size, patch, Effect::optimisation,
+  draft.set(&TrainConfig::patch_size, patch,
             draft.because({fmt::format("a patch of {} pixels has {:.3g}× the work of one of {}", patch, larger * larger,
                                        config.patch_size),
                            fmt::format("边长 {} 像素的图块，计算量是 {} 像素时的 {:.3g} 倍", patch, config.patch_size,

@@ -42,11 +42,11 @@ void rules::run_length(Draft& draft) {
       ratio_text(static_cast<double>(same.total_iters) / static_cast<double>(draft.original().total_iters));
   const Text with_it{fmt::format("goes with total_iters (× {})", factor),
                      fmt::format("随 total_iters 调整（× {}）", factor)};
-  draft.set(&TrainConfig::total_iters, same.total_iters, Effect::optimisation, reason_for_total(before, now));
-  draft.set(&TrainConfig::warmup_iters, same.warmup_iters, Effect::optimisation, with_it);
-  draft.set(&TrainConfig::milestones, same.milestones, Effect::optimisation, with_it);
-  draft.set(&TrainConfig::val_freq, same.val_freq, Effect::speed, with_it);
-  draft.set(&TrainConfig::checkpoint_freq, same.checkpoint_freq, Effect::speed, with_it);
+  draft.set(&TrainConfig::total_iters, same.total_iters, reason_for_total(before, now));
+  draft.set(&TrainConfig::warmup_iters, same.warmup_iters, with_it);
+  draft.set(&TrainConfig::milestones, same.milestones, with_it);
+  draft.set(&TrainConfig::val_freq, same.val_freq, with_it);
+  draft.set(&TrainConfig::checkpoint_freq, same.checkpoint_freq, with_it);
   if (Text note = average_note(draft.original(), draft.config()); !note.empty()) draft.note(std::move(note));
 }
 

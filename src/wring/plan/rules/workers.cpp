@@ -20,5 +20,5 @@ void wring::rules::workers(Draft& draft) {
                           fmt::format("{} 个工作线程在 GPU 计算时准备批次（{}）", wanted, share.zh))
                    : Text(fmt::format("{} workers would only take turns ({})", old, share.en),
                           fmt::format("{} 个工作线程只会互相等待（{}）", old, share.zh));
-  draft.set(&TrainConfig::num_workers, wanted, Effect::speed, reason);
+  draft.set(&TrainConfig::num_workers, wanted, reason);
 }

@@ -33,6 +33,7 @@ const char* effect_name(Effect effect) {
     case Effect::optimisation:
       return "optimisation";
     case Effect::speed:
+    case Effect::none:
       break;
   }
   return "speed";
