@@ -18,6 +18,6 @@ endif()
 # wring_library(NAME SOURCES…): a static library with our flags and src/ on its include path.
 function(wring_library name)
   add_library(${name} STATIC ${ARGN})
-  target_include_directories(${name} PUBLIC "${CMAKE_SOURCE_DIR}/src")
+  target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src>)
   target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:wring_flags>)
 endfunction()
