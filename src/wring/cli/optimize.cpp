@@ -122,7 +122,7 @@ int optimize_command(const Arguments& arguments, const CommonOptions& common) {
   parser.example("wring optimize configs/lightweight_config.yaml --gpu \"RTX 4090\" --dry-run",
                  {"shows what would change for a card that is not here", "查看为另一块显卡会做哪些改动"});
   if (const auto done = parser.parse(arguments)) return *done;
-  if (perceptual) options.perceptual = PerceptualLoss::on;
+  if (perceptual) options.perceptual = PerceptualChoice::on;
   constexpr int most_gpus = 1 << 16;
   if (options.gpus && (*options.gpus < 1 || *options.gpus > most_gpus)) {
     throw Error(ErrorCode::usage, {fmt::format("--gpus: {} is not from 1 to {}", *options.gpus, most_gpus),

@@ -13,7 +13,7 @@ struct OptimizeOptions {
   std::filesystem::path config;
   std::optional<std::filesystem::path> output;  // absent: optimized_path(config)
   bool keep_model = false;
-  PerceptualLoss perceptual = PerceptualLoss::as_it_is;
+  PerceptualChoice perceptual = PerceptualChoice::as_it_is;
   bool same_samples = false;
   std::string gpu;                   // a card by name instead of this machine's; "": none given
   std::optional<double> gpu_memory;  // or by its memory in GiB

@@ -82,7 +82,7 @@ int run(const Arguments& arguments, const CommonOptions& early) {
     options.common = request.common;
     options.config = config;
     options.output = request.output;
-    options.perceptual = PerceptualLoss::as_tier;  // the guide's own command
+    options.perceptual = PerceptualChoice::as_tier;  // the guide's own command
     benchmarked = optimize(options);
   } else if (!only_monitor && !request.common.quiet) {
     const Console console = console_for(request.common);

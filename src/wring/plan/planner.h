@@ -29,7 +29,7 @@ struct Change {
 Text old_value_text(const Change& change);
 
 // Whether a plan adds the perceptual loss. It changes what the network is trained for.
-enum class PerceptualLoss {
+enum class PerceptualChoice {
   as_it_is,  // the config decides
   as_tier,   // the guide's way: on where its table has it for a card of this size
   on,
@@ -37,7 +37,7 @@ enum class PerceptualLoss {
 
 struct PlanOptions {
   bool keep_model = false;  // leave the network, the patch and the training target alone
-  PerceptualLoss perceptual = PerceptualLoss::as_it_is;
+  PerceptualChoice perceptual = PerceptualChoice::as_it_is;
   bool same_samples = false;                // scale the run so that it sees as many pixels as before
   std::vector<std::string> disabled_rules;  // names of plan_rules()
 };

@@ -36,7 +36,7 @@ Machine without_card(int cores = 32) {
 
 PlanOptions guides_way() {
   PlanOptions options;
-  options.perceptual = PerceptualLoss::as_tier;
+  options.perceptual = PerceptualChoice::as_tier;
   return options;
 }
 
@@ -60,7 +60,7 @@ TEST(Planner, SaysWhoseFeaturesThePerceptualLossComparesWhereItSwitchesItOn) {
     Machine machine = with_card(card_of_memory(24));
     machine.vgg_weights = weights;
     PlanOptions options;
-    options.perceptual = PerceptualLoss::on;
+    options.perceptual = PerceptualChoice::on;
     const Plan plan = make_plan(config(text), machine, options);
     for (const Text& note : plan.notes) EXPECT_THAT(note.en, testing::Not(HasSubstr("VGG")));
     const Change* change = find(plan, "use_perceptual");
@@ -180,7 +180,7 @@ TEST(Planner, SaysWhenNotEvenOnePatchFits) {
 TEST(Planner, KeepModelLeavesNetworkPatchAndTargetAlone) {
   PlanOptions options;
   options.keep_model = true;
-  options.perceptual = PerceptualLoss::as_tier;
+  options.perceptual = PerceptualChoice::as_tier;
   const Plan plan = make_plan(config(kGuide), with_card(find_card("4090")), options);
   EXPECT_EQ(plan.result.base_channels, 32);
   EXPECT_EQ(plan.result.num_blocks, 4);
@@ -198,7 +198,7 @@ TEST(Planner, LeavesTheLossToTheUserUnlessAsked) {
   EXPECT_FALSE(plan.result.use_perceptual);
   EXPECT_THAT(plan.notes, Contains(Field(&Text::en, HasSubstr("wring optimize --perceptual switches it on"))));
   PlanOptions asked;
-  asked.perceptual = PerceptualLoss::on;
+  asked.perceptual = PerceptualChoice::on;
   for (const char* card : {"4090", "1080"}) {
     EXPECT_TRUE(make_plan(config(kGuide), with_card(find_card(card)), asked).result.use_perceptual) << card;
   }

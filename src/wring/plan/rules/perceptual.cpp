@@ -18,10 +18,10 @@ Text weights_of(const TrainConfig& config, const Machine& machine) {
 // user's to decide.
 void rules::perceptual(Draft& draft) {
   const TrainConfig& config = draft.config();
-  const bool asked = draft.options().perceptual == PerceptualLoss::on;
+  const bool asked = draft.options().perceptual == PerceptualChoice::on;
   const bool has_room = draft.target().values.use_perceptual;
   if (config.use_perceptual || (!asked && !has_room)) return;
-  if (draft.keep_model() || draft.options().perceptual == PerceptualLoss::as_it_is) {
+  if (draft.keep_model() || draft.options().perceptual == PerceptualChoice::as_it_is) {
     draft.note(
         {"use_perceptual stays off, because it would change what the network is trained for; wring optimize "
          "--perceptual switches it on",
