@@ -13,7 +13,7 @@
 #include "wring_train/engine/graph/tail.h"
 #include "wring_train/engine/graph/trunk.h"
 #include "wring_train/kernels/conv/conv.h"
-#include "wring_train/kernels/conv/pointwise.h"
+#include "wring_train/kernels/conv/passes.h"
 #include "wring_train/kernels/step/edsr_input.h"
 #include "wring_train/kernels/step/pixel_loss.h"
 

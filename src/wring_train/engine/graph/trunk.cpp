@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/cuda/CUDAContext.h>
 
-#include "wring_train/kernels/conv/pointwise.h"
+#include "wring_train/kernels/conv/passes.h"
 
 namespace wring {
 

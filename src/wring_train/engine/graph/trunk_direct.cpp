@@ -6,7 +6,7 @@
 
 #include "wring_train/engine/graph/trunk.h"
 #include "wring_train/kernels/conv/conv.h"
-#include "wring_train/kernels/conv/pointwise.h"
+#include "wring_train/kernels/conv/passes.h"
 
 namespace wring {
 namespace {

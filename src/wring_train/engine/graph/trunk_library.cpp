@@ -3,8 +3,7 @@
 
 #include "wring_train/engine/graph/convolution.h"
 #include "wring_train/engine/graph/trunk.h"
-#include "wring_train/kernels/conv/flip_weights.h"
-#include "wring_train/kernels/conv/pointwise.h"
+#include "wring_train/kernels/conv/passes.h"
 
 namespace wring {
 namespace {

@@ -5,8 +5,8 @@
 
 namespace wring::kernels {
 
-// The passes between convolutions that no library fuses into them. Activations are (pixels, channels), channels a
-// multiple of 8, 16-byte aligned.
+// The passes around a library's convolutions that it does not fuse into them. Activations are (pixels, channels),
+// channels a multiple of 8, 16-byte aligned.
 
 // out = conv + bias + residual. `bias`: fp32 (channels). `out` may be `conv` or `residual`.
 void add_bias_residual(const void* conv, const float* bias, const void* residual, std::int64_t pixels, int channels,
@@ -18,5 +18,10 @@ void add_bias_residual(const void* conv, const float* bias, const void* residual
 void pass_gradient(const void* gradient, const void* gate, const void* addend, std::int64_t pixels, int channels,
                    LowType type, void* out, float* sums, void* stream);
 int gradient_blocks(std::int64_t pixels, int channels);
+
+// 3×3 weights turned for the way back: the gradient of a convolution's input is the convolution of its output's
+// gradient with out[l][i][8 − tap][o] = in[l][o][tap][i], for which libraries have their fastest kernels. 16-bit
+// elements; `in` has a layer every `layer_stride` elements, `out` is (layers, channels, 9, channels).
+void flip_weights(const void* in, std::int64_t layer_stride, int layers, int channels, void* out, void* stream);
 
 }  // namespace wring::kernels
