@@ -204,7 +204,7 @@ WorkerRunner::~WorkerRunner() {
 TrialResult WorkerRunner::run(const TrialRequest& request) {
   const auto start = Clock::now();
   if (worker_) worker_->pipes.wait(milliseconds(0));
-  if (options_.fresh || (worker_ && worker_->pipes.end())) end_worker();
+  if (worker_ && worker_->pipes.end()) end_worker();
   const bool fresh = !worker_;
   if (fresh) worker_ = std::make_unique<Worker>(options_);
   const NumberedRequest numbered{next_id_++, request};
@@ -213,17 +213,12 @@ TrialResult WorkerRunner::run(const TrialRequest& request) {
     TrialResult result = Trial(options_, *worker_, numbered, start).run();
     result.seconds = seconds_since(start);
     if (result.outcome != TrialOutcome::ok) worker_.reset();
-    if (options_.fresh) end_worker();
     return result;
   } catch (...) {
     worker_.reset();
     if (options_.meter) options_.meter->end();
     throw;
   }
-}
-
-void WorkerRunner::set_fresh(bool fresh) {
-  options_.fresh = fresh;
 }
 
 // One that has nothing to do ends by itself when its input does, and leaves nothing behind in /dev/shm.

@@ -19,8 +19,6 @@ struct WorkerOptions {
   std::filesystem::path working_folder;  // empty: this process's
   std::vector<std::pair<std::string, std::optional<std::string>>> environment;  // as ChildOptions'
 
-  bool fresh = false;  // a worker of its own for every trial
-
   // A worker that says nothing for this long is killed: hang.
   std::chrono::milliseconds start_timeout{300'000};  // to the first event of a fresh worker, and within "load"
   std::chrono::milliseconds event_timeout{60'000};   // after any other event, on top of the request's max_seconds
@@ -45,18 +43,15 @@ class WorkerRunner : public TrialRunner {
 
   TrialResult run(const TrialRequest& request) override;
 
-  // From now on each trial gets a fresh worker, or not: for the decisive measurements.
-  void set_fresh(bool fresh);
-
-  // Ends the present worker, if there is one; the next trial starts another.
-  void end_worker();
-
   // The process id of the present worker's keeper; absent when there is none.
   std::optional<pid_t> worker() const;
 
  private:
   class Trial;
   struct Worker;
+  // Ends the present worker, if there is one; the next trial starts another.
+  void end_worker();
+
   WorkerOptions options_;
   std::unique_ptr<Worker> worker_;
   std::int64_t next_id_ = 1;

@@ -64,16 +64,6 @@ TEST_F(WorkerRunnerTest, AWorkerServesSeveralTrials) {
   EXPECT_EQ(runner.worker(), keeper);
 }
 
-TEST_F(WorkerRunnerTest, AFreshTrialHasAWorkerOfItsOwn) {
-  WorkerRunner runner(options("while take; do ok $$; done"));
-  const double first = runner.run({}).samples_per_s.value();
-  runner.set_fresh(true);
-  const double second = runner.run({}).samples_per_s.value();
-  EXPECT_NE(second, first);
-  EXPECT_FALSE(runner.worker());
-  EXPECT_NE(runner.run({}).samples_per_s, second);
-}
-
 TEST_F(WorkerRunnerTest, AfterAnythingButOkTheWorkerIsReplaced) {
   WorkerRunner runner(
       options("take; echo $$ >> pids; [ $(wc -l < pids) -gt 2 ] && { ok 5; take; }\n"
