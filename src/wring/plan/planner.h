@@ -72,7 +72,8 @@ void write_plan(const ConfigFile& config, const Plan& plan, const std::filesyste
 std::filesystem::path optimized_path(const std::filesystem::path& in);
 
 // Reads `in`, plans for the machine that it runs on as the guide does, perceptual loss included, and writes `out`.
-// Throws Error: {usage} for a file that is not one of Wring's, and then writes nothing.
+// Throws Error: {usage} for a file that is not one of Wring's or whose values do not go together, and then writes
+// nothing.
 Plan auto_optimize_config(const std::filesystem::path& in, const std::filesystem::path& out);
 
 }  // namespace wring

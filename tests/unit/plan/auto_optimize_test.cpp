@@ -54,6 +54,13 @@ TEST_F(AutoOptimize, DoublesAsTheGuideDoesWhereNoGpuCanBeAsked) {
   EXPECT_THAT(read_file(out_), HasSubstr("use_perceptual: false\n"));
 }
 
+TEST_F(AutoOptimize, RefusesValuesThatDoNotGoTogetherAndWritesNothing) {
+  const auto in = folder_.write("configs/lightweight_config.yaml",
+                                config_ + "scheduler: multistep\ntotal_iters: 1000\nmilestones: [2000]\n");
+  EXPECT_THROW(auto_optimize_config(in, out_), Error);
+  EXPECT_FALSE(std::filesystem::exists(out_));
+}
+
 TEST_F(AutoOptimize, RefusesAnotherProgramsFileAndWritesNothing) {
   for (const ForeignConfig& foreign : foreign_configs()) {
     const auto in = folder_.write("configs/" + foreign.name, foreign.text);
