@@ -13,9 +13,8 @@
 #include "random_batch.h"
 #include "wring/base/error.h"
 #include "wring_train/engine/step_engine.h"
+#include "wring_train/train/rank_agreement.h"
 #include "wring_train/train/rank_facts.h"
-#include "wring_train/train/rank_times.h"
-#include "wring_train/train/shared_state.h"
 #include "wring_train/train/training_ranks.h"
 
 namespace wring {

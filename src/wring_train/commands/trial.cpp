@@ -16,9 +16,9 @@
 #include "wring/process/launch_ranks.h"
 #include "wring/trial/protocol.h"
 #include "wring_train/commands/commands.h"
+#include "wring_train/commands/program.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/measure/trial_worker.h"
-#include "wring_train/train/cublas_workspaces.h"
 #include "wring_train/train/training_ranks.h"
 
 namespace wring {

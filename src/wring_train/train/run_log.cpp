@@ -1,9 +1,13 @@
 #include "wring_train/train/run_log.h"
 
 #include <chrono>
+#include <cstddef>
+#include <deque>
+#include <functional>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -17,10 +21,39 @@
 #include "wring_train/log/append_file.h"
 #include "wring_train/log/metrics_log.h"
 #include "wring_train/log/tensorboard.h"
-#include "wring_train/train/backlog.h"
 
 namespace wring {
 namespace {
+
+// Writes in their order, each once; after a failure they wait for the next try.
+class Backlog {
+ public:
+  void add(std::function<void()> write) {
+    // A disk that stays full for days must not fill the memory instead.
+    constexpr std::size_t kMost = 20000;
+    if (waiting_.size() == kMost) {
+      waiting_.pop_front();
+      ++lost_;
+    }
+    waiting_.push_back(std::move(write));
+  }
+
+  // The error that stopped it, if one did.
+  std::optional<Error> flush() {
+    try {
+      for (; !waiting_.empty(); waiting_.pop_front()) waiting_.front()();
+      return std::nullopt;
+    } catch (const Error& error) {
+      return error;
+    }
+  }
+
+  std::size_t unwritten() const { return waiting_.size() + lost_; }
+
+ private:
+  std::deque<std::function<void()>> waiting_;
+  std::size_t lost_ = 0;
+};
 
 ProgressOptions bar_options(std::int64_t first_step, const CommonOptions& options) {
   ProgressOptions bar;

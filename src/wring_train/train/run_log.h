@@ -15,9 +15,9 @@ namespace wring {
 // The key of the metrics that only a validation's record has.
 inline constexpr const char* kValidationScore = "val_psnr_y";
 
-// Writing fails in the constructor alone: a run that has begun goes on without its log.
 // What a run tells: lines and the progress bar on the terminal, the same lines with times in train.log, numbers in
-// metrics.jsonl and in TensorBoard's event file. Not for use from several threads, but for warn().
+// metrics.jsonl and in TensorBoard's event file. Not for use from several threads, but for warn(). Writing fails in the
+// constructor alone: a run that has begun goes on without its log.
 class RunLog {
  public:
   // `first_step`: metrics beyond it, left by the run that is being resumed, are cut away; with `validates_again` also

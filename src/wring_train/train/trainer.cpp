@@ -14,10 +14,8 @@
 #include "wring/files/files.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/schedule.h"
-#include "wring_train/train/rank_times.h"
-#include "wring_train/train/shared_state.h"
+#include "wring_train/train/rank_agreement.h"
 #include "wring_train/train/shared_stop.h"
-#include "wring_train/train/step_vote.h"
 
 namespace wring {
 namespace {

@@ -1,5 +1,7 @@
-#include "wring_train/train/shared_state.h"
+#include "wring_train/train/rank_agreement.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <type_traits>
 
@@ -12,6 +14,8 @@
 
 namespace wring {
 namespace {
+
+constexpr double kSecondsBetweenVotes = 0.25;
 
 at::Tensor host_bytes(const at::Tensor& tensor) {
   return tensor.detach().to(at::kCPU).contiguous();
@@ -34,6 +38,29 @@ std::uint64_t hash_of(const StepEngine& engine) {
 }
 
 }  // namespace
+
+StepVote::Outcome StepVote::after(std::int64_t step, bool unstable) {
+  if (ranks_.alone()) return {stop_.requested(), unstable};
+  if (step <= asked_at_) asked_at_ = next_ = -1;  // training went back to a checkpoint
+  if (step < next_) return {};
+  const auto now = std::chrono::steady_clock::now();
+  const double elapsed = asked_at_ < 0 ? 0 : std::chrono::duration<double>(now - asked_when_).count();
+  const auto votes = ranks_.gather({stop_.requested() ? 1.0 : 0.0, unstable ? 1.0 : 0.0, elapsed});
+  // Rank 0's clock decides when to ask again: all have to agree on that too. The pace may change, so never much later
+  // than the last time.
+  const std::int64_t steps = asked_at_ < 0 ? 0 : step - asked_at_;
+  const double per_second = votes[0][2] > 0 ? static_cast<double>(steps) / votes[0][2] : 0;
+  next_ = step + std::clamp<std::int64_t>(static_cast<std::int64_t>(per_second * kSecondsBetweenVotes), 1,
+                                          std::max<std::int64_t>(1, 4 * steps));
+  asked_at_ = step;
+  asked_when_ = now;
+  Outcome outcome;
+  for (const auto& vote : votes) {
+    outcome.stop = outcome.stop || vote[0] > 0;
+    outcome.unstable = outcome.unstable || vote[1] > 0;
+  }
+  return outcome;
+}
 
 void share_state(Ranks& ranks, StepEngine& engine, Progress& progress) {
   if (ranks.alone()) return;
@@ -92,6 +119,23 @@ void check_equal_state(Ranks& ranks, const StepEngine& engine) {
        "nvidia-smi -q -d ECC), or the machines have different GPUs or drivers; the last checkpoint is from before",
        "它们以相同的配置和图像开始：可能是某块 GPU、处理器或内存计算出错（GPU 见 nvidia-smi -q -d ECC），"
        "或各机器的 GPU、驱动不同；最近的检查点是在此之前保存的"});
+}
+
+std::vector<std::pair<std::string, double>> RankTimes::metrics() const {
+  if (ranks == 1) return {};
+  return {{"ranks", ranks}, {"slowest_rank", slowest}, {"data_wait_spread", data_wait_share - least_wait_share}};
+}
+
+RankTimes compare_ranks(Ranks& ranks, const OwnTimes& own) {
+  RankTimes times{own.data_wait_share, own.peak_memory_mib, ranks.size(), 0, own.data_wait_share};
+  const auto all = ranks.gather({own.data_wait_share, own.peak_memory_mib});
+  const auto waits_less = [](const auto& a, const auto& b) { return a[0] < b[0]; };
+  const auto [least, most] = std::ranges::minmax_element(all, waits_less);
+  times.least_wait_share = (*least)[0];
+  times.data_wait_share = (*most)[0];
+  times.slowest = static_cast<int>(most - all.begin());
+  for (const auto& one : all) times.peak_memory_mib = std::max(times.peak_memory_mib, one[1]);
+  return times;
 }
 
 }  // namespace wring
