@@ -259,115 +259,173 @@ void say_other_samples(Messages& messages, const Progress& progress) {
        "该状态由较早版本的 wring 保存，其采样方式不同：从此处起每步使用本版本的样本，与由本版本开始的训练相同"});
 }
 
-int train(const TrainOptions& options, const RunConfig& run_config, at::Device device, Ranks& ranks,
-          StartupClock& startup, const StopSignal& stop) {
-  const TrainConfig& config = run_config.values;
-  const std::string name = experiment_name(config, options.config);
-  // Rank 0 looks for all: the others may not see its disk.
-  // A launcher that starts the ranks again after a fault (torchrun --max-restarts) wants them to go on.
-  const bool wanted = options.resume || ranks.place().attempt > 0;
-  const std::optional<Experiment> earlier =
-      ranks.leads() && wanted ? find_experiment(options.experiments, name) : std::nullopt;
-  const bool resuming = ranks.any(earlier.has_value());
-  if (resuming) ranks.saved();
+// What every stage of a start needs.
+struct Start {
+  const TrainOptions& options;
+  const TrainConfig& config;
+  at::Device device;
+  Ranks& ranks;
+  StartupClock& startup;
+  const StopSignal& stop;
+  std::string name = experiment_name(config, options.config);
+  Messages messages{};
+};
 
-  // Everything that can be wrong with the config or the data comes to light before a folder is touched: a failed start
-  // must not move an earlier run out of its place.
-  Messages messages;
-  for (const Text& note : run_config.notes) messages.note(note);
-  if (options.resume && !resuming) {
-    messages.note({"nothing to resume yet: starting a new run", "没有可继续的训练：重新开始"});
-  }
-  TrainingDataOptions data_options;
-  data_options.device = device;
-  data_options.place = ranks.place();
-  data_options.common = options.common;
-  data_options.common.quiet = options.common.quiet || !ranks.leads();
-  data_options.cancelled = [&stop] { return stop.requested(); };
-  data_options.note = [&messages](const Text& text) { messages.note(text); };
-  data_options.warn = [&messages](const Text& text) { messages.warn(text); };
-  ImagesInParallel images_in_parallel(config, data_options);
-  const auto engine_began = std::chrono::steady_clock::now();
+TrainingDataOptions data_options(Start& start) {
+  TrainingDataOptions data;
+  data.device = start.device;
+  data.place = start.ranks.place();
+  data.common = start.options.common;
+  data.common.quiet = data.common.quiet || !start.ranks.leads();
+  data.cancelled = [&start] { return start.stop.requested(); };
+  data.note = [&start](const Text& text) { start.messages.note(text); };
+  data.warn = [&start](const Text& text) { start.messages.warn(text); };
+  return data;
+}
+
+// The run to go on with. Rank 0 looks for all: the others may not see its disk.
+std::optional<Experiment> find_earlier(const Start& start) {
+  // A launcher that starts the ranks again after a fault (torchrun --max-restarts) wants them to go on.
+  const bool wanted = start.options.resume || start.ranks.place().attempt > 0;
+  return start.ranks.leads() && wanted ? find_experiment(start.options.experiments, start.name) : std::nullopt;
+}
+
+// Where the run stands, and on what: the same on every rank.
+struct ReadyEngine {
+  std::unique_ptr<StepEngine> engine;
+  Progress progress;
+  RunFacts earlier_facts;
+};
+
+ReadyEngine make_engine(Start& start, const std::optional<Experiment>& earlier, bool resuming) {
+  const TrainConfig& config = start.config;
+  const auto note = [&start](const Text& text) { start.messages.note(text); };
+  const auto warn = [&start](const Text& text) { start.messages.warn(text); };
   const EdsrShape shape{config.base_channels, config.num_blocks, config.scale_factor};
-  const std::unique_ptr<StepEngine> engine = make_step_engine(
-      config, Edsr(shape, static_cast<std::uint64_t>(config.seed)), device,
-      [&messages](const Text& text) { messages.note(text); }, ranks);
-  const LoadedState loaded = earlier ? load_earlier(*earlier, *engine, data_options.warn) : LoadedState();
-  Progress progress = loaded.progress;
-  compare_vgg(config, progress, messages);
-  share_state(ranks, *engine, progress);
+  ReadyEngine ready;
+  ready.engine =
+      make_step_engine(config, Edsr(shape, static_cast<std::uint64_t>(config.seed)), start.device, note, start.ranks);
+  LoadedState loaded = earlier ? load_earlier(*earlier, *ready.engine, warn) : LoadedState();
+  ready.progress = loaded.progress;
+  ready.earlier_facts = std::move(loaded.facts);
+  compare_vgg(config, ready.progress, start.messages);
+  share_state(start.ranks, *ready.engine, ready.progress);
   if (resuming) {
-    messages.note({fmt::format("resuming at step {}", progress.step), fmt::format("从第 {} 步继续", progress.step)});
-    say_other_samples(messages, progress);
+    note({fmt::format("resuming at step {}", ready.progress.step), fmt::format("从第 {} 步继续", ready.progress.step)});
+    say_other_samples(start.messages, ready.progress);
   }
-  messages.note({fmt::format("device: {}; engine: {}; network: EDSR {}×{}, ×{}", describe(device), engine->name(),
-                             config.base_channels, config.num_blocks, config.scale_factor),
-                 fmt::format("设备：{}；引擎：{}；网络：EDSR {}×{}，×{}", describe(device), engine->name(),
-                             config.base_channels, config.num_blocks, config.scale_factor)});
-  say_ranks(messages, config, ranks);
+  const std::string device = describe(start.device);
+  note({fmt::format("device: {}; engine: {}; network: EDSR {}×{}, ×{}", device, ready.engine->name(),
+                    config.base_channels, config.num_blocks, config.scale_factor),
+        fmt::format("设备：{}；引擎：{}；网络：EDSR {}×{}，×{}", device, ready.engine->name(), config.base_channels,
+                    config.num_blocks, config.scale_factor)});
+  say_ranks(start.messages, config, start.ranks);
+  return ready;
+}
+
+struct ReadyRun : ReadyEngine {
+  TrainingData data;
+  RunFacts facts;
+};
+
+// Everything that can be wrong with the config or the data comes to light before a folder is touched: a failed start
+// must not move an earlier run out of its place.
+ReadyRun make_ready(Start& start, const std::optional<Experiment>& earlier, bool resuming) {
+  const TrainConfig& config = start.config;
+  const TrainingDataOptions options = data_options(start);
+  ImagesInParallel images_in_parallel(config, options);
+  const auto engine_began = std::chrono::steady_clock::now();
+  ReadyRun ready{make_engine(start, earlier, resuming), {}, {}};
   const std::chrono::duration<double> engine_s = std::chrono::steady_clock::now() - engine_began;
   TrainingImages images = images_in_parallel.take();
-  if (ranks.any(stop.requested())) stopped_before_the_start();
-  require_equal_start(ranks, images, engine->name());
-  RunFacts facts = run_facts(config, images, ranks.size());
-  for (const Text& change : changed_facts(loaded.facts, facts)) messages.note(change);
+  if (start.ranks.any(start.stop.requested())) stopped_before_the_start();
+  require_equal_start(start.ranks, images, ready.engine->name());
+  ready.facts = run_facts(config, images, start.ranks.size());
+  for (const Text& change : changed_facts(ready.earlier_facts, ready.facts)) start.messages.note(change);
   if (!images.on_device) check_loader_memory(config, available_memory_bytes());
-  startup.add({"data", "数据"}, images.seconds);
-  startup.add({"engine", "引擎"}, engine_s.count());
-  TrainingData data =
-      start_loading(std::move(images), config, data_options, progress.step * config.gradient_accumulation_steps);
-  if (data.on_device) engine->use_images(data.on_device, data.loader->sampler());
+  start.startup.add({"data", "数据"}, images.seconds);
+  start.startup.add({"engine", "引擎"}, engine_s.count());
+  ready.data =
+      start_loading(std::move(images), config, options, ready.progress.step * config.gradient_accumulation_steps);
+  if (ready.data.on_device) ready.engine->use_images(ready.data.on_device, ready.data.loader->sampler());
+  return ready;
+}
 
-  std::filesystem::path archived_to;
-  const Experiment experiment = earlier         ? *earlier
-                                : ranks.leads() ? make_experiment(options.experiments, name, archived_to)
-                                                : Experiment();
-  const bool owes_validation = data.validation && validation_due(progress, config);
-  RunLog log =
-      ranks.leads() ? RunLog(experiment, progress.step, owes_validation, config.total_iters, options.common) : RunLog();
-  if (!archived_to.empty()) {
-    log.line({"the earlier run of this name is kept as " + archived_to.string(),
-              "同名的旧实验已保留为 " + archived_to.string()});
-  }
-  messages.attach(log);
-  // The trainer writes it again when batches do not fit.
-  if (ranks.leads()) write_file_atomically(*experiment.folder, Experiment::kConfig, to_yaml(config));
+// What rank 0 says when the steps are done, and the exit code.
+int end_run(const Start& start, const Trainer& trainer, RunEnd end, const StepEngine& engine, Checkpoints& checkpoints,
+            RunLog& log, const Experiment& experiment) {
+  std::vector<Text> missing = checkpoints.missing(engine, trainer.progress());
+  for (Text& records : log.unwritten()) missing.push_back(std::move(records));
+  const std::string resume = resume_command(start.options, start.config, experiment);
+  refuse_missing(missing, checkpoints, trainer.progress(), resume);
+  say_end(log, end, trainer.progress(), checkpoints, resume);
+  return end == RunEnd::interrupted ? static_cast<int>(ErrorCode::interrupted) : 0;
+}
 
-  Checkpoints checkpoints(experiment, config.keep_checkpoints, std::move(facts), log);
-  if (ranks.leads()) {
-    if (resuming) {
-      checkpoints.agree_with(*engine, progress);
-    } else {
-      checkpoints.begin(*engine, progress);
-    }
-  }
-  share_state(ranks, *engine, progress);  // once more: the best network may be gone
-  ranks.saved();
-  if (progress.step >= config.total_iters && !owes_validation) {
-    say_nothing_to_do(log, progress, config);
-    return 0;
-  }
-
-  const GpuWatch watch(device.is_cpu() ? nullptr : telemetry_of(device.index()));
-  const ArithmeticFacts arithmetic = facts_of(config, device);
-  Trainer trainer(config, device, *engine, std::move(data), experiment, progress, log, checkpoints, watch, arithmetic,
-                  ranks);
-  const double before_training_s = startup.since_start_s();
+// From the first step to the last.
+int run_steps(Start& start, ReadyRun& ready, bool owes_validation, Checkpoints& checkpoints, RunLog& log,
+              const Experiment& experiment) {
+  const GpuWatch watch(start.device.is_cpu() ? nullptr : telemetry_of(start.device.index()));
+  const ArithmeticFacts arithmetic = facts_of(start.config, start.device);
+  Trainer trainer({start.config, start.device, *ready.engine, std::move(ready.data), experiment, ready.progress, log,
+                   checkpoints, watch, arithmetic, start.ranks});
+  const double before_training_s = start.startup.since_start_s();
   trainer.on_first_step([&] {
+    StartupClock& startup = start.startup;
     if (owes_validation) startup.add({"validation", "验证"}, trainer.validation_s());
     startup.add({"step", "训练步"}, startup.since_start_s() - before_training_s - trainer.validation_s());
     log.line(startup.summary());
     return startup.since_start_s();
   });
-  const RunEnd end = trainer.run(stop);
-  if (!ranks.leads()) return end == RunEnd::interrupted ? static_cast<int>(ErrorCode::interrupted) : 0;
-  say_use(log, watch, arithmetic, trainer.samples_per_s() / ranks.size(), device);
-  std::vector<Text> missing = checkpoints.missing(*engine, trainer.progress());
-  for (Text& records : log.unwritten()) missing.push_back(std::move(records));
-  const std::string resume = resume_command(options, config, experiment);
-  refuse_missing(missing, checkpoints, trainer.progress(), resume);
-  say_end(log, end, trainer.progress(), checkpoints, resume);
-  return end == RunEnd::interrupted ? static_cast<int>(ErrorCode::interrupted) : 0;
+  const RunEnd end = trainer.run(start.stop);
+  if (!start.ranks.leads()) return end == RunEnd::interrupted ? static_cast<int>(ErrorCode::interrupted) : 0;
+  say_use(log, watch, arithmetic, trainer.samples_per_s() / start.ranks.size(), start.device);
+  return end_run(start, trainer, end, *ready.engine, checkpoints, log, experiment);
+}
+
+int train(Start& start, const std::vector<Text>& notes) {
+  const TrainConfig& config = start.config;
+  Ranks& ranks = start.ranks;
+  const std::optional<Experiment> earlier = find_earlier(start);
+  const bool resuming = ranks.any(earlier.has_value());
+  if (resuming) ranks.saved();
+  for (const Text& note : notes) start.messages.note(note);
+  if (start.options.resume && !resuming) {
+    start.messages.note({"nothing to resume yet: starting a new run", "没有可继续的训练：重新开始"});
+  }
+  ReadyRun ready = make_ready(start, earlier, resuming);
+
+  std::filesystem::path archived_to;
+  const Experiment experiment = earlier         ? *earlier
+                                : ranks.leads() ? make_experiment(start.options.experiments, start.name, archived_to)
+                                                : Experiment();
+  const bool owes_validation = ready.data.validation && validation_due(ready.progress, config);
+  RunLog log = ranks.leads()
+                   ? RunLog(experiment, ready.progress.step, owes_validation, config.total_iters, start.options.common)
+                   : RunLog();
+  if (!archived_to.empty()) {
+    log.line({"the earlier run of this name is kept as " + archived_to.string(),
+              "同名的旧实验已保留为 " + archived_to.string()});
+  }
+  start.messages.attach(log);
+  // The trainer writes it again when batches do not fit.
+  if (ranks.leads()) write_file_atomically(*experiment.folder, Experiment::kConfig, to_yaml(config));
+
+  Checkpoints checkpoints(experiment, config.keep_checkpoints, std::move(ready.facts), log);
+  if (ranks.leads()) {
+    if (resuming) {
+      checkpoints.agree_with(*ready.engine, ready.progress);
+    } else {
+      checkpoints.begin(*ready.engine, ready.progress);
+    }
+  }
+  share_state(ranks, *ready.engine, ready.progress);  // once more: the best network may be gone
+  ranks.saved();
+  if (ready.progress.step >= config.total_iters && !owes_validation) {
+    say_nothing_to_do(log, ready.progress, config);
+    return 0;
+  }
+  return run_steps(start, ready, owes_validation, checkpoints, log, experiment);
 }
 
 }  // namespace
@@ -379,8 +437,10 @@ int train_command(const TrainOptions& options) {
   const RunConfig config = load_config(options);
   set_cublas_workspaces(config.values.base_channels);
   const auto [device, ranks] = start_ranks(options.device, config.values, options.common);
-  return run_in_ranks(
-      *ranks, [&, &device = device, &ranks = ranks] { return train(options, config, device, *ranks, startup, stop); });
+  return run_in_ranks(*ranks, [&, &device = device, &ranks = ranks] {
+    Start start{options, config.values, device, *ranks, startup, stop};
+    return train(start, config.notes);
+  });
 }
 
 }  // namespace wring

@@ -1,7 +1,6 @@
 #include "wring_train/train/trainer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <limits>
 #include <utility>
 
@@ -19,10 +18,6 @@
 
 namespace wring {
 namespace {
-
-double now_s() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 constexpr int kSmallestValidationTile = 32;
 
@@ -44,23 +39,21 @@ bool validation_due(const Progress& progress, const TrainConfig& config) {
   return progress.step > 0 && wanted && progress.validated_step < progress.step;
 }
 
-Trainer::Trainer(const TrainConfig& config, at::Device device, StepEngine& engine, TrainingData data,
-                 Experiment experiment, Progress progress, RunLog& log, Checkpoints& checkpoints, const GpuWatch& watch,
-                 ArithmeticFacts arithmetic, Ranks& ranks)
-    : config_(config),
-      device_(device),
-      engine_(engine),
-      data_(std::move(data)),
-      experiment_(std::move(experiment)),
-      progress_(progress),
-      log_(log),
-      checkpoints_(checkpoints),
-      watch_(watch),
-      arithmetic_(std::move(arithmetic)),
-      ranks_(ranks),
+Trainer::Trainer(TrainSetup setup)
+    : config_(setup.config),
+      device_(setup.device),
+      engine_(setup.engine),
+      data_(std::move(setup.data)),
+      experiment_(std::move(setup.experiment)),
+      progress_(setup.progress),
+      log_(setup.log),
+      checkpoints_(setup.checkpoints),
+      watch_(setup.watch),
+      arithmetic_(std::move(setup.arithmetic)),
+      ranks_(setup.ranks),
       validation_tile_(kValidationTile),
-      saved_validation_(progress.validated_step),
-      reported_skips_(progress.skipped_steps) {
+      saved_validation_(progress_.validated_step),
+      reported_skips_(progress_.skipped_steps) {
   if (ranks_.leads()) folder_watch_.emplace(experiment_, checkpoints_, log_);
   if (data_.validation) validator_.emplace(std::move(*data_.validation), static_cast<int>(config_.scale_factor));
 }
@@ -68,7 +61,7 @@ Trainer::Trainer(const TrainConfig& config, at::Device device, StepEngine& engin
 RunEnd Trainer::run(const StopSignal& stop) {
   if (config_.batch_size % progress_.parts != 0) progress_.parts = 1;  // resumed with another batch_size
   if (progress_.parts > 1) cut_batches();
-  clock_s_ = now_s();
+  window_.begin();
   std::optional<RunEnd> end = validate_what_is_owed(stop);
   StepVote votes(stop, ranks_);
   while (!end && progress_.step < config_.total_iters) {
@@ -113,13 +106,13 @@ std::optional<RunEnd> Trainer::after_step(bool stop_wanted, const StopSignal& st
 }
 
 void Trainer::train_one_step() {
-  const double before = now_s();
+  const double before = MetricsWindow::now_s();
   std::vector<Batch> batches;
   for (std::int64_t i = 0; i < config_.gradient_accumulation_steps; ++i) {
     batches.push_back(data_.loader->next());
-    samples_ += std::int64_t{batches.back().size} * ranks_.size();
+    window_.add_samples(std::int64_t{batches.back().size} * ranks_.size());
   }
-  wait_s_ += now_s() - before;
+  window_.add_wait(MetricsWindow::now_s() - before);
   for (bool done = false; !done;) {
     std::vector<Batch> micro_batches;
     for (const Batch& batch : batches) {
@@ -181,12 +174,12 @@ void Trainer::step_down(const DeviceMemoryError& error) {
 }
 
 std::vector<std::string> Trainer::fields() const {
-  const double elapsed = std::max(1e-9, now_s() - clock_s_);
-  std::vector<std::string> fields{fmt::format("{:.0f} samples/s", static_cast<double>(samples_) / elapsed)};
+  const MetricsWindow::Rates rates = window_.rates();
+  std::vector<std::string> fields{fmt::format("{:.0f} samples/s", rates.samples_per_s)};
   if (const auto util = watch_.latest(Metric::gpu_util)) fields.push_back(fmt::format("GPU {:.0f}%", *util));
   if (last_loss_) fields.push_back(fmt::format("loss {:.5f}", *last_loss_));
   if (last_psnr_) fields.push_back(fmt::format("PSNR {:.2f} dB", *last_psnr_));
-  fields.push_back(fmt::format("data wait {:.0f}%", 100 * wait_s_ / elapsed));
+  fields.push_back(fmt::format("data wait {:.0f}%", 100 * rates.wait_share));
   return fields;
 }
 
@@ -280,20 +273,18 @@ void Trainer::write_metrics() {
   const double loss = progress_.window_good > 0 ? progress_.window_loss / static_cast<double>(progress_.window_good)
                                                 : std::numeric_limits<double>::quiet_NaN();
   last_loss_ = loss;
-  const double elapsed = now_s() - clock_s_;
-  const double samples_per_s = static_cast<double>(samples_) / elapsed;
-  const RankTimes rank_times =
-      compare_ranks(ranks_, {wait_s_ / elapsed, static_cast<double>(peak_memory_mib(device_))});
+  const MetricsWindow::Rates rates = window_.rates();
+  const RankTimes rank_times = compare_ranks(ranks_, {rates.wait_share, static_cast<double>(peak_memory_mib(device_))});
   std::vector<std::pair<std::string, double>> values{
       {"loss", loss},
       {"lr", step_learning_rate(progress_.step - 1)},
       {"grad_norm", report.gradient_norm},
       {"skipped_steps", static_cast<double>(progress_.skipped_steps)},
-      {"samples_per_s", samples_per_s},
+      {"samples_per_s", rates.samples_per_s},
       {"data_wait_share", rank_times.data_wait_share},
       {"epoch", data_.loader->epochs_before(progress_.step * config_.gradient_accumulation_steps)},
       {"peak_memory_mib", rank_times.peak_memory_mib},
-      {"tflops", arithmetic_.flops_per_sample * samples_per_s / 1e12}};
+      {"tflops", arithmetic_.flops_per_sample * rates.samples_per_s / 1e12}};
   if (config_.grad_clip > 0) values.emplace_back("clip_factor", clip_factor(config_.grad_clip, report.gradient_norm));
   if (report.loss_scale) values.emplace_back("loss_scale", *report.loss_scale);
   if (progress_.parts > 1) {
@@ -301,17 +292,13 @@ void Trainer::write_metrics() {
   }
   for (const auto& value : rank_times.metrics()) values.push_back(value);
   if (startup_s_) values.emplace_back("startup_s", *std::exchange(startup_s_, std::nullopt));
-  if (const auto mfu = mfu_percent(arithmetic_, samples_per_s)) values.emplace_back("mfu_percent", *mfu);
+  if (const auto mfu = mfu_percent(arithmetic_, rates.samples_per_s)) values.emplace_back("mfu_percent", *mfu);
   for (const auto& value : watch_.latest_metrics()) values.push_back(value);
   log_.metrics(progress_.step, values);
   log_.progress_line(progress_.step, fields());
-  training_s_ += elapsed;
-  trained_samples_ += samples_;
   progress_.window_loss = 0;
   progress_.window_good = 0;
-  wait_s_ = 0;
-  samples_ = 0;
-  clock_s_ = now_s();
+  window_.close(rates);
 }
 
 // With smaller tiles where the ones so far do not fit beside the training. Nothing where a signal ended it.
@@ -337,18 +324,18 @@ std::optional<Score> Trainer::validation_score(const StopSignal& stop) {
 // Whether it was done; false where a signal ended it.
 bool Trainer::validate(const StopSignal& stop) {
   const SlowPart slow(ranks_, RankPhase::validating);
-  const double began = now_s();
+  const double began = MetricsWindow::now_s();
   const std::optional<Score> mean = validation_score(stop);
   if (mean) {
-    keep_score(*mean, now_s() - began);
+    keep_score(*mean, MetricsWindow::now_s() - began);
   } else {
     log_.line({fmt::format("step {}: the validation was given up, since the run is to stop; resuming begins with it",
                            progress_.step),
                fmt::format("第 {} 步: 收到停止信号，放弃本次验证；继续训练时先补做", progress_.step)});
   }
-  const double seconds = now_s() - began;
+  const double seconds = MetricsWindow::now_s() - began;
   validation_s_ += seconds;
-  clock_s_ += seconds;  // validation is not training time
+  window_.leave_out(seconds);
   return mean.has_value();
 }
 

@@ -11,6 +11,7 @@
 #include "wring_train/train/experiment.h"
 #include "wring_train/train/folder_watch.h"
 #include "wring_train/train/gpu_watch.h"
+#include "wring_train/train/metrics_window.h"
 #include "wring_train/train/run_log.h"
 #include "wring_train/train/run_state.h"
 #include "wring_train/train/stop_signal.h"
@@ -25,13 +26,26 @@ enum class RunEnd { finished, early_stop, interrupted };
 // Whether the step where the run stands is one to validate after, and that has not been done yet.
 bool validation_due(const Progress& progress, const TrainConfig& config);
 
+// What a Trainer works with. References outlive it.
+struct TrainSetup {
+  const TrainConfig& config;
+  at::Device device;
+  StepEngine& engine;
+  TrainingData data;
+  Experiment experiment;
+  Progress progress;
+  RunLog& log;
+  Checkpoints& checkpoints;
+  const GpuWatch& watch;
+  ArithmeticFacts arithmetic;
+  Ranks& ranks;
+};
+
 // The training loop: batches → steps → logs, validation and checkpoints at their frequencies. With several ranks every
 // one runs it; rank 0 writes the files.
 class Trainer {
  public:
-  Trainer(const TrainConfig& config, at::Device device, StepEngine& engine, TrainingData data, Experiment experiment,
-          Progress progress, RunLog& log, Checkpoints& checkpoints, const GpuWatch& watch, ArithmeticFacts arithmetic,
-          Ranks& ranks = lone_rank());
+  explicit Trainer(TrainSetup setup);
 
   // Called once, when the device has finished the first step; gives the seconds since the process began, which the
   // first record of the metrics tells as startup_s.
@@ -49,7 +63,7 @@ class Trainer {
   const Progress& progress() const { return progress_; }
 
   // Over the whole of this run's training time, validation left out; 0 before the first metrics line.
-  double samples_per_s() const { return training_s_ > 0 ? static_cast<double>(trained_samples_) / training_s_ : 0; }
+  double samples_per_s() const { return window_.samples_per_s_of_run(); }
   // That validations have taken so far.
   double validation_s() const { return validation_s_; }
 
@@ -87,11 +101,7 @@ class Trainer {
   int validation_tile_;                      // LR pixels
   std::function<double()> first_step_done_;
   std::optional<double> startup_s_;  // until it has been written
-  double wait_s_ = 0;                // for batches, since the last metrics line
-  double clock_s_ = 0;               // when that line was written
-  std::int64_t samples_ = 0;         // since that line
-  double training_s_ = 0;            // of the run, up to that line
-  std::int64_t trained_samples_ = 0;
+  MetricsWindow window_;
   double validation_s_ = 0;
   std::int64_t saved_validation_;  // progress_.validated_step of the newest state
   std::int64_t reported_skips_;    // of progress_.skipped_steps, said to the user
