@@ -93,9 +93,7 @@ class BenchmarkRun {
     }
     patch_yaml(file.text, scaled, file.path);
     if (!options_.scale_lr || !options_.tuning.command || session_.names("lr")) return;
-    throw Error(ErrorCode::usage,
-                {fmt::format("--scale-lr: {} has no lr", file.path.string()),
-                 fmt::format("--scale-lr：{} 中没有 lr", file.path.string())},
+    throw Error(ErrorCode::usage, {"--scale-lr: {} has no lr", "--scale-lr：{} 中没有 lr", file.path.string()},
                 {"leave the option out, or give the rate with --set lr=…", "请去掉该选项，或用 --set lr=… 给出学习率"});
   }
 
@@ -145,14 +143,12 @@ class BenchmarkRun {
     const std::string config = options_.tuning.config.string();
     progress_.headline(
         session_.ranks() > 1
-            ? Text(
-                  fmt::format("Searching the batch size per rank of {} on {} ranks (at most {:.0f} s; rates are of all "
-                              "together)",
-                              config, session_.ranks(), budget_s),
-                  fmt::format("正在用 {1} 个进程搜索 {0} 的每进程批大小（至多 {2:.0f} 秒；速度为所有进程之和）", config,
-                              session_.ranks(), budget_s))
-            : Text(fmt::format("Searching the batch size of {} (at most {:.0f} s)", config, budget_s),
-                   fmt::format("正在搜索 {} 的批大小（至多 {:.0f} 秒）", config, budget_s)));
+            ? Text("Searching the batch size per rank of {} on {} ranks (at most {:.0f} s; rates are of all "
+                   "together)",
+                   "正在用 {1} 个进程搜索 {0} 的每进程批大小（至多 {2:.0f} 秒；速度为所有进程之和）", config,
+                   session_.ranks(), budget_s)
+            : Text("Searching the batch size of {} (at most {:.0f} s)", "正在搜索 {} 的批大小（至多 {:.0f} 秒）",
+                   config, budget_s));
     BatchSearchOptions search;
     search.batch_key = session_.batch_key();
     search.start_batch = start;
@@ -214,8 +210,8 @@ class BenchmarkRun {
     } else if (found.rates.in_turns()) {
       const std::string gain = percent_figure(found.rates.gain());
       const std::string noise = percent_figure(found.rates.ratio().half_width);
-      why = {fmt::format("together they make {} % ± {} % against the configuration as it was", gain, noise),
-             fmt::format("整体与原配置相比为 {}% ± {}%", gain, noise)};
+      why = {"together they make {} % ± {} % against the configuration as it was", "整体与原配置相比为 {}% ± {}%", gain,
+             noise};
     }
     record_.notes.emplace_back(fmt::format("{} not kept: {}", kept, why.en),
                                fmt::format("{} 未保留：{}", kept, why.zh));
@@ -258,8 +254,7 @@ class BenchmarkRun {
     if (knobs.disabled.size() == kKnobs) return;
     knobs.budget_s = std::max(kLeastBudgetS, left_s() - confirmation_s());
     knobs.set.push_back({session_.batch_key(), fmt::format("{}", *chosen_)});
-    progress_.headline({fmt::format("Trying the settings at batch {}", *chosen_),
-                        fmt::format("在批大小 {} 下尝试各项设置", *chosen_)});
+    progress_.headline({"Trying the settings at batch {}", "在批大小 {} 下尝试各项设置", *chosen_});
     TrainConfig values = session_.values();
     values.batch_size = *chosen_;
     knobs_ = tune_knobs(session_.runner(), values, knobs, progress_.control());
@@ -342,9 +337,8 @@ class BenchmarkRun {
     chosen_.reset();
     session_.forget_trials();
     const std::string spread = percent_figure(*record_.disturbed);
-    record_.reason = {
-        fmt::format("the machine is disturbed: rates of one size differ by {} %; nothing was written", spread),
-        fmt::format("机器受到干扰：同一大小的速率相差 {}%；未写入任何文件", spread)};
+    record_.reason = {"the machine is disturbed: rates of one size differ by {} %; nothing was written",
+                      "机器受到干扰：同一大小的速率相差 {}%；未写入任何文件", spread};
   }
 
   std::vector<Assignment> settings_given() const {
@@ -366,11 +360,11 @@ class BenchmarkRun {
     const std::int64_t batch = record_.trials[best->shown].batch_size;
     const std::string rate = rate_figure(best->samples_per_s);
     record_.reason = {
-        fmt::format("Interrupted. The fastest until then: batch {} with {} samples/s; no config was "
-                    "written{}.",
-                    batch, rate, session_.keeps_trials() ? ", and the next search goes on from these trials" : ""),
-        fmt::format("已中断。目前最快：批大小 {}，{} 样本/秒；未写入配置{}。", batch, rate,
-                    session_.keeps_trials() ? "，下次搜索会沿用这些试验" : "")};
+        "Interrupted. The fastest until then: batch {} with {} samples/s; no config was "
+        "written{}.",
+        "已中断。目前最快：批大小 {}，{} 样本/秒；未写入配置{}。", batch, rate,
+        session_.keeps_trials() ? Text{", and the next search goes on from these trials", "，下次搜索会沿用这些试验"}
+                                : Text{}};
   }
 
   [[noreturn]] void fail() const {
@@ -387,12 +381,10 @@ class BenchmarkRun {
     if (options_.dry_run) hint = {};
     std::error_code error;
     if (fs::exists(output_, error)) {  // an earlier run's, which stays with its record
-      hint = {fmt::format("{} and {} are as they were", config, output_.string()),
-              fmt::format("{} 和 {} 均未改动", config, output_.string())};
+      hint = {"{} and {} are as they were", "{} 和 {} 均未改动", config, output_.string()};
     }
     if (search_ && search_->cut_short && !search_->start_rate) {
-      hint = {fmt::format("give more time, --budget {:.0f}s", 4 * options_.budget_s),
-              fmt::format("请给出更长的时间：--budget {:.0f}s", 4 * options_.budget_s)};
+      hint = {"give more time, --budget {:.0f}s", "请给出更长的时间：--budget {:.0f}s", 4 * options_.budget_s};
     }
     throw Error(ErrorCode::failed, why, hint);
   }

@@ -44,20 +44,15 @@ double seconds_of(const std::string& option, const std::string& text) {
   const std::string unit = end;
   const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" || unit == "min" ? 60 : unit == "h" ? 3600 : 0;
   if (end != text.c_str() && factor > 0 && number * factor > longest_s) {
-    throw Error(
-        ErrorCode::usage,
-        {fmt::format("{}: '{}' is longer than a week", option, text), fmt::format("{}：“{}”超过一周", option, text)},
-        {"for example 30s, 2m or 1h", "例如 30s、2m 或 1h"});
+    throw Error(ErrorCode::usage, {"{}: '{}' is longer than a week", "{}：“{}”超过一周", option, text},
+                {"for example 30s, 2m or 1h", "例如 30s、2m 或 1h"});
   }
   if (end != text.c_str() && factor > 0 && number * factor >= shortest_s) return number * factor;
   if (end != text.c_str() && factor > 0 && number > 0) {
-    throw Error(ErrorCode::usage,
-                {fmt::format("{}: '{}' is shorter than {} s", option, text, shortest_s),
-                 fmt::format("{}：“{}”短于 {} 秒", option, text, shortest_s)},
+    throw Error(ErrorCode::usage, {"{}: '{}' is shorter than {} s", "{}：“{}”短于 {} 秒", option, text, shortest_s},
                 {"for example 30s, 2m or 1h", "例如 30s、2m 或 1h"});
   }
-  throw Error(ErrorCode::usage,
-              {fmt::format("{}: '{}' is no duration", option, text), fmt::format("{}：“{}”不是时长", option, text)},
+  throw Error(ErrorCode::usage, {"{}: '{}' is no duration", "{}：“{}”不是时长", option, text},
               {"for example 30s, 2m or 1h", "例如 30s、2m 或 1h"});
 }
 

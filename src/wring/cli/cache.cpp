@@ -25,10 +25,8 @@ void say(const Text& text, const CommonOptions& common) {
 void list(const std::optional<Folder>& cache, const fs::path& folder, const CommonOptions& common) {
   const std::vector<CacheEntry> entries = cache ? list_cache(*cache) : std::vector<CacheEntry>();
   const auto limit = cache_limit_bytes(folder) >> 20;
-  say({fmt::format("{}: {} data sets, {:.0f} MiB of at most {} MiB", folder.string(), entries.size(),
-                   mib(bytes_of(entries)), limit),
-       fmt::format("{}：{} 个数据集，{:.0f} MiB，上限 {} MiB", folder.string(), entries.size(), mib(bytes_of(entries)),
-                   limit)},
+  say({"{}: {} data sets, {:.0f} MiB of at most {} MiB", "{}：{} 个数据集，{:.0f} MiB，上限 {} MiB", folder.string(),
+       entries.size(), mib(bytes_of(entries)), limit},
       common);
 }
 
@@ -38,14 +36,12 @@ void clear(const std::optional<Folder>& cache, const fs::path& folder, const Com
     if (cache->remove(entry.name)) continue;
     const char* reason = std::strerror(errno);
     throw Error(ErrorCode::failed,
-                {fmt::format("cannot remove {}: {}", cache->path_of(entry.name).string(), reason),
-                 fmt::format("无法删除 {}：{}", cache->path_of(entry.name).string(), reason)},
+                {"cannot remove {}: {}", "无法删除 {}：{}", cache->path_of(entry.name).string(), reason},
                 {"check the permissions of the folder", "请检查文件夹的权限"});
   }
   if (cache) remove_left_overs(*cache);
-  say({fmt::format("removed {} data sets, {:.0f} MiB, from {}", entries.size(), mib(bytes_of(entries)),
-                   folder.string()),
-       fmt::format("已从 {} 删除 {} 个数据集，共 {:.0f} MiB", folder.string(), entries.size(), mib(bytes_of(entries)))},
+  say({"removed {} data sets, {:.0f} MiB, from {}", "已从 {2} 删除 {0} 个数据集，共 {1:.0f} MiB", entries.size(),
+       mib(bytes_of(entries)), folder.string()},
       common);
 }
 

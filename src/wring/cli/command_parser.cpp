@@ -157,7 +157,7 @@ void CommandParser::refuse_empty_values() const {
     const std::vector<std::string>& values = option->results();
     if (std::ranges::find(values, "") == values.end()) continue;
     const std::string name = option->get_name();
-    throw Error(ErrorCode::usage, {fmt::format("{}: the value is empty", name), fmt::format("{}：值为空", name)},
+    throw Error(ErrorCode::usage, {"{}: the value is empty", "{}：值为空", name},
                 {"give a value, or leave it out; a variable of the shell may be unset",
                  "请给出一个值，或省略它；也可能是 shell 变量未设置"});
   }
@@ -204,48 +204,38 @@ std::string CommandParser::help() const {
 }
 
 Error CommandParser::unexpected(const std::string& argument) const {
-  const Text see_help{fmt::format("see {} --help", description_.name),
-                      fmt::format("请查看 {} --help", description_.name)};
+  const Text see_help{"see {} --help", "请查看 {} --help", description_.name};
   if (!argument.starts_with('-')) {
-    return Error(ErrorCode::usage,
-                 {fmt::format("unexpected argument '{}'", argument), fmt::format("多余的参数“{}”", argument)},
-                 see_help);
+    return Error(ErrorCode::usage, {"unexpected argument '{}'", "多余的参数“{}”", argument}, see_help);
   }
   const std::string option = argument.substr(0, argument.find('='));
   const auto near = did_you_mean(option, long_flags(description_));
-  return Error(ErrorCode::usage,
-               {fmt::format("{} has no option '{}'", description_.name, option),
-                fmt::format("{} 没有选项“{}”", description_.name, option)},
+  return Error(ErrorCode::usage, {"{} has no option '{}'", "{} 没有选项“{}”", description_.name, option},
                near ? *near : see_help);
 }
 
 // CLI11 gives the names only inside its English sentences, so they are cut out of those.
 Error CommandParser::usage_error(const CLI::ParseError& error) const {
   const std::string words = error.what();
-  const Text usage{fmt::format("usage: {} {}", description_.name, description_.usage),
-                   fmt::format("用法：{} {}", description_.name, description_.usage)};
+  const Text usage{"usage: {} {}", "用法：{} {}", description_.name, description_.usage};
   const auto before = [&](std::string_view mark) { return words.substr(0, words.find(mark)); };
   const auto after = [&](std::string_view mark) { return words.substr(words.find(mark) + mark.size()); };
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) return unexpected(app_->remaining().front());
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
     const std::string name = before(" is required");
-    return Error(ErrorCode::usage, {fmt::format("{} is missing", name), fmt::format("缺少 {}", name)}, usage);
+    return Error(ErrorCode::usage, {"{} is missing", "缺少 {}", name}, usage);
   }
   if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr && words.find(" = ") != std::string::npos) {
     const std::string name = before(" = ").substr(before(" = ").rfind(' ') + 1), value = after(" = ");
-    return Error(ErrorCode::usage,
-                 {fmt::format("{}: '{}' is not a number", name, value), fmt::format("{}：“{}”不是数字", name, value)},
-                 usage);
+    return Error(ErrorCode::usage, {"{}: '{}' is not a number", "{}：“{}”不是数字", name, value}, usage);
   }
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr && words.find(" missing") != std::string::npos) {
     const std::string name = before(":");
-    return Error(ErrorCode::usage, {fmt::format("{} needs a value", name), fmt::format("{} 需要一个值", name)}, usage);
+    return Error(ErrorCode::usage, {"{} needs a value", "{} 需要一个值", name}, usage);
   }
   if (dynamic_cast<const CLI::ExcludesError*>(&error) != nullptr) {
     const std::string a = before(" excludes "), b = after(" excludes ");
-    return Error(ErrorCode::usage,
-                 {fmt::format("{} and {} cannot be given together", a, b), fmt::format("{} 与 {} 不能同时使用", a, b)},
-                 usage);
+    return Error(ErrorCode::usage, {"{} and {} cannot be given together", "{} 与 {} 不能同时使用", a, b}, usage);
   }
   return Error(ErrorCode::usage, words, usage);
 }
@@ -253,16 +243,14 @@ Error CommandParser::usage_error(const CLI::ParseError& error) const {
 void require_choice(const std::string& option, const std::string& value, const std::vector<std::string>& choices) {
   if (std::find(choices.begin(), choices.end(), value) != choices.end()) return;
   throw Error(
-      ErrorCode::usage,
-      {fmt::format("{}: '{}' is not one of its values", option, value),
-       fmt::format("{}：“{}”不是可用的值", option, value)},
+      ErrorCode::usage, {"{}: '{}' is not one of its values", "{}：“{}”不是可用的值", option, value},
       {fmt::format("use one of: {}", fmt::join(choices, ", ")), fmt::format("可用的值：{}", fmt::join(choices, "、"))});
 }
 
 std::optional<Text> did_you_mean(const std::string& name, const std::vector<std::string>& candidates) {
   const std::string near = nearest_name(name, candidates);
   if (near.empty()) return std::nullopt;
-  return Text{fmt::format("did you mean '{}'?", near), fmt::format("您是否想输入“{}”？", near)};
+  return Text{"did you mean '{}'?", "您是否想输入“{}”？", near};
 }
 
 }  // namespace wring

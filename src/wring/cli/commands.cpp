@@ -27,10 +27,7 @@ Error unknown_command(const std::string& program, const std::string& command, co
   const auto near = did_you_mean(command, known);
   const Text all{fmt::format("the commands are: {}", fmt::join(known, ", ")),
                  fmt::format("可用命令：{}", fmt::join(known, "、"))};
-  return Error(
-      ErrorCode::usage,
-      {fmt::format("{} has no command '{}'", program, command), fmt::format("{} 没有命令“{}”", program, command)},
-      near ? *near : all);
+  return Error(ErrorCode::usage, {"{} has no command '{}'", "{} 没有命令“{}”", program, command}, near ? *near : all);
 }
 
 }  // namespace wring

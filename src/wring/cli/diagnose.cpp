@@ -91,8 +91,7 @@ class DiagnoseRun {
     const bool oom = real.outcome == TrialOutcome::oom;
     throw Error(
         ErrorCode::failed,
-        {fmt::format("{} does not run: {}{}", options_.tuning.config.string(), outcome.en, words),
-         fmt::format("{} 无法运行：{}{}", options_.tuning.config.string(), outcome.zh, words)},
+        {"{} does not run: {}{}", "{} 无法运行：{}{}", options_.tuning.config.string(), outcome, words},
         oom ? Text("wring benchmark finds a batch size that fits", "wring benchmark 可找到合适的批大小") : Text());
   }
 
@@ -119,17 +118,14 @@ class DiagnoseRun {
     }
     const ContestResult found = run_contest(session_.runner(), session_.given(), after, contest, progress_.control());
     if (!found.failed.empty()) {
-      record_.reason = {
-          fmt::format("It does not run to the end of the comparison: {}; the change was not written.", found.failed.en),
-          fmt::format("对比未能完成：{}；改动未写入。", found.failed.zh)};
+      record_.reason = {"It does not run to the end of the comparison: {}; the change was not written.",
+                        "对比未能完成：{}；改动未写入。", found.failed};
     } else if (found.rates.disturbed()) {
       record_.disturbed = found.rates.spread();
       const std::string spread = percent_figure(*record_.disturbed);
       record_.reason = {
-          fmt::format(
-              "The machine is disturbed: rates of one configuration differ by {} %; the change was not written.",
-              spread),
-          fmt::format("机器受到干扰：同一配置的速率相差 {}%；改动未写入。", spread)};
+          "The machine is disturbed: rates of one configuration differ by {} %; the change was not written.",
+          "机器受到干扰：同一配置的速率相差 {}%；改动未写入。", spread};
     } else if (!found.rates.in_turns()) {
       record_.reason = {"It ended before both were compared in turns; the change was not written.",
                         "在完成交替对比之前已结束；改动未写入。"};

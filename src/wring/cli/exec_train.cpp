@@ -50,9 +50,7 @@ int exec_train(const std::string& command, const Arguments& arguments) {
   std::fflush(nullptr);
   hold_stop_signals();
   ::execv(program.c_str(), argv.data());
-  throw Error(ErrorCode::failed,
-              {fmt::format("cannot start {}: {}", program.string(), std::strerror(errno)),
-               fmt::format("无法启动 {}：{}", program.string(), std::strerror(errno))},
+  throw Error(ErrorCode::failed, {"cannot start {}: {}", "无法启动 {}：{}", program.string(), std::strerror(errno)},
               with_doctor({"build it again for this machine", "请为本机重新构建"}));
 }
 

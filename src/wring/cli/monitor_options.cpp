@@ -25,11 +25,9 @@ std::optional<double> number(const std::string& text) {
 double seconds_of(const std::string& text) {
   const auto value = number(text);
   if (value && (*value == 0 || *value >= shortest_monitor_s) && *value <= longest_monitor_s) return *value;
-  throw Error(
-      ErrorCode::usage,
-      {fmt::format("SECONDS: '{}' is not a number of seconds", text), fmt::format("SECONDS：“{}”不是秒数", text)},
-      {"for example: wring monitor 300; 0 or nothing: until Ctrl-C; a command goes after --",
-       "例如：wring monitor 300；0 或省略表示直到 Ctrl-C；要运行的命令写在 -- 之后"});
+  throw Error(ErrorCode::usage, {"SECONDS: '{}' is not a number of seconds", "SECONDS：“{}”不是秒数", text},
+              {"for example: wring monitor 300; 0 or nothing: until Ctrl-C; a command goes after --",
+               "例如：wring monitor 300；0 或省略表示直到 Ctrl-C；要运行的命令写在 -- 之后"});
 }
 
 // "100M" → bytes.
@@ -47,10 +45,8 @@ std::int64_t size_of(const std::string& text) {
   const auto value = number(digits);
   const double bytes = value.value_or(-1) * factor;
   if (bytes == 0 || (bytes >= 1 && bytes < 1e18)) return static_cast<std::int64_t>(bytes);  // 0 is no limit
-  throw Error(
-      ErrorCode::usage,
-      {fmt::format("--log-max-size: '{}' is not a size", text), fmt::format("--log-max-size：“{}”不是大小", text)},
-      {"for example: 100M, 2G, or 0 for no limit", "例如：100M、2G，或 0 表示不限"});
+  throw Error(ErrorCode::usage, {"--log-max-size: '{}' is not a size", "--log-max-size：“{}”不是大小", text},
+              {"for example: 100M, 2G, or 0 for no limit", "例如：100M、2G，或 0 表示不限"});
 }
 
 TickFormat format_of(const std::string& name) {
@@ -86,8 +82,7 @@ std::vector<std::string> gpus_of(const std::vector<std::string>& lists) {
   const auto wrong = std::ranges::find_if_not(names, may_name_a_gpu);
   if (wrong == names.end() && names.empty() == lists.empty()) return names;
   const std::string given = wrong == names.end() ? lists.front() : *wrong;
-  throw Error(ErrorCode::usage,
-              {fmt::format("--gpus: '{}' names no GPU", given), fmt::format("--gpus：“{}”不是 GPU", given)},
+  throw Error(ErrorCode::usage, {"--gpus: '{}' names no GPU", "--gpus：“{}”不是 GPU", given},
               {"give indices, UUIDs or PCI bus ids with commas between, for example --gpus 0,1",
                "请给出编号、UUID 或 PCI 总线号，以逗号分隔，例如 --gpus 0,1"});
 }
@@ -95,7 +90,7 @@ std::vector<std::string> gpus_of(const std::vector<std::string>& lists) {
 void check_server(const MonitorOptions& options) {
   if (options.serve || (!options.allow_remote && !options.token_file)) return;
   const std::string option = options.allow_remote ? "--allow-remote" : "--token-file";
-  throw Error(ErrorCode::usage, {fmt::format("{} needs --serve", option), fmt::format("{} 需要 --serve", option)},
+  throw Error(ErrorCode::usage, {"{} needs --serve", "{} 需要 --serve", option},
               {"for example: wring monitor --serve 127.0.0.1:9835", "例如：wring monitor --serve 127.0.0.1:9835"});
 }
 
@@ -122,10 +117,8 @@ void check(const MonitorOptions& options) {
   check_files(options);
   if (!(options.interval_s >= shortest_interval_s && options.interval_s <= longest_interval_s)) {
     throw Error(ErrorCode::usage,
-                {fmt::format("--interval: {} s is not between {} and {}", options.interval_s, shortest_interval_s,
-                             longest_interval_s),
-                 fmt::format("--interval：{} 秒不在 {} 到 {} 之间", options.interval_s, shortest_interval_s,
-                             longest_interval_s)},
+                {"--interval: {} s is not between {} and {}", "--interval：{} 秒不在 {} 到 {} 之间", options.interval_s,
+                 shortest_interval_s, longest_interval_s},
                 {"the driver renews its values every 0.1 to 1 s", "驱动每 0.1 到 1 秒更新一次读数"});
   }
   if (options.rotation.old_files < 0) {
@@ -196,8 +189,7 @@ std::optional<int> parse_monitor(const Arguments& arguments, MonitorOptions& opt
   if (const auto done = parser.parse(Arguments(arguments.begin(), dashes))) return done;
 
   if (seconds.size() > 1) {
-    throw Error(ErrorCode::usage,
-                {fmt::format("unexpected argument '{}'", seconds[1]), fmt::format("多余的参数“{}”", seconds[1])},
+    throw Error(ErrorCode::usage, {"unexpected argument '{}'", "多余的参数“{}”", seconds[1]},
                 {"a command to run goes after --", "要运行的命令写在 -- 之后"});
   }
   if (dashes != arguments.end() && options.command.empty()) {

@@ -30,19 +30,15 @@ Machine given_machine(const OptimizeOptions& options) {
 void refuse_to_overwrite(const fs::path& config, const fs::path& output) {
   std::error_code error;
   if (!fs::equivalent(config, output, error)) return;
-  throw Error(ErrorCode::usage,
-              {fmt::format("the output {} is the config itself", output.string()),
-               fmt::format("输出 {} 就是配置文件本身", output.string())},
+  throw Error(ErrorCode::usage, {"the output {} is the config itself", "输出 {} 就是配置文件本身", output.string()},
               {"give another name with -o", "请用 -o 指定另一个文件名"});
 }
 
 void refuse_folder(const fs::path& output) {
   std::error_code error;
   if (!fs::is_directory(output, error)) return;
-  throw Error(
-      ErrorCode::usage,
-      {fmt::format("the output {} is a folder", output.string()), fmt::format("输出 {} 是文件夹", output.string())},
-      {"give the name of a file with -o", "请用 -o 指定文件名"});
+  throw Error(ErrorCode::usage, {"the output {} is a folder", "输出 {} 是文件夹", output.string()},
+              {"give the name of a file with -o", "请用 -o 指定文件名"});
 }
 
 }  // namespace
@@ -125,8 +121,8 @@ int optimize_command(const Arguments& arguments, const CommonOptions& common) {
   if (perceptual) options.perceptual = PerceptualChoice::on;
   constexpr int most_gpus = 1 << 16;
   if (options.gpus && (*options.gpus < 1 || *options.gpus > most_gpus)) {
-    throw Error(ErrorCode::usage, {fmt::format("--gpus: {} is not from 1 to {}", *options.gpus, most_gpus),
-                                   fmt::format("--gpus：{} 不在 1 到 {} 之间", *options.gpus, most_gpus)});
+    throw Error(ErrorCode::usage,
+                {"--gpus: {} is not from 1 to {}", "--gpus：{} 不在 1 到 {} 之间", *options.gpus, most_gpus});
   }
   optimize(options);
   return 0;

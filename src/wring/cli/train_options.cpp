@@ -92,9 +92,7 @@ void check_evaluate(const EvaluateOptions& options, bool bicubic, bool scale_giv
                 {"a checkpoint brings its own scale", "检查点自带放大倍数"});
   }
   if (options.scale != 2 && options.scale != 3 && options.scale != 4 && options.scale != 8) {
-    throw Error(ErrorCode::usage,
-                {fmt::format("--scale: {} is not one of its values", options.scale),
-                 fmt::format("--scale：{} 不是可用的值", options.scale)},
+    throw Error(ErrorCode::usage, {"--scale: {} is not one of its values", "--scale：{} 不是可用的值", options.scale},
                 {"use one of: 2, 3, 4, 8", "可用的值：2、3、4、8"});
   }
   if (options.checkpoint) require_file(*options.checkpoint, {"the checkpoint", "检查点"}, make_checkpoint);
@@ -102,9 +100,8 @@ void check_evaluate(const EvaluateOptions& options, bool bicubic, bool scale_giv
   if (options.lr_folder) require_image_folder(*options.lr_folder);
   if (options.compare) {
     if (options.compare->extension() != ".png") {
-      throw Error(ErrorCode::usage,
-                  {fmt::format("--compare writes a PNG, and {} does not end in .png", options.compare->string()),
-                   fmt::format("--compare 输出 PNG，而 {} 不以 .png 结尾", options.compare->string())});
+      throw Error(ErrorCode::usage, {"--compare writes a PNG, and {} does not end in .png",
+                                     "--compare 输出 PNG，而 {} 不以 .png 结尾", options.compare->string()});
     }
     require_folder_of(*options.compare);
   }
@@ -143,11 +140,9 @@ TrainRequest parse_evaluate(const Arguments& arguments, const CommonOptions& com
   if (paths.size() != wanted) {
     const Text what = bicubic ? Text{"--bicubic takes one folder", "--bicubic 需要一个文件夹"}
                               : Text{"a checkpoint and a folder are needed", "需要一个检查点和一个文件夹"};
-    throw Error(
-        ErrorCode::usage,
-        {fmt::format("{}, {} given", what.en, paths.size()), fmt::format("{}，给出了 {} 个", what.zh, paths.size())},
-        {"usage: wring evaluate CHECKPOINT FOLDER | --bicubic --scale S FOLDER",
-         "用法：wring evaluate CHECKPOINT FOLDER | --bicubic --scale S FOLDER"});
+    throw Error(ErrorCode::usage, {"{}, {} given", "{}，给出了 {} 个", what, paths.size()},
+                {"usage: wring evaluate CHECKPOINT FOLDER | --bicubic --scale S FOLDER",
+                 "用法：wring evaluate CHECKPOINT FOLDER | --bicubic --scale S FOLDER"});
   }
   if (!bicubic) options.checkpoint = paths.front();
   options.folder = paths.back();
@@ -187,8 +182,7 @@ TrainRequest parse_upscale(const Arguments& arguments, const CommonOptions& comm
   if (options.tile != 0 && options.tile < smallest_tile) {
     throw Error(
         ErrorCode::usage,
-        {fmt::format("--tile: {} is neither 0 nor at least {}", options.tile, smallest_tile),
-         fmt::format("--tile：{} 应为 0 或不小于 {}", options.tile, smallest_tile)},
+        {"--tile: {} is neither 0 nor at least {}", "--tile：{} 应为 0 或不小于 {}", options.tile, smallest_tile},
         {"every tile is computed with what the network sees around it, so small ones are nearly all overlap; 256 "
          "fits most cards, 0 takes the image at once",
          "每个分块都要连同网络所见的周边一起计算，过小的分块几乎全是重叠；256 适合大多数显卡，0 表示整张处理"});

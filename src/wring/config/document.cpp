@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 namespace {
 
 [[noreturn]] void refuse(const std::string& where, const Text& what, const Text& cure) {
-  throw Error(ErrorCode::usage, Text(where + ": " + what.en, where + "：" + what.zh), cure);
+  throw Error(ErrorCode::usage, Text("{}: {}", "{}：{}", where, what), cure);
 }
 
 [[noreturn]] void refuse(const Slip& slip, const fs::path& path) {
@@ -127,9 +127,7 @@ void require_new(const std::map<std::string, int>& seen, const std::string& key,
   }
   const auto earlier = seen.find(key);
   if (earlier == seen.end()) return;
-  refuse(place(path, line),
-         {fmt::format("{}: given twice, first on line {}", key, earlier->second),
-          fmt::format("{}：重复出现，首次在第 {} 行", key, earlier->second)},
+  refuse(place(path, line), {"{}: given twice, first on line {}", "{}：重复出现，首次在第 {} 行", key, earlier->second},
          {"remove one of the two", "请删除其中一个"});
 }
 

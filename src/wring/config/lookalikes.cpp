@@ -72,7 +72,7 @@ std::optional<Lookalike> leading_lookalike(std::string_view text) {
   const char32_t code = character.code;
   const std::string_view bytes = text.substr(0, character.bytes);
   if (code >= kFullWidthFirst && code <= kFullWidthLast) {
-    const Text name{fmt::format("a full-width {}", bytes), fmt::format("全角字符 {}", bytes)};
+    const Text name{"a full-width {}", "全角字符 {}", bytes};
     return Lookalike{0, character.bytes, static_cast<char>(code - kFullWidthFirst + '!'), name};
   }
   const auto row = std::ranges::find_if(kRows, [&](const Row& r) { return code >= r.first && code <= r.last; });

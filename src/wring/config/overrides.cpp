@@ -47,8 +47,7 @@ std::int64_t in_proportion(std::int64_t step, std::int64_t old_total, std::int64
 }
 
 Text in_proportion_to(std::int64_t total) {
-  return {fmt::format("in proportion to total_iters {} (--set)", total),
-          fmt::format("按 total_iters {}（--set）等比例调整", total)};
+  return {"in proportion to total_iters {} (--set)", "按 total_iters {}（--set）等比例调整", total};
 }
 
 void shorten_warm_up(const TrainConfig& file, TrainConfig& config, Followers& followers) {

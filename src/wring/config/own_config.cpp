@@ -26,11 +26,11 @@ const Text kWatch{"wring monitor -- COMMAND watches the GPU while that program t
 const Text kKeys{"docs/config.md lists the keys of a configuration of Wring's", "Wring 配置的键见 docs/config.md"};
 
 Text joined(const Text& first, const Text& second) {
-  return {first.en + "; " + second.en, first.zh + "；" + second.zh};
+  return {"{}; {}", "{}；{}", first, second};
 }
 
 [[noreturn]] void refuse(const std::string& where, const Text& what, const Text& cure) {
-  throw Error(ErrorCode::usage, Text(where + ": " + what.en, where + "：" + what.zh), cure);
+  throw Error(ErrorCode::usage, Text("{}: {}", "{}：{}", where, what), cure);
 }
 
 bool is_own(const DocumentEntry& entry) {
@@ -44,12 +44,10 @@ Text list_of(const Keys& keys, NameOf name_of) {
   std::size_t named = 0;
   for (const auto& key : keys) {
     if (named++ == kNamedAtMost) {
-      list.en += ", …";
-      list.zh += "……";
+      list += Text(", …", "……");
       break;
     }
-    list.en += fmt::format("{}{} (line {})", list.en.empty() ? "" : ", ", name_of(key), key.line);
-    list.zh += fmt::format("{}{}（第 {} 行）", list.zh.empty() ? "" : "、", name_of(key), key.line);
+    list.append({", ", "、"}, {"{} (line {})", "{}（第 {} 行）", name_of(key), key.line});
   }
   return list;
 }
@@ -105,9 +103,8 @@ class OwnConfig {
                           ? cure_for(entries_, text_, path_)
                           : joined({"give the configuration of a training", "请给出训练用的配置"}, kKeys);
     refuse(path_.string(),
-           {fmt::format("this looks like {}, by its {}, and is no configuration of Wring's", other.program.name.en,
-                        seen.en),
-            fmt::format("这看起来是{}（含有 {}），不是 Wring 的配置", other.program.name.zh, seen.zh)},
+           {"this looks like {}, by its {}, and is no configuration of Wring's",
+            "这看起来是{}（含有 {}），不是 Wring 的配置", other.program.name, seen},
            cure);
   }
 
@@ -118,8 +115,8 @@ class OwnConfig {
     });
     if (group == entries_.end()) return;
     refuse(place(path_, group->line),
-           {fmt::format("{} holds a group of settings, as in another program's file; Wring's are flat", group->key),
-            fmt::format("{} 下是一组设置，这是其他程序的写法；Wring 的配置没有层级", group->key)},
+           {"{} holds a group of settings, as in another program's file; Wring's are flat",
+            "{} 下是一组设置，这是其他程序的写法；Wring 的配置没有层级", group->key},
            cure_for(entries_, text_, path_));
   }
 
@@ -144,16 +141,16 @@ class OwnConfig {
   void refuse_slips() const {
     const std::vector<Slip> found = slips();
     if (found.empty()) return;
-    Text cure{fmt::format("did you mean {}?", found.front().meant), fmt::format("是否想写 {}？", found.front().meant)};
+    Text cure{"did you mean {}?", "是否想写 {}？", found.front().meant};
     for (std::size_t i = 1; i < found.size(); ++i) {
       const Slip& slip = found[i];
-      cure.en += fmt::format("{} {} (line {}): {}", i == 1 ? " And" : ",", slip.key, slip.line, slip.meant);
-      cure.zh += fmt::format("{}{}（第 {} 行）：{}", i == 1 ? "另有 " : "，", slip.key, slip.line, slip.meant);
+      cure += Text("{} {} (line {}): {}", "{}{}（第 {} 行）：{}", i == 1 ? Text{" And", "另有 "} : Text{",", "，"},
+                   slip.key, slip.line, slip.meant);
     }
     if (own_ == 0) {
       const Text other = cure_for(entries_, text_, path_);
-      cure.en += fmt::format("{} If another program reads this file: {}", found.size() > 1 ? "." : "", other.en);
-      cure.zh += fmt::format("{}如果此文件由其他程序读取：{}", found.size() > 1 ? "。" : "", other.zh);
+      cure += Text("{} If another program reads this file: {}", "{}如果此文件由其他程序读取：{}",
+                   found.size() > 1 ? Text{".", "。"} : Text{}, other);
     }
     refuse(fmt::format("{}: {}", place(path_, found.front().line), found.front().key), {"unknown key", "未知的键"},
            cure);
@@ -162,10 +159,8 @@ class OwnConfig {
   [[noreturn]] void refuse_without_own() const {
     const Text seen = list_of(entries_, [](const DocumentEntry& entry) { return entry.key; });
     refuse(path_.string(),
-           {fmt::format("none of the keys at its first level is one of Wring's: {}", seen.en),
-            fmt::format("第一层没有任何 Wring 的键，只有 {}", seen.zh)},
-           joined(kKeys, {"if another program trains with this file: " + kWatch.en,
-                          "如果此文件由其他训练程序读取：" + kWatch.zh}));
+           {"none of the keys at its first level is one of Wring's: {}", "第一层没有任何 Wring 的键，只有 {}", seen},
+           joined(kKeys, {"if another program trains with this file: {}", "如果此文件由其他训练程序读取：{}", kWatch}));
   }
 
   // `train:` with batch_size and lr below it, beside a `seed` at the first level.
@@ -180,8 +175,8 @@ class OwnConfig {
     if (nested.empty() || nested.size() < own_) return;
     const Text seen = list_of(nested, [](const NestedKey& key) { return key.path; });
     refuse(path_.string(),
-           {fmt::format("its settings stand in groups, as in another program's file: {}; Wring's are flat", seen.en),
-            fmt::format("其设置分组书写，这是其他程序的写法：{}；Wring 的配置没有层级", seen.zh)},
+           {"its settings stand in groups, as in another program's file: {}; Wring's are flat",
+            "其设置分组书写，这是其他程序的写法：{}；Wring 的配置没有层级", seen},
            cure_for(entries_, text_, path_));
   }
 
@@ -201,9 +196,7 @@ std::vector<DocumentEntry> parse_own_document(std::string_view text, const fs::p
   } catch (const Error&) {
     const Text format = other_format(path);
     if (format.empty()) throw;
-    refuse(path.string(),
-           {fmt::format("this is {}, and no configuration of Wring's", format.en),
-            fmt::format("这是{}，不是 Wring 的配置", format.zh)},
+    refuse(path.string(), {"this is {}, and no configuration of Wring's", "这是{}，不是 Wring 的配置", format},
            joined(kWatch, kKeys));
   }
   if (!entries.empty()) OwnConfig(entries, text, path).require();

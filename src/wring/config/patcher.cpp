@@ -43,10 +43,8 @@ Text form_name(ValueForm form) {
   const Text form = form_name(value.form);
   const std::string where = place(path, value.line);
   throw Error(ErrorCode::usage,
-              Text(fmt::format("{}: {}: cannot edit {} in place", where, value.key, form.en),
-                   fmt::format("{}：{}：无法就地修改{}", where, value.key, form.zh)),
-              Text(fmt::format("write it on one line: {}: {}", wanted.key, wanted.value),
-                   fmt::format("请写在一行内：{}: {}", wanted.key, wanted.value)));
+              Text("{}: {}: cannot edit {} in place", "{}：{}：无法就地修改{}", where, value.key, form),
+              Text("write it on one line: {}: {}", "请写在一行内：{}: {}", wanted.key, wanted.value));
 }
 
 // A list on one line may be replaced by another one. A comment within it would be lost, and would need a second line.
@@ -126,8 +124,7 @@ void verify(Nodes expected, std::string_view patched, std::span<const Assignment
     if (!found.contains(key) || !(found[key] == node)) broken = key;
   }
   throw Error(ErrorCode::failed,
-              Text(fmt::format("{}: editing would have damaged the key {}", path.string(), broken),
-                   fmt::format("{}：修改会破坏键 {}", path.string(), broken)),
+              Text("{}: editing would have damaged the key {}", "{}：修改会破坏键 {}", path.string(), broken),
               Text("nothing was written; edit the file by hand, and please report it",
                    "未写入任何内容；请手动修改，并报告此问题"));
 }

@@ -18,13 +18,11 @@ namespace fs = std::filesystem;
 namespace {
 
 [[noreturn]] void refuse(const Text& where, const BadValue& problem) {
-  throw Error(ErrorCode::usage,
-              Text(fmt::format("{}: {}", where.en, problem.what.en), fmt::format("{}：{}", where.zh, problem.what.zh)),
-              problem.cure);
+  throw Error(ErrorCode::usage, Text("{}: {}", "{}：{}", where, problem.what), problem.cure);
 }
 
 Text key_at(const std::string& place, std::string_view key) {
-  return {fmt::format("{}: {}", place, key), fmt::format("{}：{}", place, key)};
+  return {"{}: {}", "{}：{}", place, key};
 }
 
 // A key that only looks like one of ours would be left out without a word where foreign keys are allowed.
@@ -32,15 +30,14 @@ void refuse_lookalike(const std::string& where, const std::string& key) {
   const auto look = find_lookalike(key);
   const std::string plain(trimmed(without_lookalikes(key)));
   if (!look || find_key(plain) == nullptr) return;
-  refuse(key_at(where, plain),
-         {{"the key has " + look->name.en, "键中有" + look->name.zh}, {"write " + plain, "请写成 " + plain}});
+  refuse(key_at(where, plain), {{"the key has {}", "键中有{}", look->name}, {"write " + plain, "请写成 " + plain}});
 }
 
 BadValue unknown_key(std::string_view key) {
   const Text what{"unknown key", "未知的键"};
   const std::string near = similar_key(key);
   if (near.empty()) return {what, {"docs/config.md lists the keys", "所有的键见 docs/config.md"}};
-  return {what, {fmt::format("did you mean {}?", near), fmt::format("是否想写 {}？", near)}};
+  return {what, {"did you mean {}?", "是否想写 {}？", near}};
 }
 
 }  // namespace
@@ -87,8 +84,7 @@ void set_value(TrainConfig& config, std::string_view assignment) {
   const std::size_t equals = assignment.find('=');
   if (equals == std::string_view::npos || equals == 0) {
     throw Error(ErrorCode::usage,
-                Text(fmt::format("--set {}: not of the form key=value", assignment),
-                     fmt::format("--set {}：不是“键=值”的形式", assignment)),
+                Text("--set {}: not of the form key=value", "--set {}：不是“键=值”的形式", assignment),
                 Text("for example --set batch_size=32", "例如 --set batch_size=32"));
   }
   const std::string_view name = assignment.substr(0, equals);

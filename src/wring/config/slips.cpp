@@ -77,8 +77,7 @@ std::optional<Slip> slip_after_key(const Head& head) {
   const std::string_view after = rest.substr(rest.empty() ? 0 : look ? look->bytes : 1);
   if (c == ':' && look) {
     return Slip{0,
-                {fmt::format("{} stands where ':' and a space belong", look->name.en),
-                 fmt::format("此处应为“:”加空格，而写成了{}", look->name.zh)},
+                {"{} stands where ':' and a space belong", "此处应为“:”加空格，而写成了{}", look->name},
                 write(entry_text(head, after))};
   }
   if (c == '=' || (c == ':' && after.starts_with('='))) {
@@ -90,18 +89,16 @@ std::optional<Slip> slip_after_key(const Head& head) {
   if (c == ':') {
     const auto blank = leading_lookalike(after);
     if (blank && (blank->ascii == ' ' || blank->ascii == 0)) {
-      return Slip{0,
-                  {fmt::format("{} follows the ':', where an ordinary space belongs", blank->name.en),
-                   fmt::format("“:”之后应为普通空格，而此处是{}", blank->name.zh)},
-                  write(entry_text(head, after))};
+      return Slip{
+          0,
+          {"{} follows the ':', where an ordinary space belongs", "“:”之后应为普通空格，而此处是{}", blank->name},
+          write(entry_text(head, after))};
     }
     return Slip{0, {"a space is missing after ':'", "“:”之后缺少空格"}, write(entry_text(head, after))};
   }
   // Text of any kind may follow a word; only after a key's name is it a value.
   if (find_key(head.key) == nullptr || (!rest.empty() && !head.blank)) return std::nullopt;
-  return Slip{0,
-              {fmt::format("there is no ':' after {}", head.key), fmt::format("{} 之后缺少“:”", head.key)},
-              write(entry_text(head, rest))};
+  return Slip{0, {"there is no ':' after {}", "{} 之后缺少“:”", head.key}, write(entry_text(head, rest))};
 }
 
 Slip general(int line) {
@@ -148,9 +145,9 @@ std::optional<Slip> open_quote(std::string_view text, const LocatedDocument& doc
     for (auto look = find_lookalike(line, quote); look; look = find_lookalike(line, look->at + look->bytes)) {
       if (look->ascii != '"' && look->ascii != '\'') continue;
       return Slip{value.line,
-                  {fmt::format("not valid YAML: a quote is opened on this line and closed with {}", look->name.en),
-                   fmt::format("不是有效的 YAML：此行的引号以{}结尾", look->name.zh)},
-                  {fmt::format("close it with {}", line[quote]), fmt::format("请以 {} 闭合", line[quote])}};
+                  {"not valid YAML: a quote is opened on this line and closed with {}",
+                   "不是有效的 YAML：此行的引号以{}结尾", look->name},
+                  {"close it with {}", "请以 {} 闭合", line[quote]}};
     }
     return Slip{
         value.line,
@@ -167,13 +164,12 @@ std::optional<Slip> open_bracket(std::string_view text, const LocatedDocument& d
     const char open = text[text.find_first_of("[{", value.begin)];
     const char close = open == '[' ? ']' : '}';
     const auto look = find_lookalike(line_of(text, value.line));
-    const Text instead = look && look->ascii == close ? Text(fmt::format(" and closed with {}", look->name.en),
-                                                             fmt::format("，而以{}结尾", look->name.zh))
+    const Text instead = look && look->ascii == close ? Text(" and closed with {}", "，而以{}结尾", look->name)
                                                       : Text(" and not closed", "，但没有闭合");
-    return Slip{value.line,
-                {fmt::format("not valid YAML: a '{}' is opened on this line{}", open, instead.en),
-                 fmt::format("不是有效的 YAML：此行的“{}”已打开{}", open, instead.zh)},
-                {fmt::format("close it with '{}'", close), fmt::format("请以“{}”闭合", close)}};
+    return Slip{
+        value.line,
+        {"not valid YAML: a '{}' is opened on this line{}", "不是有效的 YAML：此行的“{}”已打开{}", open, instead},
+        {"close it with '{}'", "请以“{}”闭合", close}};
   }
   return std::nullopt;
 }
@@ -210,8 +206,8 @@ std::optional<Slip> slip_of_indent(const LocatedDocument& document, int error_li
     return std::nullopt;
   }
   return Slip{error_line,
-              {fmt::format("not valid YAML: this line is indented below {}, which has a value already", entry->key),
-               fmt::format("不是有效的 YAML：此行缩进在 {} 之下，而它已有值", entry->key)},
+              {"not valid YAML: this line is indented below {}, which has a value already",
+               "不是有效的 YAML：此行缩进在 {} 之下，而它已有值", entry->key},
               {"begin the line in the same column as the keys above", "请与上面的键左对齐"}};
 }
 
@@ -225,8 +221,8 @@ std::optional<Slip> slip_of_value(std::string_view line, int number, const std::
   const bool alias = value[0] == '*' && message.starts_with(YAML::ErrorMsg::UNKNOWN_ANCHOR);
   if (alias || std::string_view("@`%").find(value[0]) != std::string_view::npos) {
     return Slip{number,
-                {fmt::format("not valid YAML: a value that begins with '{}' needs quotes", value[0]),
-                 fmt::format("不是有效的 YAML：以“{}”开头的值需要加引号", value[0])},
+                {"not valid YAML: a value that begins with '{}' needs quotes",
+                 "不是有效的 YAML：以“{}”开头的值需要加引号", value[0]},
                 write(quoted)};
   }
   const bool bare = value[0] != '"' && value[0] != '\'' && value[0] != '[' && value[0] != '{';
@@ -253,7 +249,7 @@ std::optional<Slip> slip_of_entry(std::string_view line) {
   const std::string_view words = trimmed(line);
   if (const auto look = leading_lookalike(words); look && look->ascii == '#') {
     return Slip{0,
-                {look->name.en + " begins no comment", look->name.zh + " 不能作为注释的开头"},
+                {"{} begins no comment", "{} 不能作为注释的开头", look->name},
                 {"begin the comment with '#'", "注释请以“#”开头"}};
   }
   if (words.starts_with("//")) {

@@ -111,7 +111,7 @@ std::optional<Repair> repaired(std::string_view text) {
   std::string_view rest = trimmed(text);
   const std::string plain = without_lookalikes(rest);
   if (const auto look = find_lookalike(rest)) {
-    repair.flaw = {"it has " + look->name.en, "其中有" + look->name.zh};
+    repair.flaw = {"it has {}", "其中有{}", look->name};
     rest = trimmed(plain);
   }
   const auto flaw = [&](const char* en, const char* zh) {
@@ -143,27 +143,25 @@ std::optional<Repair> repaired(std::string_view text) {
     throw problem;
   }
   const std::string entry = fmt::format("{}: {}", key.name, value_text(right, key));
-  throw BadValue{{problem.what.en + ": " + repair->flaw.en, problem.what.zh + "：" + repair->flaw.zh},
-                 {"write " + entry, "请写成 " + entry}};
+  throw BadValue{{"{}: {}", "{}：{}", problem.what, repair->flaw}, {"write " + entry, "请写成 " + entry}};
 }
 
 [[noreturn]] void wrong_type(const Key& key, const ConfigNode& value, const Text& type, const std::string& example) {
   refuse(key, value,
          {{fmt::format("{} is not {}", quoted(value), type.en), fmt::format("{}不是{}", quoted_zh(value), type.zh)},
-          {fmt::format("for example {}: {}", key.name, example), fmt::format("例如 {}: {}", key.name, example)}});
+          {"for example {}: {}", "例如 {}: {}", key.name, example}});
 }
 
 void check_range(const Key& key, double value, const std::string& shown) {
   if (value >= key.minimum && value <= key.maximum) return;
   if (value < 0 && !key.off.empty()) {
-    throw BadValue{{fmt::format("{} is below 0; {} is 0 here", shown, key.off.en),
-                    fmt::format("{} 小于 0；{}在此写作 0", shown, key.off.zh)},
-                   {fmt::format("write {}: 0", key.name), fmt::format("请写成 {}: 0", key.name)}};
+    throw BadValue{{"{} is below 0; {} is 0 here", "{} 小于 0；{}在此写作 0", shown, key.off},
+                   {"write {}: 0", "请写成 {}: 0", key.name}};
   }
   const std::string low = bound_text(key.minimum);
   const std::string high = bound_text(key.maximum);
-  throw BadValue{{fmt::format("{} is out of range", shown), fmt::format("{} 超出范围", shown)},
-                 {fmt::format("it may be from {} to {}", low, high), fmt::format("允许的范围是 {} 到 {}", low, high)}};
+  throw BadValue{{"{} is out of range", "{} 超出范围", shown},
+                 {"it may be from {} to {}", "允许的范围是 {} 到 {}", low, high}};
 }
 
 void check_choice(const Key& key, const std::string& value) {
@@ -172,11 +170,10 @@ void check_choice(const Key& key, const std::string& value) {
   const bool words = std::holds_alternative<std::string TrainConfig::*>(key.member);
   const std::string near = words ? nearest_name(value, key.choices) : std::string();
   const std::string list = fmt::format("{}", fmt::join(key.choices, ", "));
-  const Text meant =
-      near.empty() ? Text() : Text(fmt::format("did you mean {}? ", near), fmt::format("是否想写 {}？", near));
-  refuse(key, {NodeKind::scalar, value, {}},
-         {{fmt::format("'{}' is not one of its values", value), fmt::format("“{}”不是允许的值", value)},
-          {meant.en + "it may be: " + list, meant.zh + "可选值：" + list}});
+  const Text meant = near.empty() ? Text() : Text("did you mean {}? ", "是否想写 {}？", near);
+  refuse(
+      key, {NodeKind::scalar, value, {}},
+      {{"'{}' is not one of its values", "“{}”不是允许的值", value}, {"{}it may be: {}", "{}可选值：{}", meant, list}});
 }
 
 // A word may hold anything, but nobody means these at its ends.
@@ -186,21 +183,19 @@ void check_word(const std::string& word) {
   for (auto look = find_lookalike(word); look; look = find_lookalike(word, look->at + look->bytes)) {
     if (look->at + look->bytes == word.size()) last = look;
     if (look->ascii == '#' && look->at > 0 && word[look->at - 1] == ' ') {
-      throw BadValue{{look->name.en + " begins no comment", look->name.zh + " 不能作为注释的开头"},
+      throw BadValue{{"{} begins no comment", "{} 不能作为注释的开头", look->name},
                      {"begin the comment with '#'", "注释请以“#”开头"}};
     }
   }
   for (const auto& end : {first, last}) {
     if (!end || (end->ascii != 0 && end->ascii != ' ')) continue;
-    throw BadValue{{fmt::format("the value begins or ends with {}", end->name.en),
-                    fmt::format("值的开头或结尾有{}", end->name.zh)},
-                   {"remove it", "请将其删除"}};
+    throw BadValue{{"the value begins or ends with {}", "值的开头或结尾有{}", end->name}, {"remove it", "请将其删除"}};
   }
   const std::string plain = without_lookalikes(word);
   const bool in_quotes = plain.size() > 1 && is_quote(plain.front()) && is_quote(plain.back());
   for (const auto& end : {first, last}) {
     if (!end || !in_quotes || !is_quote(end->ascii)) continue;
-    throw BadValue{{end->name.en + " would be part of the value", end->name.zh + "会成为值的一部分"},
+    throw BadValue{{"{} would be part of the value", "{}会成为值的一部分", end->name},
                    {"use \" or ', or no quotes at all", "请用 \" 或 '，或不加引号"}};
   }
 }
@@ -254,8 +249,7 @@ std::vector<std::int64_t> convert(const Key& key, const ConfigNode& value, const
     if (!number) wrong_type(key, {NodeKind::scalar, item, {}}, {"a whole number", "整数"}, "[1000, 2000]");
     check_range(key, static_cast<double>(*number), item);
     if (!numbers.empty() && *number <= numbers.back()) {
-      throw BadValue{{fmt::format("{} does not come after {}", item, numbers.back()),
-                      fmt::format("{} 没有大于前面的 {}", item, numbers.back())},
+      throw BadValue{{"{} does not come after {}", "{} 没有大于前面的 {}", item, numbers.back()},
                      {"list the numbers in increasing order", "请按递增顺序列出"}};
     }
     numbers.push_back(*number);

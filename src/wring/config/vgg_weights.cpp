@@ -48,24 +48,23 @@ VggWeights find_vgg_weights(const TrainConfig& config) {
 Text describe(const VggWeights& weights) {
   if (!weights.file.empty()) {
     const std::string file = weights.file.string();
-    return weights.given
-               ? Text(fmt::format("perceptual loss: VGG-19 with the weights of {} (perceptual_weights_file)", file),
-                      fmt::format("感知损失：VGG-19，权重来自 {}（perceptual_weights_file）", file))
-               : Text(fmt::format("perceptual loss: VGG-19 with the weights of {}, where PyTorch keeps them", file),
-                      fmt::format("感知损失：VGG-19，权重来自 PyTorch 的缓存 {}", file));
+    return weights.given ? Text("perceptual loss: VGG-19 with the weights of {} (perceptual_weights_file)",
+                                "感知损失：VGG-19，权重来自 {}（perceptual_weights_file）", file)
+                         : Text("perceptual loss: VGG-19 with the weights of {}, where PyTorch keeps them",
+                                "感知损失：VGG-19，权重来自 PyTorch 的缓存 {}", file);
   }
   if (weights.given) {
     return {"perceptual loss: VGG-19 with random weights (perceptual_weights_file: random): it compares structure",
             "感知损失：VGG-19，随机权重（perceptual_weights_file: random）：它比较结构"};
   }
   const std::string wanted = torch_vgg_weights().string();
-  return {fmt::format("perceptual loss: VGG-19 with random weights, because there is no {}: it compares structure, not "
-                      "what ImageNet teaches; torchvision.models.vgg19(weights=\"DEFAULT\") downloads the file, and "
-                      "perceptual_weights_file names another",
-                      wanted),
-          fmt::format("感知损失：VGG-19，随机权重（未找到 {}）：它比较结构，而不是从 ImageNet 学到的特征；"
-                      "torchvision.models.vgg19(weights=\"DEFAULT\") 会下载该文件，也可用 perceptual_weights_file 指定",
-                      wanted)};
+  return {
+      "perceptual loss: VGG-19 with random weights, because there is no {}: it compares structure, not "
+      "what ImageNet teaches; torchvision.models.vgg19(weights=\"DEFAULT\") downloads the file, and "
+      "perceptual_weights_file names another",
+      "感知损失：VGG-19，随机权重（未找到 {}）：它比较结构，而不是从 ImageNet 学到的特征；"
+      "torchvision.models.vgg19(weights=\"DEFAULT\") 会下载该文件，也可用 perceptual_weights_file 指定",
+      wanted};
 }
 
 }  // namespace wring

@@ -35,10 +35,8 @@ Arguments separate_assignments(const Arguments& arguments) {
 void require_pair(const std::string& assignment) {
   const auto equals = assignment.find('=');
   if (equals != std::string::npos && equals > 0) return;
-  throw Error(
-      ErrorCode::usage,
-      {fmt::format("--set: '{}' is not key=value", assignment), fmt::format("--set：“{}”不是 key=value", assignment)},
-      {"for example: --set batch_size=32", "例如：--set batch_size=32"});
+  throw Error(ErrorCode::usage, {"--set: '{}' is not key=value", "--set：“{}”不是 key=value", assignment},
+              {"for example: --set batch_size=32", "例如：--set batch_size=32"});
 }
 
 }  // namespace wring

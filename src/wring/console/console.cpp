@@ -91,8 +91,7 @@ Console console_for(const CommonOptions& options) {
 }
 
 Text with_doctor(const Text& cure) {
-  return {cure.en + "; wring doctor shows what this machine has and lacks",
-          cure.zh + "；wring doctor 可检查本机具备和缺少什么"};
+  return {"{}; wring doctor shows what this machine has and lacks", "{}；wring doctor 可检查本机具备和缺少什么", cure};
 }
 
 void print_error(const Error& error, const CommonOptions& options) {
@@ -116,8 +115,7 @@ Error as_error(const std::exception& failure) {
   if (system != nullptr && std::ferror(stdout) != 0) return unwritten_output(": " + system->code().message());
   if (system != nullptr && system->code() == std::errc::resource_unavailable_try_again) {
     return {ErrorCode::failed,
-            {fmt::format("a thread cannot be started: {}", system->code().message()),
-             fmt::format("无法启动线程：{}", system->code().message())},
+            {"a thread cannot be started: {}", "无法启动线程：{}", system->code().message()},
             {"lower num_workers or OMP_NUM_THREADS, or raise the limits on processes (ulimit -u, the container's pids) "
              "and on memory (ulimit -v)",
              "请减小 num_workers 或 OMP_NUM_THREADS，或提高进程数（ulimit -u、容器 pids）和内存（ulimit -v）限制"}};

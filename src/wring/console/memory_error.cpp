@@ -28,21 +28,20 @@ std::optional<std::int64_t> address_space_limit() {
 
 Error memory_ended(std::optional<std::int64_t> asked_bytes, const Text& cure) {
   Text what("the memory of this computer ended", "本机内存不足");
-  const auto add = [&what](const Text& more) { what = {what.en + more.en, what.zh + more.zh}; };
+  const auto add = [&what](const Text& more) { what = {"{}{}", "{}{}", what, more}; };
   if (asked_bytes) {
     const std::string asked = size_text(*asked_bytes);
-    add({fmt::format(": {} more were asked for", asked), fmt::format("：还需要 {}", asked)});
+    add({": {} more were asked for", "：还需要 {}", asked});
   }
   const std::optional<std::int64_t> limit = address_space_limit();
   const ProcessMemory peak = process_memory_peak();
   // A limit counts addresses, which are more than what is in memory.
   const std::optional<std::int64_t> counted = limit ? peak.virtual_bytes : peak.resident_bytes;
   if (limit) {
-    add({fmt::format("; this process may have {} (ulimit -v)", size_text(*limit)),
-         fmt::format("；本进程上限为 {}（ulimit -v）", size_text(*limit))});
+    add({"; this process may have {} (ulimit -v)", "；本进程上限为 {}（ulimit -v）", size_text(*limit)});
   }
   if (counted) {
-    add({fmt::format("; it has had {} at most", size_text(*counted)), fmt::format("；峰值为 {}", size_text(*counted))});
+    add({"; it has had {} at most", "；峰值为 {}", size_text(*counted)});
   }
   return {ErrorCode::failed, what, cure};
 }

@@ -58,15 +58,11 @@ Text list_of(const fs::path& path, std::vector<std::string> configs) {
   if (shortened) configs.resize(listed_at_most);
   const std::string names = fmt::format("{}{}", fmt::join(configs, ", "), shortened ? ", …" : "");
   if (nearest.empty()) return {"there are: " + names, "现有配置：" + names};
-  return {fmt::format("did you mean {}? There are: {}", nearest, names),
-          fmt::format("您是否想用 {}？现有配置：{}", nearest, names)};
+  return {"did you mean {}? There are: {}", "您是否想用 {}？现有配置：{}", nearest, names};
 }
 
 [[noreturn]] void fail(const Text& what, const fs::path& path, const Text& wrong, const Text& hint) {
-  throw Error(ErrorCode::failed,
-              {fmt::format("{} {} {}", what.en, path.string(), wrong.en),
-               fmt::format("{} {} {}", what.zh, path.string(), wrong.zh)},
-              hint);
+  throw Error(ErrorCode::failed, {"{} {} {}", "{} {} {}", what, path.string(), wrong}, hint);
 }
 
 const Text missing{"does not exist", "不存在"};
@@ -108,8 +104,7 @@ void require_folder(const fs::path& path, const Text& what, const Text& hint) {
 void require_folder_of(const fs::path& file) {
   const fs::path folder = file.parent_path();
   if (folder.empty()) return;
-  const Text hint = {fmt::format("create it: mkdir -p {}", folder.string()),
-                     fmt::format("请先创建：mkdir -p {}", folder.string())};
+  const Text hint = {"create it: mkdir -p {}", "请先创建：mkdir -p {}", folder.string()};
   require_folder(folder, {"the output folder", "输出文件夹"}, hint);
 }
 

@@ -39,8 +39,8 @@ Check libtorch_check(const MachineFacts& facts) {
   Check check{"libtorch", {"LibTorch", "LibTorch"}, CheckState::good, {}, {}, {}};
   if (facts.engine) {
     const EngineFacts& engine = *facts.engine;
-    check.found = {fmt::format("{} ({})", engine.libtorch, engine.cuda ? "with CUDA" : "without CUDA"),
-                   fmt::format("{}（{}）", engine.libtorch, engine.cuda ? "含 CUDA" : "不含 CUDA")};
+    check.found = {"{} ({})", "{}（{}）", engine.libtorch,
+                   engine.cuda ? Text{"with CUDA", "含 CUDA"} : Text{"without CUDA", "不含 CUDA"}};
     return check;
   }
   check.state = CheckState::missing;
@@ -50,8 +50,7 @@ Check libtorch_check(const MachineFacts& facts) {
     check.cure = {"get wring-train first", "请先安装 wring-train"};
     return check;
   }
-  check.found = {"wring-train does not start: " + facts.engine_problem.en,
-                 "wring-train 无法启动：" + facts.engine_problem.zh};
+  check.found = {"wring-train does not start: {}", "wring-train 无法启动：{}", facts.engine_problem};
   check.cure = {
       "install the torch that it was built with (scripts/setup.sh), or build it again for the torch that is there",
       "请安装构建时所用的 torch（scripts/setup.sh），或针对现有的 torch 重新构建"};
@@ -79,14 +78,11 @@ Check gpu_check(const MachineFacts& facts, bool needs_gpu) {
     if (!facts.gpus.problems.empty()) check.cure = facts.gpus.problems.front().cure;
     return check;
   }
-  check.found =
-      gpus.empty() ? Text{fmt::format("{} shown by CUDA", shown_to_cuda), fmt::format("CUDA 可见 {} 块", shown_to_cuda)}
-                   : Text(card_list(gpus));
+  check.found = gpus.empty() ? Text{"{} shown by CUDA", "CUDA 可见 {} 块", shown_to_cuda} : Text(card_list(gpus));
   const auto bad = std::ranges::find_if(gpus, [](const Gpu& gpu) { return gpu.problem.has_value(); });
   if (bad != gpus.end()) {
     check.state = CheckState::warning;
-    check.means = {fmt::format("GPU {}: {}", bad->index, bad->problem->what.en),
-                   fmt::format("GPU {}：{}", bad->index, bad->problem->what.zh)};
+    check.means = {"GPU {}: {}", "GPU {}：{}", bad->index, bad->problem->what};
     check.cure = bad->problem->cure;
   }
   return check;
@@ -135,9 +131,8 @@ Check cuda_check(const MachineFacts& facts, bool needs_gpu) {
   const Text cpu_only{"training runs on the CPU", "将在 CPU 上训练"};
   const std::string runtime = engine.cuda_runtime.value_or("?");
   check.found = engine.cuda_driver
-                    ? Text{fmt::format("runtime {}, driver up to {}", runtime, *engine.cuda_driver),
-                           fmt::format("运行时 {}，驱动最高支持 {}", runtime, *engine.cuda_driver)}
-                    : Text{fmt::format("runtime {}, no driver", runtime), fmt::format("运行时 {}，没有驱动", runtime)};
+                    ? Text{"runtime {}, driver up to {}", "运行时 {}，驱动最高支持 {}", runtime, *engine.cuda_driver}
+                    : Text{"runtime {}, no driver", "运行时 {}，没有驱动", runtime};
   if (!facts.engine) {
     check.state = CheckState::note;
     check.found = {"not asked: wring-train answers for it", "未检查：由 wring-train 回答"};
@@ -146,7 +141,7 @@ Check cuda_check(const MachineFacts& facts, bool needs_gpu) {
     fails(cpu_only,
           {"build against a torch with CUDA (scripts/setup.sh)", "请使用带 CUDA 的 torch 构建（scripts/setup.sh）"});
   } else if (engine.gpus == 0) {
-    fails({"CUDA shows no GPU: " + cpu_only.en, "CUDA 未发现 GPU：" + cpu_only.zh},
+    fails({"CUDA shows no GPU: {}", "CUDA 未发现 GPU：{}", cpu_only},
           {"check that the driver is not older than the CUDA above, CUDA_VISIBLE_DEVICES, and the container's access",
            "请检查驱动版本是否低于上述 CUDA、CUDA_VISIBLE_DEVICES 以及容器的访问权限"});
   } else if (engine.gpu_problem) {
@@ -180,11 +175,9 @@ Check library_check(const std::string& id, const Text& name, const std::optional
 
 Check cpu_check(const MachineFacts& facts) {
   Check check{"cpu", {"CPU", "CPU"}, CheckState::good, {}, {}, {}};
-  check.found = {fmt::format("{} of {} cores usable", facts.cores, facts.cores_online),
-                 fmt::format("{} 个核心可用（共 {} 个）", facts.cores, facts.cores_online)};
+  check.found = {"{} of {} cores usable", "{} 个核心可用（共 {} 个）", facts.cores, facts.cores_online};
   if (facts.core_quota) {
-    check.found.en += fmt::format(", quota {:g}", *facts.core_quota);
-    check.found.zh += fmt::format("，配额 {:g}", *facts.core_quota);
+    check.found += Text(", quota {:g}", "，配额 {:g}", *facts.core_quota);
   }
   if (facts.cores >= few_cores) return check;
   check.state = CheckState::warning;
@@ -205,14 +198,12 @@ Check memory_check(const MachineFacts& facts) {
     return check;
   }
   const std::int64_t usable = facts.memory_limit_mib.value_or(*facts.memory_mib);
-  check.found = {fmt::format("{:.1f} GiB", gib(*facts.memory_mib)), fmt::format("{:.1f} GiB", gib(*facts.memory_mib))};
+  check.found = {"{:.1f} GiB", "{:.1f} GiB", gib(*facts.memory_mib)};
   if (facts.memory_limit_mib) {
-    check.found.en += fmt::format(", limited to {:.1f} GiB", gib(*facts.memory_limit_mib));
-    check.found.zh += fmt::format("，限制为 {:.1f} GiB", gib(*facts.memory_limit_mib));
+    check.found += Text(", limited to {:.1f} GiB", "，限制为 {:.1f} GiB", gib(*facts.memory_limit_mib));
   }
   if (facts.memory_available_mib) {
-    check.found.en += fmt::format(", {:.1f} GiB available", gib(*facts.memory_available_mib));
-    check.found.zh += fmt::format("，可用 {:.1f} GiB", gib(*facts.memory_available_mib));
+    check.found += Text(", {:.1f} GiB available", "，可用 {:.1f} GiB", gib(*facts.memory_available_mib));
   }
   if (std::min(usable, facts.memory_available_mib.value_or(usable)) >= little_memory_mib) return check;
   check.state = CheckState::warning;
@@ -225,11 +216,9 @@ Check memory_check(const MachineFacts& facts) {
 
 Check shared_memory_check(const MachineFacts& facts) {
   Check check{"shared_memory", {"/dev/shm", "/dev/shm"}, CheckState::good, {}, {}, {}};
-  check.found =
-      facts.shared_memory_mib
-          ? Text{fmt::format("{} MiB, {} MiB free", *facts.shared_memory_mib, facts.shared_memory_free_mib.value_or(0)),
-                 fmt::format("{} MiB，空闲 {} MiB", *facts.shared_memory_mib, facts.shared_memory_free_mib.value_or(0))}
-          : Text{"none", "无"};
+  check.found = facts.shared_memory_mib ? Text{"{} MiB, {} MiB free", "{} MiB，空闲 {} MiB", *facts.shared_memory_mib,
+                                               facts.shared_memory_free_mib.value_or(0)}
+                                        : Text{"none", "无"};
   if (facts.shared_memory_free_mib.value_or(0) >= little_shared_memory_mib) return check;
   const bool several = facts.gpus.gpus.size() > 1;
   check.state = several ? CheckState::warning : CheckState::note;
@@ -244,16 +233,10 @@ Check disk_check(const MachineFacts& facts) {
   Check check{"disk", {"disk", "磁盘"}, CheckState::good, {}, {}, {}};
   const DiskFacts& disk = facts.disk;
   check.found = disk.folder.string();
-  const auto add = [&](const std::string& en, const std::string& zh) {
-    check.found.en += ", " + en;
-    check.found.zh += "，" + zh;
-  };
-  if (disk.free_mib)
-    add(fmt::format("{:.1f} GiB free", gib(*disk.free_mib)), fmt::format("空闲 {:.1f} GiB", gib(*disk.free_mib)));
-  if (disk.write_mib_s)
-    add(fmt::format("writes {:.0f} MiB/s", *disk.write_mib_s), fmt::format("写 {:.0f} MiB/s", *disk.write_mib_s));
-  if (disk.read_mib_s)
-    add(fmt::format("reads {:.0f} MiB/s", *disk.read_mib_s), fmt::format("读 {:.0f} MiB/s", *disk.read_mib_s));
+  const auto add = [&](const Text& more) { check.found.append({", ", "，"}, more); };
+  if (disk.free_mib) add({"{:.1f} GiB free", "空闲 {:.1f} GiB", gib(*disk.free_mib)});
+  if (disk.write_mib_s) add({"writes {:.0f} MiB/s", "写 {:.0f} MiB/s", *disk.write_mib_s});
+  if (disk.read_mib_s) add({"reads {:.0f} MiB/s", "读 {:.0f} MiB/s", *disk.read_mib_s});
   if (!disk.problem.empty()) {
     check.state = CheckState::missing;
     check.means = {"nothing can be written: " + disk.problem, "无法写入：" + disk.problem};

@@ -38,14 +38,13 @@ Text how_it_ended(const ChildResult& result) {
   const std::string words = last_line(result.err);
   if (!words.empty() && !result.timed_out) return words;
   if (result.timed_out) {
-    return {fmt::format("no answer within {} s", engine_timeout.count()),
-            fmt::format("{} 秒内无响应", engine_timeout.count())};
+    return {"no answer within {} s", "{} 秒内无响应", engine_timeout.count()};
   }
   if (result.signal) {
-    return {fmt::format("ended by signal {}", *result.signal), fmt::format("被信号 {} 终止", *result.signal)};
+    return {"ended by signal {}", "被信号 {} 终止", *result.signal};
   }
   const int code = result.exit_status.value_or(0);
-  return {fmt::format("exit code {}", code), fmt::format("退出码 {}", code)};
+  return {"exit code {}", "退出码 {}", code};
 }
 
 void ask_engine(MachineFacts& facts) {

@@ -38,8 +38,8 @@ std::optional<std::int64_t> limit_of_environment() {
   const bool tiny = gib > 0 && bytes < 1;  // which would be none at all
   if (given->empty() || *end != '\0' || !(gib >= 0) || gib > 1e9 || tiny) {
     throw Error(ErrorCode::usage,
-                {fmt::format("WRING_CACHE_LIMIT_GIB is '{}', which is no number of GiB", *given),
-                 fmt::format("WRING_CACHE_LIMIT_GIB 为“{}”，不是 GiB 数值", *given)},
+                {"WRING_CACHE_LIMIT_GIB is '{}', which is no number of GiB",
+                 "WRING_CACHE_LIMIT_GIB 为“{}”，不是 GiB 数值", *given},
                 {"for example: WRING_CACHE_LIMIT_GIB=50; or unset it", "例如：WRING_CACHE_LIMIT_GIB=50；或取消该变量"});
   }
   return static_cast<std::int64_t>(bytes);
@@ -67,8 +67,7 @@ bool is_partial(std::string_view name) {
 
 [[noreturn]] void refuse_cache(const fs::path& folder, const Text& why) {
   throw Error(ErrorCode::failed,
-              {fmt::format("the cache folder {} is not used: {}", folder.string(), why.en),
-               fmt::format("不使用缓存文件夹 {}：{}", folder.string(), why.zh)},
+              {"the cache folder {} is not used: {}", "不使用缓存文件夹 {}：{}", folder.string(), why},
               {"remove it, or name another place by WRING_CACHE_DIR", "请删除它，或用 WRING_CACHE_DIR 指定其他位置"});
 }
 
@@ -80,8 +79,7 @@ void check_ours(const Folder& cache, const fs::path& folder) {
     refuse_cache(folder, {"it is a link", "它是一个链接"});
   }
   if (opened.st_uid != ::geteuid()) {
-    refuse_cache(folder, {fmt::format("it belongs to another user (uid {})", opened.st_uid),
-                          fmt::format("它属于另一用户（uid {}）", opened.st_uid)});
+    refuse_cache(folder, {"it belongs to another user (uid {})", "它属于另一用户（uid {}）", opened.st_uid});
   }
   if ((opened.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     refuse_cache(folder, {"others may write to it", "其他用户可以写入"});

@@ -23,17 +23,14 @@ void FileClaims::check(const Folder& folder, const std::string& name, const fs::
   const std::string path = folder.path_of(name).string();
   if (const auto input = inputs_.find(number); input != inputs_.end()) {
     throw Error(ErrorCode::usage,
-                {fmt::format("{}: the output would replace the input {}", path, input->second.string()),
-                 fmt::format("{}：输出会覆盖输入 {}", path, input->second.string())},
+                {"{}: the output would replace the input {}", "{}：输出会覆盖输入 {}", path, input->second.string()},
                 {"choose another file or folder for the output", "请为输出选择另一个文件或文件夹"});
   }
   if (const auto result = results_.find(number); result != results_.end()) {
-    throw Error(
-        ErrorCode::failed,
-        {fmt::format("{}: the result of {} is there, and that of {} would replace it", path, result->second.string(),
-                     source.string()),
-         fmt::format("{}：已有 {} 的结果，{} 的结果会将其覆盖", path, result->second.string(), source.string())},
-        {"rename one of the two", "请重命名其中一个"});
+    throw Error(ErrorCode::failed,
+                {"{}: the result of {} is there, and that of {} would replace it",
+                 "{}：已有 {} 的结果，{} 的结果会将其覆盖", path, result->second.string(), source.string()},
+                {"rename one of the two", "请重命名其中一个"});
   }
 }
 

@@ -29,8 +29,7 @@ Text reason_of(const fs::path& path, int error) {
   if (!link) return std::strerror(error);
   std::error_code ignored;
   const std::string target = fs::read_symlink(*link, ignored).string();
-  return {fmt::format("{} is a link to {}, which is not there", link->string(), target),
-          fmt::format("{} 是指向 {} 的链接，而后者不存在", link->string(), target)};
+  return {"{} is a link to {}, which is not there", "{} 是指向 {} 的链接，而后者不存在", link->string(), target};
 }
 
 Text cure_of(const fs::path& path, int error) {
@@ -54,10 +53,10 @@ Text kind_of_file(mode_t mode) {
 
 void throw_no_regular_file(const fs::path& path, mode_t mode) {
   const Text kind = kind_of_file(mode);
-  throw Error(ErrorCode::failed,
-              {fmt::format("cannot read {}: it is not a regular file but {}", path.string(), kind.en),
-               fmt::format("无法读取 {}：它不是普通文件，而是{}", path.string(), kind.zh)},
-              {"choose another file", "请选择另一个文件"});
+  throw Error(
+      ErrorCode::failed,
+      {"cannot read {}: it is not a regular file but {}", "无法读取 {}：它不是普通文件，而是{}", path.string(), kind},
+      {"choose another file", "请选择另一个文件"});
 }
 
 bool leads_nowhere(const fs::path& path) {
@@ -66,17 +65,12 @@ bool leads_nowhere(const fs::path& path) {
 
 void throw_unreadable(const fs::path& path, int error) {
   const Text reason = reason_of(path, error);
-  throw Unreadable(error,
-                   {fmt::format("cannot read {}: {}", path.string(), reason.en),
-                    fmt::format("无法读取 {}：{}", path.string(), reason.zh)},
-                   cure_of(path, error));
+  throw Unreadable(error, {"cannot read {}: {}", "无法读取 {}：{}", path.string(), reason}, cure_of(path, error));
 }
 
 void throw_unwritable(const fs::path& path, int error) {
   const Text reason = reason_of(path, error);
-  throw Error(ErrorCode::failed,
-              {fmt::format("cannot write {}: {}", path.string(), reason.en),
-               fmt::format("无法写入 {}：{}", path.string(), reason.zh)},
+  throw Error(ErrorCode::failed, {"cannot write {}: {}", "无法写入 {}：{}", path.string(), reason},
               cure_of(path, error));
 }
 

@@ -33,18 +33,15 @@ constexpr int kMostLinks = 40;  // as the kernel follows
 constexpr std::chrono::milliseconds kWriterArrival{3000};
 
 [[noreturn]] void refuse_to_write(const fs::path& path, const Text& why) {
-  throw Error(ErrorCode::failed,
-              {fmt::format("cannot write {}: {}", path.string(), why.en),
-               fmt::format("无法写入 {}：{}", path.string(), why.zh)},
+  throw Error(ErrorCode::failed, {"cannot write {}: {}", "无法写入 {}：{}", path.string(), why},
               {"choose another name", "请换一个名称"});
 }
 
 // A link of another user in a folder that many may write to would lead us to overwrite any file of ours.
 void check_owner(const FilePlace& place, const struct stat& link) {
   if (link.st_uid == ::geteuid() || link.st_uid == 0) return;
-  refuse_to_write(place.path(),
-                  {fmt::format("it is a link of another user (uid {}), which is not followed", link.st_uid),
-                   fmt::format("它是另一用户（uid {}）的链接，不予跟随", link.st_uid)});
+  refuse_to_write(place.path(), {"it is a link of another user (uid {}), which is not followed",
+                                 "它是另一用户（uid {}）的链接，不予跟随", link.st_uid});
 }
 
 std::string link_target(const FilePlace& place) {
@@ -107,12 +104,10 @@ Waited wait_to_read(int descriptor, std::chrono::milliseconds time) {
 }
 
 [[noreturn]] void throw_nobody_writes(const fs::path& path) {
-  throw Error(
-      ErrorCode::failed,
-      {fmt::format("cannot read {}: it is a FIFO (named pipe), and nobody has written to it for {} s", path.string(),
-                   kWriterArrival.count() / 1000),
-       fmt::format("无法读取 {}：它是命名管道（FIFO），{} 秒内无人写入", path.string(), kWriterArrival.count() / 1000)},
-      {"choose a file, or start what writes to the pipe", "请选择文件，或启动写入该管道的程序"});
+  throw Error(ErrorCode::failed,
+              {"cannot read {}: it is a FIFO (named pipe), and nobody has written to it for {} s",
+               "无法读取 {}：它是命名管道（FIFO），{} 秒内无人写入", path.string(), kWriterArrival.count() / 1000},
+              {"choose a file, or start what writes to the pipe", "请选择文件，或启动写入该管道的程序"});
 }
 
 // Opening a FIFO would wait for who writes to it, for ever where nobody does. Opened without waiting it gives an end
@@ -123,8 +118,8 @@ std::string read_all(const Descriptor& file, const fs::path& path, std::size_t m
   const bool regular = S_ISREG(status.st_mode);
   std::optional<WaitNotice> notice;
   if (S_ISFIFO(status.st_mode)) {
-    notice.emplace(Text(fmt::format("waiting for what somebody writes into {}, which is a pipe", path.string()),
-                        fmt::format("{} 是管道，等待写入", path.string())));
+    notice.emplace(
+        Text("waiting for what somebody writes into {}, which is a pipe", "{} 是管道，等待写入", path.string()));
   }
   const std::size_t expected = regular ? static_cast<std::size_t>(status.st_size) : 0;
   std::string content(std::min(most, std::max(expected + 1, std::size_t{1} << 12)), '\0');

@@ -141,8 +141,7 @@ void make_folder(const fs::path& path) {
   fs::create_directories(path, error);
   if (!error) return;
   throw Error(ErrorCode::failed,
-              {fmt::format("cannot create the folder {}: {}", path.string(), std::strerror(error.value())),
-               fmt::format("无法创建文件夹 {}：{}", path.string(), std::strerror(error.value()))},
+              {"cannot create the folder {}: {}", "无法创建文件夹 {}：{}", path.string(), std::strerror(error.value())},
               error.value() == ENOSPC ? Text("free some space on that disk, then run the command again")
                                       : Text("check the path and its permissions"));
 }

@@ -17,9 +17,7 @@ MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) throw_unreadable(path, errno);
   if (info.st_size == 0) {
-    throw Error(ErrorCode::failed,
-                {fmt::format("cannot read {}: it is empty", path.string()),
-                 fmt::format("无法读取 {}：它是空文件", path.string())},
+    throw Error(ErrorCode::failed, {"cannot read {}: it is empty", "无法读取 {}：它是空文件", path.string()},
                 {"copy or download it again", "请重新复制或下载"});
   }
   size_ = static_cast<std::size_t>(info.st_size);

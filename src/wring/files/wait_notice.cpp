@@ -69,11 +69,10 @@ Text WaitNotice::line() const {
   const Clock::time_point now = Clock::now();
   const std::string so_far = duration(now - began_);
   if (!until_) {
-    return {fmt::format("{} ({} so far)", what_.en, so_far), fmt::format("{}（已等待 {}）", what_.zh, so_far)};
+    return {"{} ({} so far)", "{}（已等待 {}）", what_, so_far};
   }
   const std::string left = duration(*until_ - now);
-  return {fmt::format("{} ({} so far, at most {} more)", what_.en, so_far, left),
-          fmt::format("{}（已等待 {}，最多再等 {}）", what_.zh, so_far, left)};
+  return {"{} ({} so far, at most {} more)", "{}（已等待 {}，最多再等 {}）", what_, so_far, left};
 }
 
 }  // namespace wring

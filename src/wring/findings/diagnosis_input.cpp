@@ -13,7 +13,7 @@ namespace wring {
 namespace {
 
 Text share(const Text& name, double percent) {
-  return {fmt::format("{} {:.0f} %", name.en, percent), fmt::format("{} {:.0f}%", name.zh, percent)};
+  return {"{} {:.0f} %", "{} {:.0f}%", name, percent};
 }
 
 Text attained_text(const TrialResult& step) {
@@ -21,14 +21,16 @@ Text attained_text(const TrialResult& step) {
   if (!found) return {};
   const TrialArithmetic& needed = step.arithmetic;
   return {
-      fmt::format("a step needs {:.3g} TFLOP in {}, which take {:.3g} ms at the {:.3g} TFLOP/s that one large "
-                  "product reaches here: {:.0f} % of its {:.3g} ms",
-                  *needed.tflop_per_step, needed.precision, found->needed_ms, *needed.matmul_tflops,
-                  found->share_percent, found->step_ms),
-      fmt::format("每步需要 {:.3g} TFLOP（{}），按本机单个大矩阵乘实测的 {:.3g} TFLOP/s 需 {:.3g} ms，为每步 {:.3g} "
-                  "ms 的 {:.0f}%",
-                  *needed.tflop_per_step, needed.precision, *needed.matmul_tflops, found->needed_ms, found->step_ms,
-                  found->share_percent)};
+      "a step needs {:.3g} TFLOP in {}, which take {:.3g} ms at the {:.3g} TFLOP/s that one large "
+      "product reaches here: {:.0f} % of its {:.3g} ms",
+      "每步需要 {0:.3g} TFLOP（{1}），按本机单个大矩阵乘实测的 {3:.3g} TFLOP/s 需 {2:.3g} ms，为每步 {5:.3g} "
+      "ms 的 {4:.0f}%",
+      *needed.tflop_per_step,
+      needed.precision,
+      found->needed_ms,
+      *needed.matmul_tflops,
+      found->share_percent,
+      found->step_ms};
 }
 
 // "of the step convolutions and products take 58 % (at 73 % of that rate), elementwise passes over memory 27 %, …"
@@ -47,22 +49,20 @@ Text kinds_text(const TrialResult& step) {
     Text one = share(kernel_kind_rows()[static_cast<std::size_t>(time.kind)].name, part);
     const auto rate = product_rate_percent(step);
     if (time.kind == KernelKind::product && rate && *rate <= 100) {
-      one.en += fmt::format(" (at {:.0f} % of that rate)", *rate);
-      one.zh += fmt::format("（达该速率的 {:.0f}%）", *rate);
+      one += Text(" (at {:.0f} % of that rate)", "（达该速率的 {:.0f}%）", *rate);
     }
     append(list, one, ", ", "，");
   }
   if (all - named >= 0.5) append(list, share({"the rest", "其余"}, all - named), ", ", "，");
   if (100 - all >= named_percent) append(list, share({"no kernel", "无内核运行"}, 100 - all), ", ", "，");
-  return {"of the step: " + list.en, "每步中：" + list.zh};
+  return {"of the step: {}", "每步中：{}", list};
 }
 
 Text activity(const TrialUtilisation& load) {
   Text text;
   const auto say = [&](const char* en, const char* zh, const std::optional<double>& value) {
     if (!value) return;
-    text.en += (text.en.empty() ? "" : ", ") + fmt::format("{} {:.0f} %", en, *value);
-    text.zh += (text.zh.empty() ? "" : "，") + fmt::format("{} {:.0f}%", zh, *value);
+    text.append({", ", "，"}, {"{} {:.0f} %", "{} {:.0f}%", Text(en, zh), *value});
   };
   say("GPU-Util", "GPU 利用率", load.gpu_util);
   say("SM activity", "SM 活跃度", load.sm_activity);
@@ -87,8 +87,7 @@ double confidence_of(double value, double threshold, double sure) {
 }
 
 void append(Text& text, const Text& more, const char* en, const char* zh) {
-  if (more.empty()) return;
-  text = text.empty() ? more : Text(text.en + en + more.en, text.zh + zh + more.zh);
+  if (!more.empty()) text.append({en, zh}, more);
 }
 
 double DiagnosisInput::wait_percent() const {
@@ -129,17 +128,15 @@ Text DiagnosisInput::three_rates() const {
   const auto say = [&](const char* en, const char* zh, const std::optional<TrialResult>& result) {
     if (!ran(result)) return;
     const std::string rate = rate_figure(result->samples_per_s);
-    text.en += (text.en.empty() ? "" : ", ") + fmt::format("{} {}", en, rate);
-    text.zh += (text.zh.empty() ? "" : "，") + fmt::format("{} {}", zh, rate);
+    text.append({", ", "，"}, {"{} {}", "{} {}", Text(en, zh), rate});
   };
   say("loader alone", "仅加载", loader);
   say("step alone", "仅计算", resident);
   say("together", "合计", real);
-  text.en += " samples/s";
-  text.zh += " samples/s";
+  text += Text(" samples/s", " samples/s");
   if (real.data_wait_ms) {
-    text.en += fmt::format("; {} % of the step waits for data", percent_figure(wait_percent() / 100));
-    text.zh += fmt::format("；每步 {}% 的时间在等待数据", percent_figure(wait_percent() / 100));
+    text +=
+        Text("; {} % of the step waits for data", "；每步 {}% 的时间在等待数据", percent_figure(wait_percent() / 100));
   }
   return text;
 }
@@ -148,9 +145,8 @@ Text DiagnosisInput::graph_rates() const {
   const double gain = graph_gain().value_or(0) / 100;
   const std::string captured = rate_figure(graph->samples_per_s);
   const std::string one_by_one = rate_figure(eager->samples_per_s);
-  return {fmt::format("one graph a step makes {} samples/s, launching one by one {} ({} % more)", captured, one_by_one,
-                      percent_figure(gain)),
-          fmt::format("整步一个图 {} samples/s，逐个启动 {}（快 {}%）", captured, one_by_one, percent_figure(gain))};
+  return {"one graph a step makes {} samples/s, launching one by one {} ({} % more)",
+          "整步一个图 {} samples/s，逐个启动 {}（快 {}%）", captured, one_by_one, percent_figure(gain)};
 }
 
 Text DiagnosisInput::arithmetic_and_activity() const {

@@ -21,8 +21,7 @@ std::string readable(double value) {
 
 Measured& Measured::add(const char* en, const char* zh, const Value& value, const char* unit) {
   if (!value) return *this;
-  text_.en += fmt::format("{}{} {}{}", text_.en.empty() ? "" : ", ", en, readable(*value), unit);
-  text_.zh += fmt::format("{}{} {}{}", text_.zh.empty() ? "" : "，", zh, readable(*value), unit);
+  text_.append({", ", "，"}, {"{} {}{}", "{} {}{}", Text(en, zh), readable(*value), unit});
   return *this;
 }
 
@@ -60,9 +59,8 @@ bool waits(const Features& f) {
 }
 
 Text waits_rule(const Features& f) {
-  return f.gpu_util
-             ? Text(fmt::format("GPU-Util < {} %", limit::low_util), fmt::format("GPU利用率 < {}%", limit::low_util))
-             : Text(fmt::format("SM activity < {} %", limit::low_sm), fmt::format("SM活跃度 < {}%", limit::low_sm));
+  return f.gpu_util ? Text("GPU-Util < {} %", "GPU利用率 < {}%", limit::low_util)
+                    : Text("SM activity < {} %", "SM活跃度 < {}%", limit::low_sm);
 }
 
 Value sm_while_busy(const Features& f) {

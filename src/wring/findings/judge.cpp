@@ -61,7 +61,7 @@ void run_all(const auto& table, std::span<const std::string> disabled, const aut
     const std::vector<std::string_view> names = names_of(table);
     if (std::ranges::find(names, name) != names.end()) continue;
     const std::string list = fmt::format("{}", fmt::join(names, ", "));
-    throw Error(ErrorCode::usage, Text(fmt::format("unknown rule '{}'", name), fmt::format("未知的规则“{}”", name)),
+    throw Error(ErrorCode::usage, Text("unknown rule '{}'", "未知的规则“{}”", name),
                 Text("the rules are: " + list, "规则有：" + list));
   }
   for (const auto& rule : table) {
@@ -102,8 +102,8 @@ Text why_no_verdict(const Features& f) {
   }
   if (f.steady_s < silent_below_s) {
     const double lasted_s = std::floor(f.steady_s);
-    return {fmt::format("the steady part lasted {} s, and {} s of it are needed", lasted_s, silent_below_s),
-            fmt::format("稳定阶段只有 {} 秒，判断需要 {} 秒", lasted_s, silent_below_s)};
+    return {"the steady part lasted {} s, and {} s of it are needed", "稳定阶段只有 {} 秒，判断需要 {} 秒", lasted_s,
+            silent_below_s};
   }
   if (!rules::waits(f)) {
     return {"the card is in use, and no single limit shows", "显卡在使用中，没有单一的瓶颈"};
@@ -121,15 +121,12 @@ Text why_no_verdict(const Features& f) {
         "显卡在等程序的一个繁忙线程，从外部无法区分它是在启动小核函数还是在准备数据：可用 py-spy top --pid PID 查看"};
   }
   return {
-      fmt::format(
-          "the card waits, but neither the program's readers ({:.0f} at work) nor its launching thread ({:.0f} %) "
-          "have all that they can do: it may wait for a network, a lock or another process; py-spy dump --pid "
-          "PID tells",
-          f.program->readers, f.program->launching),
-      fmt::format(
-          "显卡在等待，但程序的读取者（{:.0f} 个在工作）和启动线程（{:.0f}%）都不满负荷：它可能在等网络、锁或其他进程，"
-          "可用 py-spy dump --pid PID 查看",
-          f.program->readers, f.program->launching)};
+      "the card waits, but neither the program's readers ({:.0f} at work) nor its launching thread ({:.0f} %) "
+      "have all that they can do: it may wait for a network, a lock or another process; py-spy dump --pid "
+      "PID tells",
+      "显卡在等待，但程序的读取者（{:.0f} 个在工作）和启动线程（{:.0f}%）都不满负荷：它可能在等网络、锁或其他进程，"
+      "可用 py-spy dump --pid PID 查看",
+      f.program->readers, f.program->launching};
 }
 
 }  // namespace wring

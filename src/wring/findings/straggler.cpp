@@ -32,17 +32,17 @@ std::pair<int, std::size_t> most_often_slowest(std::span<const RankLine> lines) 
 Finding verdict_on(int rank, std::size_t times, std::size_t lines, double wait, double spread) {
   Finding found;
   found.key = "straggler";
-  found.headline = {fmt::format("straggler: all wait for rank {}", rank),
-                    fmt::format("拖慢者：所有进程在等 rank {}", rank)};
+  found.headline = {"straggler: all wait for rank {}", "拖慢者：所有进程在等 rank {}", rank};
   found.rule = {
-      fmt::format("one rank waits longest for its data in at least two of three lines, {:.0f} % of its time "
-                  "more than the quickest",
-                  100 * kClearSpread),
-      fmt::format("同一进程在至少三分之二的记录中等待数据最久，且比最快者多出 {:.0f}% 的时间", 100 * kClearSpread)};
-  found.numbers = {fmt::format("slowest in {} of {} lines; waits {:.1f} % of its time for data, the quickest {:.1f} %",
-                               times, lines, 100 * wait, 100 * (wait - spread)),
-                   fmt::format("{1} 条记录中有 {0} 条最慢；等待数据占其时间的 {2:.1f}%，最快者为 {3:.1f}%", times,
-                               lines, 100 * wait, 100 * (wait - spread))};
+      "one rank waits longest for its data in at least two of three lines, {:.0f} % of its time "
+      "more than the quickest",
+      "同一进程在至少三分之二的记录中等待数据最久，且比最快者多出 {:.0f}% 的时间", 100 * kClearSpread};
+  found.numbers = {"slowest in {} of {} lines; waits {:.1f} % of its time for data, the quickest {:.1f} %",
+                   "{1} 条记录中有 {0} 条最慢；等待数据占其时间的 {2:.1f}%，最快者为 {3:.1f}%",
+                   times,
+                   lines,
+                   100 * wait,
+                   100 * (wait - spread)};
   found.confidence = std::min(0.9, 0.5 + 2 * (spread - kClearSpread));
   if (wait - spread > kAllWait) found.confidence -= 0.2;
   found.next_step = {

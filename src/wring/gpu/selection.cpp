@@ -45,12 +45,12 @@ Error unknown(const std::vector<Gpu>& gpus, const std::string& name, bool severa
   std::vector<std::string> known;
   for (const Gpu& gpu : gpus) known.push_back(describe(gpu));
   const std::string list = fmt::format("{}", fmt::join(known, ", "));
-  const Text what = several ? Text(fmt::format("\"{}\" fits several GPUs", name), fmt::format("“{}”对应多块 GPU", name))
-                            : Text(fmt::format("there is no GPU \"{}\"", name), fmt::format("没有 GPU“{}”", name));
-  return {ErrorCode::usage,
-          what,
-          {fmt::format("an index, a UUID or a PCI bus id of one of these: {}", list),
-           fmt::format("请给出其中之一的编号、UUID 或 PCI 总线号：{}", list)}};
+  const Text what = several ? Text("\"{}\" fits several GPUs", "“{}”对应多块 GPU", name)
+                            : Text("there is no GPU \"{}\"", "没有 GPU“{}”", name);
+  return {
+      ErrorCode::usage,
+      what,
+      {"an index, a UUID or a PCI bus id of one of these: {}", "请给出其中之一的编号、UUID 或 PCI 总线号：{}", list}};
 }
 
 }  // namespace

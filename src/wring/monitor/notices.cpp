@@ -38,30 +38,25 @@ void MonitorNotices::on_tick(const Tick& tick) {
     const GpuTick& gpu = tick.gpus[i];
     if (gpu.stuck_for_s) {
       say_once(fmt::format("{} stuck", i),
-               {fmt::format("GPU {}: a driver call does not come back", index),
-                fmt::format("GPU {}：驱动调用没有返回", index)},
+               {"GPU {}: a driver call does not come back", "GPU {}：驱动调用没有返回", index},
                {"the others go on; look for Xid in dmesg, and reset the card or reboot",
                 "其他卡继续监控；请在 dmesg 中查找 Xid，并重置该卡或重启"});
     }
     if (!gpu.sample) continue;
     for (const std::int64_t xid : gpu.sample->xids) {
       say_once(fmt::format("{} xid {}", i, xid),
-               {fmt::format("GPU {}: the driver reported Xid {}", index, xid),
-                fmt::format("GPU {}：驱动报告 Xid {}", index, xid)},
+               {"GPU {}: the driver reported Xid {}", "GPU {}：驱动报告 Xid {}", index, xid},
                {"its meaning is in NVIDIA's Xid catalogue, more in dmesg", "含义见 NVIDIA 的 Xid 目录，详情见 dmesg"});
     }
     if (const Reading& util = (*gpu.sample)[Metric::gpu_util];
         !gpu.sample->problem && util.state == Reading::State::not_supported) {
       const GpuProblem why = why_no_gpu_util(gpus_[i], util);
       say_once(why.what.en,  // once for all the cards that it holds for
-               {fmt::format("GPU {}: GPU-Util is N/A: {}", index, why.what.en),
-                fmt::format("GPU {}：GPU利用率为 N/A：{}", index, why.what.zh)},
-               why.cure);
+               {"GPU {}: GPU-Util is N/A: {}", "GPU {}：GPU利用率为 N/A：{}", index, why.what}, why.cure);
     }
     if (gpu.sample->problem) {
       const GpuProblem& problem = *gpu.sample->problem;
-      say_once(fmt::format("{} {}", i, problem.what.en),
-               {fmt::format("GPU {}: {}", index, problem.what.en), fmt::format("GPU {}：{}", index, problem.what.zh)},
+      say_once(fmt::format("{} {}", i, problem.what.en), {"GPU {}: {}", "GPU {}：{}", index, problem.what},
                problem.cure);
     }
   }

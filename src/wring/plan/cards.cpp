@@ -57,9 +57,9 @@ std::string simplified(std::string_view name) {
   const auto position = std::ranges::find(short_names, nearest) - short_names.begin();
   if (!nearest.empty()) std::rotate(names.begin(), names.begin() + position, names.begin() + position + 1);
   const std::string list = fmt::format("{}", fmt::join(names, ", "));
-  throw Error(ErrorCode::usage, Text(fmt::format("unknown card '{}'", name), fmt::format("未知的显卡“{}”", name)),
-              Text(fmt::format("known: {}; for any other card give its memory: --gpu-memory GIB", list),
-                   fmt::format("已知的显卡：{}；其他显卡请用 --gpu-memory GIB 指定显存", list)));
+  throw Error(ErrorCode::usage, Text("unknown card '{}'", "未知的显卡“{}”", name),
+              Text("known: {}; for any other card give its memory: --gpu-memory GIB",
+                   "已知的显卡：{}；其他显卡请用 --gpu-memory GIB 指定显存", list));
 }
 
 }  // namespace
@@ -90,8 +90,7 @@ constexpr double smallest_card_gib = 0.25;
 
 Card card_of_memory(double gib) {
   if (!(gib >= smallest_card_gib && gib <= largest_card_gib)) {
-    throw Error(ErrorCode::usage,
-                Text(fmt::format("a card cannot have {} GiB of memory", gib), fmt::format("显存不可能是 {} GiB", gib)),
+    throw Error(ErrorCode::usage, Text("a card cannot have {} GiB of memory", "显存不可能是 {} GiB", gib),
                 Text("give it in GiB, for example --gpu-memory 24", "请以 GiB 为单位，例如 --gpu-memory 24"));
   }
   return {fmt::format("{} GiB card", gib), gib, std::nullopt};

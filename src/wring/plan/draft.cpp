@@ -34,7 +34,7 @@ Plan Draft::finish() && {
 }
 
 Text Draft::because(const Text& reason) const {
-  return {target_.label.en + ": " + reason.en, target_.label.zh + "：" + reason.zh};
+  return {"{}: {}", "{}：{}", target_.label, reason};
 }
 
 std::string Draft::text_of(const Member& member) const {

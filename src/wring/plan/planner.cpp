@@ -38,7 +38,7 @@ void require_known(std::span<const std::string> names) {
   for (const std::string& name : names) {
     if (std::ranges::find(plan_rules(), name) != plan_rules().end()) continue;
     const std::string list = fmt::format("{}", fmt::join(plan_rules(), ", "));
-    throw Error(ErrorCode::usage, Text(fmt::format("unknown rule '{}'", name), fmt::format("未知的规则“{}”", name)),
+    throw Error(ErrorCode::usage, Text("unknown rule '{}'", "未知的规则“{}”", name),
                 Text("the rules are: " + list, "规则有：" + list));
   }
 }

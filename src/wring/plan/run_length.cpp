@@ -85,23 +85,24 @@ TrainConfig with_same_pixels(const TrainConfig& before, TrainConfig after) {
 
 Text run_length_text(const RunLength& before, const RunLength& after) {
   const auto steps = [](const RunLength& run) {
-    return Text(fmt::format("{} steps of {}", run.total_iters, run.samples_per_step),
-                fmt::format("{} 步 × {}", run.total_iters, run.samples_per_step));
+    return Text("{} steps of {}", "{} 步 × {}", run.total_iters, run.samples_per_step);
   };
   const auto samples = [](const RunLength& run) {
     return Text(count_text(run.samples(), kUnits), count_text(run.samples(), kUnitsZh));
   };
   if (before == after) {
-    return {fmt::format("{} samples ({}), the same before and after", samples(after).en, steps(after).en),
-            fmt::format("样本数为 {}（{}），前后相同", samples(after).zh, steps(after).zh)};
+    return {"{} samples ({}), the same before and after", "样本数为 {}（{}），前后相同", samples(after), steps(after)};
   }
   const std::string more_samples = ratio_text(after.samples() / before.samples());
   const std::string more_pixels = ratio_text(after.pixels() / before.pixels());
-  return {
-      fmt::format("{} samples before ({}), {} after ({}): {} × the samples, {} × the pixels", samples(before).en,
-                  steps(before).en, samples(after).en, steps(after).en, more_samples, more_pixels),
-      fmt::format("样本数原为 {}（{}），改后为 {}（{}）：样本为原来的 {} 倍，像素为原来的 {} 倍", samples(before).zh,
-                  steps(before).zh, samples(after).zh, steps(after).zh, more_samples, more_pixels)};
+  return {"{} samples before ({}), {} after ({}): {} × the samples, {} × the pixels",
+          "样本数原为 {}（{}），改后为 {}（{}）：样本为原来的 {} 倍，像素为原来的 {} 倍",
+          samples(before),
+          steps(before),
+          samples(after),
+          steps(after),
+          more_samples,
+          more_pixels};
 }
 
 Text average_note(const TrainConfig& before, const TrainConfig& after) {
@@ -113,12 +114,15 @@ Text average_note(const TrainConfig& before, const TrainConfig& after) {
       (1.0 - after.ema_decay) * static_cast<double>(before.total_iters) / static_cast<double>(after.total_iters);
   const double same_share = forgets < 1 ? 1.0 - std::strtod(fmt::format("{:.2g}", forgets).c_str(), nullptr) : 0.0;
   const std::string now = number_text(after.ema_decay), then = fmt::format("{:g}", same_share);
-  return {fmt::format("ema_decay {} averages the weights of about {:.0f} steps, and the run now has {}; ema_decay {} "
-                      "averages over the share of the run that it was before",
-                      now, averaged, after.total_iters, then),
-          fmt::format("ema_decay {} 约对 {:.0f} 步的权重取平均，而现在总共只有 {} 步；ema_decay 取 {} "
-                      "时，平均所占的训练比例与原来相同",
-                      now, averaged, after.total_iters, then)};
+  return {
+      "ema_decay {} averages the weights of about {:.0f} steps, and the run now has {}; ema_decay {} "
+      "averages over the share of the run that it was before",
+      "ema_decay {} 约对 {:.0f} 步的权重取平均，而现在总共只有 {} 步；ema_decay 取 {} "
+      "时，平均所占的训练比例与原来相同",
+      now,
+      averaged,
+      after.total_iters,
+      then};
 }
 
 std::string ratio_text(double ratio) {

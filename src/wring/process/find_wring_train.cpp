@@ -43,9 +43,7 @@ fs::path find_wring_train() {
   }
   const std::string here = this_program().parent_path().string();
   throw Error(
-      ErrorCode::failed,
-      {fmt::format("wring-train was not found in {} nor on PATH", here),
-       fmt::format("在 {} 和 PATH 中都找不到 wring-train", here)},
+      ErrorCode::failed, {"wring-train was not found in {} nor on PATH", "在 {} 和 PATH 中都找不到 wring-train", here},
       with_doctor({"build it: it needs LibTorch (scripts/setup.sh) and -DWRING_TRAIN=ON, then install it beside wring",
                    "请构建它：需要 LibTorch（scripts/setup.sh）和 -DWRING_TRAIN=ON，并安装在 wring 旁边"}));
 }
@@ -64,9 +62,7 @@ void require_libraries(const fs::path& program) {
     missing += (missing.empty() ? "" : ", ") + line.substr(begin, arrow - begin);
   }
   if (missing.empty()) return;
-  throw Error(ErrorCode::failed,
-              {fmt::format("{} cannot start: {} not found", program.string(), missing),
-               fmt::format("{} 无法启动：找不到 {}", program.string(), missing)},
+  throw Error(ErrorCode::failed, {"{} cannot start: {} not found", "{} 无法启动：找不到 {}", program.string(), missing},
               with_doctor({"install the torch that it was built with (scripts/setup.sh), or build it again",
                            "请安装构建时所用的 torch（scripts/setup.sh），或重新构建"}));
 }

@@ -193,9 +193,8 @@ class Supervisor {
     if (WIFSIGNALED(status)) {
       const int signal = WTERMSIG(status);
       throw Error(ErrorCode::failed,
-                  {fmt::format("rank {} was ended by signal {} ({}), and the other ranks with it", rank, signal,
-                               ::strsignal(signal)),
-                   fmt::format("rank {} 被信号 {}（{}）终止，其他进程随之结束", rank, signal, ::strsignal(signal))},
+                  {"rank {} was ended by signal {} ({}), and the other ranks with it",
+                   "rank {} 被信号 {}（{}）终止，其他进程随之结束", rank, signal, ::strsignal(signal)},
                   {"`dmesg | tail` shows whether memory ran out", "可用 `dmesg | tail` 查看是否内存耗尽"});
     }
     return WEXITSTATUS(status);
@@ -227,18 +226,16 @@ Arguments without_nproc(const Arguments& arguments) {
 void require_rank_count(std::optional<int> nproc) {
   constexpr int kMost = 1024;
   if (!nproc || (*nproc >= 1 && *nproc <= kMost)) return;
-  throw Error(
-      ErrorCode::usage,
-      {fmt::format("--nproc: {} is not a number of GPUs", *nproc), fmt::format("--nproc：{} 不是 GPU 数", *nproc)},
-      {"use the number of this machine's GPUs, or fewer", "请使用不超过本机 GPU 数的整数"});
+  throw Error(ErrorCode::usage, {"--nproc: {} is not a number of GPUs", "--nproc：{} 不是 GPU 数", *nproc},
+              {"use the number of this machine's GPUs, or fewer", "请使用不超过本机 GPU 数的整数"});
 }
 
 int launch_ranks(const std::filesystem::path& program, const Arguments& arguments, int count, int input) {
   for (const char* name : {"RANK", "WORLD_SIZE"}) {
     if (std::getenv(name) == nullptr) continue;
     throw Error(ErrorCode::usage,
-                {fmt::format("--nproc starts the ranks, and {} is set: a launcher has started this one", name),
-                 fmt::format("--nproc 会启动各进程，但 {} 已设置：本进程已由启动器启动", name)},
+                {"--nproc starts the ranks, and {} is set: a launcher has started this one",
+                 "--nproc 会启动各进程，但 {} 已设置：本进程已由启动器启动", name},
                 {"leave --nproc out under torchrun, srun and the like; where nothing launched this process: "
                  "env -u RANK -u WORLD_SIZE wring train … --nproc N",
                  "在 torchrun、srun 等之下请去掉 --nproc；若并非由启动器启动："

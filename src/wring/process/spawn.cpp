@@ -43,8 +43,7 @@ std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
 
 void throw_not_started(const std::string& program, int error) {
   const char* reason = std::strerror(error);
-  throw Error(ErrorCode::failed,
-              {fmt::format("cannot start {}: {}", program, reason), fmt::format("无法启动 {}：{}", program, reason)},
+  throw Error(ErrorCode::failed, {"cannot start {}: {}", "无法启动 {}：{}", program, reason},
               {"check that the program is installed and on PATH", "请检查该程序是否已安装并在 PATH 中"});
 }
 

@@ -33,8 +33,7 @@ WatchedCommand::WatchedCommand(const std::vector<std::string>& command) {
   if (error == 0) return;
   pid_ = -1;
   exit_code_ = error == ENOENT ? 127 : 126;
-  failure_ = Text{fmt::format("cannot run {}: {}", command[0], std::strerror(error)),
-                  fmt::format("无法运行 {}：{}", command[0], std::strerror(error))};
+  failure_ = Text{"cannot run {}: {}", "无法运行 {}：{}", command[0], std::strerror(error)};
 }
 
 std::optional<int> WatchedCommand::exit_code() {

@@ -36,7 +36,7 @@ Text describe(const Gpu& gpu) {
   const std::string which = fmt::format("GPU {}{}{}", gpu.index, gpu.name.empty() ? "" : ": ", gpu.name);
   if (!gpu.memory_total_mib) return {which + ", memory unknown", which + "，显存未知"};
   const double gib = static_cast<double>(*gpu.memory_total_mib) / 1024.0;
-  return {fmt::format("{}, {:.1f} GiB", which, gib), fmt::format("{}，{:.1f} GiB", which, gib)};
+  return {"{}, {:.1f} GiB", "{}，{:.1f} GiB", which, gib};
 }
 
 // A driver that is not installed fails every source with the same cure, which is said once.
@@ -50,8 +50,7 @@ void print_problems(const std::vector<GpuProblem>& problems, const Console& cons
 void print_gpu(const Gpu& gpu, const Console& console) {
   if (!gpu.problem) return line(console, describe(gpu));
   const Text& what = gpu.problem->what;
-  print_warning({fmt::format("GPU {}: {}", gpu.index, what.en), fmt::format("GPU {}：{}", gpu.index, what.zh)},
-                gpu.problem->cure, console);
+  print_warning({"GPU {}: {}", "GPU {}：{}", gpu.index, what}, gpu.problem->cure, console);
 }
 
 void print_machine(const OptimizeReport& report, const Console& console) {
@@ -64,8 +63,8 @@ void print_machine(const OptimizeReport& report, const Console& console) {
     }
   } else if (machine.card) {
     const Card& card = *machine.card;
-    line(console, {fmt::format("planned for {} × {}, {:.1f} GiB", machine.gpus, card.name, card.memory_gib),
-                   fmt::format("按 {} × {}（{:.1f} GiB）规划", machine.gpus, card.name, card.memory_gib)});
+    line(console,
+         {"planned for {} × {}, {:.1f} GiB", "按 {} × {}（{:.1f} GiB）规划", machine.gpus, card.name, card.memory_gib});
   }
   if (report.plan.basic_mode) {
     line(console, {"No GPU could be asked: basic mode, which raises values by rule of thumb.",
@@ -142,11 +141,11 @@ void print_changes(const Plan& plan, const Console& console) {
 void print_run(const Plan& plan, const Console& console) {
   const int gpus = plan.machine.gpus;
   const Text text = run_length_text(plan.run_before, plan.run_after);
-  const Text on = gpus > 1 ? Text(fmt::format(" on all {} GPUs (wring train --nproc {})", gpus, gpus),
-                                  fmt::format("（全部 {} 块 GPU，wring train --nproc {}）", gpus, gpus))
+  const Text on = gpus > 1 ? Text(" on all {} GPUs (wring train --nproc {})",
+                                  "（全部 {} 块 GPU，wring train --nproc {}）", gpus, gpus)
                            : Text();
   print_out("\n");
-  line(console, {fmt::format("The whole run{}: {}.", on.en, text.en), fmt::format("整个训练{}：{}。", on.zh, text.zh)});
+  line(console, {"The whole run{}: {}.", "整个训练{}：{}。", on, text});
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "wring/session/benchmark_record.h"
 
-
 #include <fmt/format.h>
 
 #include "wring/config/values.h"
@@ -67,28 +66,24 @@ Text batch_reason(const TuningRecord& record) {
   const RecordedTrial& own = record.trials[before->shown];
   if (!before->samples_per_s) {
     const Text failed = outcome_text(own.result.outcome);
-    return {fmt::format("{} samples/s; {} did not run: {}", rate, own.batch_size, failed.en),
-            fmt::format("{} 样本/秒；{} 无法运行：{}", rate, own.batch_size, failed.zh)};
+    return {"{} samples/s; {} did not run: {}", "{} 样本/秒；{} 无法运行：{}", rate, own.batch_size, failed};
   }
   const std::string old_rate = rate_figure(before->samples_per_s);
-  return {fmt::format("{} samples/s measured, {} before", rate, old_rate),
-          fmt::format("实测 {} 样本/秒，原为 {}", rate, old_rate)};
+  return {"{} samples/s measured, {} before", "实测 {} 样本/秒，原为 {}", rate, old_rate};
 }
 
 Text advice_reason(const std::string& key, const BatchAdvice& advice) {
   if (key == "lr") {
     const bool linear = advice.rule == LrRule::linear;
-    return {fmt::format("× {:.3g} by the {} rule for the larger or smaller effective batch", advice.lr_factor,
-                        linear ? "linear" : "square-root"),
-            fmt::format("有效批大小改变，按{}规则 × {:.3g}", linear ? "线性" : "平方根", advice.lr_factor)};
+    return {"× {:.3g} by the {} rule for the larger or smaller effective batch", "有效批大小改变，按{1}规则 × {0:.3g}",
+            advice.lr_factor, linear ? Text{"linear", "线性"} : Text{"square-root", "平方根"}};
   }
   if (key == "total_iters") {
-    return {fmt::format("the whole run sees as many samples as before, {} a step", advice.run_after.samples_per_step),
-            fmt::format("整个训练的样本数与原来相同，每步 {} 个", advice.run_after.samples_per_step)};
+    return {"the whole run sees as many samples as before, {} a step", "整个训练的样本数与原来相同，每步 {} 个",
+            advice.run_after.samples_per_step};
   }
   if (key != "gradient_accumulation_steps") return {"goes with total_iters", "随 total_iters 调整"};
-  return {fmt::format("keeps the optimiser step at {:g} samples", advice.new_effective_batch),
-          fmt::format("使每次更新保持 {:g} 个样本", advice.new_effective_batch)};
+  return {"keeps the optimiser step at {:g} samples", "使每次更新保持 {:g} 个样本", advice.new_effective_batch};
 }
 
 bool same_settings(const RecordedTrial& trial, const Settings& settings, const std::string& batch_key) {
@@ -153,13 +148,13 @@ Text reason_of_settings(const TuningRecord& record, const std::vector<Assignment
   if (before && before->samples_per_s && after->samples_per_s) {
     const std::string gain = percent_figure(*after->samples_per_s / *before->samples_per_s - 1);
     const std::string old_rate = rate_figure(before->samples_per_s);
-    text.en += fmt::format(", {} % more than the configuration as it was ({}){}", gain, old_rate,
-                           record.compared ? ", measured in turns" : "");
-    text.zh += fmt::format("，{}原配置（{}）{}，快 {}%", record.compared ? "与" : "比", old_rate,
-                           record.compared ? "交替测量" : "", gain);
+    text += record.compared ? Text(", {} % more than the configuration as it was ({}), measured in turns",
+                                   "，与原配置（{1}）交替测量，快 {0}%", gain, old_rate)
+                            : Text(", {} % more than the configuration as it was ({})", "，比原配置（{1}），快 {0}%",
+                                   gain, old_rate);
   }
-  text.en += "." + (details.en.empty() ? "" : " " + details.en);
-  text.zh += "。" + details.zh;
+  text += Text(".", "。");
+  if (!details.empty()) text.append({" ", ""}, details);
   return text;
 }
 

@@ -27,7 +27,7 @@ void print_files(const TuningRecord& record, FilesWritten files, const Console& 
   if (record.written) line({"Written: " + output, "已写入：" + output});
   if (files == FilesWritten::none) return;
   const std::string page = page_path(record.output).string(), json = record_path(record.output).string();
-  line({fmt::format("Report:  {}, {}", page, json), fmt::format("报告：  {}，{}", page, json)});
+  line({"Report:  {}, {}", "报告：  {}，{}", page, json});
   if (!record.next_command.empty()) {
     line({"Next:    " + record.next_command, "下一步：" + record.next_command});
   }
@@ -51,30 +51,24 @@ void require_output(const fs::path& config, const fs::path& output) {
   for (const fs::path& beside : {record_path(output), page_path(output)}) {
     if (!fs::equivalent(config, beside, error)) continue;
     throw Error(ErrorCode::usage,
-                {fmt::format("{}, which is written beside the output {}, is the config itself", beside.string(),
-                             output.string()),
-                 fmt::format("随输出 {} 一并写入的 {} 就是配置文件本身", output.string(), beside.string())},
+                {"{}, which is written beside the output {}, is the config itself",
+                 "随输出 {1} 一并写入的 {0} 就是配置文件本身", beside.string(), output.string()},
                 {"give another name with -o", "请用 -o 指定另一个文件名"});
   }
   if (fs::equivalent(config, output, error)) {
-    throw Error(ErrorCode::usage,
-                {fmt::format("the output {} is the config itself", output.string()),
-                 fmt::format("输出 {} 就是配置文件本身", output.string())},
+    throw Error(ErrorCode::usage, {"the output {} is the config itself", "输出 {} 就是配置文件本身", output.string()},
                 {"give another name with -o", "请用 -o 指定另一个文件名"});
   }
   if (fs::is_directory(output, error)) {
-    throw Error(
-        ErrorCode::usage,
-        {fmt::format("the output {} is a folder", output.string()), fmt::format("输出 {} 是文件夹", output.string())},
-        {"give the name of a file with -o", "请用 -o 指定文件名"});
+    throw Error(ErrorCode::usage, {"the output {} is a folder", "输出 {} 是文件夹", output.string()},
+                {"give the name of a file with -o", "请用 -o 指定文件名"});
   }
   const std::string extension = output.extension().string();
   if (extension == ".json" || extension == ".html") {
-    throw Error(
-        ErrorCode::usage,
-        {fmt::format("the output {} is a configuration, and {} is its record's name", output.string(), extension),
-         fmt::format("输出 {} 是配置文件，而 {} 是其记录的扩展名", output.string(), extension)},
-        {"give a name that ends in .yaml with -o", "请用 -o 指定以 .yaml 结尾的文件名"});
+    throw Error(ErrorCode::usage,
+                {"the output {} is a configuration, and {} is its record's name",
+                 "输出 {} 是配置文件，而 {} 是其记录的扩展名", output.string(), extension},
+                {"give a name that ends in .yaml with -o", "请用 -o 指定以 .yaml 结尾的文件名"});
   }
   require_folder_of(output);
 }

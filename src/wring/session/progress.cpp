@@ -80,11 +80,9 @@ void TuningProgress::show_running(bool with_time) const {
   const Console& console = session_.console();
   Text doing = phase_.empty() ? Text("measuring …", "测量中 …") : phase_text(phase_);
   if (with_time) {
-    doing.en += fmt::format(": {} s", told_s_);
-    doing.zh += fmt::format("：{} 秒", told_s_);
+    doing += Text(": {} s", "：{} 秒", told_s_);
     if (limit_s_) {
-      doing.en += fmt::format(" of at most {:.0f} s", *limit_s_);
-      doing.zh += fmt::format("，至多 {:.0f} 秒", *limit_s_);
+      doing += Text(" of at most {:.0f} s", "，至多 {:.0f} 秒", *limit_s_);
     }
   }
   const Text what(fmt::format("  batch {:>5}  {}  {}", batch_, doing.en, settings_),

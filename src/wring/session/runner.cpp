@@ -32,9 +32,7 @@ std::optional<milliseconds> given_timeout() {
   if (end != text && *end == '\0' && seconds >= shortest_s && seconds < 1e6) {
     return milliseconds(static_cast<std::int64_t>(seconds * 1000));
   }
-  throw Error(ErrorCode::usage,
-              {fmt::format("{}: '{}' is no number of seconds", timeout_variable, text),
-               fmt::format("{}：“{}”不是秒数", timeout_variable, text)},
+  throw Error(ErrorCode::usage, {"{}: '{}' is no number of seconds", "{}：“{}”不是秒数", timeout_variable, text},
               {"give seconds, or unset it", "请给出秒数，或取消该变量"});
 }
 

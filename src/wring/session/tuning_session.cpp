@@ -138,14 +138,11 @@ void TuningSession::take_batch() {
   if (whole && error == std::errc() && start_batch_ > 0 && start_batch_ <= largest_foreign_batch) return;
   if (whole) {
     throw Error(ErrorCode::usage,
-                {fmt::format("{}: {}: {} is out of range", options_.config.string(), batch_key(), value),
-                 fmt::format("{}：{}：{} 超出范围", options_.config.string(), batch_key(), value)},
-                {fmt::format("it may be from 1 to {}", largest_foreign_batch),
-                 fmt::format("可取 1 到 {}", largest_foreign_batch)});
+                {"{}: {}: {} is out of range", "{}：{}：{} 超出范围", options_.config.string(), batch_key(), value},
+                {"it may be from 1 to {}", "可取 1 到 {}", largest_foreign_batch});
   }
   throw Error(ErrorCode::usage,
-              {fmt::format("{}: no batch size under the key '{}'", options_.config.string(), batch_key()),
-               fmt::format("{}：键“{}”下没有批大小", options_.config.string(), batch_key())},
+              {"{}: no batch size under the key '{}'", "{}：键“{}”下没有批大小", options_.config.string(), batch_key()},
               {"name the config's key for it with --batch-key", "请用 --batch-key 指定配置中批大小的键名"});
 }
 
@@ -165,8 +162,7 @@ void TuningSession::require_a_gpu_each() const {
   const std::size_t gpus = inventory_.gpus.size();
   if (!on_gpu() || static_cast<std::size_t>(ranks()) <= gpus) return;
   throw Error(ErrorCode::no_gpu,
-              {fmt::format("--nproc {}: {} GPUs can be used here", ranks(), gpus),
-               fmt::format("--nproc {}：此处可用的 GPU 为 {} 块", ranks(), gpus)},
+              {"--nproc {}: {} GPUs can be used here", "--nproc {}：此处可用的 GPU 为 {} 块", ranks(), gpus},
               {"every rank takes a GPU of its own; CUDA_VISIBLE_DEVICES says which can be used",
                "每个进程独占一块 GPU；可用的 GPU 由 CUDA_VISIBLE_DEVICES 决定"});
 }

@@ -31,8 +31,7 @@ const std::string kPatientShell = "trap : TERM\n";
 
 Error no_scratch_folder(const std::string& where, const std::string& reason) {
   return {ErrorCode::failed,
-          {fmt::format("cannot create a folder for temporary files in {}: {}", where, reason),
-           fmt::format("无法在 {} 中创建临时文件夹：{}", where, reason)},
+          {"cannot create a folder for temporary files in {}: {}", "无法在 {} 中创建临时文件夹：{}", where, reason},
           {"set TMPDIR to a folder that can be written to", "请将 TMPDIR 设为可写的文件夹"}};
 }
 
@@ -112,11 +111,11 @@ Environment trial_environment(const CommandOptions& options, const fs::path& scr
 struct CommandRunner::State {
   explicit State(CommandOptions given) : options(std::move(given)) {
     if (options.command.find(kPlaceholder) == std::string::npos) {
-      throw Error(ErrorCode::usage,
-                  {fmt::format("the command '{}' does not say where its config goes", options.command),
-                   fmt::format("命令 '{}' 没有写明配置文件的位置", options.command)},
-                  {"write {config} in its place: --command \"python train.py --config {config}\"",
-                   "请在相应位置写上 {config}：--command \"python train.py --config {config}\""});
+      throw Error(
+          ErrorCode::usage,
+          {"the command '{}' does not say where its config goes", "命令 '{}' 没有写明配置文件的位置", options.command},
+          {"write {config} in its place: --command \"python train.py --config {config}\"",
+           "请在相应位置写上 {config}：--command \"python train.py --config {config}\""});
     }
     if (!options.rate_regex.empty()) pattern.emplace(options.rate_regex);
     config_text = read_file(options.config);

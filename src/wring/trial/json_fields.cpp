@@ -20,7 +20,7 @@ const char* const kCureZh = "docs/trial_protocol.md 列出了试运行协议的�
 
 [[noreturn]] void refuse(const std::string& en, const std::string& zh,
                          const Text& subject = {"trial protocol", "试运行协议"}) {
-  throw Error(ErrorCode::failed, {subject.en + ": " + en, subject.zh + "：" + zh}, {kCureEn, kCureZh});
+  throw Error(ErrorCode::failed, {"{}: {}", "{}：{}", subject, Text(en, zh)}, {kCureEn, kCureZh});
 }
 
 // Enough of the value to find it, whatever it is.

@@ -36,16 +36,12 @@ Error refusal(const re2::RE2& expression) {
   const Text unbounded = unbounded_part(expression);
   if (unbounded.empty()) {
     return {ErrorCode::usage,
-            {fmt::format("the rate's expression '{}' cannot be read: {}", text, expression.error()),
-             fmt::format("无法解析速率表达式 '{}'：{}", text, expression.error())},
+            {"the rate's expression '{}' cannot be read: {}", "无法解析速率表达式 '{}'：{}", text, expression.error()},
             {kExampleEn, kExampleZh}};
   }
   return {ErrorCode::usage,
-          {fmt::format(
-               "the rate's expression '{}' has {}, '{}', for which no time could be promised: it cannot be used here",
-               text, unbounded.en, expression.error_arg()),
-           fmt::format("速率表达式 '{}' 含有{} '{}'，其匹配时间没有上限：此处不可用", text, unbounded.zh,
-                       expression.error_arg())},
+          {"the rate's expression '{}' has {}, '{}', for which no time could be promised: it cannot be used here",
+           "速率表达式 '{}' 含有{} '{}'，其匹配时间没有上限：此处不可用", text, unbounded, expression.error_arg()},
           {fmt::format("write what stands around the number as it is printed: {}", kExampleEn),
            fmt::format("请照原样写出数字前后的文字：{}", kExampleZh)}};
 }
@@ -60,8 +56,8 @@ std::shared_ptr<const re2::RE2> compiled(const std::string& text) {
   if (!expression->ok()) throw refusal(*expression);
   if (expression->NumberOfCapturingGroups() > 0) return expression;
   throw Error(ErrorCode::usage,
-              {fmt::format("the rate's expression '{}' has no group (…) around the number", text),
-               fmt::format("速率表达式 '{}' 没有用括号 (…) 括住数字", text)},
+              {"the rate's expression '{}' has no group (…) around the number",
+               "速率表达式 '{}' 没有用括号 (…) 括住数字", text},
               {kExampleEn, kExampleZh});
 }
 

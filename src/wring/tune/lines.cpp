@@ -142,13 +142,12 @@ LineFit fit_line(std::span<const LinePoint> points, bool relative, double worst_
   const Line line = measured_against(points, robust_fit(points, relative), relative, count);
   if (!(line.slope > 0)) {
     return {std::nullopt,
-            {fmt::format("it does not grow with the batch from {} to {}", line.from, line.to),
-             fmt::format("batch 从 {} 到 {} 时没有增长", line.from, line.to)}};
+            {"it does not grow with the batch from {} to {}", "batch 从 {} 到 {} 时没有增长", line.from, line.to}};
   }
   if (line.relative_residual > worst_relative_residual || 3 * line.outliers > count) {
     return {std::nullopt,
-            {fmt::format("the measured sizes lie on no line: off by {:.0f} %", 100 * line.relative_residual),
-             fmt::format("各测量值不在一条直线上：偏差 {:.0f}%", 100 * line.relative_residual)}};
+            {"the measured sizes lie on no line: off by {:.0f} %", "各测量值不在一条直线上：偏差 {:.0f}%",
+             100 * line.relative_residual}};
   }
   return {line, {}};
 }

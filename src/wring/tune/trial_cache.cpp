@@ -35,7 +35,7 @@ void fnv(std::uint64_t& hash, std::string_view bytes) {
 }
 
 Text unreadable(const std::filesystem::path& path, const Text& why) {
-  return {fmt::format("{}: ignored: {}", path.string(), why.en), fmt::format("{}：已忽略：{}", path.string(), why.zh)};
+  return {"{}: ignored: {}", "{}：已忽略：{}", path.string(), why};
 }
 
 }  // namespace
@@ -116,7 +116,7 @@ void TrialCache::store(const TrialKey& key, int repeat, const TrialRequest& requ
     make_folder(folder_);
     write_file_atomically(path_of(key, repeat), json_text(record, 2) + "\n");
   } catch (const Error& failure) {
-    note_once({"trials are not kept: " + failure.message().en, "试验结果未保存：" + failure.message().zh});
+    note_once({"trials are not kept: {}", "试验结果未保存：{}", failure.message()});
   }
 }
 

@@ -261,16 +261,15 @@ int evaluate_command(const EvaluateOptions& options) {
   }
   if (interrupted) {
     throw Error(ErrorCode::interrupted,
-                {fmt::format("interrupted: the mean is that of {} of {} images", scores.size(), images.pairs.size()),
-                 fmt::format("已中断：平均值只含 {1} 张图像中的 {0} 张", scores.size(), images.pairs.size())});
+                {"interrupted: the mean is that of {} of {} images", "已中断：平均值只含 {1} 张图像中的 {0} 张",
+                 scores.size(), images.pairs.size()});
   }
   if (!unreadable.empty()) {
     const std::size_t all = unreadable.size() + scores.size();
-    throw Error(
-        ErrorCode::failed,
-        {fmt::format("{} of {} images could not be read: the mean is that of the others", unreadable.size(), all),
-         fmt::format("{} 张图像中有 {} 张无法读取：平均值只含其余图像", all, unreadable.size())},
-        {"they are named above; replace or remove them", "详见上文；请替换或移除它们"});
+    throw Error(ErrorCode::failed,
+                {"{} of {} images could not be read: the mean is that of the others",
+                 "{1} 张图像中有 {0} 张无法读取：平均值只含其余图像", unreadable.size(), all},
+                {"they are named above; replace or remove them", "详见上文；请替换或移除它们"});
   }
   return 0;
 }

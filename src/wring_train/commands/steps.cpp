@@ -124,7 +124,7 @@ int measure(const StepsOptions& options, const TrainConfig& config, at::Device d
   copy_weights(model, options.weights);
   std::vector<Batch> batches = read_batches(options.batches, !device.is_cpu());
   const auto engine = make_step_engine(
-      config, std::move(model), device, [](const Text& note) { write_message(note.en + "\n"); }, ranks);
+      config, std::move(model), device, [](const Text& note) { write_message(fmt::format("{}\n", note.en)); }, ranks);
   std::int64_t step = 0;
   const auto run = [&](int steps) {
     for (int i = 0; i < steps; ++i) {

@@ -68,13 +68,13 @@ std::string resume_command(const TrainOptions& options, const TrainConfig& confi
 void refuse_missing(const std::vector<Text>& missing, const Checkpoints& checkpoints, const Progress& progress,
                     const std::string& resume) {
   if (missing.empty()) return;
-  Text what{fmt::format("training has ended at step {}, but not all of it is on disk", progress.step),
-            fmt::format("训练在第 {} 步结束，但以下内容未能写入磁盘", progress.step)};
-  for (const Text& reason : missing) what = {what.en + "; " + reason.en, what.zh + "；" + reason.zh};
+  Text what{"training has ended at step {}, but not all of it is on disk", "训练在第 {} 步结束，但以下内容未能写入磁盘",
+            progress.step};
+  for (const Text& reason : missing) what = {"{}; {}", "{}；{}", what, reason};
   const std::int64_t saved = checkpoints.saved_step().value_or(0);
   throw Error(ErrorCode::failed, what,
-              {fmt::format("the newest checkpoint is of step {}: free some space, then {}", saved, resume),
-               fmt::format("最新的检查点是第 {} 步：请腾出空间，然后运行 {}", saved, resume)});
+              {"the newest checkpoint is of step {}: free some space, then {}",
+               "最新的检查点是第 {} 步：请腾出空间，然后运行 {}", saved, resume});
 }
 
 void say_end(RunLog& log, RunEnd end, const Progress& progress, const Checkpoints& checkpoints,
@@ -82,34 +82,28 @@ void say_end(RunLog& log, RunEnd end, const Progress& progress, const Checkpoint
   if (end == RunEnd::interrupted) {
     const std::int64_t saved = checkpoints.saved_step().value_or(0);
     log.line(saved == progress.step
-                 ? Text(fmt::format("stopped at step {}; saved. Continue with:", progress.step),
-                        fmt::format("已在第 {} 步停止并保存。继续训练:", progress.step))
-                 : Text(fmt::format("stopped at step {}, in unstable steps; saved as of step {}. Continue with:",
-                                    progress.step, saved),
-                        fmt::format("已在第 {} 步停止（当时训练不稳定），保存的是第 {} 步。继续训练:", progress.step,
-                                    saved)));
+                 ? Text("stopped at step {}; saved. Continue with:", "已在第 {} 步停止并保存。继续训练:", progress.step)
+                 : Text("stopped at step {}, in unstable steps; saved as of step {}. Continue with:",
+                        "已在第 {} 步停止（当时训练不稳定），保存的是第 {} 步。继续训练:", progress.step, saved));
     log.line("  " + resume);
     return;
   }
   if (end == RunEnd::early_stop) {
-    log.line(Text(fmt::format("stopped early: no gain in {} validations", progress.validations_without_gain),
-                  fmt::format("提前停止: 连续 {} 次验证没有提升", progress.validations_without_gain)));
+    log.line(Text("stopped early: no gain in {} validations", "提前停止: 连续 {} 次验证没有提升",
+                  progress.validations_without_gain));
   }
   // Without a validation there is no best network yet.
   const char* const name = checkpoints.has_best() ? Experiment::kBest : Experiment::kLast;
   const std::string best = (checkpoints.path() / name).string();
-  log.line(Text(fmt::format("done: {} steps. Network: {}", progress.step, best),
-                fmt::format("完成: {} 步。网络: {}", progress.step, best)));
-  log.line(Text(fmt::format("next: wring upscale {} PHOTO", shell_quoted_path(best)),
-                fmt::format("下一步: wring upscale {} 图片", shell_quoted_path(best))));
+  log.line(Text("done: {} steps. Network: {}", "完成: {} 步。网络: {}", progress.step, best));
+  log.line(Text("next: wring upscale {} PHOTO", "下一步: wring upscale {} 图片", shell_quoted_path(best)));
 }
 
 // A finished run that is resumed, or total_iters set below where it stands.
 void say_nothing_to_do(RunLog& log, const Progress& progress, const TrainConfig& config) {
-  log.line({fmt::format("nothing to do: {} steps are done, and total_iters is {}. To go on, raise total_iters",
-                        progress.step, config.total_iters),
-            fmt::format("无事可做：已完成 {} 步，而 total_iters 为 {}。如需继续，请增大 total_iters", progress.step,
-                        config.total_iters)});
+  log.line({"nothing to do: {} steps are done, and total_iters is {}. To go on, raise total_iters",
+            "无事可做：已完成 {} 步，而 total_iters 为 {}。如需继续，请增大 total_iters", progress.step,
+            config.total_iters});
 }
 
 // Before anything of the run is touched: a network that cannot be read may be the best one, and would be replaced.
@@ -224,13 +218,11 @@ void say_ranks(Messages& messages, const TrainConfig& config, const Ranks& ranks
   const std::int64_t own = config.batch_size * config.gradient_accumulation_steps;
   const double factor = std::sqrt(static_cast<double>(ranks.size()));  // the rule for Adam and its kin
   messages.note(
-      {fmt::format(
-           "ranks: {}; global batch {} (batch_size is per rank). A lr found on one rank is by rule of thumb {:.2f} "
-           "times as large for this batch: lr {:.3g} would become {:.3g}; it is used as it is",
-           ranks.size(), own * ranks.size(), factor, config.lr, config.lr * factor),
-       fmt::format("进程数：{}；全局批量 {}（batch_size 为每进程）。按经验，单进程下调好的 lr 应乘以 {:.2f}："
-                   "{:.3g} → {:.3g}；此处按原值使用",
-                   ranks.size(), own * ranks.size(), factor, config.lr, config.lr * factor)});
+      {"ranks: {}; global batch {} (batch_size is per rank). A lr found on one rank is by rule of thumb {:.2f} "
+       "times as large for this batch: lr {:.3g} would become {:.3g}; it is used as it is",
+       "进程数：{}；全局批量 {}（batch_size 为每进程）。按经验，单进程下调好的 lr 应乘以 {:.2f}："
+       "{:.3g} → {:.3g}；此处按原值使用",
+       ranks.size(), own * ranks.size(), factor, config.lr, config.lr * factor});
 }
 
 // Weights that have come or gone since the run began make another loss of the same configuration.
@@ -311,14 +303,12 @@ ReadyEngine make_engine(Start& start, const std::optional<Experiment>& earlier, 
   compare_vgg(config, ready.progress, start.messages);
   share_state(start.ranks, *ready.engine, ready.progress);
   if (resuming) {
-    note({fmt::format("resuming at step {}", ready.progress.step), fmt::format("从第 {} 步继续", ready.progress.step)});
+    note({"resuming at step {}", "从第 {} 步继续", ready.progress.step});
     say_other_samples(start.messages, ready.progress);
   }
   const std::string device = describe(start.device);
-  note({fmt::format("device: {}; engine: {}; network: EDSR {}×{}, ×{}", device, ready.engine->name(),
-                    config.base_channels, config.num_blocks, config.scale_factor),
-        fmt::format("设备：{}；引擎：{}；网络：EDSR {}×{}，×{}", device, ready.engine->name(), config.base_channels,
-                    config.num_blocks, config.scale_factor)});
+  note({"device: {}; engine: {}; network: EDSR {}×{}, ×{}", "设备：{}；引擎：{}；网络：EDSR {}×{}，×{}", device,
+        ready.engine->name(), config.base_channels, config.num_blocks, config.scale_factor});
   say_ranks(start.messages, config, start.ranks);
   return ready;
 }

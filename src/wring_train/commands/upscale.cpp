@@ -131,23 +131,30 @@ class Enlargement {
     const double least = least_gib(channels);
     const auto bytes = available_memory_bytes();
     const double available = bytes ? static_cast<double>(*bytes) / kGib : 0;
-    const Text there = bytes ? Text(fmt::format(" ({:.1f} GiB are available)", available),
-                                    fmt::format("（可用 {:.1f} GiB）", available))
-                             : Text();
-    return {fmt::format("{}: {} × {} pixels become {} × {}, which takes at least {:.1f} GiB of memory{}", name,
-                        size_.width, size_.height, width_, height_, least, there.en),
-            fmt::format("{}：{} × {} 像素放大为 {} × {}，至少需要 {:.1f} GiB 内存{}", name, size_.width, size_.height,
-                        width_, height_, least, there.zh)};
+    const Text there = bytes ? Text(" ({:.1f} GiB are available)", "（可用 {:.1f} GiB）", available) : Text();
+    return {"{}: {} × {} pixels become {} × {}, which takes at least {:.1f} GiB of memory{}",
+            "{}：{} × {} 像素放大为 {} × {}，至少需要 {:.1f} GiB 内存{}",
+            name,
+            size_.width,
+            size_.height,
+            width_,
+            height_,
+            least,
+            there};
   }
   // Of memory that has ended.
   Text cure() const {
     const double gib = 3 * result_pixels() / kGib;
-    return {fmt::format("{} × {} pixels become {} × {}, {:.2f} GiB: cut the image into parts, lower --tile, or raise "
-                        "the limit (ulimit -v, the container's memory)",
-                        size_.width, size_.height, width_, height_, gib),
-            fmt::format("{} × {} 像素放大为 {} × {}，即 {:.2f} GiB：请切分图像、减小 --tile，或提高限制"
-                        "（ulimit -v、容器内存）",
-                        size_.width, size_.height, width_, height_, gib)};
+    return {
+        "{} × {} pixels become {} × {}, {:.2f} GiB: cut the image into parts, lower --tile, or raise "
+        "the limit (ulimit -v, the container's memory)",
+        "{} × {} 像素放大为 {} × {}，即 {:.2f} GiB：请切分图像、减小 --tile，或提高限制"
+        "（ulimit -v、容器内存）",
+        size_.width,
+        size_.height,
+        width_,
+        height_,
+        gib};
   }
 
  private:
@@ -177,7 +184,7 @@ class Report {
   }
   void failed(const Error& error) {
     ++failures_;
-    const Text text{"error: " + error.message().en, "错误：" + error.message().zh};
+    const Text text{"error: {}", "错误：{}", error.message()};
     if (common_.quiet) {
       write_message(text.in(common_.language) + "\n");
     } else {
@@ -216,8 +223,7 @@ void upscale_one(const Job& job, const Folder& outputs, FileClaims& claims, cons
 // What is on disk is whole: an image gets its name when all of it is there.
 Error interrupted_after(std::size_t done, std::size_t all) {
   return {ErrorCode::interrupted,
-          {fmt::format("interrupted: {} of {} images are upscaled", done, all),
-           fmt::format("已中断：{1} 张图像中已放大 {0} 张", done, all)}};
+          {"interrupted: {} of {} images are upscaled", "已中断：{1} 张图像中已放大 {0} 张", done, all}};
 }
 
 }  // namespace
@@ -256,10 +262,10 @@ int upscale_command(const UpscaleOptions& options) {
     report.finish();
   }
   if (report.failures() > 0) {
-    throw Error(ErrorCode::failed,
-                {fmt::format("{} of {} images could not be upscaled", report.failures(), plan.images()),
-                 fmt::format("{} 张图像中有 {} 张无法放大", plan.images(), report.failures())},
-                {"they are named above; the others are done", "详见上文；其余图像已完成"});
+    throw Error(
+        ErrorCode::failed,
+        {"{} of {} images could not be upscaled", "{1} 张图像中有 {0} 张无法放大", report.failures(), plan.images()},
+        {"they are named above; the others are done", "详见上文；其余图像已完成"});
   }
   return 0;
 }

@@ -33,14 +33,14 @@ class Chooser {
   bool fits_host() const { return facts_.needed_bytes <= facts_.host_bytes / kShareOfHost; }
 
   Text on_gpu() const {
-    return {fmt::format("{} decoded, {} of GPU memory free", mib(facts_.needed_bytes), mib(*facts_.gpu_free_bytes)),
-            fmt::format("解码后 {}，显存剩余 {}", mib(facts_.needed_bytes), mib(*facts_.gpu_free_bytes))};
+    return {"{} decoded, {} of GPU memory free", "解码后 {}，显存剩余 {}", mib(facts_.needed_bytes),
+            mib(*facts_.gpu_free_bytes)};
   }
   Text on_host() const {
-    return {fmt::format("{} decoded, {} of host memory available", mib(facts_.needed_bytes), mib(facts_.host_bytes)),
-            fmt::format("解码后 {}，可用内存 {}", mib(facts_.needed_bytes), mib(facts_.host_bytes))};
+    return {"{} decoded, {} of host memory available", "解码后 {}，可用内存 {}", mib(facts_.needed_bytes),
+            mib(facts_.host_bytes)};
   }
-  static Text join(const Text& a, const Text& b) { return {a.en + "; " + b.en, a.zh + "；" + b.zh}; }
+  static Text join(const Text& a, const Text& b) { return {"{}; {}", "{}；{}", a, b}; }
   Text no_gpu() const {
     return facts_.gpu_can_cut ? Text{"there is no GPU", "没有 GPU"}
                               : Text{"this build has no CUDA kernels", "此版本不含 CUDA 内核"};
@@ -49,8 +49,7 @@ class Chooser {
   TierChoice demanded_gpu() const {
     if (facts_.needed_bytes <= *facts_.gpu_free_bytes) return {DataTier::gpu, on_gpu()};
     const Text numbers = on_gpu();
-    throw Error(ErrorCode::failed,
-                {"data_cache: gpu does not fit: " + numbers.en, "data_cache: gpu 放不下：" + numbers.zh},
+    throw Error(ErrorCode::failed, {"data_cache: gpu does not fit: {}", "data_cache: gpu 放不下：{}", numbers},
                 {"use data_cache: host or auto, or cut large photographs into sub-images",
                  "请使用 data_cache: host 或 auto，或把大图切成小图"});
   }
@@ -58,8 +57,8 @@ class Chooser {
     if (fits_host()) return {DataTier::host, why.empty() ? on_host() : join(why, on_host())};
     const Text numbers = on_host();
     throw Error(ErrorCode::failed,
-                {fmt::format("data_cache: {} does not fit in half of it: {}", facts_.wanted, numbers.en),
-                 fmt::format("data_cache: {} 放不下（最多占一半内存）：{}", facts_.wanted, numbers.zh)},
+                {"data_cache: {} does not fit in half of it: {}", "data_cache: {} 放不下（最多占一半内存）：{}",
+                 facts_.wanted, numbers},
                 {"use data_cache: none or auto, or cut large photographs into sub-images",
                  "请使用 data_cache: none 或 auto，或把大图切成小图"});
   }

@@ -94,12 +94,11 @@ constexpr std::int64_t kLargestList = std::int64_t{256} << 20;  // bytes: millio
 // As lines of UTF-8. A byte-order mark, which some editors put before the first line, is no part of it.
 std::string read_list(const fs::path& list) {
   const auto refuse = [&](const Text& why, const Text& cure) {
-    throw Error(ErrorCode::failed, {list.string() + ": " + why.en, list.string() + "：" + why.zh}, cure);
+    throw Error(ErrorCode::failed, {"{}: {}", "{}：{}", list.string(), why}, cure);
   };
   struct stat status {};
   if (::fstat(open_regular_file(list).get(), &status) == 0 && status.st_size > kLargestList) {
-    refuse({fmt::format("it has {} MiB, more than a list of names", status.st_size >> 20),
-            fmt::format("它有 {} MiB，不像文件名列表", status.st_size >> 20)},
+    refuse({"it has {} MiB, more than a list of names", "它有 {} MiB，不像文件名列表", status.st_size >> 20},
            {"name the text file that lists the images", "请指定列出图像的文本文件"});
   }
   std::string content = read_file(list);
@@ -127,24 +126,21 @@ std::vector<fs::path> images_listed(const fs::path& folder, const fs::path& list
     const fs::path image = folder / inside;
     if (!stays_inside(inside)) {
       throw Error(ErrorCode::failed,
-                  {fmt::format("{}:{}: {} leads out of {}", list.string(), number, name, folder.string()),
-                   fmt::format("{}:{}: {} 位于 {} 之外", list.string(), number, name, folder.string())},
+                  {"{}:{}: {} leads out of {}", "{}:{}: {} 位于 {} 之外", list.string(), number, name, folder.string()},
                   {"the names are relative to train_hr_dir; set it to a folder that holds all images",
                    "文件名相对于 train_hr_dir；请将其设为包含所有图像的文件夹"});
     }
     std::error_code ignored;
     if (!fs::is_regular_file(image, ignored)) {
       throw Error(ErrorCode::failed,
-                  {fmt::format("{}:{}: there is no image {}", list.string(), number, image.string()),
-                   fmt::format("{}:{}: 没有图像 {}", list.string(), number, image.string())},
+                  {"{}:{}: there is no image {}", "{}:{}: 没有图像 {}", list.string(), number, image.string()},
                   {"the names are relative to train_hr_dir; correct the line or leave it out",
                    "文件名相对于 train_hr_dir；请更正或删除该行"});
     }
     images.insert(image);
   }
   if (images.empty()) {
-    throw Error(ErrorCode::failed,
-                {fmt::format("{} names no image", list.string()), fmt::format("{} 未列出任何图像", list.string())},
+    throw Error(ErrorCode::failed, {"{} names no image", "{} 未列出任何图像", list.string()},
                 {"one a line is needed, relative to train_hr_dir", "每行一张，路径相对于 train_hr_dir"});
   }
   return {images.begin(), images.end()};

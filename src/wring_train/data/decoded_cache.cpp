@@ -57,8 +57,7 @@ bool unusable_ones_still_are(const ImageSet& images, const DecodedLayout& layout
 std::optional<Text> why_not_trusted(const struct stat& status) {
   if (!S_ISREG(status.st_mode)) return Text("it is not a regular file", "它不是普通文件");
   if (status.st_uid != ::geteuid()) {
-    return Text(fmt::format("it belongs to another user (uid {})", status.st_uid),
-                fmt::format("它属于另一用户（uid {}）", status.st_uid));
+    return Text("it belongs to another user (uid {})", "它属于另一用户（uid {}）", status.st_uid);
   }
   if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) return Text("others may write to it", "其他用户可以写入");
   return std::nullopt;
@@ -94,11 +93,11 @@ Text waiting_for(std::optional<pid_t> holder, const fs::path& file) {
 }
 
 Text cannot_keep(const fs::path& folder, const Text& reason) {
-  return {fmt::format("decoded images are not kept in {}: {}. The next start decodes them again; WRING_CACHE_DIR names "
-                      "another folder",
-                      folder.string(), reason.en),
-          fmt::format("解码后的图像没有保存到 {}：{}。下次启动需重新解码；可用 WRING_CACHE_DIR 指定其他文件夹",
-                      folder.string(), reason.zh)};
+  return {
+      "decoded images are not kept in {}: {}. The next start decodes them again; WRING_CACHE_DIR names "
+      "another folder",
+      "解码后的图像没有保存到 {}：{}。下次启动需重新解码；可用 WRING_CACHE_DIR 指定其他文件夹", folder.string(),
+      reason};
 }
 
 }  // namespace
@@ -153,8 +152,7 @@ std::shared_ptr<const DecodedSet> DecodedCache::open_file(const Folder& cache, c
   if (!file && errno == ENOENT) return nullptr;
   const auto drop = [&](const Text& why) -> std::shared_ptr<const DecodedSet> {
     const std::string path = cache.path_of(name).string();
-    note({fmt::format("the cache file {} is dropped and made anew: {}", path, why.en),
-          fmt::format("缓存文件 {} 不可用，将重新生成：{}", path, why.zh)});
+    note({"the cache file {} is dropped and made anew: {}", "缓存文件 {} 不可用，将重新生成：{}", path, why});
     if (!cache.remove(name)) throw_unwritable(cache.path_of(name), errno);
     return nullptr;
   };

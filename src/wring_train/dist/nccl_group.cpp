@@ -33,8 +33,7 @@ void check(ncclResult_t result, const char* doing, ncclComm_t communicator = nul
   const char* last = ncclGetLastError(communicator);
   const std::string words = last != nullptr ? last : "";
   throw Error(ErrorCode::failed,
-              {fmt::format("NCCL failed {}: {} {}", doing, ncclGetErrorString(result), words),
-               fmt::format("NCCL 出错（{}）：{} {}", doing, ncclGetErrorString(result), words)},
+              {"NCCL failed {}: {} {}", "NCCL 出错（{}）：{} {}", doing, ncclGetErrorString(result), words},
               cure_of(result, words));
 }
 

@@ -19,13 +19,12 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 Error unreachable(const RankPlace& place, const Text& why) {
-  return {
-      ErrorCode::failed,
-      {fmt::format("rank {} cannot meet the others at {} port {}: {}", place.rank, place.address, place.port, why.en),
-       fmt::format("rank {} 无法在 {} 端口 {} 与其他进程会合：{}", place.rank, place.address, place.port, why.zh)},
-      {"see that rank 0 has started, and that MASTER_ADDR and MASTER_PORT are its machine and a port that no "
-       "firewall closes",
-       "请确认 rank 0 已启动，MASTER_ADDR 和 MASTER_PORT 为其机器及未被防火墙关闭的端口"}};
+  return {ErrorCode::failed,
+          {"rank {} cannot meet the others at {} port {}: {}", "rank {} 无法在 {} 端口 {} 与其他进程会合：{}",
+           place.rank, place.address, place.port, why},
+          {"see that rank 0 has started, and that MASTER_ADDR and MASTER_PORT are its machine and a port that no "
+           "firewall closes",
+           "请确认 rank 0 已启动，MASTER_ADDR 和 MASTER_PORT 为其机器及未被防火墙关闭的端口"}};
 }
 
 std::string first_line(const std::string& text) {
@@ -36,16 +35,14 @@ std::string first_line(const std::string& text) {
 // that it is the name.
 void wait_for_name(const RankPlace& place) {
   const auto end = Clock::now() + std::chrono::seconds(30);
-  const WaitNotice notice({fmt::format("waiting until the name {} is known", place.address),
-                           fmt::format("等待名称 {} 可以解析", place.address)},
-                          end);
+  const WaitNotice notice({"waiting until the name {} is known", "等待名称 {} 可以解析", place.address}, end);
   for (;;) {
     addrinfo* found = nullptr;
     const int code = ::getaddrinfo(place.address.c_str(), nullptr, nullptr, &found);
     if (code == 0) return ::freeaddrinfo(found);
     if (Clock::now() > end) {
-      throw unreachable(place, {fmt::format("the name {} is not known ({})", place.address, ::gai_strerror(code)),
-                                fmt::format("无法解析名称 {}（{}）", place.address, ::gai_strerror(code))});
+      throw unreachable(
+          place, {"the name {} is not known ({})", "无法解析名称 {}（{}）", place.address, ::gai_strerror(code)});
     }
     std::this_thread::sleep_for(std::chrono::seconds(1));
   }
@@ -69,8 +66,8 @@ void Rendezvous::State::join_launchers_store(std::chrono::milliseconds patience)
   options.port = place.port;
   options.timeout = patience;
   options.waitWorkers = false;
-  const WaitNotice notice({fmt::format("waiting for torchrun's store at {} port {}", place.address, place.port),
-                           fmt::format("等待 torchrun 的存储服务（{} 端口 {}）", place.address, place.port)},
+  const WaitNotice notice({"waiting for torchrun's store at {} port {}", "等待 torchrun 的存储服务（{} 端口 {}）",
+                           place.address, place.port},
                           deadline);
   try {
     auto store = c10::make_intrusive<c10d::TCPStore>(place.address, options);
@@ -92,10 +89,8 @@ std::string Rendezvous::State::get(const std::string& name) {
     return *fetched.text;
   }
   const WaitNotice notice(
-      {fmt::format("rank {} waits for rank 0, which has not yet come to torchrun's store at {} port {}", place.rank,
-                   place.address, place.port),
-       fmt::format("rank {} 在等待 rank 0 到达 torchrun 的存储服务（{} 端口 {}）", place.rank, place.address,
-                   place.port)},
+      {"rank {} waits for rank 0, which has not yet come to torchrun's store at {} port {}",
+       "rank {} 在等待 rank 0 到达 torchrun 的存储服务（{} 端口 {}）", place.rank, place.address, place.port},
       deadline);
   try {
     const std::vector<std::uint8_t> bytes = launcher->get(name);

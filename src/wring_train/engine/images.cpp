@@ -26,8 +26,8 @@ at::Tensor on_host(const void* data, std::size_t bytes) {
 [[noreturn]] void no_room(const char* tier, std::size_t bytes, const std::string& have) {
   throw DeviceMemoryError(
       ErrorCode::failed,
-      {fmt::format("data_cache: {}: the decoded images take {} MiB, {}", tier, bytes >> 20, have),
-       fmt::format("data_cache: {}：解码后的图像需要 {} MiB，{}", tier, bytes >> 20, have)},
+      {"data_cache: {}: the decoded images take {} MiB, {}", "data_cache: {}：解码后的图像需要 {} MiB，{}", tier,
+       bytes >> 20, have},
       {"use data_cache: auto, or cut large photographs into sub-images", "请使用 data_cache: auto，或把大图切成小图"});
 }
 

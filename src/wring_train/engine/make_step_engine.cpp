@@ -15,7 +15,7 @@ namespace wring {
 namespace {
 
 Text engine_note(const std::string& name, const Text& why) {
-  return {fmt::format("step engine: {} ({})", name, why.en), fmt::format("训练步引擎：{}（{}）", name, why.zh)};
+  return {"step engine: {} ({})", "训练步引擎：{}（{}）", name, why};
 }
 
 Text why_eager(const TrainConfig& config, at::Device device) {

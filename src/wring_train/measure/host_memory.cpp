@@ -13,7 +13,7 @@ namespace wring {
 int telling_memory(const std::string& subject, const Text& cure, const std::function<int()>& work) {
   const auto ended = [&](std::optional<std::int64_t> bytes) {
     const Error error = memory_ended(bytes, cure);
-    return Error(error.code(), {subject + error.message().en, subject + error.message().zh}, cure);
+    return Error(error.code(), {"{}{}", "{}{}", subject, error.message()}, cure);
   };
   try {
     return work();

@@ -22,19 +22,15 @@ void check_loader_memory(const TrainConfig& config, std::optional<std::int64_t> 
   if (!largest || config.batch_size <= *largest) return;
   const double needed = gib(loader_bytes(queues, config.batch_size));
   const double available = gib(static_cast<double>(*available_bytes));
-  throw Error(
-      ErrorCode::failed,
-      {fmt::format(
-           "{} workers × {} batches ahead × {} patches of {} pixels are {:.1f} GiB of host memory; {:.1f} GiB are "
-           "available, of which the queues may take {:.1f}",
-           config.num_workers, config.prefetch_factor, config.batch_size, config.patch_size, needed, available,
-           available * kHostShare),
-       fmt::format("{} 个工作线程 × 预取 {} 批 × {} 个 {} 像素的图块需要 {:.1f} GiB 内存；可用 {:.1f} GiB，"
-                   "其中队列最多占用 {:.1f} GiB",
-                   config.num_workers, config.prefetch_factor, config.batch_size, config.patch_size, needed, available,
-                   available * kHostShare)},
-      {fmt::format("lower prefetch_factor, num_workers or batch_size (at most {} with these workers)", *largest),
-       fmt::format("请降低 prefetch_factor、num_workers 或 batch_size（当前工作线程设置下最多 {}）", *largest)});
+  throw Error(ErrorCode::failed,
+              {"{} workers × {} batches ahead × {} patches of {} pixels are {:.1f} GiB of host memory; {:.1f} GiB are "
+               "available, of which the queues may take {:.1f}",
+               "{} 个工作线程 × 预取 {} 批 × {} 个 {} 像素的图块需要 {:.1f} GiB 内存；可用 {:.1f} GiB，"
+               "其中队列最多占用 {:.1f} GiB",
+               config.num_workers, config.prefetch_factor, config.batch_size, config.patch_size, needed, available,
+               available * kHostShare},
+              {"lower prefetch_factor, num_workers or batch_size (at most {} with these workers)",
+               "请降低 prefetch_factor、num_workers 或 batch_size（当前工作线程设置下最多 {}）", *largest});
 }
 
 }  // namespace wring

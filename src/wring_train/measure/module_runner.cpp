@@ -54,8 +54,8 @@ std::optional<std::int64_t> batch_of(const TrialRequest& request) {
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size() || value < 1) {
-      throw Error(ErrorCode::usage, {fmt::format("batch_size: '{}' is no number from 1 on", text),
-                                     fmt::format("batch_size：“{}”不是大于等于 1 的数", text)});
+      throw Error(ErrorCode::usage,
+                  {"batch_size: '{}' is no number from 1 on", "batch_size：“{}”不是大于等于 1 的数", text});
     }
     batch = value;
   }

@@ -169,16 +169,14 @@ LoadedTensors load_tensors(const SafetensorsFile& file, Seal seal) {
 Edsr load_edsr(const std::filesystem::path& path) {
   // Its tensors could be read, but it does not say by what factor its residual blocks were scaled.
   if (PthFile::is_one(path)) {
-    throw Error(
-        ErrorCode::failed,
-        {path.string() + " is a checkpoint of PyTorch (.pth), and safetensors is needed",
-         path.string() + " 是 PyTorch 检查点（.pth），而此处需要 safetensors"},
-        {fmt::format("convert it, with Wring's sources: tools/import_pth.py {} net.safetensors (--res-scale 0.1 "
-                     "where it was trained with that)",
-                     shell_quoted(path.string())),
-         fmt::format("请用 Wring 源码中的工具转换：tools/import_pth.py {} net.safetensors（若训练时使用了 "
-                     "res_scale，请加 --res-scale）",
-                     shell_quoted(path.string()))});
+    throw Error(ErrorCode::failed,
+                {path.string() + " is a checkpoint of PyTorch (.pth), and safetensors is needed",
+                 path.string() + " 是 PyTorch 检查点（.pth），而此处需要 safetensors"},
+                {"convert it, with Wring's sources: tools/import_pth.py {} net.safetensors (--res-scale 0.1 "
+                 "where it was trained with that)",
+                 "请用 Wring 源码中的工具转换：tools/import_pth.py {} net.safetensors（若训练时使用了 "
+                 "res_scale，请加 --res-scale）",
+                 shell_quoted(path.string())});
   }
   const auto tensors = without_module_prefix(load_tensors(path).tensors);
   const auto shape = guess_shape(tensors);

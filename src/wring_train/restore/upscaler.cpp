@@ -36,8 +36,8 @@ void check_result(const Image& lr, std::int64_t scale) {
   const std::int64_t height = lr.height * scale;
   if (std::max(width, height) <= std::numeric_limits<int>::max()) return;
   throw Error(ErrorCode::failed,
-              {fmt::format("the result would be {} × {} pixels, more than a PNG can have", width, height),
-               fmt::format("结果将为 {} × {} 像素，超出 PNG 的上限", width, height)},
+              {"the result would be {} × {} pixels, more than a PNG can have", "结果将为 {} × {} 像素，超出 PNG 的上限",
+               width, height},
               {"cut the image into parts", "请将图像切分"});
 }
 

@@ -42,9 +42,8 @@ const Folder& Checkpoints::folder() {
   if (experiment_.checkpoints->removed()) {
     const std::string path = experiment_.checkpoints->path().string();
     experiment_.checkpoints = make_checkpoints(*experiment_.folder);
-    log_.warn(
-        {fmt::format("{} was removed while the run trains, and is made anew: the checkpoints before are gone", path),
-         fmt::format("训练期间 {} 被删除，现已重建：之前的检查点已丢失", path)});
+    log_.warn({"{} was removed while the run trains, and is made anew: the checkpoints before are gone",
+               "训练期间 {} 被删除，现已重建：之前的检查点已丢失", path});
   }
   return *experiment_.checkpoints;
 }
@@ -63,10 +62,8 @@ void Checkpoints::agree_with(const StepEngine& engine, Progress& progress) {
   if (progress.step > 0 && last_step_ != progress.step) write_last(engine, progress);
   if (progress.best_step > 0 && step_of_network(folder, Experiment::kBest).value_or(0) < progress.best_step) {
     const std::string best = folder.path_of(Experiment::kBest).string();
-    log_.warn(
-        {fmt::format("{}: the best network (step {}) is not there any more; the next validation's is the best so far",
-                     best, progress.best_step),
-         fmt::format("{}：最佳网络（第 {} 步）已不存在，下次验证的网络视为目前最佳", best, progress.best_step)});
+    log_.warn({"{}: the best network (step {}) is not there any more; the next validation's is the best so far",
+               "{}：最佳网络（第 {} 步）已不存在，下次验证的网络视为目前最佳", best, progress.best_step});
     progress.best_psnr = Progress().best_psnr;
     progress.best_step = 0;
   }
@@ -114,9 +111,8 @@ bool Checkpoints::write(const char* kind, std::int64_t step, const std::function
     return true;
   } catch (const Error& error) {
     failures_[kind] = error.message();
-    log_.warn({fmt::format("{}; training goes on from step {}, and this is tried again at the next checkpoint",
-                           error.message().en, step),
-               fmt::format("{}；训练从第 {} 步继续，下次保存检查点时再试", error.message().zh, step)});
+    log_.warn({"{}; training goes on from step {}, and this is tried again at the next checkpoint",
+               "{}；训练从第 {} 步继续，下次保存检查点时再试", error.message(), step});
     return false;
   }
 }

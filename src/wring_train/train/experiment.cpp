@@ -28,8 +28,7 @@ std::shared_ptr<const Folder> locked(Folder folder) {
   if (::flock(folder.descriptor(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     const std::string path = folder.path().string();
     throw Error(
-        ErrorCode::failed,
-        {fmt::format("another run is writing in {}", path), fmt::format("另一个训练正在写入 {}", path)},
+        ErrorCode::failed, {"another run is writing in {}", "另一个训练正在写入 {}", path},
         {"wait until it has ended, or choose another experiment_name", "请等待其结束，或设置另一个 experiment_name"});
   }
   return std::make_shared<const Folder>(std::move(folder));
@@ -74,11 +73,11 @@ fs::path archive(const fs::path& path) {
   fs::path to = stamped;
   for (int copy = 2; !rename_to_free(path, to); ++copy) {
     if (errno != EEXIST && errno != ENOTEMPTY) {
-      throw Error(ErrorCode::failed,
-                  {fmt::format("cannot rename the earlier run {}: {}", path.string(), std::strerror(errno)),
-                   fmt::format("无法重命名旧实验 {}：{}", path.string(), std::strerror(errno))},
-                  {"choose another experiment_name, continue with --resume, or check the folder's permissions",
-                   "请更换 experiment_name，用 --resume 继续，或检查文件夹权限"});
+      throw Error(
+          ErrorCode::failed,
+          {"cannot rename the earlier run {}: {}", "无法重命名旧实验 {}：{}", path.string(), std::strerror(errno)},
+          {"choose another experiment_name, continue with --resume, or check the folder's permissions",
+           "请更换 experiment_name，用 --resume 继续，或检查文件夹权限"});
     }
     to = fmt::format("{}_{}", stamped, copy);
   }
@@ -92,8 +91,8 @@ void refuse_lost_states(const Folder& run) {
   if (!metrics || metrics->st_size == 0) return;
   const std::string path = run.path().string();
   throw Error(ErrorCode::failed,
-              {fmt::format("{} has been trained, but its {} folder holds no state to go on from", path, kCheckpoints),
-               fmt::format("{} 已训练过，但其 {} 文件夹中没有可继续的状态", path, kCheckpoints)},
+              {"{} has been trained, but its {} folder holds no state to go on from",
+               "{} 已训练过，但其 {} 文件夹中没有可继续的状态", path, kCheckpoints},
               {"put the checkpoints back, or start anew without --resume: this run is then kept under another name",
                "请恢复检查点；或去掉 --resume 重新开始：本次训练的文件会以另一名称保留"});
 }

@@ -34,9 +34,8 @@ bool FolderWatch::look() {
 }
 
 void FolderWatch::say_moved(const fs::path& before, const fs::path& now) {
-  log_.warn(
-      {fmt::format("{} was moved while the run trains: the run goes on writing in {}", before.string(), now.string()),
-       fmt::format("训练期间 {} 被移动：之后写入 {}", before.string(), now.string())});
+  log_.warn({"{} was moved while the run trains: the run goes on writing in {}", "训练期间 {} 被移动：之后写入 {}",
+             before.string(), now.string()});
 }
 
 // It may also have been moved to another disk, which is a copy and a removal.
@@ -54,20 +53,19 @@ void stop_without_folder(const Experiment& experiment, Checkpoints& checkpoints,
     checkpoints.go_on_in(made);
     checkpoints.save(engine, progress, as_best);
   } catch (const Error& error) {
-    throw Error(ErrorCode::failed, {what.en + ". Nothing of it could be saved: " + error.message().en,
-                                    what.zh + "。未能保存任何内容：" + error.message().zh});
+    throw Error(ErrorCode::failed,
+                {"{}. Nothing of it could be saved: {}", "{}。未能保存任何内容：{}", what, error.message()});
   }
   if (checkpoints.saved_step() != progress.step) {  // the reason has been said
-    throw Error(ErrorCode::failed, {what.en + ". Nothing of it could be saved", what.zh + "。未能保存任何内容"});
+    throw Error(ErrorCode::failed, {"{}. Nothing of it could be saved", "{}。未能保存任何内容", what});
   }
   const std::string name = fs::path(again).filename().string();
   throw Error(ErrorCode::failed,
-              {fmt::format("{}. Saved in {}: config, state and network of this step; its log, metrics and earlier "
-                           "checkpoints are gone",
-                           what.en, again),
-               fmt::format("{}。已保存到 {}：该步的配置、状态和网络；日志、指标和之前的检查点已丢失", what.zh, again)},
-              {fmt::format("to go on from there: the same command with --resume --set experiment_name={}", name),
-               fmt::format("从该处继续：在原命令后加 --resume --set experiment_name={}", name)});
+              {"{}. Saved in {}: config, state and network of this step; its log, metrics and earlier "
+               "checkpoints are gone",
+               "{}。已保存到 {}：该步的配置、状态和网络；日志、指标和之前的检查点已丢失", what, again},
+              {"to go on from there: the same command with --resume --set experiment_name={}",
+               "从该处继续：在原命令后加 --resume --set experiment_name={}", name});
 }
 
 }  // namespace wring

@@ -112,9 +112,8 @@ void check_equal_state(Ranks& ranks, const StepEngine& engine) {
   if (differing.empty()) return;
   throw Error(
       ErrorCode::failed,
-      {fmt::format("the parameters are no longer the same on all ranks: rank {} differ from rank 0",
-                   fmt::join(differing, ", ")),
-       fmt::format("各进程的参数不再一致：rank {} 与 rank 0 不同", fmt::join(differing, ", "))},
+      {"the parameters are no longer the same on all ranks: rank {} differ from rank 0",
+       "各进程的参数不再一致：rank {} 与 rank 0 不同", fmt::join(differing, ", ")},
       {"they began with the same configuration and images: a GPU, a processor or memory computes wrongly (of a GPU see "
        "nvidia-smi -q -d ECC), or the machines have different GPUs or drivers; the last checkpoint is from before",
        "它们以相同的配置和图像开始：可能是某块 GPU、处理器或内存计算出错（GPU 见 nvidia-smi -q -d ECC），"

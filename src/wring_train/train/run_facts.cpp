@@ -38,15 +38,14 @@ bool differs(const RunFacts& before, const RunFacts& now, const std::string& nam
 
 Text change(const std::string& name, const RunFacts& before, const RunFacts& now) {
   const std::string_view key = std::string_view(name).substr(kPrefix.size());
-  return {fmt::format("{} has changed since that checkpoint: it was {}, it is {}", key, before.at(name), now.at(name)),
-          fmt::format("{} 与该检查点时不同：原为 {}，现为 {}", key, before.at(name), now.at(name))};
+  return {"{} has changed since that checkpoint: it was {}, it is {}", "{} 与该检查点时不同：原为 {}，现为 {}", key,
+          before.at(name), now.at(name)};
 }
 
 std::optional<Text> change_of_images(const RunFacts& before, const RunFacts& now) {
   if (differs(before, now, kImages)) {
-    return Text(fmt::format("the training images have changed since that checkpoint: there were {}, there are {}",
-                            before.at(kImages), now.at(kImages)),
-                fmt::format("训练图像与该检查点时不同：原有 {} 张，现有 {} 张", before.at(kImages), now.at(kImages)));
+    return Text("the training images have changed since that checkpoint: there were {}, there are {}",
+                "训练图像与该检查点时不同：原有 {} 张，现有 {} 张", before.at(kImages), now.at(kImages));
   }
   if (differs(before, now, kFiles)) {
     return Text("the training images have changed since that checkpoint: as many, but not the same files",

@@ -174,9 +174,8 @@ void RunLog::metrics(std::int64_t step, const std::vector<std::pair<std::string,
   for (Backlog* backlog : {&s.unwritten_metrics, &s.unwritten_events}) {
     const std::optional<Error> error = backlog->flush();
     if (!error) continue;
-    warn({fmt::format("{}; training goes on, {} records wait in memory for the next try", error->message().en,
-                      backlog->unwritten()),
-          fmt::format("{}；训练继续，{} 条记录暂存内存，下次再试", error->message().zh, backlog->unwritten())});
+    warn({"{}; training goes on, {} records wait in memory for the next try",
+          "{}；训练继续，{} 条记录暂存内存，下次再试", error->message(), backlog->unwritten()});
   }
 }
 

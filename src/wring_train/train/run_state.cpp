@@ -60,11 +60,10 @@ void require_same_optimizer(const LoadedTensors& state, const fs::path& path, co
   const auto saved = optimizer_of(state, path);
   if (!saved || *saved == engine.optimizer()) return;
   throw Error(ErrorCode::failed,
-              {fmt::format("{} was trained with optimizer {}, and this config says {}", path.string(), *saved,
-                           engine.optimizer()),
-               fmt::format("{} 由优化器 {} 训练，而当前配置为 {}", path.string(), *saved, engine.optimizer())},
-              {fmt::format("go on with optimizer: {}, or start a new run under another experiment_name", *saved),
-               fmt::format("请用 optimizer: {} 继续，或换一个 experiment_name 开始新的训练", *saved)});
+              {"{} was trained with optimizer {}, and this config says {}", "{} 由优化器 {} 训练，而当前配置为 {}",
+               path.string(), *saved, engine.optimizer()},
+              {"go on with optimizer: {}, or start a new run under another experiment_name",
+               "请用 optimizer: {} 继续，或换一个 experiment_name 开始新的训练", *saved});
 }
 
 LoadedState restore(const LoadedTensors& state, const fs::path& path, StepEngine& engine) {
@@ -146,10 +145,9 @@ std::optional<LoadedState> load_newest_state(const Folder& checkpoints, StepEngi
     } catch (const Unreadable&) {
       throw;
     } catch (const Error& error) {
-      warn({fmt::format("the checkpoint is damaged and not used: {}", error.message().en),
-            fmt::format("检查点已损坏，不予使用：{}", error.message().zh)});
+      warn({"the checkpoint is damaged and not used: {}", "检查点已损坏，不予使用：{}", error.message()});
       damaged.push_back(file);
-      reasons = {reasons.en + "; " + error.message().en, reasons.zh + "；" + error.message().zh};
+      reasons = {"{}; {}", "{}；{}", reasons, error.message()};
       continue;
     }
     LoadedState loaded = restore(*state, checkpoints.path_of(file), engine);
@@ -158,8 +156,7 @@ std::optional<LoadedState> load_newest_state(const Folder& checkpoints, StepEngi
   }
   if (damaged.empty()) return std::nullopt;
   throw Error(ErrorCode::failed,
-              {fmt::format("no checkpoint in {} is whole{}", checkpoints.path().string(), reasons.en),
-               fmt::format("{} 中没有完好的检查点{}", checkpoints.path().string(), reasons.zh)},
+              {"no checkpoint in {} is whole{}", "{} 中没有完好的检查点{}", checkpoints.path().string(), reasons},
               {"start anew without --resume: this run is then kept under another name",
                "去掉 --resume 重新开始：本次训练的文件会以另一名称保留"});
 }

@@ -46,12 +46,10 @@ double StartupClock::since_start_s() const {
 }
 
 Text StartupClock::summary() const {
-  Text text{fmt::format("first step after {:.1f} s:", since_start_s()),
-            fmt::format("{:.1f} 秒后完成第一步：", since_start_s())};
+  Text text{"first step after {:.1f} s:", "{:.1f} 秒后完成第一步：", since_start_s()};
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     const auto& [name, seconds] = parts_[i];
-    text.en += fmt::format("{} {} {:.1f}", i == 0 ? "" : ",", name.en, seconds);
-    text.zh += fmt::format("{}{} {:.1f}", i == 0 ? "" : "，", name.zh, seconds);
+    text += Text("{} {} {:.1f}", "{}{} {:.1f}", i == 0 ? Text{} : Text{",", "，"}, name, seconds);
   }
   return text;
 }

@@ -165,12 +165,12 @@ void Trainer::step_down(const DeviceMemoryError& error) {
   cut_batches();
   const TrainConfig used = config_in_use();
   const Text& what = error.message();
-  log_.warn(Text(fmt::format("{}; step {} goes on with batch_size {} and gradient_accumulation_steps {} (the same "
-                             "samples a step). Set these two in the config, or measure: wring benchmark",
-                             what.en, progress_.step + 1, used.batch_size, used.gradient_accumulation_steps),
-                 fmt::format("{}；第 {} 步起改用 batch_size {}、gradient_accumulation_steps {}（每步样本不变）。"
-                             "请在配置中设置这两项，或运行 wring benchmark 测量",
-                             what.zh, progress_.step + 1, used.batch_size, used.gradient_accumulation_steps)));
+  log_.warn(
+      Text("{}; step {} goes on with batch_size {} and gradient_accumulation_steps {} (the same "
+           "samples a step). Set these two in the config, or measure: wring benchmark",
+           "{}；第 {} 步起改用 batch_size {}、gradient_accumulation_steps {}（每步样本不变）。"
+           "请在配置中设置这两项，或运行 wring benchmark 测量",
+           what, progress_.step + 1, used.batch_size, used.gradient_accumulation_steps));
 }
 
 std::vector<std::string> Trainer::fields() const {
@@ -197,11 +197,10 @@ void Trainer::take_in(const StepReport& report) {
   reported_skips_ = progress_.skipped_steps;
   const std::string scale = report.loss_scale ? fmt::format("; loss scale {:g}", *report.loss_scale) : "";
   log_.warn(
-      {fmt::format("{} of the steps up to {} were skipped: their loss or gradient was not finite, and the weights "
-                   "are as before them ({} since the run began){}",
-                   skips, progress_.step, progress_.skipped_steps, scale),
-       fmt::format("截至第 {} 步跳过了 {} 步：损失或梯度不是有限数，权重保持不变（本次训练共 {} 步）{}", progress_.step,
-                   skips, progress_.skipped_steps, scale)});
+      {"{} of the steps up to {} were skipped: their loss or gradient was not finite, and the weights "
+       "are as before them ({} since the run began){}",
+       "截至第 {1} 步跳过了 {0} 步：损失或梯度不是有限数，权重保持不变（本次训练共 {2} 步）{3}", skips, progress_.step,
+       progress_.skipped_steps, scale});
 }
 
 // The weights led into this, and the same samples at the same rate would again: back to where they were good, slower.
@@ -209,20 +208,16 @@ void Trainer::roll_back() {
   take_in(engine_.report());
   if (progress_.rollbacks >= kRollbacks) {
     const double lr = config_.lr * progress_.lr_factor;
-    throw Error(
-        ErrorCode::failed,
-        {fmt::format(
-             "training is unstable: loss or gradient was not finite in {} steps in a row up to step {}, also at "
-             "half the learning rate",
-             engine_.unstable_in_row(), progress_.step),
-         fmt::format("训练不稳定：截至第 {} 步，损失或梯度连续 {} 步不是有限数，学习率减半后仍然如此", progress_.step,
-                     engine_.unstable_in_row())},
-        {fmt::format("the checkpoint before is kept. Start anew with a lower lr (it was {:g}), grad_clip: 1.0 or "
-                     "warmup_iters: 500; with amp_dtype fp16 take bf16; look for damaged or all-black images",
-                     lr),
-         fmt::format("之前的检查点已保留。请降低 lr（当前 {:g}），设置 grad_clip: 1.0 或 warmup_iters: 500；"
-                     "若 amp_dtype 为 fp16 则改用 bf16；并检查图像是否损坏或全黑",
-                     lr)});
+    throw Error(ErrorCode::failed,
+                {"training is unstable: loss or gradient was not finite in {} steps in a row up to step {}, also at "
+                 "half the learning rate",
+                 "训练不稳定：截至第 {1} 步，损失或梯度连续 {0} 步不是有限数，学习率减半后仍然如此",
+                 engine_.unstable_in_row(), progress_.step},
+                {"the checkpoint before is kept. Start anew with a lower lr (it was {:g}), grad_clip: 1.0 or "
+                 "warmup_iters: 500; with amp_dtype fp16 take bf16; look for damaged or all-black images",
+                 "之前的检查点已保留。请降低 lr（当前 {:g}），设置 grad_clip: 1.0 或 warmup_iters: 500；"
+                 "若 amp_dtype 为 fp16 则改用 bf16；并检查图像是否损坏或全黑",
+                 lr});
   }
   const std::int64_t from = progress_.step;
   const SlowPart slow(ranks_);
@@ -234,8 +229,8 @@ void Trainer::roll_back() {
   }
   if (ranks_.any(ranks_.leads() && !good)) {
     throw Error(ErrorCode::failed,
-                {fmt::format("training is unstable at step {}, and there is no checkpoint to go back to", from),
-                 fmt::format("训练在第 {} 步不稳定，且没有可退回的检查点", from)},
+                {"training is unstable at step {}, and there is no checkpoint to go back to",
+                 "训练在第 {} 步不稳定，且没有可退回的检查点", from},
                 {"start anew with a lower lr", "请降低 lr 后重新开始"});
   }
   if (!good) good.emplace();
@@ -249,11 +244,10 @@ void Trainer::roll_back() {
   progress_.lr_factor = good->lr_factor * kRollbackSlowdown;
   data_.loader->seek(progress_.step * config_.gradient_accumulation_steps);
   log_.warn(
-      {fmt::format("loss or gradient was not finite in {} steps in a row up to step {}: back to the checkpoint of "
-                   "step {}, and on at half the learning rate",
-                   kUnstableSteps, from, progress_.step),
-       fmt::format("截至第 {} 步，损失或梯度连续 {} 步不是有限数：退回第 {} 步的检查点，以一半的学习率继续", from,
-                   kUnstableSteps, progress_.step)});
+      {"loss or gradient was not finite in {} steps in a row up to step {}: back to the checkpoint of "
+       "step {}, and on at half the learning rate",
+       "截至第 {1} 步，损失或梯度连续 {0} 步不是有限数：退回第 {2} 步的检查点，以一半的学习率继续", kUnstableSteps,
+       from, progress_.step});
   log_.metrics(progress_.step, {{"rolled_back_from", static_cast<double>(from)},
                                 {"lr_factor", progress_.lr_factor},
                                 {"skipped_steps", static_cast<double>(progress_.skipped_steps)}});
@@ -314,10 +308,9 @@ std::optional<Score> Trainer::validation_score(const StopSignal& stop) {
     if (!device_.is_cpu()) at::accelerator::emptyCache();
     validation_tile_ /= 2;
     log_.warn(
-        Text(fmt::format("validation does not fit into the memory beside the training: it goes on in tiles of {} LR "
-                         "pixels",
-                         validation_tile_),
-             fmt::format("显存不足以在训练的同时验证：改用边长 {} 个 LR 像素的分块", validation_tile_)));
+        Text("validation does not fit into the memory beside the training: it goes on in tiles of {} LR "
+             "pixels",
+             "显存不足以在训练的同时验证：改用边长 {} 个 LR 像素的分块", validation_tile_));
   }
 }
 
@@ -329,9 +322,8 @@ bool Trainer::validate(const StopSignal& stop) {
   if (mean) {
     keep_score(*mean, MetricsWindow::now_s() - began);
   } else {
-    log_.line({fmt::format("step {}: the validation was given up, since the run is to stop; resuming begins with it",
-                           progress_.step),
-               fmt::format("第 {} 步: 收到停止信号，放弃本次验证；继续训练时先补做", progress_.step)});
+    log_.line({"step {}: the validation was given up, since the run is to stop; resuming begins with it",
+               "第 {} 步: 收到停止信号，放弃本次验证；继续训练时先补做", progress_.step});
   }
   const double seconds = MetricsWindow::now_s() - began;
   validation_s_ += seconds;
@@ -350,11 +342,9 @@ void Trainer::keep_score(const Score& mean, double seconds) {
     if (ranks_.leads()) checkpoints_.save_best(engine_.averaged(), progress_.step);
   }
   log_.metrics(progress_.step, {{kValidationScore, mean.psnr_y}, {"val_ssim_y", mean.ssim_y}});
-  log_.line(
-      Text(fmt::format("step {}: validation PSNR-Y {:.3f} dB, SSIM {:.4f} (best {:.3f} at step {}), {:.1f} s",
-                       progress_.step, mean.psnr_y, mean.ssim_y, progress_.best_psnr, progress_.best_step, seconds),
-           fmt::format("第 {} 步: 验证 PSNR-Y {:.3f} dB, SSIM {:.4f} (最佳 {:.3f}, 第 {} 步), {:.1f} 秒",
-                       progress_.step, mean.psnr_y, mean.ssim_y, progress_.best_psnr, progress_.best_step, seconds)));
+  log_.line(Text("step {}: validation PSNR-Y {:.3f} dB, SSIM {:.4f} (best {:.3f} at step {}), {:.1f} s",
+                 "第 {} 步: 验证 PSNR-Y {:.3f} dB, SSIM {:.4f} (最佳 {:.3f}, 第 {} 步), {:.1f} 秒", progress_.step,
+                 mean.psnr_y, mean.ssim_y, progress_.best_psnr, progress_.best_step, seconds));
 }
 
 // Nothing while steps are being skipped: the checkpoint to go back to must be from before.

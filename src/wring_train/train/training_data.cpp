@@ -48,8 +48,7 @@ Text name_of(const TrainingImages& images, const TrainConfig& config, bool on_gp
     case DataTier::host:
       if (images.on_device) return {"in page-locked host memory, read by the GPU", "在锁页内存中，由 GPU 读取"};
       if (!on_gpu || config.num_workers == 0) return {"in host memory", "在内存中"};
-      return {fmt::format("in host memory, cut by {} workers", config.num_workers),
-              fmt::format("在内存中，由 {} 个工作线程裁剪", config.num_workers)};
+      return {"in host memory, cut by {} workers", "在内存中，由 {} 个工作线程裁剪", config.num_workers};
     case DataTier::none:
       return {"decoded anew for every sample", "每个样本重新解码"};
   }
@@ -58,8 +57,7 @@ Text name_of(const TrainingImages& images, const TrainConfig& config, bool on_gp
 
 std::function<void(const SkippedImage&)> skip_warning(const TrainingDataOptions& options) {
   return [warn = options.warn](const SkippedImage& skipped) {
-    warn(Text(fmt::format("skipped {}: {}", skipped.path.string(), skipped.reason),
-              fmt::format("跳过 {}: {}", skipped.path.string(), skipped.reason)));
+    warn(Text("skipped {}: {}", "跳过 {}: {}", skipped.path.string(), skipped.reason));
   };
 }
 
@@ -131,8 +129,7 @@ void put_on_device(TrainingImages& images, const TrainConfig& config, const Trai
 std::optional<ImageSet> find_validation(const TrainConfig& config, const TrainingDataOptions& options) {
   const fs::path hr = folder_of(config.val_hr_dir, config, "val", "HR");
   if (config.val_hr_dir.empty() && !Folder::find(hr)) {
-    options.note({fmt::format("no validation: there is no folder {}", hr.string()),
-                  fmt::format("不做验证：没有文件夹 {}", hr.string())});
+    options.note({"no validation: there is no folder {}", "不做验证：没有文件夹 {}", hr.string()});
     return std::nullopt;
   }
   const int scale = static_cast<int>(config.scale_factor);
@@ -174,8 +171,8 @@ TrainingImages open_training_images(const TrainConfig& config, const TrainingDat
   }
   const std::size_t count = images.train.pairs.size();
   const std::size_t validation = images.validation ? images.validation->pairs.size() : 0;
-  options.note({fmt::format("data: {} training images in {}, {} for validation", count, hr.string(), validation),
-                fmt::format("数据：{} 中有 {} 张训练图像，验证图像 {} 张", hr.string(), count, validation)});
+  options.note({"data: {} training images in {}, {} for validation", "数据：{1} 中有 {0} 张训练图像，验证图像 {2} 张",
+                count, hr.string(), validation});
 
   const TierChoice choice = choose_tier(config, images.train, options);
   images.tier = choice.tier;
@@ -187,12 +184,10 @@ TrainingImages open_training_images(const TrainConfig& config, const TrainingDat
   Text source;
   if (images.cache && images.cache->hit()) {
     const double checked_s = images.cache->checked_s();
-    source = {fmt::format(" from the cache on disk, checked in {:.2f} s", checked_s),
-              fmt::format("，取自磁盘缓存（校验 {:.2f} 秒）", checked_s)};
+    source = {" from the cache on disk, checked in {:.2f} s", "，取自磁盘缓存（校验 {:.2f} 秒）", checked_s};
   }
-  options.note(
-      {fmt::format("images: {} ({}), ready after {:.1f} s{}", name.en, choice.reason.en, images.seconds, source.en),
-       fmt::format("图像：{}（{}），用时 {:.1f} 秒{}", name.zh, choice.reason.zh, images.seconds, source.zh)});
+  options.note({"images: {} ({}), ready after {:.1f} s{}", "图像：{}（{}），用时 {:.1f} 秒{}", name, choice.reason,
+                images.seconds, source});
   return images;
 }
 

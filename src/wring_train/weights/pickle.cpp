@@ -54,20 +54,17 @@ class PickleMachine {
   [[noreturn]] void refuse(const Text& why) const { throw error_(why); }
   [[noreturn]] void truncated() const {
     if (bytes_.size() == kMostBytes) {
-      refuse({fmt::format("its pickle is longer than {} MiB", kMostBytes >> 20),
-              fmt::format("其 pickle 超过 {} MiB", kMostBytes >> 20)});
+      refuse({"its pickle is longer than {} MiB", "其 pickle 超过 {} MiB", kMostBytes >> 20});
     }
-    refuse({fmt::format("its pickle ends at byte {} (truncated?)", bytes_.size()),
-            fmt::format("其 pickle 在第 {} 字节处中断（文件不完整？）", bytes_.size())});
+    refuse({"its pickle ends at byte {} (truncated?)", "其 pickle 在第 {} 字节处中断（文件不完整？）", bytes_.size()});
   }
   [[noreturn]] void malformed() const {
-    refuse(
-        {fmt::format("its pickle makes no sense at byte {}", at_), fmt::format("其 pickle 在第 {} 字节处无效", at_)});
+    refuse({"its pickle makes no sense at byte {}", "其 pickle 在第 {} 字节处无效", at_});
   }
   [[noreturn]] void not_allowed(const std::string& name) const {
     const std::string shown = without_controls(name);
-    refuse({fmt::format("its pickle asks for '{}', which is not needed for tensors; nothing of it was run", shown),
-            fmt::format("其 pickle 要求“{}”，而张量并不需要它；未执行其中任何代码", shown)});
+    refuse({"its pickle asks for '{}', which is not needed for tensors; nothing of it was run",
+            "其 pickle 要求“{}”，而张量并不需要它；未执行其中任何代码", shown});
   }
 
   std::string_view take(std::uint64_t count) {
@@ -88,8 +85,7 @@ class PickleMachine {
   std::int64_t long_number() {
     const std::size_t count = byte();
     if (count > 8) {
-      refuse({fmt::format("its pickle has a whole number of {} bytes", count),
-              fmt::format("其 pickle 含有 {} 字节的整数", count)});
+      refuse({"its pickle has a whole number of {} bytes", "其 pickle 含有 {} 字节的整数", count});
     }
     const std::uint64_t value = number(count);
     const int spare = 64 - 8 * static_cast<int>(count);
@@ -106,8 +102,7 @@ class PickleMachine {
 
   PickleValue* make(Kind kind) {
     if (pickle_.values_.size() >= kMostValues) {
-      refuse({fmt::format("its pickle has more than {} values", kMostValues),
-              fmt::format("其 pickle 的值超过 {} 个", kMostValues)});
+      refuse({"its pickle has more than {} values", "其 pickle 的值超过 {} 个", kMostValues});
     }
     PickleValue& value = pickle_.values_.emplace_back();
     value.kind = kind;
@@ -240,8 +235,8 @@ class PickleMachine {
     switch (code) {
       case 0x80:  // PROTO
         if (const int protocol = byte(); protocol != 2) {
-          refuse({fmt::format("its pickle has protocol {}, and torch.save writes protocol 2", protocol),
-                  fmt::format("其 pickle 为协议 {}，而 torch.save 使用协议 2", protocol)});
+          refuse({"its pickle has protocol {}, and torch.save writes protocol 2",
+                  "其 pickle 为协议 {}，而 torch.save 使用协议 2", protocol});
         }
         return;
       case '.':  // STOP
@@ -326,10 +321,10 @@ class PickleMachine {
       case 'u':  // SETITEMS
         return append(pop_to_mark(), Kind::dict);
       default:
-        refuse({fmt::format("its pickle has the instruction 0x{:02x} at byte {}, which torch.save does not write for "
-                            "tensors",
-                            code, at_ - 1),
-                fmt::format("其 pickle 第 {} 字节处的指令 0x{:02x} 不是 torch.save 为张量写出的指令", at_ - 1, code)});
+        refuse(
+            {"its pickle has the instruction 0x{:02x} at byte {}, which torch.save does not write for "
+             "tensors",
+             "其 pickle 第 {1} 字节处的指令 0x{0:02x} 不是 torch.save 为张量写出的指令", code, at_ - 1});
     }
   }
 

@@ -94,7 +94,7 @@ class TensorList {
   [[noreturn]] void refuse(const Text& why) const { throw error_(why); }
   [[noreturn]] void refuse_tensor(const std::string& name, const Text& why) const {
     const std::string shown = without_controls(name);
-    refuse({fmt::format("tensor '{}' {}", shown, why.en), fmt::format("张量“{}”{}", shown, why.zh)});
+    refuse({"tensor '{}' {}", "张量“{}”{}", shown, why});
   }
 
   void visit(const PickleValue& value, const std::string& name, int depth) {
@@ -154,8 +154,7 @@ class TensorList {
     const std::string_view type = std::string_view(items[0]->text).substr(items[0]->text.find(' ') + 1);
     const auto known = std::ranges::find(kStorageTypes, type, &StorageType::name);
     if (known == kStorageTypes.end()) {
-      refuse_tensor(name, {fmt::format("is of the type {}, which is not supported", type),
-                           fmt::format("的类型 {} 不受支持", type)});
+      refuse_tensor(name, {"is of the type {}, which is not supported", "的类型 {} 不受支持", type});
     }
     Storage storage{items[1]->text, known->dtype, *dtype_bytes(known->dtype), whole(*items[3], name), 0};
     if (items.size() > 4 && items[4]->kind == Kind::tuple && items[4]->items.size() == 3) {
@@ -215,8 +214,7 @@ struct PthFile::Content {
     error = [this](const Text& why) {
       const std::string name = file.path().string();
       return Error(
-          ErrorCode::failed,
-          {fmt::format("cannot read {}: {}", name, why.en), fmt::format("无法读取 {}：{}", name, why.zh)},
+          ErrorCode::failed, {"cannot read {}: {}", "无法读取 {}：{}", name, why},
           {"a damaged file has to be copied or downloaded again; one that you trust can be loaded in Python, and "
            "its tensors saved alone: torch.save(model.state_dict(), \"new.pth\")",
            "损坏的文件请重新复制或下载；若信任该文件，可在 Python 中加载后只保存张量："
@@ -273,8 +271,8 @@ struct PthFile::Content {
       return pickle;
     };
     if (const Pickle version = next(); version.value().integer != kSequenceVersion) {
-      refuse({fmt::format("its format has version {}, not {}", version.value().integer, kSequenceVersion),
-              fmt::format("其格式版本为 {}，而不是 {}", version.value().integer, kSequenceVersion)});
+      refuse({"its format has version {}, not {}", "其格式版本为 {}，而不是 {}", version.value().integer,
+              kSequenceVersion});
     }
     require_little_endian(next().value());
     const Pickle main = next();
@@ -307,8 +305,8 @@ struct PthFile::Content {
       const Bytes rest = file.bytes().subspan(at);
       const std::int64_t elements = rest.size() < 8 ? -1 : little_endian(rest);
       if (elements < 0 || static_cast<std::uint64_t>(elements) > (rest.size() - 8) / element->second) {
-        refuse({fmt::format("its data ends at byte {} (truncated?)", file.bytes().size()),
-                fmt::format("其数据在第 {} 字节处中断（文件不完整？）", file.bytes().size())});
+        refuse(
+            {"its data ends at byte {} (truncated?)", "其数据在第 {} 字节处中断（文件不完整？）", file.bytes().size()});
       }
       const std::size_t size = static_cast<std::size_t>(elements) * element->second;
       storages.emplace(key->text, rest.subspan(8, size));
@@ -319,7 +317,7 @@ struct PthFile::Content {
 
   [[noreturn]] void refuse_tensor(const Tensor& tensor, const Text& why) const {
     const std::string shown = without_controls(tensor.name);
-    refuse({fmt::format("tensor '{}' {}", shown, why.en), fmt::format("张量“{}”{}", shown, why.zh)});
+    refuse({"tensor '{}' {}", "张量“{}”{}", shown, why});
   }
 
   // `data` is of the whole storage.
@@ -351,8 +349,8 @@ struct PthFile::Content {
              !__builtin_add_overflow(last, step, &last);
     }
     if (!fits || last >= storage.elements) {
-      refuse_tensor(tensor, {fmt::format("needs more data than the {} bytes of its storage", data.size()),
-                             fmt::format("所需数据超出其存储的 {} 字节", data.size())});
+      refuse_tensor(tensor,
+                    {"needs more data than the {} bytes of its storage", "所需数据超出其存储的 {} 字节", data.size()});
     }
     return data.subspan(static_cast<std::size_t>(storage.first + tensor.offset) * storage.element_bytes);
   }

@@ -32,8 +32,7 @@ class ZipReader {
     for (std::uint64_t i = 0; i < directory.files; ++i) {
       const Entry entry = read_entry(at);
       if (!files.emplace(entry.name, data_of(entry)).second) {
-        refuse({fmt::format("it has two files named '{}'", shown(entry.name)),
-                fmt::format("其中有两个名为“{}”的文件", shown(entry.name))});
+        refuse({"it has two files named '{}'", "其中有两个名为“{}”的文件", shown(entry.name)});
       }
       at += entry.bytes;
     }
@@ -57,8 +56,8 @@ class ZipReader {
 
   std::span<const std::byte> part(std::uint64_t at, std::uint64_t size) const {
     if (at > archive_.size() || size > archive_.size() - at) {
-      refuse({fmt::format("it points to bytes {} to {}, and has {} (truncated?)", at, at + size, archive_.size()),
-              fmt::format("它指向第 {} 至 {} 字节，而文件只有 {} 字节（不完整？）", at, at + size, archive_.size())});
+      refuse({"it points to bytes {} to {}, and has {} (truncated?)",
+              "它指向第 {} 至 {} 字节，而文件只有 {} 字节（不完整？）", at, at + size, archive_.size()});
     }
     return archive_.subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(size));
   }
@@ -122,21 +121,19 @@ class ZipReader {
 
   void require_plain(const Entry& entry, std::uint64_t flags, std::uint64_t method) const {
     if ((flags & 1) != 0) {
-      refuse({fmt::format("'{}' in it is encrypted", shown(entry.name)),
-              fmt::format("其中的“{}”已加密", shown(entry.name))});
+      refuse({"'{}' in it is encrypted", "其中的“{}”已加密", shown(entry.name)});
     }
     if (method != 0) refuse_compressed(entry);
   }
   [[noreturn]] void refuse_compressed(const Entry& entry) const {
-    refuse({fmt::format("'{}' in it is compressed, which torch.save never does", shown(entry.name)),
-            fmt::format("其中的“{}”经过压缩，而 torch.save 不会压缩", shown(entry.name))});
+    refuse({"'{}' in it is compressed, which torch.save never does", "其中的“{}”经过压缩，而 torch.save 不会压缩",
+            shown(entry.name)});
   }
 
   std::span<const std::byte> data_of(const Entry& entry) const {
     part(entry.header, kLocalBytes);
     if (number(entry.header, 4) != kLocalHeader) {
-      refuse({fmt::format("'{}' is not where its table of files says", shown(entry.name)),
-              fmt::format("“{}”不在文件表所示的位置", shown(entry.name))});
+      refuse({"'{}' is not where its table of files says", "“{}”不在文件表所示的位置", shown(entry.name)});
     }
     const std::uint64_t before = kLocalBytes + number(entry.header + 26, 2) + number(entry.header + 28, 2);
     part(entry.header, before);

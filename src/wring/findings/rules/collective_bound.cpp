@@ -41,23 +41,20 @@ std::optional<Finding> collective_bound(const Features& f) {
                            .text();
   if (below(f.sm_activity, waiting_sm) && below_or_unknown(f.tensor_activity, limit::tensor_unused)) {
     const bool peer_works = at_least(f.busiest_peer_sm_activity, std::max(peer_sm, 2 * *f.sm_activity));
-    Text rule{fmt::format("GPU-Util ≥ {} % and steady on several cards while SM activity < {} %", limit::full_util,
-                          waiting_sm),
-              fmt::format("多卡 GPU利用率 ≥ {}% 且平稳，而 SM活跃度 < {}%", limit::full_util, waiting_sm)};
+    Text rule{"GPU-Util ≥ {} % and steady on several cards while SM activity < {} %",
+              "多卡 GPU利用率 ≥ {}% 且平稳，而 SM活跃度 < {}%", limit::full_util, waiting_sm};
     if (peer_works) {
-      rule.en += ", and another card works";
-      rule.zh += "，且另有一卡在计算";
+      rule += Text(", and another card works", "，且另有一卡在计算");
     }
     return found(peer_works ? 0.8 : 0.55, rule, numbers, next);
   }
   if (!f.sm_activity && below(f.power_of_limit, limit::little_power) &&
       at_least(f.busiest_peer_power_of_limit, 1.5 * *f.power_of_limit)) {
     return found(0.5,
-                 {fmt::format("GPU-Util ≥ {} % and steady while power < {} % of its limit, and another card draws "
-                              "half as much again",
-                              limit::full_util, limit::little_power),
-                  fmt::format("GPU利用率 ≥ {}% 且平稳，而功耗 < 上限的 {}%，且另有一卡功耗高出一半以上",
-                              limit::full_util, limit::little_power)},
+                 {"GPU-Util ≥ {} % and steady while power < {} % of its limit, and another card draws "
+                  "half as much again",
+                  "GPU利用率 ≥ {}% 且平稳，而功耗 < 上限的 {}%，且另有一卡功耗高出一半以上", limit::full_util,
+                  limit::little_power},
                  numbers, next);
   }
   return std::nullopt;

@@ -46,24 +46,22 @@ Finding found(double confidence, Text rule, Text numbers, Text next_step) {
 
 std::optional<Finding> compute_bound(const Features& f) {
   if (at_least(f.tensor_activity, limit::tensor_busy)) {
-    return found(0.9,
-                 {fmt::format("tensor activity ≥ {} %", limit::tensor_busy),
-                  fmt::format("张量核心活跃度 ≥ {}%", limit::tensor_busy)},
-                 activity(f).text(), compute_next(f));
+    return found(0.9, {"tensor activity ≥ {} %", "张量核心活跃度 ≥ {}%", limit::tensor_busy}, activity(f).text(),
+                 compute_next(f));
   }
   if (tensor_cores_unused(f)) return std::nullopt;  // that says more
   if (at_least(f.sm_activity, limit::sm_busy) && below(f.dram_activity, limit::dram_bound)) {
     return found(at_least(f.fp32_activity, fp32_busy) ? 0.8 : 0.65,
-                 {fmt::format("SM activity ≥ {} % and DRAM activity < {} %", limit::sm_busy, limit::dram_bound),
-                  fmt::format("SM活跃度 ≥ {}% 且显存带宽利用率 < {}%", limit::sm_busy, limit::dram_bound)},
+                 {"SM activity ≥ {} % and DRAM activity < {} %", "SM活跃度 ≥ {}% 且显存带宽利用率 < {}%",
+                  limit::sm_busy, limit::dram_bound},
                  activity(f).add("FP32 activity", "FP32活跃度", f.fp32_activity).text(), compute_next(f));
   }
   // Before Hopper there is no activity to read; much power at full use is the next best sign.
   if (!f.sm_activity && at_least(f.gpu_util, limit::full_util) && at_least(f.power_of_limit, much_power) &&
       below_or_unknown(f.memory_util, limit::memory_util_bound)) {
     return found(0.5,
-                 {fmt::format("GPU-Util ≥ {} % and power ≥ {} % of its limit", limit::full_util, much_power),
-                  fmt::format("GPU利用率 ≥ {}% 且功耗 ≥ 上限的 {}%", limit::full_util, much_power)},
+                 {"GPU-Util ≥ {} % and power ≥ {} % of its limit", "GPU利用率 ≥ {}% 且功耗 ≥ 上限的 {}%",
+                  limit::full_util, much_power},
                  activity(f).text(), compute_next(f));
   }
   return std::nullopt;
@@ -78,24 +76,21 @@ void compute_bound(Diagnosis& diagnosis) {
   if (!near || diagnosis.has("memory_bandwidth_bound") || diagnosis.has("slow_kernels")) return;
   const double sure =
       found ? confidence_of(found->share_percent, attained_well, 75) : confidence_of(*tensor, limit::tensor_busy, 80);
-  Finding& verdict = diagnosis.add(
-      "compute_bound", {"compute-bound: the arithmetic is the limit", "受计算限制：瓶颈在算力"}, diagnosis.own_share(),
-      sure, in.arithmetic_and_activity(),
-      {fmt::format("{:.0f} % or more of the rate of one large product on this device in this precision; or tensor "
-                   "activity {:.0f} % or more where that rate is not known",
-                   attained_well, limit::tensor_busy),
-       fmt::format("不低于本机同精度下单个大矩阵乘速率的 {:.0f}%；该速率未知时，张量核心活跃度不低于 {:.0f}%",
-                   attained_well, limit::tensor_busy)},
-      {"good: what is left is a smaller network, a smaller patch or a faster card",
-       "很好：剩下的只有更小的网络、更小的图块或更快的显卡"});
+  Finding& verdict =
+      diagnosis.add("compute_bound", {"compute-bound: the arithmetic is the limit", "受计算限制：瓶颈在算力"},
+                    diagnosis.own_share(), sure, in.arithmetic_and_activity(),
+                    {"{:.0f} % or more of the rate of one large product on this device in this precision; or tensor "
+                     "activity {:.0f} % or more where that rate is not known",
+                     "不低于本机同精度下单个大矩阵乘速率的 {:.0f}%；该速率未知时，张量核心活跃度不低于 {:.0f}%",
+                     attained_well, limit::tensor_busy},
+                    {"good: what is left is a smaller network, a smaller patch or a faster card",
+                     "很好：剩下的只有更小的网络、更小的图块或更快的显卡"});
   if (found) {
     verdict.next_step = {
-        fmt::format(
-            "good: {:.0f} % of the attainable rate, {:.1f} × is the bound; beyond it a smaller network, a smaller "
-            "patch or a faster device",
-            found->share_percent, found->reach),
-        fmt::format("很好：已达可达速率的 {:.0f}%，上限为 {:.1f} 倍；再快只有更小的网络、更小的图块或更快的设备",
-                    found->share_percent, found->reach)};
+        "good: {:.0f} % of the attainable rate, {:.1f} × is the bound; beyond it a smaller network, a smaller "
+        "patch or a faster device",
+        "很好：已达可达速率的 {:.0f}%，上限为 {:.1f} 倍；再快只有更小的网络、更小的图块或更快的设备",
+        found->share_percent, found->reach};
   }
   if (in.untried_precision()) verdict.fix.push_back({"use_mixed_precision", "true"});
   if (in.config.fold_tail == "off") verdict.fix.push_back({"fold_tail", "auto"});

@@ -31,10 +31,9 @@ bool is_idle(const Features& f) {
 
 Text idle_rule(const Features& f) {
   if (f.gpu_util) {
-    return {fmt::format("GPU-Util below {} %", idle_util), fmt::format("GPU利用率低于 {}%", idle_util)};
+    return {"GPU-Util below {} %", "GPU利用率低于 {}%", idle_util};
   }
-  return {fmt::format("SM activity below {} % (this card has no GPU-Util)", idle_sm),
-          fmt::format("SM活跃度低于 {}%（此卡没有GPU利用率）", idle_sm)};
+  return {"SM activity below {} % (this card has no GPU-Util)", "SM活跃度低于 {}%（此卡没有GPU利用率）", idle_sm};
 }
 
 Text idle_next(const Features& f) {

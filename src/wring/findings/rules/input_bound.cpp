@@ -53,22 +53,19 @@ Text input_next(const Features& f) {
 
 Text input_rule(const Features& f) {
   if (copies_all_the_time(f)) {
-    return {fmt::format("copies over PCIe ≥ {} GiB/s while SM activity < {} %", limit::pcie_busy_mib_s / 1024,
-                        limit::copying_sm),
-            fmt::format("PCIe 拷贝 ≥ {} GiB/s，而 SM活跃度 < {}%", limit::pcie_busy_mib_s / 1024, limit::copying_sm)};
+    return {"copies over PCIe ≥ {} GiB/s while SM activity < {} %", "PCIe 拷贝 ≥ {} GiB/s，而 SM活跃度 < {}%",
+            limit::pcie_busy_mib_s / 1024, limit::copying_sm};
   }
   const Text low = waits_rule(f);
   if (readers_full(f)) {
-    return {
-        fmt::format("{} while the program's readers are at work ≥ {} % of the time, or one of them ≥ {} %", low.en,
-                    reader_full, core_busy),
-        fmt::format("{}，而程序的数据读取者有 ≥ {}% 的时间在工作，或其中之一 ≥ {}%", low.zh, reader_full, core_busy)};
+    return {"{} while the program's readers are at work ≥ {} % of the time, or one of them ≥ {} %",
+            "{}，而程序的数据读取者有 ≥ {}% 的时间在工作，或其中之一 ≥ {}%", low, reader_full, core_busy};
   }
-  return {fmt::format("{} while the program's main thread is busy ≥ {} %, nobody else reads, and it reads ≥ {} MiB/s "
-                      "or launches large kernels rarely",
-                      low.en, limit::launching, limit::reading_mib_s),
-          fmt::format("{}，而程序主线程占用 ≥ {}%，没有其他读取者，且它读取 ≥ {} MiB/s 或很少启动大的核函数", low.zh,
-                      limit::launching, limit::reading_mib_s)};
+  return {
+      "{} while the program's main thread is busy ≥ {} %, nobody else reads, and it reads ≥ {} MiB/s "
+      "or launches large kernels rarely",
+      "{}，而程序主线程占用 ≥ {}%，没有其他读取者，且它读取 ≥ {} MiB/s 或很少启动大的核函数", low, limit::launching,
+      limit::reading_mib_s};
 }
 
 // More workers as far as there are cores and memory; else images decoded once.
@@ -128,14 +125,13 @@ void data_bound(Diagnosis& diagnosis) {
   if (!slow_loader || lost < data_wait) return;
   double sure = confidence_of(lost, data_wait, 40);
   if (!headroom) sure = std::min(sure, 0.8);
-  Finding& found = diagnosis.add(
-      "data_bound", {"data-bound: the step waits for the loader", "受数据限制：训练步在等待数据加载"}, lost, sure,
-      in.three_rates(),
-      {fmt::format("the step loses {:.0f} % or more to waiting, and the loader alone makes less than {:.0f} % more "
-                   "than the step",
-                   data_wait, loader_headroom),
-       fmt::format("每步等待数据的损失不低于 {:.0f}%，且加载速率高出计算不足 {:.0f}%", data_wait, loader_headroom)},
-      {});
+  Finding& found =
+      diagnosis.add("data_bound", {"data-bound: the step waits for the loader", "受数据限制：训练步在等待数据加载"},
+                    lost, sure, in.three_rates(),
+                    {"the step loses {:.0f} % or more to waiting, and the loader alone makes less than {:.0f} % more "
+                     "than the step",
+                     "每步等待数据的损失不低于 {:.0f}%，且加载速率高出计算不足 {:.0f}%", data_wait, loader_headroom},
+                    {});
   feed_the_step(in, found, headroom.value_or(-lost));
 }
 

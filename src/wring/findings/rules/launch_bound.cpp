@@ -56,26 +56,22 @@ bool launches_all_the_time(const Features& f) {
 
 Text launch_rule(const Features& f) {
   if (launches_all_the_time(f)) {
-    return {fmt::format("GPU-Util < {} % while the thread that launches is busy ≥ {} % and no reader is", low_util,
-                        limit::launching),
-            fmt::format("GPU利用率 < {}%，而启动核函数的线程占用 ≥ {}%，且没有繁忙的数据读取者", low_util,
-                        limit::launching)};
+    return {"GPU-Util < {} % while the thread that launches is busy ≥ {} % and no reader is",
+            "GPU利用率 < {}%，而启动核函数的线程占用 ≥ {}%，且没有繁忙的数据读取者", low_util, limit::launching};
   }
   if (launches_tiny_kernels(f)) {
-    return {fmt::format("GPU-Util ≥ {} % while SM activity is less than {} % of it", tiny_kernel_util, tiny_kernel_sm),
-            fmt::format("GPU利用率 ≥ {}%，而 SM活跃度不到其 {}%", tiny_kernel_util, tiny_kernel_sm)};
+    return {"GPU-Util ≥ {} % while SM activity is less than {} % of it", "GPU利用率 ≥ {}%，而 SM活跃度不到其 {}%",
+            tiny_kernel_util, tiny_kernel_sm};
   }
   if (f.sm_activity) {
-    return {
-        fmt::format("GPU-Util ≥ {} % while SM activity < {} % and power < {} % of its limit", busy_util, few_sms,
-                    limit::little_power),
-        fmt::format("GPU利用率 ≥ {}%，而 SM活跃度 < {}% 且功耗 < 上限的 {}%", busy_util, few_sms, limit::little_power)};
+    return {"GPU-Util ≥ {} % while SM activity < {} % and power < {} % of its limit",
+            "GPU利用率 ≥ {}%，而 SM活跃度 < {}% 且功耗 < 上限的 {}%", busy_util, few_sms, limit::little_power};
   }
-  return {fmt::format("GPU-Util ≥ {} % while power < {} % of its limit and memory busy < {} % (SM activity cannot be "
-                      "read here)",
-                      util_without_gpm, limit::little_power, little_memory_util),
-          fmt::format("GPU利用率 ≥ {}%，而功耗 < 上限的 {}% 且显存读写占比 < {}%（此卡读不到 SM活跃度）",
-                      util_without_gpm, limit::little_power, little_memory_util)};
+  return {
+      "GPU-Util ≥ {} % while power < {} % of its limit and memory busy < {} % (SM activity cannot be "
+      "read here)",
+      "GPU利用率 ≥ {}%，而功耗 < 上限的 {}% 且显存读写占比 < {}%（此卡读不到 SM活跃度）", util_without_gpm,
+      limit::little_power, little_memory_util};
 }
 
 Finding found(double confidence, Text rule, Text numbers, Text next_step) {
@@ -123,23 +119,20 @@ void launch_bound(Diagnosis& diagnosis) {
     cost = percent(1 - 1 / (1 + *gain / 100));
   }
   if (in.kernel_busy_percent) {
-    const Text busy = {fmt::format("kernels run {:.0f} % of the step", *in.kernel_busy_percent),
-                       fmt::format("内核运行时间占每步的 {:.0f}%", *in.kernel_busy_percent)};
-    numbers = {numbers.en.empty() ? busy.en : numbers.en + "; " + busy.en,
-               numbers.zh.empty() ? busy.zh : numbers.zh + "；" + busy.zh};
+    const Text busy = {"kernels run {:.0f} % of the step", "内核运行时间占每步的 {:.0f}%", *in.kernel_busy_percent};
+    numbers.append({"; ", "；"}, busy);
     cost = std::max(cost, 100 - *in.kernel_busy_percent);
   }
   const double sure = gains ? confidence_of(*gain, graph_gains, 60) : std::min(0.75, confidence_of(cost, 10, 60));
-  Finding& found = diagnosis.add(
-      "launch_bound",
-      {"launch-bound: the host launches kernels more slowly than the GPU runs them",
-       "受启动限制：主机启动内核的速度跟不上 GPU"},
-      cost, sure, numbers,
-      {fmt::format("a graph gains {:.0f} % or more, or kernels run less than {:.0f} % of a step on a resident batch",
-                   graph_gains, kernels_fill),
-       fmt::format("CUDA 图可提速 {:.0f}% 以上，或数据常驻时内核运行时间不足 {:.0f}%", graph_gains, kernels_fill)},
-      {"a larger batch, or fewer and larger layers: the graph is in use already",
-       "增大 batch，或采用更少更大的层：CUDA 图已在使用"});
+  Finding& found =
+      diagnosis.add("launch_bound",
+                    {"launch-bound: the host launches kernels more slowly than the GPU runs them",
+                     "受启动限制：主机启动内核的速度跟不上 GPU"},
+                    cost, sure, numbers,
+                    {"a graph gains {:.0f} % or more, or kernels run less than {:.0f} % of a step on a resident batch",
+                     "CUDA 图可提速 {:.0f}% 以上，或数据常驻时内核运行时间不足 {:.0f}%", graph_gains, kernels_fill},
+                    {"a larger batch, or fewer and larger layers: the graph is in use already",
+                     "增大 batch，或采用更少更大的层：CUDA 图已在使用"});
   if (!fast_engine_wanted(in.config)) {
     found.fix.push_back({"compile_model", "true"});
     found.next_step = {"capture the step as one CUDA graph: compile_model=true",

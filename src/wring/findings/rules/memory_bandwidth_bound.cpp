@@ -31,16 +31,15 @@ std::optional<Finding> memory_bandwidth_bound(const Features& f) {
       "融合逐元素层（compile_model: true），使用 16 位精度和 channels_last；此时增加单位数据的计算量是免费的"};
   if (at_least(f.dram_activity, limit::dram_bound) && below_or_unknown(f.tensor_activity, limit::tensor_busy)) {
     return found(*f.dram_activity >= surely ? 0.9 : 0.75,
-                 {fmt::format("DRAM activity ≥ {} % and tensor activity < {} %", limit::dram_bound, limit::tensor_busy),
-                  fmt::format("显存带宽利用率 ≥ {}% 且张量核心活跃度 < {}%", limit::dram_bound, limit::tensor_busy)},
+                 {"DRAM activity ≥ {} % and tensor activity < {} %", "显存带宽利用率 ≥ {}% 且张量核心活跃度 < {}%",
+                  limit::dram_bound, limit::tensor_busy},
                  activity(f).text(), next);
   }
   if (!f.dram_activity && at_least(f.memory_util, limit::memory_util_bound) &&
       at_least(f.gpu_util, limit::memory_util_bound)) {
     return found(0.45,
-                 {fmt::format("memory read or written ≥ {} % of the time (bandwidth itself cannot be read here)",
-                              limit::memory_util_bound),
-                  fmt::format("显存读写时间 ≥ {}%（此卡读不到带宽本身）", limit::memory_util_bound)},
+                 {"memory read or written ≥ {} % of the time (bandwidth itself cannot be read here)",
+                  "显存读写时间 ≥ {}%（此卡读不到带宽本身）", limit::memory_util_bound},
                  activity(f).text(), next);
   }
   return std::nullopt;
@@ -56,9 +55,8 @@ void memory_bandwidth_bound(Diagnosis& diagnosis) {
       "memory_bandwidth_bound",
       {"memory-bandwidth-bound: the GPU waits for its own memory", "受显存带宽限制：GPU 在等待自己的显存"},
       diagnosis.own_share(), confidence_of(*dram, limit::dram_bound, 90), in.arithmetic_and_activity(),
-      {fmt::format("DRAM activity {:.0f} % or more, tensor activity below {:.0f} %", limit::dram_bound,
-                   limit::tensor_busy),
-       fmt::format("显存带宽活跃度不低于 {:.0f}%，张量核心活跃度低于 {:.0f}%", limit::dram_bound, limit::tensor_busy)},
+      {"DRAM activity {:.0f} % or more, tensor activity below {:.0f} %",
+       "显存带宽活跃度不低于 {:.0f}%，张量核心活跃度低于 {:.0f}%", limit::dram_bound, limit::tensor_busy},
       {"fused layers (compile_model) and 16-bit tensors move less", "融合层（compile_model）与 16 位张量可减少访存"});
   if (!in.config.use_mixed_precision) found.fix.push_back({"use_mixed_precision", "true"});
   if (!in.config.channels_last) found.fix.push_back({"channels_last", "true"});

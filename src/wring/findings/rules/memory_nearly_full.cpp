@@ -18,7 +18,7 @@ std::optional<Finding> memory_nearly_full(const Features& f) {
       "memory_nearly_full",
       {"memory nearly full", "显存几乎用满"},
       Measured().add("peak", "峰值", f.memory_full).text(),
-      {fmt::format("peak memory ≥ {} % of the card's", nearly_full), fmt::format("峰值显存 ≥ 总量的 {}%", nearly_full)},
+      {"peak memory ≥ {} % of the card's", "峰值显存 ≥ 总量的 {}%", nearly_full},
       0.7,
       {"the next larger batch or a validation step may not fit; an allocator's cache counts as used, so it "
        "may need less: PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True",

@@ -104,26 +104,23 @@ Text without_a_cure(const Diagnosis& diagnosis) {
   const Loss loss = heaviest_loss(*in.resident);
   if (loss.percent < named_percent) return text;
   const Text why = advice(*in.resident, loss.kind, in.config.use_perceptual);
-  return {fmt::format("{}; the largest part of the rest ({:.0f} % of the step): {}", text.en, loss.percent, why.en),
-          fmt::format("{}；其余时间中最大的一项（占每步 {:.0f}%）：{}", text.zh, loss.percent, why.zh)};
+  return {"{}; the largest part of the rest ({:.0f} % of the step): {}",
+          "{}；其余时间中最大的一项（占每步 {:.0f}%）：{}", text, loss.percent, why};
 }
 
 Text slow_rule(bool far, bool elsewhere) {
   if (far) {
-    return {fmt::format("kernels run, and the step reaches less than {:.0f} % of the rate of one large product on this "
-                        "device in this precision",
-                        attained_well),
-            fmt::format("内核在运行，而每步低于本机同精度下单个大矩阵乘速率的 {:.0f}%", attained_well)};
+    return {
+        "kernels run, and the step reaches less than {:.0f} % of the rate of one large product on this "
+        "device in this precision",
+        "内核在运行，而每步低于本机同精度下单个大矩阵乘速率的 {:.0f}%", attained_well};
   }
   if (elsewhere) {
-    return {fmt::format("SM activity {:.0f} % or more with tensor activity below {:.0f} %", limit::sm_busy,
-                        limit::tensor_busy),
-            fmt::format("SM 活跃度不低于 {:.0f}%，而张量核心活跃度低于 {:.0f}%", limit::sm_busy, limit::tensor_busy)};
+    return {"SM activity {:.0f} % or more with tensor activity below {:.0f} %",
+            "SM 活跃度不低于 {:.0f}%，而张量核心活跃度低于 {:.0f}%", limit::sm_busy, limit::tensor_busy};
   }
-  return {fmt::format("kernels run {:.0f} % or more of the step, and those of a graph gain {:.0f} % or more",
-                      kernels_fill, graph_gains),
-          fmt::format("内核运行时间不低于每步的 {:.0f}%，而 CUDA 图中的内核可提速 {:.0f}% 以上", kernels_fill,
-                      graph_gains)};
+  return {"kernels run {:.0f} % or more of the step, and those of a graph gain {:.0f} % or more",
+          "内核运行时间不低于每步的 {:.0f}%，而 CUDA 图中的内核可提速 {:.0f}% 以上", kernels_fill, graph_gains};
 }
 
 }  // namespace
@@ -159,9 +156,8 @@ void slow_kernels(Diagnosis& diagnosis) {
                                   : Text("shorter kernels for the same step: " + assignments_text(verdict.fix),
                                          "以更短的内核完成同样的训练步：" + assignments_text(verdict.fix));
   if (far) {
-    next = {
-        fmt::format("{:.1f} × is the bound, with nothing but these products at that rate; {}", found->reach, next.en),
-        fmt::format("若只剩这些矩阵乘且达到该速率，上限为 {:.1f} 倍；{}", found->reach, next.zh)};
+    next = {"{:.1f} × is the bound, with nothing but these products at that rate; {}",
+            "若只剩这些矩阵乘且达到该速率，上限为 {:.1f} 倍；{}", found->reach, next};
   }
   verdict.next_step = std::move(next);
 }

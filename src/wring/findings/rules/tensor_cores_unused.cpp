@@ -28,21 +28,19 @@ bool leaves_tensor_cores_unused(const Features& f) {
 
 std::optional<Finding> tensor_cores_unused(const Features& f) {
   if (!leaves_tensor_cores_unused(f)) return std::nullopt;
-  return Finding{
-      "tensor_cores_unused",
-      {"the tensor cores are hardly used: the other units do the arithmetic",
-       "张量核心几乎没有用上：运算由其他单元完成"},
-      activity(f).add("FP32 activity", "FP32活跃度", f.fp32_activity).text(),
-      {fmt::format("tensor activity < {} % while SM activity ≥ {} %, FP32 activity ≥ {} % and DRAM activity < {} %",
-                   hardly_used, sm_at_work, fp32_at_work, limit::dram_bound),
-       fmt::format("张量核心活跃度 < {}%，而 SM活跃度 ≥ {}%、FP32活跃度 ≥ {}% 且显存带宽利用率 < {}%", hardly_used,
-                   sm_at_work, fp32_at_work, limit::dram_bound)},
-      0.85,
-      {"where the results may round differently: use_mixed_precision: true (bf16 autocast), or TF32 "
-       "(torch.set_float32_matmul_precision('high'))",
-       "若允许舍入不同：设置 use_mixed_precision: true（bf16 autocast），或启用 TF32"
-       "（torch.set_float32_matmul_precision('high')）"},
-      {}};
+  return Finding{"tensor_cores_unused",
+                 {"the tensor cores are hardly used: the other units do the arithmetic",
+                  "张量核心几乎没有用上：运算由其他单元完成"},
+                 activity(f).add("FP32 activity", "FP32活跃度", f.fp32_activity).text(),
+                 {"tensor activity < {} % while SM activity ≥ {} %, FP32 activity ≥ {} % and DRAM activity < {} %",
+                  "张量核心活跃度 < {}%，而 SM活跃度 ≥ {}%、FP32活跃度 ≥ {}% 且显存带宽利用率 < {}%", hardly_used,
+                  sm_at_work, fp32_at_work, limit::dram_bound},
+                 0.85,
+                 {"where the results may round differently: use_mixed_precision: true (bf16 autocast), or TF32 "
+                  "(torch.set_float32_matmul_precision('high'))",
+                  "若允许舍入不同：设置 use_mixed_precision: true（bf16 autocast），或启用 TF32"
+                  "（torch.set_float32_matmul_precision('high')）"},
+                 {}};
 }
 
 // Told by a trial of both precisions.
@@ -56,13 +54,10 @@ void precision_bound(Diagnosis& diagnosis) {
       {"precision-bound: 32-bit arithmetic, while the 16-bit matrix units stand idle",
        "受精度限制：使用 32 位运算，16 位矩阵单元闲置"},
       percent(1 - 1 / (1 + gain / 100)), confidence_of(gain, mixed_gain, 60),
-      {fmt::format("in 32 bits the step makes {} samples/s, in 16 {} ({} % more)",
-                   rate_figure(in.resident->samples_per_s), rate_figure(in.mixed->samples_per_s),
-                   percent_figure(gain / 100)),
-       fmt::format("32 位下每步 {} samples/s，16 位下 {}（快 {}%）", rate_figure(in.resident->samples_per_s),
-                   rate_figure(in.mixed->samples_per_s), percent_figure(gain / 100))},
-      {fmt::format("16-bit arithmetic gains {:.0f} % or more on a resident batch", mixed_gain),
-       fmt::format("数据常驻时 16 位运算提速 {:.0f}% 以上", mixed_gain)},
+      {"in 32 bits the step makes {} samples/s, in 16 {} ({} % more)", "32 位下每步 {} samples/s，16 位下 {}（快 {}%）",
+       rate_figure(in.resident->samples_per_s), rate_figure(in.mixed->samples_per_s), percent_figure(gain / 100)},
+      {"16-bit arithmetic gains {:.0f} % or more on a resident batch", "数据常驻时 16 位运算提速 {:.0f}% 以上",
+       mixed_gain},
       {"compute in 16 bits and keep the weights in 32: use_mixed_precision=true",
        "用 16 位计算、32 位保存权重：use_mixed_precision=true"});
   found.fix.push_back({"use_mixed_precision", "true"});

@@ -28,8 +28,7 @@ std::optional<Finding> power_throttled(const Features& f) {
           .add("throttled", "降频时间", f.power_throttled)
           .add("power of limit", "功耗占上限", f.power_of_limit)
           .text(),
-      {fmt::format("clocks held down by the power limit ≥ {} % of the time", power_line),
-       fmt::format("因功耗上限降频的时间 ≥ {}%", power_line)},
+      {"clocks held down by the power limit ≥ {} % of the time", "因功耗上限降频的时间 ≥ {}%", power_line},
       full_load ? 0.4 : 0.6 + 0.4 * f.power_throttled / 100,
       {"see nvidia-smi -q -d POWER: raise the limit where it was lowered (nvidia-smi -pl, needs root); at "
        "the card's own limit this is normal under full load",
@@ -46,8 +45,7 @@ std::optional<Finding> heat_throttled(const Features& f) {
           .add("throttled", "降频时间", f.heat_throttled)
           .add("temperature up to", "最高温度", f.temperature_max_c, " °C")
           .text(),
-      {fmt::format("clocks held down by heat ≥ {} % of the time", heat_line),
-       fmt::format("因过热降频的时间 ≥ {}%", heat_line)},
+      {"clocks held down by heat ≥ {} % of the time", "因过热降频的时间 ≥ {}%", heat_line},
       0.9,
       {"improve the cooling: dust, fans, air flow, room temperature; or lower the power limit (nvidia-smi -pl)",
        "改善散热：清灰、风扇、风道、室温；或降低功耗上限（nvidia-smi -pl）"},
@@ -64,11 +62,10 @@ void throttled(Diagnosis& diagnosis) {
   const double cost = heat ? *in.throttled_percent / 2 : 1;
   diagnosis.add("throttled", {"throttled: the clocks are held down", "被降频：时钟频率受到限制"}, cost,
                 confidence_of(*in.throttled_percent, line, heat ? 40 : 100),
-                {fmt::format("clocks held down {:.0f} % of the time by {}", *in.throttled_percent,
-                             heat ? "heat" : "the power cap"),
-                 fmt::format("{:.0f}% 的时间因{}被降频", *in.throttled_percent, heat ? "温度" : "功耗上限")},
-                {fmt::format("from {:.0f} % of the time on by heat, from {:.0f} % by power", heat_line, power_line),
-                 fmt::format("温度降频占比达 {:.0f}%，或功耗降频占比达 {:.0f}%", heat_line, power_line)},
+                {"clocks held down {:.0f} % of the time by {}", "{:.0f}% 的时间因{}被降频", *in.throttled_percent,
+                 heat ? Text{"heat", "温度"} : Text{"the power cap", "功耗上限"}},
+                {"from {:.0f} % of the time on by heat, from {:.0f} % by power",
+                 "温度降频占比达 {:.0f}%，或功耗降频占比达 {:.0f}%", heat_line, power_line},
                 heat ? Text("better cooling: no key of the config helps", "改善散热：没有可用的配置项")
                      : Text("usual at full load; a higher power limit is the administrator's",
                             "满载时常见；功耗上限由管理员设置"));

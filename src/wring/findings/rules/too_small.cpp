@@ -19,21 +19,17 @@ void too_small(Diagnosis& diagnosis) {
   if (!ran(in.larger) || !ran(in.resident) || !in.larger_batch) return;
   const double gain = percent(*in.larger->samples_per_s / *in.resident->samples_per_s - 1);
   if (gain < larger_gain) return;
-  Finding& found =
-      diagnosis.add("too_small",
-                    {"too small to fill the GPU: a larger batch costs almost nothing",
-                     "任务太小，填不满 GPU：更大的 batch 几乎不花时间"},
-                    percent(1 - 1 / (1 + gain / 100)), confidence_of(gain, larger_gain, 60),
-                    {fmt::format("batch {} makes {} samples/s, batch {} {} ({} % more)", in.config.batch_size,
-                                 rate_figure(in.resident->samples_per_s), *in.larger_batch,
-                                 rate_figure(in.larger->samples_per_s), percent_figure(gain / 100)),
-                     fmt::format("batch {} 为 {} samples/s，batch {} 为 {}（快 {}%）", in.config.batch_size,
-                                 rate_figure(in.resident->samples_per_s), *in.larger_batch,
-                                 rate_figure(in.larger->samples_per_s), percent_figure(gain / 100))},
-                    {fmt::format("a larger batch gains {:.0f} % or more per sample", larger_gain),
-                     fmt::format("更大的 batch 每样本提速 {:.0f}% 以上", larger_gain)},
-                    {fmt::format("batch_size={}; wring benchmark finds the best one", *in.larger_batch),
-                     fmt::format("batch_size={}；wring benchmark 可找到最佳值", *in.larger_batch)});
+  Finding& found = diagnosis.add(
+      "too_small",
+      {"too small to fill the GPU: a larger batch costs almost nothing",
+       "任务太小，填不满 GPU：更大的 batch 几乎不花时间"},
+      percent(1 - 1 / (1 + gain / 100)), confidence_of(gain, larger_gain, 60),
+      {"batch {} makes {} samples/s, batch {} {} ({} % more)", "batch {} 为 {} samples/s，batch {} 为 {}（快 {}%）",
+       in.config.batch_size, rate_figure(in.resident->samples_per_s), *in.larger_batch,
+       rate_figure(in.larger->samples_per_s), percent_figure(gain / 100)},
+      {"a larger batch gains {:.0f} % or more per sample", "更大的 batch 每样本提速 {:.0f}% 以上", larger_gain},
+      {"batch_size={}; wring benchmark finds the best one", "batch_size={}；wring benchmark 可找到最佳值",
+       *in.larger_batch});
   const auto peak = measured_peak_mib(in.larger->memory);
   const auto capacity = device_capacity_mib(in.larger->memory);
   const bool full = peak && capacity && static_cast<double>(*peak) > memory_full / 100 * static_cast<double>(*capacity);
@@ -41,11 +37,9 @@ void too_small(Diagnosis& diagnosis) {
     found.fix.push_back({"batch_size", std::to_string(*in.larger_batch)});
     return;
   }
-  found.next_step = {
-      fmt::format("batch {} leaves less than {:.0f} % of the memory: wring benchmark finds one that fits",
-                  *in.larger_batch, 100 - memory_full),
-      fmt::format("batch {} 剩余显存不足 {:.0f}%：请用 wring benchmark 寻找合适的大小", *in.larger_batch,
-                  100 - memory_full)};
+  found.next_step = {"batch {} leaves less than {:.0f} % of the memory: wring benchmark finds one that fits",
+                     "batch {} 剩余显存不足 {:.0f}%：请用 wring benchmark 寻找合适的大小", *in.larger_batch,
+                     100 - memory_full};
 }
 
 }  // namespace wring::rules

@@ -10,14 +10,13 @@ void transfer_bound(Diagnosis& diagnosis) {
   const DiagnosisInput& in = diagnosis.input();
   const auto headroom = in.headroom_percent();
   if (!headroom || *headroom < loader_headroom || in.lost_percent() < clear_gap) return;
-  Finding& found =
-      diagnosis.add("transfer_bound",
-                    {"transfer-bound: loader and step are fast enough alone, not together",
-                     "受传输限制：加载与计算单独都够快，合在一起不够"},
-                    in.lost_percent(), confidence_of(in.lost_percent(), clear_gap, 40), in.three_rates(),
-                    {fmt::format("loader and step alone are both at least {:.0f} % faster than together", clear_gap),
-                     fmt::format("加载与计算单独都比合在一起快 {:.0f}% 以上", clear_gap)},
-                    {});
+  Finding& found = diagnosis.add("transfer_bound",
+                                 {"transfer-bound: loader and step are fast enough alone, not together",
+                                  "受传输限制：加载与计算单独都够快，合在一起不够"},
+                                 in.lost_percent(), confidence_of(in.lost_percent(), clear_gap, 40), in.three_rates(),
+                                 {"loader and step alone are both at least {:.0f} % faster than together",
+                                  "加载与计算单独都比合在一起快 {:.0f}% 以上", clear_gap},
+                                 {});
   if (!in.config.pin_memory) found.fix.push_back({"pin_memory", "true"});
   if (in.config.data_cache == "host" || in.config.data_cache == "none") found.fix.push_back({"data_cache", "auto"});
   found.next_step = found.fix.empty()

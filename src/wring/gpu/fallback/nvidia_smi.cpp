@@ -79,8 +79,7 @@ GpuProblem trouble(const ChildResult& result, std::chrono::milliseconds timeout,
                    bool lists_cards) {
   if (result.timed_out) {
     const double seconds = static_cast<double>(timeout.count()) / 1000.0;
-    return {{fmt::format("nvidia-smi did not answer within {} s", seconds),
-             fmt::format("nvidia-smi 在 {} 秒内没有响应", seconds)},
+    return {{"nvidia-smi did not answer within {} s", "nvidia-smi 在 {} 秒内没有响应", seconds},
             nvml::error_row(10).cure,
             0};
   }
@@ -94,10 +93,8 @@ GpuProblem trouble(const ChildResult& result, std::chrono::milliseconds timeout,
   const std::string how =
       result.signal ? fmt::format("signal {}", *result.signal) : fmt::format("exit status {}", status);
   const std::string words = odd_line.empty() ? first_line(result.err) : odd_line;
-  const Text what =
-      words.empty()
-          ? Text(fmt::format("nvidia-smi failed ({})", how), fmt::format("nvidia-smi 失败（{}）", how))
-          : Text(fmt::format("nvidia-smi: {} ({})", words, how), fmt::format("nvidia-smi：{}（{}）", words, how));
+  const Text what = words.empty() ? Text("nvidia-smi failed ({})", "nvidia-smi 失败（{}）", how)
+                                  : Text("nvidia-smi: {} ({})", "nvidia-smi：{}（{}）", words, how);
   const int code =
       status == nvml::success && words.find("infoROM") != std::string::npos ? nvml::corrupted_inforom : status;
   return {what, code == nvml::success && lists_cards ? nothing_to_do : nvml::error_row(code).cure, code};

@@ -44,10 +44,7 @@ GpuProblem why_no_gpu_util(const Gpu& gpu, const Reading& reading) {
             0};
   }
   const nvml::ErrorRow& row = nvml::error_row(reading.code);
-  return {{fmt::format("GPU-Util: {} (code {})", row.message.en, reading.code),
-           fmt::format("GPU利用率：{}（代码 {}）", row.message.zh, reading.code)},
-          row.cure,
-          reading.code};
+  return {{"GPU-Util: {} (code {})", "GPU利用率：{}（代码 {}）", row.message, reading.code}, row.cure, reading.code};
 }
 
 }  // namespace wring

@@ -8,18 +8,14 @@ namespace wring {
 
 GpuProblem nvml_problem(int code) {
   const nvml::ErrorRow& row = nvml::error_row(code);
-  return {{fmt::format("NVML: {} (code {})", row.message.en, code),
-           fmt::format("NVML：{}（代码 {}）", row.message.zh, code)},
-          row.cure,
-          code};
+  return {{"NVML: {} (code {})", "NVML：{}（代码 {}）", row.message, code}, row.cure, code};
 }
 
 // The loader's words matter when the library is there and cannot be used (another architecture, a missing file).
 GpuProblem nvml_load_problem(const nvml::Library& library) {
   GpuProblem problem = nvml_problem(library.status());
   if (library.failure().find("No such file") == std::string::npos && !library.failure().empty()) {
-    problem.what.en += ": " + library.failure();
-    problem.what.zh += "：" + library.failure();
+    problem.what += Text(": {}", "：{}", library.failure());
   }
   return problem;
 }

@@ -63,8 +63,7 @@ Text throttle_words(std::uint64_t reasons) {
   Text words;
   for (const ThrottleWords& row : throttle_table()) {
     if ((reasons & row.bit) == 0) continue;
-    words.en += (words.en.empty() ? "" : ", ") + row.words.en;
-    words.zh += (words.zh.empty() ? "" : "，") + row.words.zh;
+    words.append({", ", "，"}, row.words);
   }
   return words;
 }

@@ -24,9 +24,7 @@ constexpr std::size_t shortest_token = 16;
 constexpr std::size_t longest_token_file = 4096;
 
 Error not_an_address(std::string_view text) {
-  return Error(ErrorCode::usage,
-               {fmt::format("--serve: '{}' is not an address and a port", text),
-                fmt::format("--serve：“{}”不是地址和端口", text)},
+  return Error(ErrorCode::usage, {"--serve: '{}' is not an address and a port", "--serve：“{}”不是地址和端口", text},
                {"for example: --serve 127.0.0.1:9835, --serve [::1]:9835, or --serve 127.0.0.1:0 for a free port",
                 "例如：--serve 127.0.0.1:9835、--serve [::1]:9835，或用 --serve 127.0.0.1:0 选取空闲端口"});
 }
@@ -92,11 +90,10 @@ std::string first_line_of_private_file(const std::filesystem::path& path) {
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) throw_unreadable(path, errno);
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    throw Error(ErrorCode::usage,
-                {fmt::format("other users of this computer may use the token in {}", path.string()),
-                 fmt::format("本机其他用户可访问 {} 中的令牌", path.string())},
-                {fmt::format("keep it to yourself: chmod 600 {}", shell_quoted_path(path)),
-                 fmt::format("请限制访问：chmod 600 {}", shell_quoted_path(path))});
+    throw Error(
+        ErrorCode::usage,
+        {"other users of this computer may use the token in {}", "本机其他用户可访问 {} 中的令牌", path.string()},
+        {"keep it to yourself: chmod 600 {}", "请限制访问：chmod 600 {}", shell_quoted_path(path)});
   }
   std::string content(longest_token_file, '\0');
   const ssize_t got = ::pread(file.get(), content.data(), content.size(), 0);
@@ -139,8 +136,7 @@ std::string read_token(const std::optional<std::filesystem::path>& file) {
     throw token_error({"the token has blanks or characters beyond ASCII", "令牌含有空白或非 ASCII 字符"});
   }
   if ((file || !token.empty()) && token.size() < shortest_token) {
-    throw token_error({fmt::format("the token has fewer than {} characters", shortest_token),
-                       fmt::format("令牌少于 {} 个字符", shortest_token)});
+    throw token_error({"the token has fewer than {} characters", "令牌少于 {} 个字符", shortest_token});
   }
   return token;
 }
@@ -149,8 +145,7 @@ void check_exposure(const ListenAddress& address, bool allow_remote, std::string
   if (address.loopback || (allow_remote && !token.empty())) return;
   if (!allow_remote) {
     throw Error(ErrorCode::usage,
-                {fmt::format("--serve: other computers can reach {}", address.host),
-                 fmt::format("--serve：其他计算机可以访问 {}", address.host)},
+                {"--serve: other computers can reach {}", "--serve：其他计算机可以访问 {}", address.host},
                 {"use 127.0.0.1 (and ssh -L from elsewhere), or add --allow-remote and --token-file FILE",
                  "请用 127.0.0.1（从别处可用 ssh -L），或加上 --allow-remote 和 --token-file FILE"});
   }

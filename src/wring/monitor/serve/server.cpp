@@ -198,18 +198,15 @@ Error cannot_listen(const ListenAddress& address, int code) {
   const std::string where = host_and_port(address.host, address.ipv6, address.port);
   Text cure{"give another address with --serve", "请用 --serve 指定其他地址"};
   if (code == EADDRINUSE) {
-    cure = {
-        fmt::format("give another port, or 0 for a free one; ss -ltnp 'sport = :{}' shows who has it", address.port),
-        fmt::format("请换一个端口，或用 0 选取空闲端口；ss -ltnp 'sport = :{}' 可查看占用者", address.port)};
+    cure = {"give another port, or 0 for a free one; ss -ltnp 'sport = :{}' shows who has it",
+            "请换一个端口，或用 0 选取空闲端口；ss -ltnp 'sport = :{}' 可查看占用者", address.port};
   } else if (code == EACCES) {
     cure = {"ports below 1024 need root: give a higher one", "1024 以下的端口需要 root 权限：请用更大的端口"};
   } else if (code == EADDRNOTAVAIL) {
     cure = {"this computer does not have that address: see ip addr", "本机没有该地址：请查看 ip addr"};
   }
   const std::string reason = std::generic_category().message(code);
-  return Error(ErrorCode::failed,
-               {fmt::format("cannot listen on {}: {}", where, reason), fmt::format("无法监听 {}：{}", where, reason)},
-               cure);
+  return Error(ErrorCode::failed, {"cannot listen on {}: {}", "无法监听 {}：{}", where, reason}, cure);
 }
 
 // Asio's own sockets are inherited by programs that are started, which would keep the port after the monitor's end.

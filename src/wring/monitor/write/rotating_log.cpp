@@ -29,9 +29,7 @@ constexpr std::size_t kLongestFirstLine = 1 << 16;
 [[noreturn]] void fail(const fs::path& path, int error) {
   const Text reason =
       error == ENXIO ? Text("nobody reads this pipe", "没有程序读取此管道") : Text(std::strerror(error));
-  throw Error(ErrorCode::failed,
-              {fmt::format("cannot write the log {}: {}", path.string(), reason.en),
-               fmt::format("无法写入日志 {}：{}", path.string(), reason.zh)},
+  throw Error(ErrorCode::failed, {"cannot write the log {}: {}", "无法写入日志 {}：{}", path.string(), reason},
               error == ENOSPC  ? Text{"free some space on that disk, or give a smaller --log-max-size",
                                      "请释放磁盘空间，或减小 --log-max-size"}
               : error == ENXIO ? Text{"start its reader first", "请先启动读取它的程序"}
@@ -51,11 +49,10 @@ bool is_followed_link(fs::path path) {
   int links = 0;
   while (links < most_links && ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode)) {
     if (status.st_uid != ::geteuid() && status.st_uid != 0) {
-      throw Error(
-          ErrorCode::failed,
-          {fmt::format("{} is a link of another user (uid {}), which is not followed", path.string(), status.st_uid),
-           fmt::format("{} 是另一用户（uid {}）的链接，不予跟随", path.string(), status.st_uid)},
-          {"give --log another name", "请为 --log 换一个名称"});
+      throw Error(ErrorCode::failed,
+                  {"{} is a link of another user (uid {}), which is not followed",
+                   "{} 是另一用户（uid {}）的链接，不予跟随", path.string(), status.st_uid},
+                  {"give --log another name", "请为 --log 换一个名称"});
     }
     ++links;
     path = path.parent_path() / fs::read_symlink(path, error);
@@ -155,8 +152,7 @@ void RotatingLog::refuse_foreign_file() const {
   const bool same_header = kind_.header.empty() || line + '\n' == kind_.header;
   if (is_own(line) && same_header) return;
   throw Error(ErrorCode::failed,
-              {fmt::format("{} exists and is not a log of this kind", path_.string()),
-               fmt::format("{} 已存在，且不是此类日志", path_.string())},
+              {"{} exists and is not a log of this kind", "{} 已存在，且不是此类日志", path_.string()},
               {"give --log another name, or move that file away", "请为 --log 换一个名称，或移走该文件"});
 }
 

@@ -140,20 +140,17 @@ Text no_util_line(const Overall& overall) {
     return {"GPU-Util could not be read", "没有读到GPU利用率"};
   }
   const GpuProblem& why = *overall.card->no_util;
-  return {fmt::format("GPU-Util could not be read: {} → {}", why.what.en, why.cure.en),
-          fmt::format("没有读到GPU利用率：{} → {}", why.what.zh, why.cure.zh)};
+  return {"GPU-Util could not be read: {} → {}", "没有读到GPU利用率：{} → {}", why.what, why.cure};
 }
 
 Text well_used_line(const Overall& overall) {
   Text line{"The GPU is well used!", "GPU利用率良好!"};
   if (const Finding* but = overall.verdict(); but != nullptr && belies_util(*but)) {
     const std::string which = overall.which == "GPU" ? "" : overall.which + " ";
-    return {fmt::format("GPU-Util is high, but {}{}. {}", which, but->headline.en, but->next_step.en),
-            fmt::format("GPU利用率良好! 但{}{}。{}", which, but->headline.zh, but->next_step.zh)};
+    return {"GPU-Util is high, but {}{}. {}", "GPU利用率良好! 但{}{}。{}", which, but->headline, but->next_step};
   }
   if (overall.gpu_util && *overall.gpu_util <= good_gpu_util) {  // what is good is the steady part
-    line.en += " (in its steady part)";
-    line.zh += "（稳定阶段）";
+    line += Text(" (in its steady part)", "（稳定阶段）");
   }
   return line;
 }
@@ -167,8 +164,7 @@ Text has_room_line(const Overall& overall) {
   }
   Text line{which_en + " has room; why is not known", overall.which + "还有余力，原因未知"};
   if (overall.findings == nullptr || overall.findings->no_verdict.empty()) return line;
-  line.en += ": " + overall.findings->no_verdict.en;
-  line.zh += "：" + overall.findings->no_verdict.zh;
+  line += Text(": {}", "：{}", overall.findings->no_verdict);
   return line;
 }
 
@@ -215,8 +211,7 @@ void add_table(Lines& lines, const GpuSummary& card) {
     if (!worth_a_row(row, summary)) continue;
     Text label = row.title;
     if (!row.unit.empty()) {
-      label.en += fmt::format(" {}", row.unit);
-      label.zh += fmt::format(" {}", row.unit);
+      label += Text(" {}", " {}", row.unit);
     }
     lines.row(label, {value(summary->mean, row.kind), value(summary->p50, row.kind), value(summary->p95, row.kind),
                       value(summary->max, row.kind),
@@ -228,45 +223,38 @@ void add_table(Lines& lines, const GpuSummary& card) {
 void add_facts(Lines& lines, const GpuSummary& card) {
   if (card.peak_memory_mib) {
     const std::string peak = gigabytes(*card.peak_memory_mib);
-    lines.add({fmt::format("  peak memory {} (largest sample: a lower bound)", peak),
-               fmt::format("  峰值显存 {}（采样所得最大值，实际不低于此）", peak)});
+    lines.add(
+        {"  peak memory {} (largest sample: a lower bound)", "  峰值显存 {}（采样所得最大值，实际不低于此）", peak});
   }
   if (card.energy_j) {
-    lines.add({fmt::format("  energy {:.2f} kJ ({:.4f} kWh, {})", *card.energy_j / 1e3, *card.energy_j / 3.6e6,
-                           card.energy_from_counter ? "the card's counter" : "power integrated over time"),
-               fmt::format("  能耗 {:.2f} kJ（{:.4f} kWh，{}）", *card.energy_j / 1e3, *card.energy_j / 3.6e6,
-                           card.energy_from_counter ? "取自显卡计数器" : "由功耗对时间积分")});
+    lines.add({"  energy {:.2f} kJ ({:.4f} kWh, {})", "  能耗 {:.2f} kJ（{:.4f} kWh，{}）", *card.energy_j / 1e3,
+               *card.energy_j / 3.6e6,
+               card.energy_from_counter ? Text{"the card's counter", "取自显卡计数器"}
+                                        : Text{"power integrated over time", "由功耗对时间积分"}});
   }
   if (card.throttled_share > 0) {
-    lines.add(
-        {fmt::format("  clocks held down {:.1f}% of the time (by power {:.1f}%, by heat {:.1f}%)",
-                     100 * card.throttled_share, 100 * card.power_throttled_share, 100 * card.heat_throttled_share),
-         fmt::format("  降频时间 {:.1f}%（功耗 {:.1f}%，过热 {:.1f}%）", 100 * card.throttled_share,
-                     100 * card.power_throttled_share, 100 * card.heat_throttled_share)});
+    lines.add({"  clocks held down {:.1f}% of the time (by power {:.1f}%, by heat {:.1f}%)",
+               "  降频时间 {:.1f}%（功耗 {:.1f}%，过热 {:.1f}%）", 100 * card.throttled_share,
+               100 * card.power_throttled_share, 100 * card.heat_throttled_share});
   }
   if (card.ecc_errors.value_or(0) > 0) {
-    lines.add({fmt::format("  {:.0f} uncorrected ECC errors during the run: results may be wrong", *card.ecc_errors),
-               fmt::format("  运行期间出现 {:.0f} 个不可纠正的 ECC 错误：结果可能有误", *card.ecc_errors)});
+    lines.add({"  {:.0f} uncorrected ECC errors during the run: results may be wrong",
+               "  运行期间出现 {:.0f} 个不可纠正的 ECC 错误：结果可能有误", *card.ecc_errors});
   }
   for (const auto& [xid, times] : card.xids) {
-    lines.add({fmt::format("  the driver reported Xid {}, {} times", xid, times),
-               fmt::format("  驱动报告 Xid {}，共 {} 次", xid, times)});
+    lines.add({"  the driver reported Xid {}, {} times", "  驱动报告 Xid {}，共 {} 次", xid, times});
   }
   if (card.rejected > 0) {
-    lines.add({fmt::format("  {} impossible readings left out", card.rejected),
-               fmt::format("  已剔除 {} 个不可能的读数", card.rejected)});
+    lines.add({"  {} impossible readings left out", "  已剔除 {} 个不可能的读数", card.rejected});
   }
   if (card.no_util) {
-    lines.add({fmt::format("  GPU-Util is N/A: {} → {}", card.no_util->what.en, card.no_util->cure.en),
-               fmt::format("  GPU利用率为 N/A：{} → {}", card.no_util->what.zh, card.no_util->cure.zh)});
+    lines.add({"  GPU-Util is N/A: {} → {}", "  GPU利用率为 N/A：{} → {}", card.no_util->what, card.no_util->cure});
   }
   if (card.problem) {
-    lines.add({fmt::format("  {} -> {}", card.problem->what.en, card.problem->cure.en),
-               fmt::format("  {} → {}", card.problem->what.zh, card.problem->cure.zh)});
+    lines.add({"  {} -> {}", "  {} → {}", card.problem->what, card.problem->cure});
   }
   if (card.stuck_for_s) {
-    lines.add({fmt::format("  driver call stuck for {:.0f} s at the end", *card.stuck_for_s),
-               fmt::format("  结束时驱动调用已卡住 {:.0f} 秒", *card.stuck_for_s)});
+    lines.add({"  driver call stuck for {:.0f} s at the end", "  结束时驱动调用已卡住 {:.0f} 秒", *card.stuck_for_s});
   }
 }
 
@@ -284,8 +272,8 @@ void add_phases(Lines& lines, const GpuSummary& card) {
     const double seconds = card.phases.of(row.phase);
     if (seconds <= 0) continue;
     const std::string share = fmt::format("{:.0f}%", 100 * seconds / all_s);
-    text.en += fmt::format("{} {} {} ({})", first ? "" : ",", row.title.en, duration_of(seconds), share);
-    text.zh += fmt::format("{}{} {}（{}）", first ? "" : "、", row.title.zh, duration_of(seconds), share);
+    text += Text("{} {} {} ({})", "{}{} {}（{}）", first ? Text{} : Text{",", "、"}, row.title, duration_of(seconds),
+                 share);
     first = false;
   }
   lines.add(text);
@@ -296,29 +284,27 @@ void add_phases(Lines& lines, const GpuSummary& card) {
 
 void add_no_verdict(Lines& lines, const GpuSummary& card, const Text& why) {
   if (why.empty() || is_lost(card)) return;
-  lines.add({"  no verdict: " + why.en, "  没有结论：" + why.zh});
+  lines.add({" no verdict: {}", " 没有结论：{}", why});
 }
 
 void add_verdicts(Lines& lines, std::span<const Finding> verdicts) {
   for (const Finding& verdict : verdicts) {
-    lines.add({fmt::format("  ◆ {} (confidence {:.0f}%)", verdict.headline.en, 100 * verdict.confidence),
-               fmt::format("  ◆ {}（把握 {:.0f}%）", verdict.headline.zh, 100 * verdict.confidence)});
-    lines.add({"    rule: " + verdict.rule.en, "    规则：" + verdict.rule.zh});
-    lines.add({"    measured: " + verdict.numbers.en, "    实测：" + verdict.numbers.zh});
-    lines.add({"    next: " + verdict.next_step.en, "    下一步：" + verdict.next_step.zh});
+    lines.add({"  ◆ {} (confidence {:.0f}%)", "  ◆ {}（把握 {:.0f}%）", verdict.headline, 100 * verdict.confidence});
+    lines.add({" rule: {}", " 规则：{}", verdict.rule});
+    lines.add({" measured: {}", " 实测：{}", verdict.numbers});
+    lines.add({" next: {}", " 下一步：{}", verdict.next_step});
   }
 }
 
 void add_run(Lines& lines, const RunSummary& run) {
   const std::string file = run.metrics.string();
   if (run.lines == 0) {
-    lines.add({fmt::format("run {}: no lines of several ranks", file), fmt::format("训练 {}：没有多进程的记录", file)});
+    lines.add({"run {}: no lines of several ranks", "训练 {}：没有多进程的记录", file});
     return;
   }
-  lines.add({fmt::format("run {}: {} ranks, spread of their waits for data {:.1f} % of the time ({} lines)", file,
-                         run.ranks, 100 * run.spread, run.lines),
-             fmt::format("训练 {}：{} 个进程，等待数据的时间差为 {:.1f}%（{} 条记录）", file, run.ranks,
-                         100 * run.spread, run.lines)});
+  lines.add({"run {}: {} ranks, spread of their waits for data {:.1f} % of the time ({} lines)",
+             "训练 {}：{} 个进程，等待数据的时间差为 {:.1f}%（{} 条记录）", file, run.ranks, 100 * run.spread,
+             run.lines});
   if (run.straggler) add_verdicts(lines, {&*run.straggler, 1});
 }
 
@@ -329,8 +315,8 @@ void add_host(Lines& lines, const Summary& summary) {
   };
   const std::array<std::string, 3> means = {mean(summary.host_cpu), mean(summary.host_busiest_core),
                                             mean(summary.host_iowait)};
-  lines.add({fmt::format("host: CPU {}, busiest core {}, I/O wait {} (means)", means[0], means[1], means[2]),
-             fmt::format("主机：CPU {}，最忙核心 {}，I/O等待 {}（平均）", means[0], means[1], means[2])});
+  lines.add({"host: CPU {}, busiest core {}, I/O wait {} (means)", "主机：CPU {}，最忙核心 {}，I/O等待 {}（平均）",
+             means[0], means[1], means[2]});
 }
 
 }  // namespace
@@ -352,8 +338,7 @@ std::string summary_headline(const JudgedSummary& summary, TextStyle style) {
   const std::string peak = overall.peak_memory_mib ? gigabytes(*overall.peak_memory_mib) : "N/A";
   Text util{"Average GPU-Util: " + percent(overall.gpu_util), "平均GPU利用率: " + percent(overall.gpu_util)};
   if (overall.steady_differs()) {
-    util.en += fmt::format(" (steady part: {})", percent(overall.steady_gpu_util));
-    util.zh += fmt::format("（稳定阶段: {}）", percent(overall.steady_gpu_util));
+    util += Text(" (steady part: {})", "（稳定阶段: {}）", percent(overall.steady_gpu_util));
   }
   lines.add(util)
       .add({"Average memory use: " + percent(overall.memory_percent),
@@ -379,10 +364,8 @@ std::string summary_details(const JudgedSummary& summary, TextStyle style) {
   }
   if (summary.run) add_run(lines, *summary.run);
   add_host(lines, summary);
-  lines.add({fmt::format("{} at {} s: {} ticks, {} missed", format_duration(std::round(summary.duration_s)),
-                         summary.interval_s, summary.ticks, summary.missed),
-             fmt::format("时长 {}，间隔 {} 秒：{} 次采样，错过 {} 次", format_duration(std::round(summary.duration_s)),
-                         summary.interval_s, summary.ticks, summary.missed)});
+  lines.add({"{} at {} s: {} ticks, {} missed", "时长 {}，间隔 {} 秒：{} 次采样，错过 {} 次",
+             format_duration(std::round(summary.duration_s)), summary.interval_s, summary.ticks, summary.missed});
   return lines.text();
 }
 

@@ -63,12 +63,12 @@ std::string TickText::lines(const Tick& tick) const {
 std::string TickText::gpu_line(const Gpu& gpu, const GpuTick& tick) const {
   const std::string number = gpus_.size() > 1 ? fmt::format("[{}] ", gpu.index) : "";
   if (tick.stuck_for_s) {
-    return line("⏳", {fmt::format("{}GPU {}: driver call stuck {:.0f} s", number, gpu.index, *tick.stuck_for_s),
-                      fmt::format("{}GPU {}：驱动调用已卡住 {:.0f} 秒", number, gpu.index, *tick.stuck_for_s)});
+    return line("⏳", {"{}GPU {}: driver call stuck {:.0f} s", "{}GPU {}：驱动调用已卡住 {:.0f} 秒", number, gpu.index,
+                      *tick.stuck_for_s});
   }
   if (tick.sample && tick.sample->problem) {
     const Text& what = tick.sample->problem->what;
-    return line("❌", {number + what.en, number + what.zh});
+    return line("❌", {"{}{}", "{}{}", number, what});
   }
   const GpuSample nothing;
   const GpuSample& sample = tick.sample ? *tick.sample : nothing;
@@ -76,16 +76,15 @@ std::string TickText::gpu_line(const Gpu& gpu, const GpuTick& tick) const {
   std::optional<double> total = value(sample, Metric::memory_total);
   if (!total) total = as_double(gpu.memory_total_mib);
   const std::string used = memory(value(sample, Metric::memory_used), total);
-  return line("🎯", {fmt::format("{}GPU-Util: {} | Memory: {}", number, util, used),
-                    fmt::format("{}GPU利用率: {} | 显存使用: {}", number, util, used)});
+  return line("🎯", {"{}GPU-Util: {} | Memory: {}", "{}GPU利用率: {} | 显存使用: {}", number, util, used});
 }
 
 std::string TickText::host_line(const HostSample& host) const {
   const std::string cpu = percent(host.cpu_percent);
   const std::string wait = percent(host.iowait_percent);
   const std::string used = memory(as_double(host.memory_used_mib), as_double(host.memory_total_mib));
-  return line("💻", {fmt::format("CPU: {} | I/O wait: {} | Host memory: {}", cpu, wait, used),
-                    fmt::format("CPU利用率: {} | I/O等待: {} | 内存使用: {}", cpu, wait, used)});
+  return line(
+      "💻", {"CPU: {} | I/O wait: {} | Host memory: {}", "CPU利用率: {} | I/O等待: {} | 内存使用: {}", cpu, wait, used});
 }
 
 }  // namespace wring

@@ -30,9 +30,7 @@ bool write_all(int descriptor, std::string_view text) {
     } else if (errno == EPIPE || errno == EIO) {
       return false;
     } else if (errno != EINTR) {
-      throw Error(ErrorCode::failed,
-                  {fmt::format("the output could not be written: {}", std::strerror(errno)),
-                   fmt::format("无法写入输出：{}", std::strerror(errno))},
+      throw Error(ErrorCode::failed, {"the output could not be written: {}", "无法写入输出：{}", std::strerror(errno)},
                   {"check the space on the disk that it is redirected to", "请检查重定向目标所在磁盘的空间"});
     }
   }

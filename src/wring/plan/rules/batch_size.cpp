@@ -54,35 +54,30 @@ Text reason_to_raise(const Draft& draft, std::int64_t batch) {
   const std::int64_t old = draft.config().batch_size;
   const auto& card = draft.machine().card;
   if (!card) {
-    return draft.because(
-        {fmt::format("batch {} in place of {}, because small batches leave any GPU waiting", batch, old),
-         fmt::format("batch 由 {} 增至 {}，因为小批次会让任何 GPU 空等", old, batch)});
+    return draft.because({"batch {} in place of {}, because small batches leave any GPU waiting",
+                          "batch 由 {1} 增至 {0}，因为小批次会让任何 GPU 空等", batch, old});
   }
   const double gib = estimate_gib(draft.config(), batch);
   if (card->memory_gib >= kBeyondTheTable) {
-    return draft.because({fmt::format("batch {} takes about {:.1f} of {:.1f} GiB by estimate; the plan stops "
-                                      "at half of the memory and at "
-                                      "256, because larger batches change the training and seldom run faster",
-                                      batch, gib, card->memory_gib),
-                          fmt::format("batch {} 估计占用 {:.1f} / {:.1f} GiB；规划以一半显存和 256 "
-                                      "为上限，因为更大的批次会改变训练过程，"
-                                      "却很少更快",
-                                      batch, gib, card->memory_gib)});
+    return draft.because(
+        {"batch {} takes about {:.1f} of {:.1f} GiB by estimate; the plan stops "
+         "at half of the memory and at "
+         "256, because larger batches change the training and seldom run faster",
+         "batch {} 估计占用 {:.1f} / {:.1f} GiB；规划以一半显存和 256 "
+         "为上限，因为更大的批次会改变训练过程，"
+         "却很少更快",
+         batch, gib, card->memory_gib});
   }
-  return draft.because(
-      {fmt::format("batch {} keeps the matrix units busy, in about {:.1f} of {:.1f} GiB by estimate", batch, gib,
-                   card->memory_gib),
-       fmt::format("batch {} 可让矩阵单元保持忙碌，估计占用 {:.1f} / {:.1f} GiB", batch, gib, card->memory_gib)});
+  return draft.because({"batch {} keeps the matrix units busy, in about {:.1f} of {:.1f} GiB by estimate",
+                        "batch {} 可让矩阵单元保持忙碌，估计占用 {:.1f} / {:.1f} GiB", batch, gib, card->memory_gib});
 }
 
 Text reason_to_lower(const Draft& draft, std::int64_t batch) {
   const std::int64_t old = draft.config().batch_size;
   const double memory_gib = draft.machine().card->memory_gib;
-  return draft.because(
-      {fmt::format("batch {} would take about {:.1f} of {:.1f} GiB by estimate, batch {} takes {:.1f}", old,
-                   estimate_gib(draft.config(), old), memory_gib, batch, estimate_gib(draft.config(), batch)),
-       fmt::format("batch {} 估计需要 {:.1f} / {:.1f} GiB，batch {} 需要 {:.1f} GiB", old,
-                   estimate_gib(draft.config(), old), memory_gib, batch, estimate_gib(draft.config(), batch))});
+  return draft.because({"batch {} would take about {:.1f} of {:.1f} GiB by estimate, batch {} takes {:.1f}",
+                        "batch {} 估计需要 {:.1f} / {:.1f} GiB，batch {} 需要 {:.1f} GiB", old,
+                        estimate_gib(draft.config(), old), memory_gib, batch, estimate_gib(draft.config(), batch)});
 }
 
 // A rate that the file does not name was not chosen for a batch.
@@ -92,22 +87,20 @@ void note_learning_rate(Draft& draft, std::int64_t old, std::int64_t batch) {
   const std::string suggested =
       number_text(std::strtod(fmt::format("{:.2g}", draft.config().lr * std::sqrt(ratio)).c_str(), nullptr));
   draft.note(
-      {fmt::format("batch_size {} in place of {} changes the optimisation; the square-root rule would go with lr "
-                   "{}; lr stays {}",
-                   batch, old, suggested, number_text(draft.config().lr)),
-       fmt::format("batch_size 由 {} 变为 {} 会影响优化过程；按平方根规则 lr 可取 {}；此处 lr 保持 {}", old, batch,
-                   suggested, number_text(draft.config().lr))});
+      {"batch_size {} in place of {} changes the optimisation; the square-root rule would go with lr "
+       "{}; lr stays {}",
+       "batch_size 由 {1} 变为 {0} 会影响优化过程；按平方根规则 lr 可取 {2}；此处 lr 保持 {3}", batch, old, suggested,
+       number_text(draft.config().lr)});
 }
 
 void note_too_large(Draft& draft) {
   const double gib = estimate_gib(draft.config(), 1);
   draft.note(
-      {fmt::format("even one patch takes about {:.1f} GiB by estimate, more than the card has; lower patch_size, "
-                   "base_channels or num_blocks",
-                   gib),
-       fmt::format("即使每批只有一个图块，估计也需要 {:.1f} GiB，超过显存；请减小 patch_size、base_channels 或 "
-                   "num_blocks",
-                   gib)});
+      {"even one patch takes about {:.1f} GiB by estimate, more than the card has; lower patch_size, "
+       "base_channels or num_blocks",
+       "即使每批只有一个图块，估计也需要 {:.1f} GiB，超过显存；请减小 patch_size、base_channels 或 "
+       "num_blocks",
+       gib});
 }
 
 }  // namespace

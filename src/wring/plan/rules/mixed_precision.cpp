@@ -20,8 +20,7 @@ void wring::rules::mixed_precision(Draft& draft) {
                         : Text("16-bit activations take half the memory", "16 位激活值占用的显存减半");
   draft.set(&TrainConfig::use_mixed_precision, true, draft.because(gain));
   if (major >= kAmpere || draft.config().amp_dtype != "bf16") return;
-  draft.set(
-      &TrainConfig::amp_dtype, "fp16",
-      draft.because({fmt::format("its compute capability {}.x has no bf16 arithmetic, which begins with 8.0", major),
-                     fmt::format("计算能力 {}.x 不支持 bf16 运算（从 8.0 开始支持）", major)}));
+  draft.set(&TrainConfig::amp_dtype, "fp16",
+            draft.because({"its compute capability {}.x has no bf16 arithmetic, which begins with 8.0",
+                           "计算能力 {}.x 不支持 bf16 运算（从 8.0 开始支持）", major}));
 }

@@ -10,18 +10,15 @@ void wring::rules::patch_size(Draft& draft) {
   const std::int64_t patch = draft.target().values.patch_size / scale * scale;  // scale 3: 255 in place of 256
   if (patch <= config.patch_size) return;
   if (draft.keep_model()) {
-    draft.note(
-        {fmt::format("patch_size {} stays, because the model is to be kept; this machine would be given {}",
-                     config.patch_size, patch),
-         fmt::format("按要求保持模型不变：patch_size {} 不作修改；此机器原本会使用 {}", config.patch_size, patch)});
+    draft.note({"patch_size {} stays, because the model is to be kept; this machine would be given {}",
+                "按要求保持模型不变：patch_size {} 不作修改；此机器原本会使用 {}", config.patch_size, patch});
     return;
   }
   const double larger = static_cast<double>(patch) / static_cast<double>(config.patch_size);
   draft.set(&TrainConfig::patch_size, patch,
-            draft.because({fmt::format("a patch of {} pixels has {:.3g}× the work of one of {}", patch, larger * larger,
-                                       config.patch_size),
-                           fmt::format("边长 {} 像素的图块，计算量是 {} 像素时的 {:.3g} 倍", patch, config.patch_size,
-                                       larger * larger)}));
-  draft.note({fmt::format("patch_size {} leaves out training images with a side below {} pixels", patch, patch),
-              fmt::format("patch_size {} 会跳过任一边小于 {} 像素的训练图像", patch, patch)});
+            draft.because({"a patch of {} pixels has {:.3g}× the work of one of {}",
+                           "边长 {0} 像素的图块，计算量是 {2} 像素时的 {1:.3g} 倍", patch, larger * larger,
+                           config.patch_size}));
+  draft.note({"patch_size {} leaves out training images with a side below {} pixels",
+              "patch_size {} 会跳过任一边小于 {} 像素的训练图像", patch, patch});
 }

@@ -34,7 +34,7 @@ void rules::perceptual(Draft& draft) {
                                               "有余力计算 VGG-19 特征：纹理更丰富，但 PSNR 会降低"})
                              : Text("asked for: VGG-19 features give more texture, at a lower PSNR",
                                     "按要求打开：VGG-19 特征使纹理更丰富，但 PSNR 会降低");
-  draft.set(&TrainConfig::use_perceptual, true, {gain.en + "; " + weights.en, gain.zh + "；" + weights.zh});
+  draft.set(&TrainConfig::use_perceptual, true, {"{}; {}", "{}；{}", gain, weights});
 }
 
 }  // namespace wring

@@ -18,6 +18,6 @@ void wring::rules::pinned_memory(Draft& draft) {
             {"workers that stay alive spare their start in every epoch", "保持工作线程存活，省去每个轮次的启动时间"});
   const std::int64_t old = draft.config().prefetch_factor;
   draft.set(&TrainConfig::prefetch_factor, std::max(old, kPrefetch),
-            {fmt::format("{} batches ready per worker instead of {} bridge a slow image", kPrefetch, old),
-             fmt::format("每个工作线程预备 {} 个批次（原为 {}），可缓冲个别读取较慢的图像", kPrefetch, old)});
+            {"{} batches ready per worker instead of {} bridge a slow image",
+             "每个工作线程预备 {} 个批次（原为 {}），可缓冲个别读取较慢的图像", kPrefetch, old});
 }

@@ -12,13 +12,12 @@ void wring::rules::workers(Draft& draft) {
   const std::int64_t cores = std::max(1, machine.cpu_cores / gpus);
   const std::int64_t old = draft.config().num_workers;
   const std::int64_t wanted = std::min(std::max(old, draft.target().values.num_workers), cores);
-  const Text share = gpus == 1 ? Text(fmt::format("{} CPU cores", cores), fmt::format("{} 个 CPU 核心", cores))
-                               : Text(fmt::format("{} CPU cores for each of {} GPUs", cores, gpus),
-                                      fmt::format("{} 块 GPU 各分得 {} 个 CPU 核心", gpus, cores));
+  const Text share = gpus == 1
+                         ? Text("{} CPU cores", "{} 个 CPU 核心", cores)
+                         : Text("{} CPU cores for each of {} GPUs", "{1} 块 GPU 各分得 {0} 个 CPU 核心", cores, gpus);
   const Text reason =
-      wanted > old ? Text(fmt::format("{} workers prepare batches while the GPU computes ({})", wanted, share.en),
-                          fmt::format("{} 个工作线程在 GPU 计算时准备批次（{}）", wanted, share.zh))
-                   : Text(fmt::format("{} workers would only take turns ({})", old, share.en),
-                          fmt::format("{} 个工作线程只会互相等待（{}）", old, share.zh));
+      wanted > old ? Text("{} workers prepare batches while the GPU computes ({})",
+                          "{} 个工作线程在 GPU 计算时准备批次（{}）", wanted, share)
+                   : Text("{} workers would only take turns ({})", "{} 个工作线程只会互相等待（{}）", old, share);
   draft.set(&TrainConfig::num_workers, wanted, reason);
 }

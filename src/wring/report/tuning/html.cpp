@@ -86,8 +86,7 @@ class Page {
     if (record_.verdicts.empty() && record_.reason.empty()) paragraph({"Nothing could be chosen.", "未能选出结果。"});
     if (const Text run = run_text(record_); !run.empty()) paragraph(run);
     if (record_.next_failed) {
-      paragraph({fmt::format("The next size that did not fit: batch {}.", *record_.next_failed),
-                 fmt::format("其上第一个不可行的批大小：{}。", *record_.next_failed)});
+      paragraph({"The next size that did not fit: batch {}.", "其上第一个不可行的批大小：{}。", *record_.next_failed});
     }
     if (record_.utilisation && !record_.utilisation->text.empty()) paragraph(record_.utilisation->text);
     if (!record_.notes.empty()) out_ += "<ul>\n";

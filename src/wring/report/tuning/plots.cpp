@@ -26,9 +26,7 @@ bool ran(const RecordedTrial& trial) {
 }
 
 std::string tip(const RecordedTrial& trial, const std::string& value, Language language) {
-  return Text(fmt::format("batch {}: {}", trial.batch_size, value),
-              fmt::format("批大小 {}：{}", trial.batch_size, value))
-      .in(language);
+  return Text("batch {}: {}", "批大小 {}：{}", trial.batch_size, value).in(language);
 }
 
 // The line in as many pieces as a logarithmic axis needs to bend it.
@@ -137,8 +135,7 @@ std::string step_split(const TuningRecord& record, Language language) {
     if (!ran(trial) || trial.request.measure.data != TrialData::real || !trial.result.data_wait_ms || step <= 0)
       continue;
     const double wait = std::clamp(*trial.result.data_wait_ms / step, 0.0, 1.0);
-    std::string name =
-        Text(fmt::format("batch {}", trial.batch_size), fmt::format("批大小 {}", trial.batch_size)).in(language);
+    std::string name = Text("batch {}", "批大小 {}", trial.batch_size).in(language);
     if (record.after == i) name += language == Language::zh ? "（选定）" : " (chosen)";
     rows += fmt::format(
         "<span>{}</span><span class=\"bar\"><span class=\"wait\" style=\"width:{:.1f}%\"></span>"

@@ -29,11 +29,10 @@ Text run_text(const TuningRecord& record) {
   const Text now = hours_text(*after);
   // Two measurements of one configuration are noise.
   const Text then = before && !record.changes.empty() ? hours_text(*before) : Text();
-  const Text times = then.empty() ? Text(now.en, "需 " + now.zh)
-                                  : Text(fmt::format("{} before, {} after", then.en, now.en),
-                                         fmt::format("原需 {}，现需 {}", then.zh, now.zh));
-  return {fmt::format("The whole run: {} (training steps alone, at the measured rate); {}.", times.en, samples.en),
-          fmt::format("整个训练：{}（仅训练步，按实测速率）；{}。", times.zh, samples.zh)};
+  const Text times =
+      then.empty() ? Text("{}", "需 {}", now) : Text("{} before, {} after", "原需 {}，现需 {}", then, now);
+  return {"The whole run: {} (training steps alone, at the measured rate); {}.",
+          "整个训练：{}（仅训练步，按实测速率）；{}。", times, samples};
 }
 
 }  // namespace wring

@@ -105,31 +105,27 @@ void add_before_after(Lines& lines, const TuningRecord& record, Language languag
   row({"after", "优化后"}, *after);
   lines.add_table(table);
   if (const auto ratio = speed_up(record)) {
-    lines.add(Text(fmt::format("  {:.2f} × the samples per second", *ratio),
-                   fmt::format("  吞吐量为原来的 {:.2f} 倍", *ratio)));
+    lines.add(Text("  {:.2f} × the samples per second", "  吞吐量为原来的 {:.2f} 倍", *ratio));
   }
 }
 
 void add_verdict(Lines& lines, const Finding& verdict) {
-  lines.add(Text(fmt::format("◆ {} (confidence {:.0f}%)", verdict.headline.en, 100 * verdict.confidence),
-                 fmt::format("◆ {}（把握 {:.0f}%）", verdict.headline.zh, 100 * verdict.confidence)));
-  lines.add(Text("  measured: " + verdict.numbers.en, "  实测：" + verdict.numbers.zh));
-  lines.add(Text("  rule: " + verdict.rule.en, "  规则：" + verdict.rule.zh));
-  lines.add(Text("  next: " + verdict.next_step.en, "  下一步：" + verdict.next_step.zh));
+  lines.add(Text("◆ {} (confidence {:.0f}%)", "◆ {}（把握 {:.0f}%）", verdict.headline, 100 * verdict.confidence));
+  lines.add(Text(" measured: {}", " 实测：{}", verdict.numbers));
+  lines.add(Text(" rule: {}", " 规则：{}", verdict.rule));
+  lines.add(Text(" next: {}", " 下一步：{}", verdict.next_step));
   for (const Assignment& change : verdict.fix) {
-    lines.add(Text(fmt::format("  change: {}: {}", change.key, change.value),
-                   fmt::format("  改动：{}: {}", change.key, change.value)));
+    lines.add(Text("  change: {}: {}", "  改动：{}: {}", change.key, change.value));
   }
 }
 
 void add_limits(Lines& lines, const TuningRecord& record) {
   if (record.headroom_mib) {
-    lines.add(Text(fmt::format("Head-room: {} of the device's memory stay free.", memory_text(record.headroom_mib)),
-                   fmt::format("显存余量：{}。", memory_text(record.headroom_mib))));
+    lines.add(
+        Text("Head-room: {} of the device's memory stay free.", "显存余量：{}。", memory_text(record.headroom_mib)));
   }
   if (record.next_failed) {
-    lines.add(Text(fmt::format("The next size that did not fit: batch {}.", *record.next_failed),
-                   fmt::format("其上第一个不可行的批大小：{}。", *record.next_failed)));
+    lines.add(Text("The next size that did not fit: batch {}.", "其上第一个不可行的批大小：{}。", *record.next_failed));
   }
   if (record.utilisation && !record.utilisation->text.empty()) lines.add(record.utilisation->text);
 }
@@ -199,7 +195,7 @@ std::string choice_text(const TuningRecord& record, TextStyle style) {
   add_limits(lines, record);
   add_changes(lines, record, style.language);
   if (!record.notes.empty()) lines.gap();
-  for (const Text& note : record.notes) lines.add(Text("note: " + note.en, "说明：" + note.zh));
+  for (const Text& note : record.notes) lines.add(Text("note: {}", "说明：{}", note));
   return lines.text();
 }
 

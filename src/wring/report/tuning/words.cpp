@@ -59,8 +59,8 @@ Text trial_verdict(const RecordedTrial& trial) {
   const TrialResult& result = trial.result;
   if (result.outcome == TrialOutcome::ok && !result.samples_per_s) return no_rate_text(result);
   if (result.outcome == TrialOutcome::ok && result.memory.alloc_retries.value_or(0) > 0) {
-    return {fmt::format("fits only by giving memory back ({} times)", *result.memory.alloc_retries),
-            fmt::format("只能靠反复释放显存运行（{} 次）", *result.memory.alloc_retries)};
+    return {"fits only by giving memory back ({} times)", "只能靠反复释放显存运行（{} 次）",
+            *result.memory.alloc_retries};
   }
   return outcome_text(result.outcome);
 }

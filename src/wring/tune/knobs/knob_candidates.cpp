@@ -91,8 +91,7 @@ class Candidates {
       return leave("precision", to, {"changes of the arithmetic are not asked for", "未要求改变计算精度"});
     if (major < kVolta) {
       return leave("precision", to,
-                   {fmt::format("compute capability {}.x has no 16-bit matrix units", major),
-                    fmt::format("计算能力 {}.x 没有 16 位矩阵单元", major)});
+                   {"compute capability {}.x has no 16-bit matrix units", "计算能力 {}.x 没有 16 位矩阵单元", major});
     }
     add({"precision", to, kPrecisionGain, 0});
   }
@@ -120,8 +119,8 @@ class Candidates {
   bool loader_is_ahead(const char* knob) {
     if (!wait_known_ || wait_ > kNoDataWaitShare) return false;
     leave(knob, {},
-          {fmt::format("the step waits {} % of its time for data: the loader is ahead", percent_figure(wait_)),
-           fmt::format("每步仅有 {}% 的时间等待数据：数据加载已足够快", percent_figure(wait_))});
+          {"the step waits {} % of its time for data: the loader is ahead",
+           "每步仅有 {}% 的时间等待数据：数据加载已足够快", percent_figure(wait_)});
     return true;
   }
 
@@ -137,9 +136,7 @@ class Candidates {
     }
     if (more.empty()) {
       if (config_.prefetch_factor < kUsualPrefetch) return add_workers(now, kUsualPrefetch);
-      return leave("workers", {},
-                   {fmt::format("{} workers use all {} cores already", now, cores),
-                    fmt::format("{} 个 worker 已用满 {} 个核心", now, cores)});
+      return leave("workers", {}, {"{} workers use all {} cores already", "{} 个 worker 已用满 {} 个核心", now, cores});
     }
     for (const std::int64_t workers : more) add_workers(workers, std::max(config_.prefetch_factor, kUsualPrefetch));
   }
@@ -154,10 +151,9 @@ class Candidates {
       const double gib = loader_bytes(queues, config_.batch_size) / (1024.0 * 1024.0 * 1024.0);
       const double allowed =
           kHostShare * static_cast<double>(*options_.host_available_bytes) / (1024.0 * 1024.0 * 1024.0);
-      return leave(
-          "workers", to,
-          {fmt::format("the queues would hold {:.1f} GiB of host memory, {:.1f} GiB are allowed", gib, allowed),
-           fmt::format("队列将占用 {:.1f} GiB 主机内存，最多允许 {:.1f} GiB", gib, allowed)});
+      return leave("workers", to,
+                   {"the queues would hold {:.1f} GiB of host memory, {:.1f} GiB are allowed",
+                    "队列将占用 {:.1f} GiB 主机内存，最多允许 {:.1f} GiB", gib, allowed});
     }
     // All of the waiting could go; half of it is what a doubling may bring.
     add({"workers", to, std::max(kDataWaitShare, wait_), 0});
@@ -171,9 +167,7 @@ class Candidates {
     if (config_.data_cache == "host") {
       return add({"data_cache", {{"data_cache", "auto"}}, wait_, kCacheCostS});
     }
-    leave("data_cache", {},
-          {fmt::format("data_cache is {} already", config_.data_cache),
-           fmt::format("data_cache 已为 {}", config_.data_cache)});
+    leave("data_cache", {}, {"data_cache is {} already", "data_cache 已为 {}", config_.data_cache});
   }
 
   void add(KnobCandidate candidate) { found_.push_back(std::move(candidate)); }

@@ -144,8 +144,8 @@ class KnobTuning {
     if (rates.disturbed()) {
       const std::string spread = percent_figure(rates.spread());
       result_.disturbed = std::max(result_.disturbed.value_or(0), rates.spread());
-      decision.reason = {fmt::format("the machine is disturbed: rates of one setting differ by {} %", spread),
-                         fmt::format("机器受到干扰：同一设置的速率相差 {}%", spread)};
+      decision.reason = {"the machine is disturbed: rates of one setting differ by {} %",
+                         "机器受到干扰：同一设置的速率相差 {}%", spread};
       return;
     }
     decision.gain = rates.gain();
@@ -155,8 +155,8 @@ class KnobTuning {
     const std::string after = rate_figure(median_of(rates.after));
     const std::string gain = percent_figure(*decision.gain);
     const std::string interval = percent_figure(*decision.interval);
-    const Text numbers = {fmt::format("{} against {} samples/s: {} % ± {} %", after, before, gain, interval),
-                          fmt::format("{} 对 {} samples/s：{}% ± {}%", after, before, gain, interval)};
+    const Text numbers = {
+        "{} against {} samples/s: {} % ± {} %", "{} 对 {} samples/s：{}% ± {}%", after, before, gain, interval};
     if (decision.kept) {
       decision.reason = numbers;
       keep(decision);
@@ -164,8 +164,9 @@ class KnobTuning {
     }
     const bool noisy = *decision.gain > kWorthAChange;
     const std::string worth = percent_figure(kWorthAChange);
-    decision.reason = {numbers.en + (noisy ? "; no more than its noise" : fmt::format("; less than {} %", worth)),
-                       numbers.zh + (noisy ? "；未超出噪声" : fmt::format("；不足 {}%", worth))};
+    decision.reason = numbers;
+    decision.reason +=
+        noisy ? Text("; no more than its noise", "；未超出噪声") : Text("; less than {} %", "；不足 {}%", worth);
   }
 
   void keep(const KnobDecision& decision) {

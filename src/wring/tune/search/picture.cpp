@@ -132,10 +132,8 @@ void mark_without_room(BatchPicture& picture) {
     if (size.fit != Fit::fits || !size.peak_mib) continue;
     if (static_cast<double>(*size.peak_mib) <= picture.memory_limit_mib()) continue;
     size.fit = Fit::no_room;
-    size.how = {
-        fmt::format("leaves {} MiB, the reserve is {} MiB", *picture.capacity_mib - *size.peak_mib,
-                    *picture.reserve_mib),
-        fmt::format("仅余 {} MiB，需保留 {} MiB", *picture.capacity_mib - *size.peak_mib, *picture.reserve_mib)};
+    size.how = {"leaves {} MiB, the reserve is {} MiB", "仅余 {} MiB，需保留 {} MiB",
+                *picture.capacity_mib - *size.peak_mib, *picture.reserve_mib};
   }
 }
 
@@ -150,10 +148,9 @@ void mark_collapsed(BatchPicture& picture, double epsilon) {
     if (best_below != nullptr && near_the_limit(picture, size) &&
         size.rate < best_below->rate * (1 - epsilon - doubt)) {
       size.fit = Fit::collapses;
-      size.how = {fmt::format("{:.0f} samples/s near the memory limit, where batch {} makes {:.0f}", size.rate,
-                              best_below->batch, best_below->rate),
-                  fmt::format("接近显存上限时仅 {:.0f} samples/s，而 batch {} 可达 {:.0f}", size.rate,
-                              best_below->batch, best_below->rate)};
+      size.how = {"{:.0f} samples/s near the memory limit, where batch {} makes {:.0f}",
+                  "接近显存上限时仅 {:.0f} samples/s，而 batch {} 可达 {:.0f}", size.rate, best_below->batch,
+                  best_below->rate};
       continue;
     }
     if (best_below == nullptr || size.rate > best_below->rate) best_below = &size;

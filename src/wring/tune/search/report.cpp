@@ -55,10 +55,8 @@ bool larger_does_not_help(const BatchPicture& picture, const SizePicture& chosen
 Text why_not_more(const BatchSearchResult& result, const TrialResult& trial) {
   const double wait = data_wait_share(trial);
   if (wait > kDataWaitShare) {
-    return {fmt::format("each step waits {} % of its time for data: more workers or a data cache, not a larger batch",
-                        percent_figure(wait)),
-            fmt::format("每步有 {}% 的时间在等待数据：应增加 worker 或使用数据缓存，而不是增大 batch",
-                        percent_figure(wait))};
+    return {"each step waits {} % of its time for data: more workers or a data cache, not a larger batch",
+            "每步有 {}% 的时间在等待数据：应增加 worker 或使用数据缓存，而不是增大 batch", percent_figure(wait)};
   }
   if (result.larger_does_not_help) {
     return {
@@ -67,9 +65,8 @@ Text why_not_more(const BatchSearchResult& result, const TrialResult& trial) {
         "增大 batch 不再提高速率：剩余空闲在内核之间（compile_model）或源于网络太小"};
   }
   if (result.next_failed) {
-    return {fmt::format("a larger batch does not fit (batch {}: {})", result.next_failed->batch,
-                        result.next_failed->how.en),
-            fmt::format("更大的 batch 不可行（batch {}：{}）", result.next_failed->batch, result.next_failed->how.zh)};
+    return {"a larger batch does not fit (batch {}: {})", "更大的 batch 不可行（batch {}：{}）",
+            result.next_failed->batch, result.next_failed->how};
   }
   if (result.cut_short) {
     return {"the search ended before larger sizes were tried", "搜索在尝试更大的 batch 之前已结束"};
@@ -91,17 +88,16 @@ void fill_target(BatchSearchResult& result, const BatchSearchOptions& options) {
   if (!options.target_gpu_util) return;
   const double target = *options.target_gpu_util;
   if (!result.gpu_util) {
-    result.target_util_text = {fmt::format("GPU-Util could not be read; the target was {:.0f} %", target),
-                               fmt::format("无法读取 GPU 利用率；目标为 {:.0f}%", target)};
+    result.target_util_text = {"GPU-Util could not be read; the target was {:.0f} %",
+                               "无法读取 GPU 利用率；目标为 {:.0f}%", target};
     return;
   }
   result.target_util_met = *result.gpu_util >= target;
-  result.target_util_text = {fmt::format("GPU-Util {:.0f} %, target {:.0f} %", *result.gpu_util, target),
-                             fmt::format("GPU 利用率 {:.0f}%，目标 {:.0f}%", *result.gpu_util, target)};
+  result.target_util_text = {"GPU-Util {:.0f} %, target {:.0f} %", "GPU 利用率 {:.0f}%，目标 {:.0f}%", *result.gpu_util,
+                             target};
   if (*result.target_util_met) return;
   const Text why = why_not_more(result, trial->result);
-  result.target_util_text.en += ": " + why.en;
-  result.target_util_text.zh += "：" + why.zh;
+  result.target_util_text += Text(": {}", "：{}", why);
 }
 
 void fill_notes(BatchSearchResult& result, const BatchPicture& picture, const BatchSearchOptions& options) {

@@ -141,10 +141,9 @@ void SearchSession::give_up_on_a_broken_program() {
   if (hangs < kMostHangs && (any_ok || errors + hangs < kPatience)) return;
   const Text last = failure_text(trials().back().result);
   stop();
-  broken_ = hangs >= kMostHangs ? Text(fmt::format("{} trials hung: {}", hangs, last.en),
-                                       fmt::format("{} 次试验无响应：{}", hangs, last.zh))
-                                : Text(fmt::format("the program fails whatever the batch is: {}", last.en),
-                                       fmt::format("无论 batch 大小，程序都会失败：{}", last.zh));
+  broken_ = hangs >= kMostHangs
+                ? Text("{} trials hung: {}", "{} 次试验无响应：{}", hangs, last)
+                : Text("the program fails whatever the batch is: {}", "无论 batch 大小，程序都会失败：{}", last);
 }
 
 }  // namespace wring

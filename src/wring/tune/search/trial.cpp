@@ -24,8 +24,8 @@ void judge_trial(SearchTrial& trial) {
     trial.note = failure_text(result);
   } else if (retries > 0) {
     trial.fit = Fit::retries;
-    trial.note = {fmt::format("runs only by giving memory back and asking again ({} times)", retries),
-                  fmt::format("只能靠反复释放并重新申请显存运行（{} 次）", retries)};
+    trial.note = {"runs only by giving memory back and asking again ({} times)",
+                  "只能靠反复释放并重新申请显存运行（{} 次）", retries};
   } else {
     trial.fit = Fit::fits;
     trial.note = {"fits", "可行"};

@@ -43,11 +43,11 @@ Text failure_text(const TrialResult& result) {
   Text words = outcome_words(result.outcome);
   if (result.outcome == TrialOutcome::cut_off) {
     const Text phase = phase_text(first_words(result.message));
-    return {words.en + ": " + phase.en, words.zh + "：" + phase.zh};
+    return {"{}: {}", "{}：{}", words, phase};
   }
   const std::string message = first_words(result.message);
   if (message.empty()) return words;
-  return {words.en + ": " + message, words.zh + "：" + message};
+  return {"{}: {}", "{}：{}", words, message};
 }
 
 std::string rate_figure(const std::optional<double>& samples_per_s) {

@@ -94,14 +94,11 @@ std::optional<Text> describe_unlike(std::span<const std::string> unlike, std::sp
   for (std::size_t i = 0; i < std::min(differences.size(), kNamed); ++i) {
     const Difference& one = differences[i];
     const std::string others = names(one.ranks, hosts);
-    text.en += fmt::format("{}{} is {} on rank 0 and {} on {}", i == 0 ? ": " : "; ", one.name.en, one.zeros, one.other,
-                           others);
-    text.zh += fmt::format("{}{} 在 rank 0 上为 {}，在 {} 上为 {}", i == 0 ? "：" : "；", one.name.zh, one.zeros,
-                           others, one.other);
+    text += Text("{}{} is {} on rank 0 and {} on {}", "{0}{1} 在 rank 0 上为 {2}，在 {4} 上为 {3}",
+                 i == 0 ? Text{": ", "："} : Text{"; ", "；"}, one.name, one.zeros, one.other, others);
   }
   if (const std::size_t more = differences.size() - std::min(differences.size(), kNamed); more > 0) {
-    text.en += fmt::format("; and {} more", more);
-    text.zh += fmt::format("；另有 {} 项", more);
+    text += Text("; and {} more", "；另有 {} 项", more);
   }
   return text;
 }

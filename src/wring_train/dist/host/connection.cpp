@@ -157,8 +157,7 @@ Listener::Listener(const std::string& address, std::uint16_t port) {
     error = errno;
   }
   throw Error(ErrorCode::failed,
-              {fmt::format("cannot listen on {} port {}: {}", address, port, std::strerror(error)),
-               fmt::format("无法监听 {} 端口 {}：{}", address, port, std::strerror(error))},
+              {"cannot listen on {} port {}: {}", "无法监听 {} 端口 {}：{}", address, port, std::strerror(error)},
               {"MASTER_ADDR must be an address of the machine with rank 0, and MASTER_PORT a free port there",
                "MASTER_ADDR 应为 rank 0 所在机器的地址，MASTER_PORT 应为该机器上的空闲端口"});
 }

@@ -162,10 +162,10 @@ class Reception {
       const auto& one = meeting_.connections[place_of(rank)];
       if (!one || !one->closed()) continue;
       const std::string& host = meeting_.hosts[place_of(rank)];
-      throw Error(ErrorCode::failed,
-                  {fmt::format("rank {} on {} ended while the ranks were meeting", rank, host),
-                   fmt::format("{} 上的 rank {} 在各进程会合时结束", host, rank)},
-                  {"see what it printed", "请查看它的输出"});
+      throw Error(
+          ErrorCode::failed,
+          {"rank {} on {} ended while the ranks were meeting", "{1} 上的 rank {0} 在各进程会合时结束", rank, host},
+          {"see what it printed", "请查看它的输出"});
     }
   }
 
@@ -185,29 +185,25 @@ class Reception {
   }
 
   Text waiting() const {
-    return {fmt::format("rank 0 waits for these ranks of {}: {}", options_.size, absent()),
-            fmt::format("rank 0 在等待 {} 个进程中的：{}", options_.size, absent())};
+    return {"rank 0 waits for these ranks of {}: {}", "rank 0 在等待 {} 个进程中的：{}", options_.size, absent()};
   }
   Error not_come() const {
     return {ErrorCode::failed,
-            {fmt::format("these ranks of {} did not come: {}", options_.size, absent()),
-             fmt::format("{} 个进程中以下进程没有到达：{}", options_.size, absent())},
+            {"these ranks of {} did not come: {}", "{} 个进程中以下进程没有到达：{}", options_.size, absent()},
             {"see what they printed; every machine must reach rank 0's at MASTER_ADDR",
              "请查看它们的输出；每台机器都应能访问 MASTER_ADDR"}};
   }
   Error other_size(const Hello& hello, const std::string& host) const {
     return {ErrorCode::failed,
-            {fmt::format("rank {} on {} was started as one of {} ranks, and rank 0 on {} as one of {}", hello.rank,
-                         host, hello.size, meeting_.hosts[0], options_.size),
-             fmt::format("{} 上的 rank {} 按 {} 个进程启动，而 {} 上的 rank 0 按 {} 个进程启动", host, hello.rank,
-                         hello.size, meeting_.hosts[0], options_.size)},
+            {"rank {} on {} was started as one of {} ranks, and rank 0 on {} as one of {}",
+             "{1} 上的 rank {0} 按 {2} 个进程启动，而 {3} 上的 rank 0 按 {4} 个进程启动", hello.rank, host, hello.size,
+             meeting_.hosts[0], options_.size},
             {"WORLD_SIZE must be the same everywhere; two jobs must not share MASTER_ADDR and MASTER_PORT",
              "各处的 WORLD_SIZE 应相同；两个任务不能共用同一 MASTER_ADDR 和 MASTER_PORT"}};
   }
   Error taken(int rank) const {
     return {ErrorCode::failed,
-            {fmt::format("a rank {} is there already, on {}", rank, meeting_.hosts[place_of(rank)]),
-             fmt::format("rank {} 已存在（{}）", rank, meeting_.hosts[place_of(rank)])},
+            {"a rank {} is there already, on {}", "rank {} 已存在（{}）", rank, meeting_.hosts[place_of(rank)]},
             {"every process needs a RANK of its own; two jobs must not share MASTER_ADDR and MASTER_PORT",
              "每个进程的 RANK 应不同；两个任务不能共用同一 MASTER_ADDR 和 MASTER_PORT"}};
   }
@@ -221,8 +217,7 @@ class Reception {
 Error unreachable(const MeetingOptions& options, const std::string& at, const Text& why) {
   const std::string host = plain(host_name());
   return {ErrorCode::failed,
-          {fmt::format("rank {} on {} {} at {}", options.rank, host, why.en, at),
-           fmt::format("{} 上的 rank {}{}：{}", host, options.rank, why.zh, at)},
+          {"rank {} on {} {} at {}", "{1} 上的 rank {0}{2}：{3}", options.rank, host, why, at},
           {"see what rank 0 printed; MASTER_ADDR must be an address of its machine that all machines reach, without a "
            "firewall between",
            "请查看 rank 0 的输出；MASTER_ADDR 应为所有机器都能访问的 rank 0 机器地址，中间不应有防火墙"}};
@@ -245,10 +240,9 @@ Meeting join_rank_zero(const MeetingOptions& options, const Noticeboard& board) 
   std::uint16_t port = 0;
   notice >> address >> port >> token;
   const std::string at = fmt::format("{} port {}", address, port);
-  const WaitNotice waiting(
-      {fmt::format("rank {} waits for the other ranks, which rank 0 names; it is at {}", options.rank, at),
-       fmt::format("rank {} 在等待其他进程（由 rank 0 列出，位于 {}）", options.rank, at)},
-      deadline);
+  const WaitNotice waiting({"rank {} waits for the other ranks, which rank 0 names; it is at {}",
+                            "rank {} 在等待其他进程（由 rank 0 列出，位于 {}）", options.rank, at},
+                           deadline);
   Meeting meeting;
   meeting.connections.resize(1);
   meeting.watch_connections.resize(1);

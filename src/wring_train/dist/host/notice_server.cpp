@@ -66,8 +66,8 @@ FetchedNotice fetch_notice(const std::string& address, std::uint16_t port, int a
   const Request request = request_for(attempt);
   FetchedNotice fetched;
   const auto waiting = [&] {
-    return Text(fmt::format("waiting for rank 0 at {} port {}: {}", address, port, fetched.why_not.en),
-                fmt::format("等待 rank 0（{} 端口 {}）：{}", address, port, fetched.why_not.zh));
+    return Text("waiting for rank 0 at {} port {}: {}", "等待 rank 0（{} 端口 {}）：{}", address, port,
+                fetched.why_not);
   };
   const Text unreached("nothing listens there, or a firewall lies between", "没有程序在监听，或被防火墙阻挡");
   fetched.why_not = unreached;

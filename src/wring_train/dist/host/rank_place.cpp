@@ -33,10 +33,8 @@ class Variables {
     int result = 0;
     const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), result);
     if (error != std::errc() || end != value->data() + value->size() || result < least || result > most) {
-      throw Error(ErrorCode::usage,
-                  {fmt::format("{} is \"{}\"", name, *value), fmt::format("{} 的值为 \"{}\"", name, *value)},
-                  {fmt::format("it must be a number from {} to {}", least, most),
-                   fmt::format("应为 {} 到 {} 的整数", least, most)});
+      throw Error(ErrorCode::usage, {"{} is \"{}\"", "{} 的值为 \"{}\"", name, *value},
+                  {"it must be a number from {} to {}", "应为 {} 到 {} 的整数", least, most});
     }
     return result;
   }
@@ -56,16 +54,12 @@ class Variables {
              fmt::format("{}{}{} 已设为 {}", set.zh, set.empty() ? "" : "，", sign, *value)};
       without += fmt::format(" -u {}", sign);
     }
-    throw Error(
-        ErrorCode::usage,
-        {fmt::format("{}, but {} is not set", set.en, name), fmt::format("{}，但未设置 {}", set.zh, name)},
-        {fmt::format(
-             "to train alone: {} wring train …; for several ranks: torchrun, srun, or wring train CONFIG --nproc "
-             "N, which set all that they need",
-             without),
-         fmt::format("单进程训练：{} wring train …；多进程训练：torchrun、srun 或 wring train CONFIG --nproc N，"
-                     "它们会设置所需的全部变量",
-                     without)});
+    throw Error(ErrorCode::usage, {"{}, but {} is not set", "{}，但未设置 {}", set, name},
+                {"to train alone: {} wring train …; for several ranks: torchrun, srun, or wring train CONFIG --nproc "
+                 "N, which set all that they need",
+                 "单进程训练：{} wring train …；多进程训练：torchrun、srun 或 wring train CONFIG --nproc N，"
+                 "它们会设置所需的全部变量",
+                 without});
   }
 
  private:
@@ -164,12 +158,11 @@ std::string own_gpu(const char* visible, const RankPlace& place) {
   }
   if (gpus.size() == 1) return list;
   if (static_cast<std::size_t>(place.local_rank) < gpus.size()) return gpus[static_cast<std::size_t>(place.local_rank)];
-  throw Error(
-      ErrorCode::usage,
-      {fmt::format("rank {} of this machine has no GPU: CUDA_VISIBLE_DEVICES is \"{}\"", place.local_rank, list),
-       fmt::format("本机第 {} 个进程没有 GPU：CUDA_VISIBLE_DEVICES 为 \"{}\"", place.local_rank, list)},
-      {"start as many ranks on a machine as it has GPUs, or name more of them",
-       "每台机器启动的进程数应等于其 GPU 数，或在变量中列出更多 GPU"});
+  throw Error(ErrorCode::usage,
+              {"rank {} of this machine has no GPU: CUDA_VISIBLE_DEVICES is \"{}\"",
+               "本机第 {} 个进程没有 GPU：CUDA_VISIBLE_DEVICES 为 \"{}\"", place.local_rank, list},
+              {"start as many ranks on a machine as it has GPUs, or name more of them",
+               "每台机器启动的进程数应等于其 GPU 数，或在变量中列出更多 GPU"});
 }
 
 }  // namespace wring

@@ -43,11 +43,11 @@ Text what_is_done(RankPhase phase, std::int64_t steps) {
     case RankPhase::starting:
       return {"starting", "启动"};
     case RankPhase::validating:
-      return {fmt::format("validating after step {}", steps), fmt::format("第 {} 步之后的验证", steps)};
+      return {"validating after step {}", "第 {} 步之后的验证", steps};
     case RankPhase::saving:
-      return {fmt::format("saving after step {}", steps), fmt::format("第 {} 步之后的保存", steps)};
+      return {"saving after step {}", "第 {} 步之后的保存", steps};
   }
-  return {fmt::format("in step {}", steps + 1), fmt::format("在第 {} 步停留", steps + 1)};
+  return {"in step {}", "在第 {} 步停留", steps + 1};
 }
 
 }  // namespace
@@ -62,8 +62,8 @@ WatchTimes watch_times(const char* timeout) {
   // Written so that nan is refused too.
   if (error != std::errc() || stop != end || !(seconds >= 1 && seconds <= kMost)) {
     throw Error(ErrorCode::usage,
-                {fmt::format("WRING_RANK_TIMEOUT: '{}' is no number of seconds from 1 to 1000000", timeout),
-                 fmt::format("WRING_RANK_TIMEOUT：“{}”不是 1 到 1000000 之间的秒数", timeout)},
+                {"WRING_RANK_TIMEOUT: '{}' is no number of seconds from 1 to 1000000",
+                 "WRING_RANK_TIMEOUT：“{}”不是 1 到 1000000 之间的秒数", timeout},
                 {"unset it, or give seconds: WRING_RANK_TIMEOUT=60", "请取消设置，或给出秒数：WRING_RANK_TIMEOUT=60"});
   }
   times.silence = std::chrono::milliseconds(static_cast<std::int64_t>(1000 * seconds));
@@ -183,9 +183,8 @@ void RankWatch::look_at_times() {
     if (peer.gone || now - peer.heard < times_.silence) continue;
     peer.gone = true;
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(times_.silence).count();
-    lose(peer.rank,
-         {fmt::format("has not answered for {} s: it is stopped, or its machine or the network failed", seconds),
-          fmt::format("已 {} 秒没有响应：被暂停，或其机器、网络出现故障", seconds)});
+    lose(peer.rank, {"has not answered for {} s: it is stopped, or its machine or the network failed",
+                     "已 {} 秒没有响应：被暂停，或其机器、网络出现故障", seconds});
   }
   if (rank_ == 0) look_for_stalls(now);
 }
@@ -213,8 +212,8 @@ void RankWatch::judge(int rank, Standing& standing, std::int64_t furthest, Deadl
   if (now - *standing.behind < limit) return;
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(limit).count();
   const Text doing = what_is_done(standing.phase, standing.progress);
-  lose(rank, {fmt::format("hangs: it has been {} for {} s while others wait for it", doing.en, seconds),
-              fmt::format("停滞：{}已 {} 秒，其他进程在等待", doing.zh, seconds)});
+  lose(rank,
+       {"hangs: it has been {} for {} s while others wait for it", "停滞：{}已 {} 秒，其他进程在等待", doing, seconds});
 }
 
 void RankWatch::send_beats() {
@@ -234,7 +233,7 @@ std::string RankWatch::name(int rank) const {
 }
 
 void RankWatch::lose(int rank, const Text& what) {
-  const Text text{name(rank) + " " + what.en, name(rank) + " " + what.zh};
+  const Text text{"{} {}", "{} {}", name(rank), what};
   if (rank_ == 0) {
     const std::string line = fmt::format("lost\t{}\t{}\t{}\n", rank, one_line(text.en), one_line(text.zh));
     for (const Peer& peer : peers_) tell(peer, line);  // the lost one too: it may hang only in part
@@ -278,7 +277,7 @@ void RankWatch::fail(const Text& why) {
   }
   changed_.notify_all();
   if (rank_ == 0) {
-    const Text text{name(0) + " gave up: " + why.en, name(0) + " 放弃运行：" + why.zh};
+    const Text text{"{} gave up: {}", "{} 放弃运行：{}", name(0), why};
     const std::string line = fmt::format("lost\t0\t{}\t{}\n", one_line(text.en), one_line(text.zh));
     for (const Peer& peer : peers_) tell(peer, line);
   } else {

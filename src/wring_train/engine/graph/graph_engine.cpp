@@ -245,9 +245,8 @@ class GraphEngine : public StepEngine {
   void fall_back(const GraphBatches& batches, const std::string& reason) {
     failed_size_ = batches.size;
     const std::string first_line = reason.substr(0, reason.find('\n'));
-    note_({fmt::format("the training step cannot be captured as a CUDA graph ({}); it goes on in the eager engine",
-                       first_line),
-           fmt::format("训练步无法捕获为 CUDA graph（{}），改用 eager 引擎", first_line)});
+    note_({"the training step cannot be captured as a CUDA graph ({}); it goes on in the eager engine",
+           "训练步无法捕获为 CUDA graph（{}），改用 eager 引擎", first_line});
     stream_.synchronize();
     const LoadedTensors now = on_host(state_->save());
     captured_.clear();
