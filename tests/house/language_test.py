@@ -10,7 +10,7 @@ import sys
 import unittest
 from pathlib import Path
 
-GLUED = re.compile(r'(\.|->)(en|zh)\s*\+|\+\s*[\w.>()\[\]*-]+(\.|->)(en|zh)\b(?!\()')
+GLUED = re.compile(r'(\.|->)(en|zh)\s*\+|\+\s*[A-Za-z_*(][\w.>()\[\]*-]+(\.|->)(en|zh)\b(?!\()')
 
 # Where the halves are made, and why.
 ALLOWED = {"wring/base/text.h": "what everybody uses"}
