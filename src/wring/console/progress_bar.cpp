@@ -84,7 +84,7 @@ void ProgressBar::update(std::int64_t done, std::vector<std::string> fields) {
 void ProgressBar::show() {
   const std::lock_guard lock(mutex_);
   if (finished_ || options_.quiet) return;
-  terminal_ ? draw(options_.clock()) : print_line(options_.clock());
+  terminal_ ? draw(options_.clock()) : print_once(options_.clock());
 }
 
 void ProgressBar::line(std::string_view text) {
@@ -101,7 +101,7 @@ void ProgressBar::finish() {
   const std::lock_guard lock(mutex_);
   if (std::exchange(finished_, true) || options_.quiet) return;
   if (!terminal_) {
-    print_line(options_.clock());
+    print_once(options_.clock());
     return;
   }
   draw(options_.clock());
@@ -123,6 +123,12 @@ void ProgressBar::print_line(double now_s) {
   std::fputs((render_progress_line(state_, now_s) + "\n").c_str(), stream_);
   std::fflush(stream_);
   last_shown_s_ = now_s;
+  last_line_.emplace(state_.done, state_.fields);
+}
+
+// The clock may have shown this state a moment ago.
+void ProgressBar::print_once(double now_s) {
+  if (last_line_ != std::pair(state_.done, state_.fields)) print_line(now_s);
 }
 
 std::string ProgressBar::shown(const std::string& text) const {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "wring/base/text.h"
@@ -48,6 +49,7 @@ class ProgressBar {
  private:
   void draw(double now_s);
   void print_line(double now_s);
+  void print_once(double now_s);
   void clear();
   std::string shown(const std::string& text) const;  // without the signs that the terminal cannot show
 
@@ -58,6 +60,7 @@ class ProgressBar {
   const ProgressLook look_;
   ProgressState state_;
   double last_shown_s_;
+  std::optional<std::pair<std::int64_t, std::vector<std::string>>> last_line_;  // where there is no terminal
   bool drawn_ = false;  // a bar stands on the terminal's last line
   bool finished_ = false;
 };

@@ -61,6 +61,28 @@ TEST_F(ProgressLog, GetsALineWhenAsked) {
   EXPECT_EQ(written(), "train   5% 5/100 [0:01<0:19]\n");
 }
 
+TEST_F(ProgressLog, ShowsAStateOnceThatTheClockShowedAMomentAgo) {
+  ProgressBar bar(stream_.get(), "train", 20, options());
+  now_s_ = 38;
+  bar.update(10, {"loss 0.5"});
+  bar.show();
+  now_s_ = 77;
+  bar.update(20, {"loss 0.4"});
+  bar.show();
+  bar.finish();
+  EXPECT_EQ(written(),
+            "train  50% 10/20 [0:38<0:38]  loss 0.5\n"
+            "train 100% 20/20 [1:17]  loss 0.4\n");
+}
+
+TEST_F(ProgressLog, ShowsByTheClockThatItIsAlive) {
+  ProgressBar bar(stream_.get(), "train", 20, options());
+  for (now_s_ = 12; now_s_ < 30; now_s_ += 12) bar.update(10, {"loss 0.5"});
+  EXPECT_EQ(written(),
+            "train  50% 10/20 [0:12<0:12]  loss 0.5\n"
+            "train  50% 10/20 [0:24<0:24]  loss 0.5\n");
+}
+
 TEST_F(ProgressLog, HasNoControlCharactersEvenWithColour) {
   ProgressOptions with = options();
   with.color = true;
