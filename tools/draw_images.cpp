@@ -13,9 +13,9 @@
 
 #include <fmt/format.h>
 
+#include "tools/dead_leaves.h"
 #include "wring/base/error.h"
 #include "wring/files/files.h"
-#include "wring_train/data/dead_leaves.h"
 #include "wring_train/data/random.h"
 
 namespace {

@@ -8,9 +8,9 @@
 
 #include "fixtures/temporary_folder.h"
 #include "gpu_test.h"
+#include "tools/dead_leaves.h"
 #include "wring/files/files.h"
 #include "wring/process/child_process.h"
-#include "wring_train/data/dead_leaves.h"
 #include "wring_train/image/image.h"
 #include "wring_train/kernels/available.h"
 

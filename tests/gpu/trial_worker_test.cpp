@@ -5,7 +5,7 @@
 
 #include "fixtures/temporary_folder.h"
 #include "gpu_test.h"
-#include "wring_train/data/dead_leaves.h"
+#include "tools/dead_leaves.h"
 #include "wring_train/image/image.h"
 #include "wring_train/kernels/available.h"
 

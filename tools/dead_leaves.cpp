@@ -1,4 +1,4 @@
-#include "wring_train/data/dead_leaves.h"
+#include "tools/dead_leaves.h"
 
 #include <algorithm>
 #include <cmath>
