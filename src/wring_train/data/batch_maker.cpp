@@ -13,20 +13,22 @@ namespace wring {
 namespace {
 
 const LoaderOptions& checked(const LoaderOptions& options) {
-  const auto require = [](bool holds, const char* key, int value, const char* rule) {
-    if (!holds)
-      throw Error(ErrorCode::usage, fmt::format("{} is {}", key, value), fmt::format("{} must be {}", key, rule));
+  const auto require = [](bool holds, const Text& key, int value, const Text& rule) {
+    if (holds) return;
+    throw Error(ErrorCode::usage, {"{} is {}", "{} 为 {}", key, value}, {"{} must be {}", "{} 必须{}", key, rule});
   };
-  require(options.scale >= 1, "scale_factor", options.scale, "1 or more");
-  require(options.batch_size >= 1, "batch_size", options.batch_size, "1 or more");
+  const Text at_least_0{"0 or more", "不小于 0"};
+  const Text at_least_1{"1 or more", "不小于 1"};
+  require(options.scale >= 1, "scale_factor", options.scale, at_least_1);
+  require(options.batch_size >= 1, "batch_size", options.batch_size, at_least_1);
   require(options.patch_size >= 1 && options.patch_size % options.scale == 0, "patch_size", options.patch_size,
-          "a multiple of scale_factor");
-  require(options.num_workers >= 0, "num_workers", options.num_workers, "0 or more");
-  require(options.prefetch_factor >= 1, "prefetch_factor", options.prefetch_factor, "1 or more");
-  require(options.enlarge_ratio >= 1, "dataset_enlarge_ratio", options.enlarge_ratio, "1 or more");
-  require(options.world_size >= 1, "the number of processes", options.world_size, "1 or more");
-  require(options.rank >= 0 && options.rank < options.world_size, "the rank", options.rank,
-          "below the number of processes");
+          {"a multiple of scale_factor", "是 scale_factor 的倍数"});
+  require(options.num_workers >= 0, "num_workers", options.num_workers, at_least_0);
+  require(options.prefetch_factor >= 1, "prefetch_factor", options.prefetch_factor, at_least_1);
+  require(options.enlarge_ratio >= 1, "dataset_enlarge_ratio", options.enlarge_ratio, at_least_1);
+  require(options.world_size >= 1, {"the number of processes", "进程数"}, options.world_size, at_least_1);
+  require(options.rank >= 0 && options.rank < options.world_size, {"the rank", "进程编号"}, options.rank,
+          {"below the number of processes", "小于进程数"});
   return options;
 }
 
@@ -56,7 +58,9 @@ BatchMaker::BatchMaker(ImageSet images, const LoaderOptions& options)
       epoch_samples_(std::uint64_t(image_count_) * options.enlarge_ratio),
       sampler_(sampler_settings(options)),
       decoded_(options.decoded) {
-  if (image_count_ == 0) throw Error(ErrorCode::usage, "the data set has no images", "check the data folder");
+  if (image_count_ == 0)
+    throw Error(ErrorCode::usage, {"the data set has no images", "数据集中没有图像"},
+                {"check the data folder", "请检查数据文件夹"});
   if (!decoded_ && options_.cache_decoded) {
     decoded_ = std::make_shared<const DecodedSet>(decode_to_memory(images, {options_.scale, options_.on_skip, {}, {}}));
   }
@@ -150,8 +154,9 @@ void BatchMaker::cut_from_files(std::int64_t step, int i, std::uint8_t* hr, std:
 }
 
 void BatchMaker::none_usable() const {
-  throw Error(ErrorCode::failed, fmt::format("none of the {} images of the data set can be used", image_count_),
-              "see the notices about skipped images; restore the files");
+  throw Error(ErrorCode::failed,
+              {"none of the {} images of the data set can be used", "数据集的 {} 张图像都无法使用", image_count_},
+              {"see the notices about skipped images; restore the files", "请查看关于跳过图像的提示，并恢复这些文件"});
 }
 
 }  // namespace wring

@@ -27,20 +27,22 @@ constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the limit of the refe
 constexpr int kMaxDepth = 8;  // the format needs three; what is nested deeper would take the stack when it is printed
 constexpr const char* kMetadataKey = "__metadata__";
 
-[[noreturn]] void fail(const fs::path& path, const std::string& what) {
-  throw Error(ErrorCode::failed, fmt::format("cannot read {}: {}", path.string(), what),
-              "the file is damaged or not in the safetensors format; copy or save it again");
+[[noreturn]] void fail(const fs::path& path, const Text& what) {
+  throw Error(ErrorCode::failed, {"cannot read {}: {}", "无法读取 {}：{}", path.string(), what},
+              {"the file is damaged or not in the safetensors format; copy or save it again",
+               "文件已损坏或不是 safetensors 格式；请重新复制或保存"});
 }
 
 // nlohmann keeps the last of two equal keys without a word; a header with two is ambiguous, so it is refused.
 Json parse_header(const fs::path& path, const char* begin, std::size_t size) {
   std::vector<std::set<std::string>> open_objects;
   const auto refuse_duplicates = [&](int depth, Json::parse_event_t event, Json& value) {
-    if (depth > kMaxDepth) fail(path, "the header is nested deeper than the format allows");
+    if (depth > kMaxDepth)
+      fail(path, {"the header is nested deeper than the format allows", "文件头的嵌套层数超出格式允许"});
     if (event == Json::parse_event_t::object_start) open_objects.emplace_back();
     if (event == Json::parse_event_t::object_end) open_objects.pop_back();
     if (event == Json::parse_event_t::key && !open_objects.back().insert(value.get<std::string>()).second) {
-      fail(path, fmt::format("the header names '{}' twice", value.get<std::string>()));
+      fail(path, {"the header names '{}' twice", "文件头中 '{}' 出现了两次", value.get<std::string>()});
     }
     return true;
   };
@@ -48,9 +50,9 @@ Json parse_header(const fs::path& path, const char* begin, std::size_t size) {
   try {
     header = Json::parse(begin, begin + size, refuse_duplicates);
   } catch (const Json::exception& error) {
-    fail(path, fmt::format("the header is not valid JSON ({})", error.what()));
+    fail(path, {"the header is not valid JSON ({})", "文件头不是有效的 JSON（{}）", error.what()});
   }
-  if (!header.is_object()) fail(path, "the header is not a JSON object");
+  if (!header.is_object()) fail(path, {"the header is not a JSON object", "文件头不是 JSON 对象"});
   return header;
 }
 
@@ -62,11 +64,11 @@ struct Placed {
 
 std::vector<std::int64_t> parse_shape(const fs::path& path, const std::string& name, const Json& value) {
   std::vector<std::int64_t> shape;
-  if (!value.is_array()) fail(path, fmt::format("tensor '{}' has no shape", name));
+  if (!value.is_array()) fail(path, {"tensor '{}' has no shape", "张量 '{}' 没有形状", name});
   for (const Json& extent : value) {
     if (!extent.is_number_unsigned() ||
         extent.get<std::uint64_t>() > std::uint64_t(std::numeric_limits<std::int64_t>::max())) {
-      fail(path, fmt::format("tensor '{}' has the shape {}", name, value.dump()));
+      fail(path, {"tensor '{}' has the shape {}", "张量 '{}' 的形状为 {}", name, value.dump()});
     }
     shape.push_back(extent.get<std::int64_t>());
   }
@@ -75,12 +77,13 @@ std::vector<std::int64_t> parse_shape(const fs::path& path, const std::string& n
 
 Placed parse_offsets(const fs::path& path, const std::string& name, const Json& value, std::uint64_t data_bytes) {
   if (!value.is_array() || value.size() != 2 || !value[0].is_number_unsigned() || !value[1].is_number_unsigned()) {
-    fail(path, fmt::format("tensor '{}' has no valid data_offsets", name));
+    fail(path, {"tensor '{}' has no valid data_offsets", "张量 '{}' 没有有效的 data_offsets", name});
   }
   Placed placed{name, value[0].get<std::uint64_t>(), value[1].get<std::uint64_t>()};
   if (placed.begin > placed.end || placed.end > data_bytes) {
-    fail(path, fmt::format("tensor '{}' lies at bytes {} to {}, outside the {} bytes of data (truncated?)", name,
-                           placed.begin, placed.end, data_bytes));
+    fail(path, {"tensor '{}' lies at bytes {} to {}, outside the {} bytes of data (truncated?)",
+                "张量 '{}' 位于第 {} 至 {} 字节，超出 {} 字节的数据（文件被截断？）", name, placed.begin, placed.end,
+                data_bytes});
   }
   return placed;
 }
@@ -89,12 +92,14 @@ void check_layout(const fs::path& path, std::vector<Placed> placed, std::uint64_
   std::ranges::sort(placed, {}, [](const Placed& p) { return std::pair(p.begin, p.end); });
   std::uint64_t position = 0;
   for (const Placed& tensor : placed) {
-    if (tensor.begin < position) fail(path, fmt::format("tensor '{}' overlaps the one before it", tensor.name));
-    if (tensor.begin > position) fail(path, fmt::format("there is a gap before tensor '{}'", tensor.name));
+    if (tensor.begin < position)
+      fail(path, {"tensor '{}' overlaps the one before it", "张量 '{}' 与前一个重叠", tensor.name});
+    if (tensor.begin > position) fail(path, {"there is a gap before tensor '{}'", "张量 '{}' 之前有空隙", tensor.name});
     position = tensor.end;
   }
   if (position != data_bytes) {
-    fail(path, fmt::format("{} bytes after the last tensor belong to nothing", data_bytes - position));
+    fail(path, {"{} bytes after the last tensor belong to nothing", "最后一个张量之后的 {} 字节不属于任何张量",
+                data_bytes - position});
   }
 }
 
@@ -128,8 +133,8 @@ struct SafetensorsFile::Content {
     struct stat info {};
     if (::fstat(file.get(), &info) != 0) throw_unreadable(path, errno);
     size = static_cast<std::size_t>(info.st_size);
-    if (size == 0) fail(path, "it is empty");
-    if (size < kLengthBytes) fail(path, fmt::format("it is truncated to {} bytes", size));
+    if (size == 0) fail(path, {"it is empty", "文件为空"});
+    if (size < kLengthBytes) fail(path, {"it is truncated to {} bytes", "文件被截断，只剩 {} 字节", size});
     start.resize(kLengthBytes);
     read(file, start.data(), start.size(), 0);
     start.resize(kLengthBytes + header_bytes());
@@ -148,7 +153,7 @@ struct SafetensorsFile::Content {
       const ssize_t got = ::pread(file.get(), to, count, static_cast<off_t>(from));
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) throw_unreadable(path, errno);
-      if (got == 0) fail(path, "it was cut short while it was read");
+      if (got == 0) fail(path, {"it was cut short while it was read", "读取时文件被截短"});
       to += got;
       from += static_cast<std::size_t>(got);
       count -= static_cast<std::size_t>(got);
@@ -160,10 +165,12 @@ struct SafetensorsFile::Content {
     for (std::size_t i = 0; i < kLengthBytes; ++i)
       length |= std::uint64_t{static_cast<std::uint8_t>(start[i])} << (8 * i);
     if (length > kMaxHeaderBytes) {
-      fail(path, fmt::format("its header claims {} bytes, more than the format allows", length));
+      fail(path,
+           {"its header claims {} bytes, more than the format allows", "其文件头声称有 {} 字节，超出格式允许", length});
     }
     if (length > size - kLengthBytes) {
-      fail(path, fmt::format("its header claims {} bytes, but the file has {} (truncated?)", length, size));
+      fail(path, {"its header claims {} bytes, but the file has {} (truncated?)",
+                  "其文件头声称有 {} 字节，但文件只有 {} 字节（被截断？）", length, size});
     }
     return length;
   }
@@ -184,24 +191,27 @@ struct SafetensorsFile::Content {
   }
 
   void parse_metadata(const Json& value) {
-    if (!value.is_object()) fail(path, "its __metadata__ is not an object");
+    if (!value.is_object()) fail(path, {"its __metadata__ is not an object", "其 __metadata__ 不是对象"});
     for (const auto& [key, text] : value.items()) {
-      if (!text.is_string()) fail(path, fmt::format("its __metadata__ '{}' is not a string", key));
+      if (!text.is_string())
+        fail(path, {"its __metadata__ '{}' is not a string", "其 __metadata__ 的 '{}' 不是字符串", key});
       metadata.emplace(key, text.get<std::string>());
     }
   }
 
   Placed parse_tensor(const std::string& name, const Json& value) {
-    if (!value.is_object()) fail(path, fmt::format("tensor '{}' is not described by an object", name));
+    if (!value.is_object()) fail(path, {"tensor '{}' is not described by an object", "张量 '{}' 的描述不是对象", name});
     const Json& dtype = member(value, "dtype");
     const auto element_bytes = dtype.is_string() ? dtype_bytes(dtype.get<std::string>()) : std::nullopt;
-    if (!element_bytes) fail(path, fmt::format("tensor '{}' has the unknown dtype {}", name, dtype.dump()));
+    if (!element_bytes)
+      fail(path, {"tensor '{}' has the unknown dtype {}", "张量 '{}' 的 dtype {} 未知", name, dtype.dump()});
     TensorView view{dtype.get<std::string>(), parse_shape(path, name, member(value, "shape")), {}};
     Placed placed = parse_offsets(path, name, member(value, "data_offsets"), data_size());
     const auto needed = bytes_of(view.shape, *element_bytes);
     if (needed != placed.end - placed.begin) {
-      fail(path, fmt::format("tensor '{}' has {} bytes of data, which does not fit {} {}", name,
-                             placed.end - placed.begin, view.dtype, value["shape"].dump()));
+      fail(path,
+           {"tensor '{}' has {} bytes of data, which does not fit {} {}", "张量 '{}' 有 {} 字节的数据，与 {} {} 不符",
+            name, placed.end - placed.begin, view.dtype, value["shape"].dump()});
     }
     tensors.emplace(name, std::move(view));
     return placed;
@@ -227,16 +237,17 @@ const fs::path& SafetensorsFile::path() const {
 
 void SafetensorsFile::check_seal() const {
   const auto sealed = content_->metadata.find(kSealKey);
-  if (sealed == content_->metadata.end()) fail(path(), "it carries no checksum");
+  if (sealed == content_->metadata.end()) fail(path(), {"it carries no checksum", "文件不含校验和"});
   std::string start = content_->start;
   const std::size_t at = start.find(kOpenSeal.substr(0, kSealDigitsAt));
-  if (at == std::string::npos) fail(path(), "its checksum is not where it was written");
+  if (at == std::string::npos) fail(path(), {"its checksum is not where it was written", "其校验和不在写入的位置"});
   const std::string written = start.substr(at + kSealDigitsAt, kSealDigits);
   start.replace(at + kSealDigitsAt, kSealDigits, kSealDigits, '0');
   const std::uint32_t sum = crc32(crc32(0, start.data(), start.size()), content_->bytes.get(), content_->data_size());
   const std::string found = fmt::format("{:08x}", sum);
   if (found != written) {
-    fail(path(), fmt::format("its checksum is {}, but {} was written: it has changed since", found, written));
+    fail(path(), {"its checksum is {}, but {} was written: it has changed since",
+                  "其校验和为 {}，写入时为 {}：文件此后被改动", found, written});
   }
 }
 
