@@ -251,7 +251,7 @@ class BenchmarkRun {
 
   void turn_knobs() {
     KnobOptions knobs = knob_options();
-    if (knobs.disabled.size() == kKnobs) return;
+    if (knobs.disabled.size() == kKnobs.size()) return;
     knobs.budget_s = std::max(kLeastBudgetS, left_s() - confirmation_s());
     knobs.set.push_back({session_.batch_key(), fmt::format("{}", *chosen_)});
     progress_.headline({"Trying the settings at batch {}", "在批大小 {} 下尝试各项设置", *chosen_});
@@ -265,21 +265,10 @@ class BenchmarkRun {
   // Of another program only what its config names can be turned, on a CPU only what it has.
   std::vector<std::string> disabled_knobs() const {
     std::vector<std::string> disabled = options_.disabled_knobs;
-    const auto disable = [&](const std::string& knob) {
-      if (std::ranges::find(disabled, knob) == disabled.end()) disabled.push_back(knob);
-    };
-    if (!options_.tuning.command) {
-      // The CPU has no captured graph, and few have 16-bit units: trials there would only cost their time.
-      if (!session_.on_gpu()) std::ranges::for_each(std::vector<std::string>{"precision", "compile"}, disable);
-      return disabled;
-    }
-    static const std::vector<std::pair<std::string, std::string>> needs = {{"precision", "use_mixed_precision"},
-                                                                           {"compile", "compile_model"},
-                                                                           {"channels_last", "channels_last"},
-                                                                           {"workers", "num_workers"},
-                                                                           {"data_cache", "data_cache"}};
-    for (const auto& [knob, key] : needs) {
-      if (session_.file().find(key) == nullptr) disable(knob);
+    for (const Knob& knob : kKnobs) {
+      const bool there =
+          options_.tuning.command ? session_.file().find(knob.key) != nullptr : session_.on_gpu() || !knob.needs_gpu;
+      if (!there && std::ranges::find(disabled, knob.name) == disabled.end()) disabled.emplace_back(knob.name);
     }
     return disabled;
   }
@@ -389,7 +378,6 @@ class BenchmarkRun {
     throw Error(ErrorCode::failed, why, hint);
   }
 
-  static constexpr std::size_t kKnobs = 5;
   // Of the time, where settings are tried as well.
   static constexpr double kSearchShare = 0.6;
   static constexpr double kLeastBudgetS = 0.1;

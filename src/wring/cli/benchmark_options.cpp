@@ -1,18 +1,24 @@
 #include <cstdlib>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "wring/cli/benchmark.h"
 #include "wring/cli/command_parser.h"
 #include "wring/cli/tuning_options.h"
 #include "wring/console/assignments.h"
 #include "wring/process/launch_ranks.h"
+#include "wring/tune/knobs/knobs.h"
 
 namespace wring {
 namespace {
 
 const std::vector<std::string>& knob_names() {
-  static const std::vector<std::string> names = {"precision", "compile", "channels_last", "workers", "data_cache"};
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const Knob& knob : kKnobs) all.emplace_back(knob.name);
+    return all;
+  }();
   return names;
 }
 
@@ -80,9 +86,9 @@ std::optional<int> parse_benchmark(const Arguments& arguments, BenchmarkOptions&
   parser.option("--target-gpu-util", "PERCENT", options.target_gpu_util,
                 {"the GPU-Util to report against (default: 85)", "作为目标的GPU利用率（默认：85）"});
   std::string knobs = "all";
+  const std::string all_knobs = fmt::format("{}", fmt::join(knob_names(), ","));
   parser.option("--knobs", "all|none|LIST", knobs,
-                {"settings to try beside the batch size: precision,compile,channels_last,workers,data_cache",
-                 "除批大小外要尝试的设置：precision,compile,channels_last,workers,data_cache"});
+                {"settings to try beside the batch size: " + all_knobs, "除批大小外要尝试的设置：" + all_knobs});
   parser.option("--nproc", "N", options.tuning.nproc,
                 {"search the batch size of each of N GPUs of this machine that train together (wring train --nproc N)",
                  "为本机 N 块 GPU 并行训练搜索每卡批大小（wring train --nproc N）"});

@@ -1,7 +1,9 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "wring/base/text.h"
@@ -12,12 +14,24 @@
 
 namespace wring {
 
+// A setting that is tried beside the batch size.
+struct Knob {
+  std::string_view name;
+  std::string_view key;  // of the config: another program has the knob where its config names it
+  bool needs_gpu;        // the CPU has no captured graph, and few have 16-bit units: trials there only cost their time
+};
+inline constexpr std::array<Knob, 5> kKnobs = {{{"precision", "use_mixed_precision", true},
+                                                {"compile", "compile_model", true},
+                                                {"channels_last", "channels_last", false},
+                                                {"workers", "num_workers", false},
+                                                {"data_cache", "data_cache", false}}};
+
 struct KnobOptions {
   double budget_s = 60;         // for all of them; what runs then is ended
   std::int64_t max_rounds = 4;  // of A, B, each
   TrialMeasure measure{};
   std::vector<Assignment> set;        // of every trial: the batch that the search chose
-  std::vector<std::string> disabled;  // names of knobs: "precision", …
+  std::vector<std::string> disabled;  // names of kKnobs
   bool starts_anew = false;           // as BatchSearchOptions'
   bool numerics = true;               // may change the arithmetic (precision): same training, other roundings
   std::optional<int> compute_major;   // of the card: no bf16 below 8, no 16-bit matrix units below 7
@@ -28,7 +42,7 @@ struct KnobOptions {
 
 // One setting to be tried against the present one.
 struct KnobCandidate {
-  std::string knob;            // "precision", "compile", "channels_last", "workers", "data_cache"
+  std::string knob;            // its name
   std::vector<Assignment> to;  // the keys that it sets
   double expected_gain = 0;    // of the rate, a prior: 0.3 is 30 %
   double expected_cost_s = 0;  // beyond a usual trial: compilation, decoding
