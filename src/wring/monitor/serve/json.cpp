@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "wring/base/json_text.h"
-#include "wring/monitor/write/json.h"
 #include "wring/monitor/write/summary_json.h"
+#include "wring/monitor/write/tick_format.h"
 #include "wring/telemetry/throttle.h"
 
 namespace wring {

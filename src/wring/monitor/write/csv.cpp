@@ -1,10 +1,9 @@
-#include "wring/monitor/write/csv.h"
-
 #include <cmath>
 #include <ctime>
 
 #include <fmt/format.h>
 
+#include "wring/monitor/write/tick_format.h"
 
 namespace wring {
 namespace {

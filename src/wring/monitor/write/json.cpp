@@ -1,12 +1,10 @@
-#include "wring/monitor/write/json.h"
-
-#include <cmath>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
 #include "wring/base/json_text.h"
+#include "wring/monitor/write/tick_format.h"
 
 namespace wring {
 namespace {
@@ -51,13 +49,7 @@ Json integer(std::optional<std::int64_t> value) {
   return value ? Json(*value) : Json();
 }
 
-}  // namespace
-
-nlohmann::ordered_json json_number(std::optional<double> value) {
-  if (!value || !std::isfinite(*value)) return {};
-  return std::round(*value * 1000) / 1000;
-}
-
+// "2026-11-25T04:35:17.123Z"
 std::string utc_time(std::int64_t unix_ms) {
   const auto seconds = static_cast<std::time_t>(unix_ms / 1000);
   std::tm parts{};
@@ -65,6 +57,8 @@ std::string utc_time(std::int64_t unix_ms) {
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,
                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, unix_ms % 1000);
 }
+
+}  // namespace
 
 nlohmann::ordered_json tick_json(const Tick& tick, const std::vector<Gpu>& gpus) {
   Json json = {{"schema", tick_schema},         {"time", utc_time(tick.unix_ms)}, {"unix_ms", tick.unix_ms},

@@ -2,7 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "wring/monitor/write/json.h"
+#include "wring/base/json_text.h"
+#include "wring/monitor/write/tick_format.h"
 
 namespace wring {
 namespace {

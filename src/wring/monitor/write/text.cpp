@@ -1,5 +1,3 @@
-#include "wring/monitor/write/text.h"
-
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -7,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "wring/base/display_text.h"
+#include "wring/monitor/write/tick_format.h"
 
 namespace wring {
 namespace {

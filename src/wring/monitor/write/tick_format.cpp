@@ -1,9 +1,5 @@
 #include "wring/monitor/write/tick_format.h"
 
-#include "wring/monitor/write/csv.h"
-#include "wring/monitor/write/json.h"
-#include "wring/monitor/write/text.h"
-
 namespace wring {
 
 std::unique_ptr<TickFormatter> make_formatter(TickFormat format, std::vector<Gpu> gpus, TextStyle style) {

@@ -1,8 +1,10 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "wring/base/text.h"
@@ -27,15 +29,54 @@ class TickFormatter {
   virtual bool is_own_line(std::string_view line) const = 0;
 };
 
+// As nvidia-smi --query-gpu with --format=csv,nounits prints it: one row a card, ", " between the columns, "[N/A]" for
+// what is missing, local time.
+class TickCsv : public TickFormatter {
+ public:
+  explicit TickCsv(std::vector<Gpu> gpus);
+  std::string header() const override;
+  std::string lines(const Tick& tick) const override;
+  bool is_own_line(std::string_view line) const override;
+
+ private:
+  std::vector<Gpu> gpus_;
+};
+
+// One object a tick (schema "wring.monitor.tick/1"), numbers as numbers, null for what is missing, UTC.
+class TickJson : public TickFormatter {
+ public:
+  explicit TickJson(std::vector<Gpu> gpus) : gpus_(std::move(gpus)) {}
+  std::string lines(const Tick& tick) const override;
+  bool is_own_line(std::string_view line) const override;
+
+ private:
+  std::vector<Gpu> gpus_;
+};
+
+// The guide's lines: "🎯 GPU-Util:  87% | Memory:  78% (9.4GB)", with "[1] " after the sign where there are several
+// cards. Without a card, the computer's.
+class TickText : public TickFormatter {
+ public:
+  TickText(std::vector<Gpu> gpus, TextStyle style);
+  std::string lines(const Tick& tick) const override;
+  bool is_own_line(std::string_view line) const override;
+
+ private:
+  std::string line(const char* sign, const Text& text) const;
+  std::string gpu_line(const Gpu& gpu, const GpuTick& tick) const;
+  std::string host_line(const HostSample& host) const;
+
+  std::vector<Gpu> gpus_;
+  TextStyle style_;
+};
+
 // gpus: of the telemetry that the ticks come from.
-//
-// text: "🎯 GPU-Util:  87% | Memory:  78% (9.4GB)", with "[1] " after the sign where there are several cards.
-// csv: as nvidia-smi --query-gpu with --format=csv,nounits prints it: one row a card, ", " between the columns, "[N/A]"
-//   for what is missing, local time.
-// jsonl: one object a tick (schema "wring.monitor.tick/1"), numbers as numbers, null for what is missing, UTC.
 std::unique_ptr<TickFormatter> make_formatter(TickFormat format, std::vector<Gpu> gpus, TextStyle style);
 
 inline constexpr const char* tick_schema = "wring.monitor.tick/1";
+
+// A tick as one object; keys of the metrics as in metric_rows().
+nlohmann::ordered_json tick_json(const Tick& tick, const std::vector<Gpu>& gpus);
 
 // "9.4GB": binary gigabytes under the name that everybody uses.
 std::string gigabytes(double mib);

@@ -8,7 +8,6 @@
 
 #include "fixtures/scoped_environment.h"
 #include "unit/telemetry/scripted_telemetry.h"
-#include "wring/monitor/write/json.h"
 
 namespace wring {
 namespace {
