@@ -6,7 +6,6 @@
 #include <sys/types.h>
 
 #include "wring/files/descriptor.h"
-#include "wring/process/child_process.h"
 #include "wring/process/spawn.h"
 
 namespace wring {

@@ -2,14 +2,13 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <limits>
 
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "wring/process/spawn.h"
 
 namespace wring {
 namespace {

@@ -1,23 +1,11 @@
 #pragma once
-#include <chrono>
-#include <cstddef>
-#include <filesystem>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
-namespace wring {
+#include "wring/process/spawn.h"
 
-struct ChildOptions {
-  // The child and its whole process group are killed when it has not ended by then. Absent: no limit.
-  std::optional<std::chrono::milliseconds> timeout;
-  std::filesystem::path working_folder;  // empty: this process's
-  // Variables to set, or to remove where there is no value, on top of this process's environment.
-  std::vector<std::pair<std::string, std::optional<std::string>>> environment;
-  // Bytes on either stream beyond which the child is killed. Absent: no limit. Only run_child knows it.
-  std::optional<std::size_t> most_output = std::nullopt;
-};
+namespace wring {
 
 // How a process ended: exactly one has a value.
 struct ProcessEnd {
