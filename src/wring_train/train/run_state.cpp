@@ -73,8 +73,10 @@ LoadedState restore(const LoadedTensors& state, const fs::path& path, StepEngine
   };
   const auto entry = [&](const std::string& key) {
     if (!state.metadata.contains(key)) {
-      throw Error(ErrorCode::failed, path.string() + ": not a training state (its metadata has no " + key + ")",
-                  "start the run anew, without --resume");
+      throw Error(ErrorCode::failed,
+                  {path.string() + ": not a training state (its metadata has no " + key + ")",
+                   path.string() + "：不是训练状态（元数据中没有 " + key + "）"},
+                  {"start the run anew, without --resume", "去掉 --resume 重新开始训练"});
     }
     return state.metadata.at(key);
   };
@@ -82,8 +84,10 @@ LoadedState restore(const LoadedTensors& state, const fs::path& path, StepEngine
   if (entry("network") != wanted) {
     throw Error(
         ErrorCode::failed,
-        fmt::format("{} was saved from {}, and this config describes {}", path.string(), entry("network"), wanted),
-        "resume with the config that the run was started with, or start a new run under another experiment_name");
+        {"{} was saved from {}, and this config describes {}", "{} 保存的是 {}，而当前配置描述的是 {}", path.string(),
+         entry("network"), wanted},
+        {"resume with the config that the run was started with, or start a new run under another experiment_name",
+         "请用开始训练时的配置继续，或以另一个 experiment_name 开始新的训练"});
   }
   require_same_optimizer(state, path, engine);
   Progress progress;
