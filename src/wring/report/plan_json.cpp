@@ -5,40 +5,16 @@
 
 #include "wring/base/json_text.h"
 #include "wring/base/message.h"
+#include "wring/report/json_parts.h"
 #include "wring/report/plan_text.h"
-#include "wring/report/run_json.h"
 
 namespace wring {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Numbers and booleans as such, everything else as a string.
-Json value_of(const std::string& yaml) {
-  const Json parsed = Json::parse(yaml, nullptr, false);
-  return parsed.is_number() || parsed.is_boolean() ? parsed : Json(yaml);
-}
-
-const char* name_of(Effect effect) {
-  switch (effect) {
-    case Effect::model:
-      return "model";
-    case Effect::optimisation:
-      return "optimisation";
-    case Effect::speed:
-    case Effect::none:
-      break;
-  }
-  return "speed";
-}
-
 Json problem_json(const GpuProblem& problem, Language language) {
   return {{"what", problem.what.in(language)}, {"cure", problem.cure.in(language)}, {"code", problem.code}};
-}
-
-template <typename T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json();
 }
 
 Json gpu_json(const Gpu& gpu, Language language) {
@@ -84,13 +60,7 @@ void print_json(const OptimizeReport& report, const Console& console) {
   Json json = {{"schema", 1}, {"config", report.config.string()}, {"machine", machine_json(report, language)}};
   json["changes"] = Json::array();
   for (const Change& change : report.plan.changes) {
-    json["changes"].push_back({{"key", change.key},
-                               {"old", value_of(change.old_value)},
-                               {"old_is_default", change.old_is_default},
-                               {"new", value_of(change.new_value)},
-                               {"reason", change.reason.in(language)},
-                               {"effect", name_of(change.effect)},
-                               {"rule", change.rule}});
+    json["changes"].push_back(change_json(change, language));
   }
   json["run"] = {{"gpus", std::max(1, report.plan.machine.gpus)},
                  {"before", run_json(report.plan.run_before)},

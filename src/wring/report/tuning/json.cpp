@@ -4,7 +4,7 @@
 
 #include "wring/base/json_text.h"
 #include "wring/findings/attainable.h"
-#include "wring/report/run_json.h"
+#include "wring/report/json_parts.h"
 #include "wring/report/tuning/measured.h"
 #include "wring/report/tuning/run_time.h"
 #include "wring/report/tuning/words.h"
@@ -15,33 +15,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-template <typename T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json();
-}
-
-// Numbers, booleans and null as such, everything else as a string.
-Json value_of(const std::string& yaml) {
-  const Json parsed = Json::parse(yaml, nullptr, false);
-  return parsed.is_number() || parsed.is_boolean() || parsed.is_null() ? parsed : Json(yaml);
-}
-
-const char* effect_name(Effect effect) {
-  switch (effect) {
-    case Effect::model:
-      return "model";
-    case Effect::optimisation:
-      return "optimisation";
-    case Effect::speed:
-    case Effect::none:
-      break;
-  }
-  return "speed";
-}
-
 Json set_json(const std::vector<Assignment>& assignments) {
   Json set = Json::object();
-  for (const Assignment& assignment : assignments) set[assignment.key] = value_of(assignment.value);
+  for (const Assignment& assignment : assignments) set[assignment.key] = value_json(assignment.value);
   return set;
 }
 
@@ -72,7 +48,7 @@ Json compared_json(const TuningRecord& record, const std::optional<Measured>& me
   if (!measured) return nullptr;
   const RecordedTrial& trial = record.trials[measured->shown];
   Json set = Json::object();
-  for (const auto& [key, value] : settings_of(trial.request, record.batch_key)) set[key] = value_of(value);
+  for (const auto& [key, value] : settings_of(trial.request, record.batch_key)) set[key] = value_json(value);
   return {{"batch_size", trial.batch_size},
           {"set", set},
           {"samples_per_s", or_null(measured->samples_per_s)},
@@ -88,16 +64,6 @@ Json line_json(const std::optional<Line>& line) {
           {"residual", line->residual},
           {"from_batch", line->from},
           {"to_batch", line->to}};
-}
-
-Json change_json(const Change& change, Language language) {
-  return {{"key", change.key},
-          {"old", value_of(change.old_value)},
-          {"old_is_default", change.old_is_default},
-          {"new", value_of(change.new_value)},
-          {"reason", change.reason.in(language)},
-          {"effect", effect_name(change.effect)},
-          {"rule", change.rule}};
 }
 
 Json target_json(const std::optional<UtilisationTarget>& target, Language language) {
