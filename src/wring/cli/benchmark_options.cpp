@@ -66,6 +66,63 @@ double seconds_of(const std::string& option, const std::string& text) {
 // takes about ten, and the settings some more.
 constexpr double trials_in_a_budget = 30;
 
+// What its options say before it is checked.
+class BenchmarkArguments {
+ public:
+  void add_search_to(CommandParser& parser, BenchmarkOptions& options) {
+    parser.option("--budget", "TIME", budget_,
+                  {"time for everything, batch size and settings (default: 60s); a trial that still runs then is ended",
+                   "批大小与各项设置合计的时间（默认：60s）；届时仍在运行的试验会被终止"});
+    parser.option("--target-gpu-util", "PERCENT", options.target_gpu_util,
+                  {"the GPU-Util to report against (default: 85)", "作为目标的GPU利用率（默认：85）"});
+    const std::string all_knobs = fmt::format("{}", fmt::join(knob_names(), ","));
+    parser.option("--knobs", "all|none|LIST", knobs_,
+                  {"settings to try beside the batch size: " + all_knobs, "除批大小外要尝试的设置：" + all_knobs});
+  }
+
+  // Another program than wring-train.
+  void add_program_to(CommandParser& parser) {
+    parser.option("--command", "\"… {config} …\"", command_,
+                  {"tune this program instead of wring train; {config} becomes the config of each trial",
+                   "调优此程序而非 wring train；{config} 处代入每次试验的配置"});
+    parser.option(
+        "--batch-key", "KEY", tuned_.batch_key,
+        {"the config's key for its batch size (default: batch_size)", "其配置中批大小的键名（默认：batch_size）"});
+    parser.option("--rate-regex", "REGEX", tuned_.rate_regex,
+                  {"what it prints of its speed, samples per second in the first group",
+                   "它输出速度的格式，第一个分组为每秒样本数"});
+    parser.option("--trial-seconds", "TIME", trial_seconds_,
+                  {"how long each of its trials is measured (default: 20s)", "每次试验的测量时长（默认：20s）"});
+  }
+
+  // After the parser has run. Throws Error{usage}.
+  void apply(BenchmarkOptions& options) const {
+    TunedCommand tuned = tuned_;
+    options.disabled_knobs = disabled_knobs(knobs_);
+    if (!(options.target_gpu_util >= 1 && options.target_gpu_util <= 100)) {
+      throw Error(ErrorCode::usage,
+                  {"--target-gpu-util takes per cent, from 1 to 100", "--target-gpu-util 的值为百分数，从 1 到 100"});
+    }
+    if (trial_seconds_) tuned.trial_seconds = seconds_of("--trial-seconds", *trial_seconds_);
+    if (command_) {
+      tuned.command = *command_;
+      options.tuning.command = tuned;
+      options.budget_s = std::max(options.budget_s, trials_in_a_budget * tuned.trial_seconds);
+    } else if (!tuned.rate_regex.empty() || trial_seconds_ || tuned.batch_key != "batch_size") {
+      throw Error(ErrorCode::usage, {"--batch-key, --rate-regex and --trial-seconds belong to --command",
+                                     "--batch-key、--rate-regex 和 --trial-seconds 只用于 --command"});
+    }
+    if (budget_) options.budget_s = seconds_of("--budget", *budget_);
+  }
+
+ private:
+  std::optional<std::string> budget_;
+  std::string knobs_ = "all";
+  std::optional<std::string> command_;
+  TunedCommand tuned_;
+  std::optional<std::string> trial_seconds_;
+};
+
 }  // namespace
 
 std::optional<int> parse_benchmark(const Arguments& arguments, BenchmarkOptions& options) {
@@ -76,19 +133,11 @@ std::optional<int> parse_benchmark(const Arguments& arguments, BenchmarkOptions&
                        options.tuning.common);
   TuningArguments common;
   common.add_to(parser, options.tuning);
+  BenchmarkArguments more;
   parser.option("-o,--output", "OUT", options.output,
                 {"the file to write (default: beside CONFIG, named …_optimized.yaml), with OUT.json and OUT.html",
                  "要写入的文件（默认：与 CONFIG 同目录的 …_optimized.yaml），另有 OUT.json 和 OUT.html"});
-  std::optional<std::string> budget;
-  parser.option("--budget", "TIME", budget,
-                {"time for everything, batch size and settings (default: 60s); a trial that still runs then is ended",
-                 "批大小与各项设置合计的时间（默认：60s）；届时仍在运行的试验会被终止"});
-  parser.option("--target-gpu-util", "PERCENT", options.target_gpu_util,
-                {"the GPU-Util to report against (default: 85)", "作为目标的GPU利用率（默认：85）"});
-  std::string knobs = "all";
-  const std::string all_knobs = fmt::format("{}", fmt::join(knob_names(), ","));
-  parser.option("--knobs", "all|none|LIST", knobs,
-                {"settings to try beside the batch size: " + all_knobs, "除批大小外要尝试的设置：" + all_knobs});
+  more.add_search_to(parser, options);
   parser.option("--nproc", "N", options.tuning.nproc,
                 {"search the batch size of each of N GPUs of this machine that train together (wring train --nproc N)",
                  "为本机 N 块 GPU 并行训练搜索每卡批大小（wring train --nproc N）"});
@@ -101,20 +150,7 @@ std::optional<int> parse_benchmark(const Arguments& arguments, BenchmarkOptions&
       {"let the run see as many samples as before: total_iters, warmup_iters, val_freq, checkpoint_freq and "
        "milestones are scaled",
        "保持整个训练的样本数不变：相应调整 total_iters、warmup_iters、val_freq、checkpoint_freq 和 milestones"});
-  std::optional<std::string> command;
-  TunedCommand tuned;
-  parser.option("--command", "\"… {config} …\"", command,
-                {"tune this program instead of wring train; {config} becomes the config of each trial",
-                 "调优此程序而非 wring train；{config} 处代入每次试验的配置"});
-  parser.option(
-      "--batch-key", "KEY", tuned.batch_key,
-      {"the config's key for its batch size (default: batch_size)", "其配置中批大小的键名（默认：batch_size）"});
-  parser.option("--rate-regex", "REGEX", tuned.rate_regex,
-                {"what it prints of its speed, samples per second in the first group",
-                 "它输出速度的格式，第一个分组为每秒样本数"});
-  std::optional<std::string> trial_seconds;
-  parser.option("--trial-seconds", "TIME", trial_seconds,
-                {"how long each of its trials is measured (default: 20s)", "每次试验的测量时长（默认：20s）"});
+  more.add_program_to(parser);
   parser.flag("--dry-run", options.dry_run, {"measure, show the result and write nothing", "测量并显示结果，不写文件"});
   parser.flag("--json", options.json, {"print one JSON object instead of text", "输出一个 JSON 对象而非文本"});
   parser.exclude("--scale-lr", "--keep-effective-batch");
@@ -129,21 +165,7 @@ std::optional<int> parse_benchmark(const Arguments& arguments, BenchmarkOptions&
 
   common.apply(options.tuning);
   require_rank_count(options.tuning.nproc);
-  options.disabled_knobs = disabled_knobs(knobs);
-  if (!(options.target_gpu_util >= 1 && options.target_gpu_util <= 100)) {
-    throw Error(ErrorCode::usage,
-                {"--target-gpu-util takes per cent, from 1 to 100", "--target-gpu-util 的值为百分数，从 1 到 100"});
-  }
-  if (trial_seconds) tuned.trial_seconds = seconds_of("--trial-seconds", *trial_seconds);
-  if (command) {
-    tuned.command = *command;
-    options.tuning.command = tuned;
-    options.budget_s = std::max(options.budget_s, trials_in_a_budget * tuned.trial_seconds);
-  } else if (!tuned.rate_regex.empty() || trial_seconds || tuned.batch_key != "batch_size") {
-    throw Error(ErrorCode::usage, {"--batch-key, --rate-regex and --trial-seconds belong to --command",
-                                   "--batch-key、--rate-regex 和 --trial-seconds 只用于 --command"});
-  }
-  if (budget) options.budget_s = seconds_of("--budget", *budget);
+  more.apply(options);
   if (options.dry_run) options.tuning.use_cache = false;  // which is written to
   return std::nullopt;
 }
