@@ -2,25 +2,9 @@
 
 #include <fmt/format.h>
 
-namespace wring {
+#include "wring/tune/search/words.h"
 
-Text outcome_text(TrialOutcome outcome) {
-  switch (outcome) {
-    case TrialOutcome::ok:
-      return {"runs", "可运行"};
-    case TrialOutcome::oom:
-      return {"out of memory", "显存不足"};
-    case TrialOutcome::error:
-      return {"failed", "出错"};
-    case TrialOutcome::hang:
-      return {"no answer, killed", "无响应，已终止"};
-    case TrialOutcome::killed:
-      return {"ended by a signal", "被信号终止"};
-    case TrialOutcome::cut_off:
-      return {"the time budget ended", "时间预算用尽"};
-  }
-  return {};
-}
+namespace wring {
 
 std::string percent_text(const std::optional<double>& percent) {
   return percent ? fmt::format("{:.0f} %", *percent) : "–";

@@ -11,8 +11,6 @@ namespace wring {
 
 // The words and figures that the sinks of a tuning record share.
 
-Text outcome_text(TrialOutcome outcome);  // as a user reads it; outcome_key() is for machines
-
 std::string percent_text(const std::optional<double>& percent);   // "87 %"; "–" where it was not measured
 std::string memory_text(const std::optional<std::int64_t>& mib);  // "1210 MiB", "37.4 GiB"; "–"
 

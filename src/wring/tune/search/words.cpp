@@ -9,16 +9,32 @@
 namespace wring {
 namespace {
 
-Text outcome_words(TrialOutcome outcome) {
+// Where there is room for more than a table's cell has.
+Text failure_words(TrialOutcome outcome) {
   switch (outcome) {
     case TrialOutcome::ok:
       return {"no rate was reported", "没有给出速率"};
-    case TrialOutcome::oom:
-      return {"out of memory", "显存不足"};
     case TrialOutcome::error:
       return {"the program failed", "程序出错"};
     case TrialOutcome::hang:
       return {"no answer within its time, ended", "超时无响应，已结束"};
+    default:
+      return outcome_text(outcome);
+  }
+}
+
+}  // namespace
+
+Text outcome_text(TrialOutcome outcome) {
+  switch (outcome) {
+    case TrialOutcome::ok:
+      return {"runs", "可运行"};
+    case TrialOutcome::oom:
+      return {"out of memory", "显存不足"};
+    case TrialOutcome::error:
+      return {"failed", "出错"};
+    case TrialOutcome::hang:
+      return {"no answer, killed", "无响应，已终止"};
     case TrialOutcome::killed:
       return {"ended by a signal", "被信号终止"};
     case TrialOutcome::cut_off:
@@ -26,8 +42,6 @@ Text outcome_words(TrialOutcome outcome) {
   }
   return {};
 }
-
-}  // namespace
 
 Text phase_text(std::string_view phase) {
   if (phase == kStartPhase) return {"starting", "启动中"};
@@ -40,7 +54,7 @@ Text phase_text(std::string_view phase) {
 }
 
 Text failure_text(const TrialResult& result) {
-  Text words = outcome_words(result.outcome);
+  Text words = failure_words(result.outcome);
   if (result.outcome == TrialOutcome::cut_off) {
     const Text phase = phase_text(first_words(result.message));
     return {"{}: {}", "{}：{}", words, phase};

@@ -10,6 +10,9 @@ namespace wring {
 
 // Words and figures that the texts of tuning share.
 
+// "out of memory", as a user reads it in a table; outcome_key() is for machines.
+Text outcome_text(TrialOutcome outcome);
+
 // "out of memory: CUDA out of memory. Tried to …": how a trial failed, with the first line of its own words.
 Text failure_text(const TrialResult& result);
 
