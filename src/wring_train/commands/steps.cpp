@@ -33,7 +33,7 @@
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/measure/kernel_times.h"
 #include "wring_train/measure/resident_batches.h"
-#include "wring_train/measure/step_timing.h"
+#include "wring_train/measure/timing.h"
 #include "wring_train/train/rank_agreement.h"
 #include "wring_train/train/training_data.h"
 #include "wring_train/train/training_ranks.h"

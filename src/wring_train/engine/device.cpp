@@ -14,6 +14,8 @@
 namespace wring {
 namespace {
 
+constexpr auto kAggregate = static_cast<std::size_t>(at::CachingAllocator::StatType::AGGREGATE);
+
 bool cpu_has_bf16() {
 #if defined(__x86_64__)
   return __builtin_cpu_supports("avx512bf16");
@@ -65,7 +67,6 @@ std::optional<at::ScalarType> mixed_precision_type(const std::string& amp_dtype,
 
 std::int64_t peak_memory_mib(at::Device device) {
   if (!device.is_cpu()) {
-    constexpr auto kAggregate = static_cast<std::size_t>(at::CachingAllocator::StatType::AGGREGATE);
     return at::accelerator::getDeviceStats(device.index()).allocated_bytes[kAggregate].peak >> 20;
   }
   rusage usage{};
@@ -75,6 +76,19 @@ std::int64_t peak_memory_mib(at::Device device) {
 
 void reset_peak_memory(at::Device device) {
   if (!device.is_cpu()) at::accelerator::resetPeakStats(device.index());
+}
+
+TrialMemory allocator_memory(at::Device device, std::int64_t unseen_bytes) {
+  TrialMemory memory;
+  if (device.is_cpu()) return memory;
+  const auto stats = at::accelerator::getDeviceStats(device.index());
+  memory.peak_allocated_mib = (stats.allocated_bytes[kAggregate].peak + unseen_bytes) >> 20;
+  memory.peak_reserved_mib = stats.reserved_bytes[kAggregate].peak >> 20;
+  memory.alloc_retries = stats.num_alloc_retries;
+  const auto [free, total] = at::accelerator::getMemoryInfo(device.index());
+  memory.device_free_mib = static_cast<std::int64_t>(free >> 20);
+  memory.device_total_mib = static_cast<std::int64_t>(total >> 20);
+  return memory;
 }
 
 }  // namespace wring

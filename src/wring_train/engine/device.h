@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "wring/base/device.h"
+#include "wring/trial/trial.h"
 
 namespace wring {
 
@@ -27,5 +28,9 @@ std::optional<at::ScalarType> mixed_precision_type(const std::string& amp_dtype,
 // Peak memory of this process so far, in MiB: what the caching allocator held on a GPU, resident memory on the CPU.
 std::int64_t peak_memory_mib(at::Device device);
 void reset_peak_memory(at::Device device);
+
+// What LibTorch's allocator took of a device since its last reset_peak_memory(). `unseen_bytes`: beside what it counts
+// as allocated, within what it reserved. On the CPU nothing counts it: all absent.
+TrialMemory allocator_memory(at::Device device, std::int64_t unseen_bytes = 0);
 
 }  // namespace wring

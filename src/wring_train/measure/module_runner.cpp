@@ -14,10 +14,8 @@
 #include "wring/base/error.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/eager/optimizer.h"
-#include "wring_train/measure/allocator_memory.h"
 #include "wring_train/measure/guarded_trial.h"
-#include "wring_train/measure/measured_steps.h"
-#include "wring_train/measure/step_timing.h"
+#include "wring_train/measure/timing.h"
 
 namespace wring {
 namespace {

@@ -20,12 +20,10 @@
 #include "wring_train/engine/memory_limit_for_tests.h"
 #include "wring_train/engine/schedule.h"
 #include "wring_train/engine/step_engine.h"
-#include "wring_train/measure/allocator_memory.h"
 #include "wring_train/measure/guarded_trial.h"
 #include "wring_train/measure/kernel_times.h"
-#include "wring_train/measure/measured_steps.h"
 #include "wring_train/measure/resident_batches.h"
-#include "wring_train/measure/step_timing.h"
+#include "wring_train/measure/timing.h"
 #include "wring_train/train/validator.h"
 
 namespace wring {

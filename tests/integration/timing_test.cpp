@@ -1,4 +1,4 @@
-#include "wring_train/measure/measured_steps.h"
+#include "wring_train/measure/timing.h"
 
 #include <vector>
 
