@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <string>
 
 #include <fmt/format.h>
@@ -32,5 +33,8 @@ class Fingerprint {
   std::uint64_t a_ = 1;
   std::uint64_t b_ = 2;
 };
+
+// Of a file's bytes, wherever it lies. Throws Error{failed} where it cannot be read.
+Fingerprint file_fingerprint(const std::filesystem::path& path);
 
 }  // namespace wring

@@ -1,9 +1,14 @@
+#include <filesystem>
+#include <vector>
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <ATen/core/Tensor.h>
 
 #include "wring/base/error.h"
 #include "wring/config/vgg_weights.h"
+#include "wring_train/data/fingerprint.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/eager/eager_engine.h"
 #include "wring_train/engine/graph/graph_engine.h"
@@ -24,10 +29,33 @@ Text why_eager(const TrainConfig& config, at::Device device) {
   return {"this build has no CUDA kernels", "此版本编译时不含 CUDA 核函数"};
 }
 
+// Files of one name may hold different weights on different machines.
+void require_equal_files(const std::filesystem::path& file, Ranks& ranks) {
+  constexpr std::size_t kExactDigits = 13;  // of 4 bits: a double holds 53
+  const std::string digits = file_fingerprint(file).text().substr(0, kExactDigits);
+  const auto all = ranks.gather({static_cast<double>(std::stoull(digits, nullptr, 16))});
+  std::vector<std::size_t> differing;
+  for (std::size_t rank = 1; rank < all.size(); ++rank) {
+    if (all[rank] != all[0]) differing.push_back(rank);
+  }
+  if (differing.empty()) return;
+  const std::string which = fmt::format("{}", fmt::join(differing, ", "));
+  throw Error(ErrorCode::failed,
+              {"the files with the weights of the perceptual loss's VGG-19 differ: rank " + which +
+                   " has other bytes than rank 0",
+               "感知损失所用的 VGG-19 权重文件不一致：rank " + which + " 与 rank 0 的内容不同"},
+              {"copy " + file.string() + " of one machine to all of them",
+               "请将其中一台机器上的 " + file.string() + " 复制到所有机器"});
+}
+
 // Ranks that compare with different features would train for different things.
 void require_equal_weights(const VggWeights& weights, Ranks& ranks) {
   const bool some = ranks.any(!weights.file.empty()), none = ranks.any(weights.file.empty());
-  if (!some || !none) return;
+  if (!some) return;
+  if (!none) {
+    require_equal_files(weights.file, ranks);
+    return;
+  }
   const std::string where = torch_vgg_weights().string();
   throw Error(ErrorCode::failed,
               {"the weights of the perceptual loss's VGG-19 lie on some of the ranks' machines only",
