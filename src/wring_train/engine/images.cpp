@@ -59,8 +59,10 @@ DeviceImages::DeviceImages(std::span<const std::uint8_t> bytes, std::span<const 
       count_(static_cast<std::uint32_t>(images.size())) {
   const auto has_pixels = [](const StoredImage& image) { return image.hr_width > 0; };
   if (std::ranges::none_of(images, has_pixels)) {
-    throw Error(ErrorCode::failed, fmt::format("none of the {} images of the data set can be used", images.size()),
-                "see the notices about skipped images; restore the files");
+    throw Error(
+        ErrorCode::failed,
+        {"none of the {} images of the data set can be used", "数据集的 {} 张图像都无法使用", images.size()},
+        {"see the notices about skipped images; restore the files", "请查看关于跳过图像的提示，并恢复这些文件"});
   }
   const c10::DeviceGuard guard(device);
   bytes_ = place == Place::device ? device_copy(bytes, device) : pinned_copy(bytes);
