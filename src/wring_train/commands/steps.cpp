@@ -119,6 +119,17 @@ void copy_weights(Edsr& model, const std::string& path) {
   for (NamedTensor& parameter : model.parameters()) parameter.tensor.copy_(weights.tensors.at(parameter.name));
 }
 
+// From here on the batches have no bytes: the device cuts the same ones.
+void keep_on_device(StepEngine& engine, std::vector<Batch>& batches, at::Device device, const TrainConfig& config,
+                    const Ranks& ranks) {
+  SamplerSettings settings;
+  const auto images = resident_images(batches, device, config, settings);
+  settings.rank = ranks.rank();
+  settings.world_size = ranks.size();
+  engine.use_images(images, settings);
+  for (Batch& batch : batches) batch.hr = batch.lr = nullptr;
+}
+
 int measure(const StepsOptions& options, const TrainConfig& config, at::Device device, Ranks& ranks) {
   Edsr model({config.base_channels, config.num_blocks, config.scale_factor}, 0);
   copy_weights(model, options.weights);
@@ -143,14 +154,7 @@ int measure(const StepsOptions& options, const TrainConfig& config, at::Device d
     if (i == 0) first_step_s = ms / 1000;
     losses.push_back(engine->report().loss);
   }
-  if (options.data == "resident") {
-    SamplerSettings settings;
-    const auto images = resident_images(batches, device, config, settings);
-    settings.rank = ranks.rank();
-    settings.world_size = ranks.size();
-    engine->use_images(images, settings);
-    for (Batch& batch : batches) batch.hr = batch.lr = nullptr;
-  }
+  if (options.data == "resident") keep_on_device(*engine, batches, device, config, ranks);
   run(options.warmup);
   synchronize(device);
   reset_peak_memory(device);

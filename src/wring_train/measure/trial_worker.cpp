@@ -4,6 +4,7 @@
 #include <chrono>
 #include <numeric>
 #include <type_traits>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -68,6 +69,55 @@ void say(const Text& text) {
   write_message(fmt::format("{}\n", text.en));
 }
 
+// An engine and where its batches come from.
+class FedEngine {
+ public:
+  FedEngine(const TrainConfig& config, const TrainingData& data, TrialData wanted, at::Device device, Ranks& ranks)
+      : config_(config),
+        engine_(make_step_engine(config,
+                                 Edsr({config.base_channels, config.num_blocks, config.scale_factor},
+                                      static_cast<std::uint64_t>(config.seed)),
+                                 device, say, ranks)),
+        loader_(data.loader.get()) {
+    if (data.on_device) {
+      engine_->use_images(data.on_device, loader_->sampler());
+    } else if (wanted == TrialData::resident) {
+      batch_ = std::exchange(loader_, nullptr)->next();
+      if (device.is_cpu()) return;
+      SamplerSettings settings;
+      engine_->use_images(resident_images(std::span(&batch_, 1), device, config, settings), settings);
+      batch_.hr = batch_.lr = nullptr;
+    }
+  }
+
+  StepEngine& engine() { return *engine_; }
+  // For batches, since the last forget_wait().
+  double wait_s() const { return wait_s_; }
+  void forget_wait() { wait_s_ = 0; }
+
+  void run(int steps) {
+    for (int i = 0; i < steps; ++i) {
+      const auto asked = Clock::now();
+      std::vector<Batch> micro_batches;
+      for (std::int64_t m = 0; m < config_.gradient_accumulation_steps; ++m) {
+        micro_batches.push_back(loader_ != nullptr ? loader_->next() : batch_);
+        micro_batches.back().step = batches_++;
+      }
+      wait_s_ += seconds_since(asked);
+      engine_->step(micro_batches, learning_rate(config_, step_++));
+    }
+  }
+
+ private:
+  const TrainConfig& config_;
+  std::unique_ptr<StepEngine> engine_;
+  Loader* loader_;  // null: batch_ again and again
+  Batch batch_;
+  double wait_s_ = 0;
+  std::int64_t step_ = 0;
+  std::int64_t batches_ = 0;
+};
+
 }  // namespace
 
 TrainConfig trial_config(const std::filesystem::path& path, const std::vector<std::string>& set) {
@@ -113,38 +163,14 @@ TrialResult TrialWorker::measured(const TrialRequest& request, const std::functi
     return none;
   }
 
-  TrialResult result;
-  const EdsrShape shape{config.base_channels, config.num_blocks, config.scale_factor};
-  const auto engine =
-      make_step_engine(config, Edsr(shape, static_cast<std::uint64_t>(config.seed)), device_, say, ranks_);
-  Feed feed;
-  feed.loader = data.loader.get();
-  if (data.on_device) {
-    engine->use_images(data.on_device, data.loader->sampler());
-  } else if (measure.data == TrialData::resident) {
-    feed.loader = nullptr;
-    feed.batch = data.loader->next();
-    if (!device_.is_cpu()) {
-      SamplerSettings settings;
-      engine->use_images(resident_images(std::span(&feed.batch, 1), device_, config, settings), settings);
-      feed.batch.hr = feed.batch.lr = nullptr;
-    }
-  }
+  return step_rate(config, data, measure, phase);
+}
 
-  std::int64_t step = 0;
-  std::int64_t batches = 0;
-  const auto run_steps = [&](int steps) {
-    for (int i = 0; i < steps; ++i) {
-      const auto asked = Clock::now();
-      std::vector<Batch> micro_batches;
-      for (std::int64_t m = 0; m < config.gradient_accumulation_steps; ++m) {
-        micro_batches.push_back(feed.loader != nullptr ? feed.loader->next() : feed.batch);
-        micro_batches.back().step = batches++;
-      }
-      feed.wait_s += seconds_since(asked);
-      engine->step(micro_batches, learning_rate(config, step++));
-    }
-  };
+TrialResult TrialWorker::step_rate(const TrainConfig& config, const TrainingData& data, const TrialMeasure& measure,
+                                   const std::function<void(const std::string&)>& phase) {
+  TrialResult result;
+  FedEngine fed(config, data, measure.data, device_, ranks_);
+  const auto run_steps = [&fed](int steps) { fed.run(steps); };
   const auto timed = [&](int steps) { return timed_ms_of_all(steps, run_steps); };
 
   phase("warmup");
@@ -156,19 +182,19 @@ TrialResult TrialWorker::measured(const TrialRequest& request, const std::functi
     phase("validate");
     timed(1);
     Validator validate(largest_images(*images_), static_cast<int>(config.scale_factor));
-    validate(Upscaler(engine->averaged(), device_, config.channels_last, kValidationTile, tail_path(config)));
+    validate(Upscaler(fed.engine().averaged(), device_, config.channels_last, kValidationTile, tail_path(config)));
   }
   phase("measure");
-  feed.wait_s = 0;
+  fed.forget_wait();
   result.step_ms = measure_steps(measure, about_ms, timed);
   if (measure.data == TrialData::real) {
-    result.data_wait_ms = 1000 * feed.wait_s / static_cast<double>(result.step_ms.n);
+    result.data_wait_ms = 1000 * fed.wait_s() / static_cast<double>(result.step_ms.n);
   }
   const std::int64_t samples = config.batch_size * config.gradient_accumulation_steps * ranks_.size();
   result.samples_per_s = 1000.0 * static_cast<double>(samples) / result.step_ms.median;
-  result.loss = engine->report().loss;
-  result.engine = engine->name();
-  result.memory = allocator_memory(device_, engine->replayed_memory_bytes());
+  result.loss = fed.engine().report().loss;
+  result.engine = fed.engine().name();
+  result.memory = allocator_memory(device_, fed.engine().replayed_memory_bytes());
   combine_ranks(result);
   if (measure.kernels && !device_.is_cpu()) {
     KernelTimes kernels = record_kernel_times(kProfiledSteps, config.use_mixed_precision, [&] {

@@ -33,17 +33,12 @@ class TrialWorker {
   TrialResult run(const TrialRequest& request, const std::function<void(const std::string&)>& phase);
 
  private:
-  // Where a step's batches come from, and what waiting for them took.
-  struct Feed {
-    Loader* loader = nullptr;  // null: `batch` again and again
-    Batch batch;
-    double wait_s = 0;
-  };
-
   TrialResult measured(const TrialRequest& request, const std::function<void(const std::string&)>& phase);
   TrainConfig with(const TrialRequest& request) const;
   void open_images(const TrainConfig& config);
   TrainingImages shared_images() const;
+  TrialResult step_rate(const TrainConfig& config, const TrainingData& data, const TrialMeasure& measure,
+                        const std::function<void(const std::string&)>& phase);
   TrialResult loader_rate(const TrainConfig& config, Loader& loader, const TrialMeasure& measure) const;
   TrainingDataOptions data_options() const;
   double timed_ms_of_all(int steps, const std::function<void(int)>& run) const;
