@@ -1,395 +1,216 @@
 #include "wring/cli/monitor.h"
 
 #include <algorithm>
-#include <atomic>
-#include <cerrno>
-#include <chrono>
-#include <csignal>
+#include <cmath>
 #include <cstdlib>
-#include <cstring>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include "wring/base/message.h"
-#include "wring/cli/monitor_server.h"
-#include "wring/console/paths.h"
-#include "wring/monitor/live/view.h"
-#include "wring/monitor/notices.h"
-#include "wring/monitor/run_metrics.h"
-#include "wring/monitor/write/checkpoint.h"
-#include "wring/monitor/write/summary_text.h"
-#include "wring/monitor/write/tick_writers.h"
-#include "wring/process/signal_wait.h"
-#include "wring/process/watched_command.h"
-#include "wring/telemetry/history.h"
-#include "wring/telemetry/sampler.h"
+#include "wring/cli/command_parser.h"
+#include "wring/session/monitor_run.h"
 
 namespace wring {
 namespace {
 
-namespace fs = std::filesystem;
-using SteadyClock = std::chrono::steady_clock;
-using Deadline = std::optional<SteadyClock::time_point>;
+constexpr double shortest_interval_s = 0.1;
+constexpr double longest_interval_s = 86400;
+constexpr double shortest_monitor_s = 0.001;
 
-// The live view's verdicts are about this much of the past.
-constexpr double verdict_window_s = 60;
-constexpr std::chrono::seconds impatience{10};
-
-SteadyClock::duration duration(double seconds) {
-  return std::chrono::duration_cast<SteadyClock::duration>(
-      std::chrono::duration<double>(std::min(seconds, longest_monitor_s)));
+std::optional<double> number(const std::string& text) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (text.empty() || end != text.c_str() + text.size() || !std::isfinite(value)) return std::nullopt;
+  return value;
 }
 
-TickFormat format_of_log(const MonitorOptions& options) {
-  if (options.format) return *options.format;
-  const std::string extension = options.log->extension().string();
-  if (extension == ".csv") return TickFormat::csv;
-  return extension == ".jsonl" ? TickFormat::jsonl : TickFormat::text;
+double seconds_of(const std::string& text) {
+  const auto value = number(text);
+  if (value && (*value == 0 || *value >= shortest_monitor_s) && *value <= longest_monitor_s) return *value;
+  throw Error(ErrorCode::usage, {"SECONDS: '{}' is not a number of seconds", "SECONDS：“{}”不是秒数", text},
+              {"for example: wring monitor 300; 0 or nothing: until Ctrl-C; a command goes after --",
+               "例如：wring monitor 300；0 或省略表示直到 Ctrl-C；要运行的命令写在 -- 之后"});
 }
 
-bool wants_live_view(const MonitorOptions& options) {
-  return !options.format && !options.common.quiet && options.command.empty() && live_view_possible();
+// "100M" → bytes.
+std::int64_t size_of(const std::string& text) {
+  static constexpr std::string_view units = "KMG";
+  std::string digits = text;
+  double factor = 1;
+  if (!digits.empty()) {
+    const auto unit = units.find(static_cast<char>(std::toupper(static_cast<unsigned char>(digits.back()))));
+    if (unit != std::string_view::npos) {
+      factor = std::pow(1024.0, static_cast<double>(unit) + 1);
+      digits.pop_back();
+    }
+  }
+  const auto value = number(digits);
+  const double bytes = value.value_or(-1) * factor;
+  if (bytes == 0 || (bytes >= 1 && bytes < 1e18)) return static_cast<std::int64_t>(bytes);  // 0 is no limit
+  throw Error(ErrorCode::usage, {"--log-max-size: '{}' is not a size", "--log-max-size：“{}”不是大小", text},
+              {"for example: 100M, 2G, or 0 for no limit", "例如：100M、2G，或 0 表示不限"});
 }
 
-// Processes cost the driver a call per card and tick, so they are read where something shows them.
-std::unique_ptr<Telemetry> telemetry_for(const MonitorOptions& options) {
-  TelemetryOptions telemetry;
-  telemetry.gpus = options.gpus;
-  telemetry.processes = options.serve || wants_live_view(options) || options.format == TickFormat::jsonl ||
-                        (options.log && format_of_log(options) == TickFormat::jsonl);
-  return open_telemetry(telemetry);
+TickFormat format_of(const std::string& name) {
+  require_choice("--format", name, {"text", "csv", "jsonl"});
+  return name == "csv" ? TickFormat::csv : name == "jsonl" ? TickFormat::jsonl : TickFormat::text;
 }
 
-std::vector<int> signals_for(const MonitorOptions& options) {
-  // Whatever would end the process without a word ends it with the summary, or goes to the command.
-  std::vector<int> signals = {SIGTERM, SIGUSR1, SIGUSR2, SIGALRM};
-  if (!is_ignored(SIGINT)) signals.push_back(SIGINT);
-  if (options.log || !is_ignored(SIGHUP)) signals.push_back(SIGHUP);
-  if (!options.command.empty()) signals.insert(signals.end(), {SIGCHLD, SIGQUIT});
-  return signals;
+// "0,2" and several --gpus are the same.
+std::vector<std::string> split_commas(const std::vector<std::string>& lists) {
+  std::vector<std::string> parts;
+  for (std::string_view list : lists) {
+    while (!list.empty()) {
+      const auto comma = std::min(list.find(','), list.size());
+      if (comma > 0) parts.emplace_back(list.substr(0, comma));
+      list.remove_prefix(std::min(comma + 1, list.size()));
+    }
+  }
+  return parts;
 }
 
-// Where the summary is kept while the monitor runs.
-std::optional<fs::path> summary_path(const MonitorOptions& options) {
-  if (options.summary) return options.summary;
-  if (options.log && fs::is_regular_file(*options.log)) return fs::path(*options.log) += ".summary.json";
-  return default_checkpoint_path();
+// What may name a card, here or on another machine: an index, a UUID or its beginning, a PCI bus id or its end.
+bool may_name_a_gpu(std::string name) {
+  std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const auto only = [&](const char* signs) { return name.find_first_not_of(signs) == std::string::npos; };
+  constexpr std::size_t prefix = 4;
+  if (name.starts_with("gpu-") || name.starts_with("mig-")) return name.size() > prefix;
+  return only("0123456789") || (name.find(':') != std::string::npos && only("0123456789abcdef:."));
 }
 
-class MonitorRun {
- public:
-  MonitorRun(const MonitorOptions& options, const Console& console, std::shared_ptr<Telemetry> telemetry)
-      : options_(options),
-        console_(console),
-        telemetry_(std::move(telemetry)),
-        signals_(signals_for(options)),
-        notices_(console, telemetry_->gpus()),
-        builder_(telemetry_->gpus(), !options.command.empty()),
-        recent_(static_cast<std::size_t>(std::clamp(verdict_window_s / options.interval_s, 2.0, 600.0)) + 1),
-        sampler_(telemetry_, sampler_options()) {
-    if (options.run) run_.emplace(*options.run);
+// Before anything is asked: without a GPU there is nothing to compare the names with.
+std::vector<std::string> gpus_of(const std::vector<std::string>& lists) {
+  std::vector<std::string> names = split_commas(lists);
+  const auto wrong = std::ranges::find_if_not(names, may_name_a_gpu);
+  if (wrong == names.end() && names.empty() == lists.empty()) return names;
+  const std::string given = wrong == names.end() ? lists.front() : *wrong;
+  throw Error(ErrorCode::usage, {"--gpus: '{}' names no GPU", "--gpus：“{}”不是 GPU", given},
+              {"give indices, UUIDs or PCI bus ids with commas between, for example --gpus 0,1",
+               "请给出编号、UUID 或 PCI 总线号，以逗号分隔，例如 --gpus 0,1"});
+}
+
+void check_server(const MonitorOptions& options) {
+  if (options.serve || (!options.allow_remote && !options.token_file)) return;
+  const std::string option = options.allow_remote ? "--allow-remote" : "--token-file";
+  throw Error(ErrorCode::usage, {"{} needs --serve", "{} 需要 --serve", option},
+              {"for example: wring monitor --serve 127.0.0.1:9835", "例如：wring monitor --serve 127.0.0.1:9835"});
+}
+
+// Both would write over each other.
+void check_files(const MonitorOptions& options) {
+  if (!options.log || !options.summary) return;
+  std::error_code ignored;
+  const auto canonical = [&](const std::filesystem::path& path) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path), ignored).string();
+  };
+  const std::string log = canonical(*options.log), summary = canonical(*options.summary);
+  const bool same = log == summary || std::filesystem::equivalent(*options.log, *options.summary, ignored);
+  const bool is_older_log = summary.starts_with(log + ".") && summary.size() > log.size() + 1 &&
+                            summary.find_first_not_of("0123456789", log.size() + 1) == std::string::npos;
+  if (!same && !is_older_log) return;
+  throw Error(ErrorCode::usage,
+              same ? Text("--log and --summary name the same file", "--log 和 --summary 是同一个文件")
+                   : Text("--summary has the name of an older log", "--summary 与旧日志同名"),
+              {"give two names", "请使用两个文件名"});
+}
+
+void check(const MonitorOptions& options) {
+  check_server(options);
+  check_files(options);
+  if (!(options.interval_s >= shortest_interval_s && options.interval_s <= longest_interval_s)) {
+    throw Error(ErrorCode::usage,
+                {"--interval: {} s is not between {} and {}", "--interval：{} 秒不在 {} 到 {} 之间", options.interval_s,
+                 shortest_interval_s, longest_interval_s},
+                {"the driver renews its values every 0.1 to 1 s", "驱动每 0.1 到 1 秒更新一次读数"});
   }
-
-  int run() {
-    tell_problems();
-    check_summary();
-    sampler_.add(builder_);
-    sampler_.add(recent_);
-    sampler_.add(notices_);
-    open_log();
-    open_server();
-    if (!options_.command.empty() && !start_command()) return command_->exit_code().value();
-    command_ ? sampler_.follow(command_->pid()) : sampler_.follow_cuda();
-    open_display();
-    sampler_.start();
-    if (server_) server_->start();
-    watch();
-    // A second Ctrl-C ends at once, whatever the first one's end waits for.
-    if (!command_ && !is_ignored(SIGINT)) SignalWait::let_interrupt_end();
-    sampler_.stop();
-    if (command_ && command_->exit_code()) builder_.command_ended();
-    view_.reset();
-    server_.reset();
-    notices_.release();
-    report();
-    if (command_) wait_for_command();
-    const int code = exit_code();
-    leave_a_hung_call_behind(code);
-    return code;
+  if (options.rotation.old_files < 0) {
+    throw Error(ErrorCode::usage, {"--log-files cannot be negative", "--log-files 不能为负数"});
   }
-
- private:
-  SamplerOptions sampler_options() {
-    SamplerOptions sampler;
-    sampler.interval_s = options_.interval_s;
-    sampler.on_sink_error = [this](const Error& error) {
-      failed_ = true;
-      notices_.say_even_if_quiet(error.message(), error.hint());
-    };
-    return sampler;
+  if (!options.command.empty() && options.format && !options.log) {
+    throw Error(ErrorCode::usage,
+                {"--format with a command needs --log FILE: standard output is the command's",
+                 "运行命令时 --format 需要 --log FILE：标准输出属于该命令"},
+                {"add --log FILE, or leave --format out", "请加上 --log FILE，或去掉 --format"});
   }
+}
 
-  JudgedSummary summary() {
-    JudgedSummary all = judged(builder_.summary());
-    if (run_) all.run = run_->summary();
-    return all;
-  }
+void add_log_options(CommandParser& parser, MonitorOptions& options, std::string& max_size) {
+  parser.option("--log", "FILE", options.log,
+                {"append the readings to FILE too (.csv and .jsonl choose the format); SIGHUP opens it anew",
+                 "同时把读数追加到 FILE（扩展名 .csv、.jsonl 决定格式）；SIGHUP 重新打开"});
+  parser.option("--log-max-size", "SIZE", max_size,
+                {"put FILE aside as FILE.1 before it grows beyond (default: 100M; 0: never)",
+                 "FILE 超过此大小前改名为 FILE.1（默认：100M；0：从不）"});
+  parser.option("--log-files", "N", options.rotation.old_files,
+                {"how many of those to keep (default: 5)", "保留的旧日志个数（默认：5）"});
+  parser.option("--summary", "FILE", options.summary,
+                {"keep the summary here as JSON, renewed every 10 s", "把总结以 JSON 存于此，每 10 秒更新"});
+}
 
-  JudgedSummary recent_summary() const { return judged(summarize(recent_.last(), telemetry_->gpus())); }
-
-  TextStyle style() const { return {console_.language, console_.utf8}; }
-
-  void tell_problems() {
-    for (const GpuProblem& problem : telemetry_->problems()) notices_.say(problem.what, with_doctor(problem.cure));
-    if (!telemetry_->gpus().empty()) return;
-    notices_.say({"no GPU is watched, only this computer's CPU and memory", "没有可监控的GPU，只监控本机的CPU和内存"},
-                 {});
-  }
-
-  // Now, and not after a night's run.
-  void check_summary() const {
-    if (!options_.summary) return;
-    const fs::path& path = *options_.summary;
-    require_folder_of(path);
-    std::error_code error;
-    const fs::path folder = path.parent_path().empty() ? fs::path(".") : path.parent_path();
-    const bool is_folder = fs::is_directory(path, error);
-    if (!is_folder && ::access(folder.c_str(), W_OK) == 0) return;
-    const std::string reason = is_folder ? "it is a folder" : std::strerror(errno);
-    throw Error(ErrorCode::failed,
-                {fmt::format("cannot write the summary {}: {}", path.string(), reason),
-                 fmt::format("无法写入总结 {}：{}", path.string(), is_folder ? "它是文件夹" : reason)},
-                {"give --summary the name of a file in a folder that you can write to",
-                 "请为 --summary 指定可写文件夹中的文件名"});
-  }
-
-  void open_log() {
-    if (!options_.log) return;
-    // A log is for machines and later days: UTF-8, whatever the terminal shows.
-    log_ = std::make_unique<LogWriter>(
-        *options_.log, make_formatter(format_of_log(options_), telemetry_->gpus(), {console_.language, /*utf8=*/true}),
-        options_.rotation);
-    sampler_.add(*log_);
-  }
-
-  // Before the command starts, which would run in vain where the port is taken.
-  void open_server() {
-    if (!options_.serve) return;
-    server_ = make_monitor_server(
-        options_, *telemetry_, [this] { return summary(); }, [this] { return recent_summary(); });
-    sampler_.add(*server_);
-    // Nobody else knows a port that was chosen here.
-    if (console_.quiet && parse_listen_address(*options_.serve).port != 0) return;
-    write_message(fmt::format("{} {}\n", console_.text({"Open in a browser:", "请在浏览器中打开："}), server_->url()));
-  }
-
-  bool start_command() {
-    ::unsetenv(token_variable);  // it is the server's alone, which has read it
-    command_.emplace(options_.command);
-    if (!command_->failure()) return true;
-    print_error(Error(ErrorCode::failed, *command_->failure(),
-                      {"check the command's name and that it is on PATH", "请检查命令名及 PATH"}),
-                options_.common);
-    return false;
-  }
-
-  // On a terminal the live view, else lines; with a command nothing, because standard output is the command's.
-  void open_display() {
-    if (command_) return;
-    if (wants_live_view(options_)) open_live_view();
-    const bool lines = !view_ && (!console_.quiet || options_.format.value_or(TickFormat::text) != TickFormat::text);
-    if (!lines) return;
-    std::fflush(stdout);
-    lines_ = std::make_unique<StreamWriter>(
-        STDOUT_FILENO, make_formatter(options_.format.value_or(TickFormat::text), telemetry_->gpus(), style()), [this] {
-          output_closed_ = true;
-          signals_.wake();
-        });
-    sampler_.add(*lines_);
-  }
-
-  void open_live_view() {
-    LiveViewOptions view;
-    view.language = console_.language;
-    view.color = console_.color_out;
-    view.utf8 = console_.utf8;
-    if (options_.seconds > 0) view.duration_s = options_.seconds;
-    view.gpus = telemetry_->gpus();
-    view.source = telemetry_->source();
-    view.problems = telemetry_->problems();
-    view.driver_version = telemetry_->driver_version();
-    view.quit = [this] {
-      quit_ = true;
-      signals_.wake();
-    };
-    view.set_interval = [this](double seconds) { sampler_.set_interval(seconds); };
-    view.verdicts = [this] {
-      std::vector<std::vector<Finding>> verdicts;
-      for (CardFindings& card : recent_summary().findings) {
-        verdicts.push_back(std::move(card.verdicts));
-      }
-      if (run_) add_straggler(verdicts);
-      return verdicts;
-    };
-    view_ = LiveView::open(std::move(view));
-    if (!view_) return;
-    notices_.hold();
-    sampler_.add(*view_);
-  }
-
-  // First on the card of that rank, where ranks and cards are those of one machine; else on the first card.
-  void add_straggler(std::vector<std::vector<Finding>>& cards) {
-    const RunSummary run = run_->summary();
-    if (!run.straggler || cards.empty()) return;
-    const auto rank = static_cast<std::size_t>(*run.slowest);
-    const bool own = static_cast<std::size_t>(run.ranks) == cards.size() && rank < cards.size();
-    std::vector<Finding>& card = cards[own ? rank : 0];
-    card.insert(card.begin(), *run.straggler);
-  }
-
-  // Until the time is over, a signal says so, nobody reads any more, or the command has ended.
-  void watch() {
-    const Deadline end =
-        options_.seconds > 0 ? Deadline(SteadyClock::now() + duration(options_.seconds)) : std::nullopt;
-    auto checkpoint = SteadyClock::now() + duration(checkpoint_period_s);
-    while (!quit_ && !output_closed_ && !(command_ && command_->exit_code())) {
-      const auto now = SteadyClock::now();
-      if (end && now >= *end) return;
-      if (now >= checkpoint) {
-        save_summary(false);
-        checkpoint += duration(checkpoint_period_s);
-      }
-      if (const auto seen = signals_.wait(end ? std::min(*end, checkpoint) : checkpoint); seen && ends_watch(*seen)) {
-        return;
-      }
-    }
-  }
-
-  // With a command every signal is the command's affair; it got those of the terminal itself.
-  bool ends_watch(const SignalWait::Seen& seen) {
-    if (seen.signal == SIGHUP && log_) {
-      log_->reopen();
-      return false;
-    }
-    if (!command_) return true;
-    if (seen.signal == SIGINT && is_impatient()) {
-      command_->kill();
-    } else if (seen.signal != SIGCHLD && !seen.from_terminal) {
-      command_->send(seen.signal);
-    }
-    return false;
-  }
-
-  // One Ctrl-C soon after another: the command did not end by the first. Much later it is an affair of its own.
-  bool is_impatient() {
-    const auto now = SteadyClock::now();
-    const bool soon = last_interrupt_ && now - *last_interrupt_ <= impatience;
-    if (soon && now - *last_interrupt_ < kOneStop) return false;  // one request
-    last_interrupt_ = now;
-    return soon;
-  }
-
-  void wait_for_command() {
-    while (!command_->exit_code()) {
-      if (const auto seen = signals_.wait(std::nullopt)) ends_watch(*seen);
-    }
-  }
-
-  void save_summary(bool complete) {
-    if (!saving_) return;
-    try {
-      if (!summary_path_) summary_path_ = summary_path(options_);
-      if (!summary_path_) return;
-      write_summary(*summary_path_, summary(), console_.language, complete);
-      saved_ = true;
-    } catch (const Error& error) {
-      if (options_.summary) {
-        failed_ = true;
-        notices_.say_even_if_quiet(error.message(), error.hint());
-      } else {
-        notices_.say(error.message(), error.hint());
-      }
-      saving_ = false;  // told once
-    }
-  }
-
-  void report() {
-    // A short run leaves no file that nobody asked for.
-    if (saved_ || options_.summary) save_summary(true);
-    if (console_.quiet || output_closed_) return;
-    const bool beside_data = command_ || options_.format.value_or(TickFormat::text) != TickFormat::text;
-    const JudgedSummary all = summary();
-    std::fflush(stdout);
-    const std::string words = fmt::format("\n{}\n{}", summary_headline(all, style()), summary_details(all, style()));
-    if (beside_data) {
-      write_message(words);
-    } else {
-      write_all(STDOUT_FILENO, words);
-    }
-  }
-
-  int exit_code() {
-    if (command_) {
-      const int code = command_->exit_code().value();
-      if (code != 0) return code;
-    } else if (failed_) {
-      return static_cast<int>(ErrorCode::failed);
-    }
-    const bool lost = options_.strict && builder_.summary().lost_a_card();
-    if (lost && console_.quiet) {
-      notices_.say_even_if_quiet({"a GPU was lost on the way (--strict)", "中途丢失了 GPU（--strict）"}, {});
-    }
-    return lost ? static_cast<int>(ErrorCode::failed) : 0;
-  }
-
-  // The driver's handlers at exit would wait for the call that hangs.
-  void leave_a_hung_call_behind(int code) {
-    if (!sampler_.left_a_call_behind()) return;
-    std::fflush(nullptr);
-    std::_Exit(code);
-  }
-
-  const MonitorOptions& options_;
-  const Console console_;
-  const std::shared_ptr<Telemetry> telemetry_;
-  SignalWait signals_;
-  MonitorNotices notices_;
-  SummaryBuilder builder_;
-  History recent_;
-  std::optional<RunMetrics> run_;
-  std::unique_ptr<LogWriter> log_;
-  std::unique_ptr<MonitorServer> server_;
-  std::unique_ptr<StreamWriter> lines_;
-  std::unique_ptr<LiveView> view_;
-  std::optional<WatchedCommand> command_;
-  Deadline last_interrupt_;
-  std::optional<fs::path> summary_path_;
-  bool saving_ = true;
-  bool saved_ = false;
-  std::atomic<bool> failed_ = false;
-  std::atomic<bool> quit_ = false;
-  std::atomic<bool> output_closed_ = false;
-  Sampler sampler_;  // last: its threads use the rest
-};
-
-void require_gpu(const Telemetry& telemetry) {
-  if (!telemetry.gpus().empty() && telemetry.source() != GpuSource::none) return;
-  if (!telemetry.problems().empty()) {
-    const GpuProblem& problem = telemetry.problems().front();
-    throw Error(ErrorCode::no_gpu, problem.what, problem.cure);
-  }
-  throw Error(ErrorCode::no_gpu, {"no GPU can be watched", "没有可监控的GPU"},
-              {"without --strict the computer alone is watched", "去掉 --strict 可只监控本机"});
+void add_server_options(CommandParser& parser, MonitorOptions& options) {
+  parser.option("--serve", "ADDR", options.serve,
+                {"a web page, /metrics for Prometheus and JSON, for example on 127.0.0.1:9835 (port 0: a free one)",
+                 "提供网页、Prometheus 的 /metrics 和 JSON，例如 127.0.0.1:9835（端口 0：任选空闲端口）"});
+  parser.flag("--allow-remote", options.allow_remote,
+              {"--serve on an address that other computers reach; needs a token",
+               "允许 --serve 使用其他计算机可访问的地址；需要令牌"});
+  parser.option("--token-file", "FILE", options.token_file,
+                {"ask clients of --serve for the token in FILE (else in WRING_MONITOR_TOKEN)",
+                 "--serve 的客户端须提供 FILE 中的令牌（否则取自 WRING_MONITOR_TOKEN）"});
 }
 
 }  // namespace
 
-int monitor(const MonitorOptions& options) {
-  std::signal(SIGPIPE, SIG_IGN);  // a reader that is gone is told by EPIPE
-  const std::shared_ptr<Telemetry> telemetry = telemetry_for(options);
-  if (options.strict) require_gpu(*telemetry);
-  return MonitorRun(options, console_for(options.common), telemetry).run();
+std::optional<int> parse_monitor(const Arguments& arguments, MonitorOptions& options) {
+  const auto dashes = std::ranges::find(arguments, "--");
+  if (dashes != arguments.end()) options.command.assign(dashes + 1, arguments.end());
+
+  CommandParser parser("wring monitor", "[SECONDS] [OPTIONS] [-- COMMAND …]",
+                       {"Shows what the GPUs really do, and at the end what to do about it.",
+                        "显示 GPU 的真实状态，并在结束时给出建议。"},
+                       options.common);
+  std::vector<std::string> seconds, gpus;
+  std::string format, max_size;
+  parser.arguments("SECONDS", seconds,
+                   {"how long (0 or none: until Ctrl-C, or as long as COMMAND runs)",
+                    "监控时长（0 或省略：直到 Ctrl-C，或 COMMAND 结束）"});
+  parser.option("-i,--interval", "S", options.interval_s,
+                {"seconds between readings, at least 0.1 (default: 1)", "采样间隔秒数，至少 0.1（默认：1）"});
+  parser.repeated("--gpus", "LIST", gpus,
+                  {"only these: indices, UUIDs or PCI bus ids, with commas between",
+                   "只监控这些卡：序号、UUID 或 PCI 总线号，以逗号分隔"});
+  parser.option("--format", "text|csv|jsonl", format,
+                {"lines in this format, also on a terminal (default: text; on a terminal the live view)",
+                 "按此格式逐行输出，终端上亦然（默认：text；终端上为实时界面）"});
+  add_log_options(parser, options, max_size);
+  parser.option("--run", "DIR", options.run,
+                {"a run of several ranks, experiments/NAME: name the one that holds the others up",
+                 "多进程训练的文件夹 experiments/NAME：指出拖慢其他进程的那一个"});
+  add_server_options(parser, options);
+  parser.flag("--strict", options.strict,
+              {"a missing GPU is exit code 3, one lost on the way 1", "没有 GPU 时退出码为 3，中途丢失时为 1"});
+  parser.example("wring monitor", {"the live view, until q or Ctrl-C", "实时界面，直到 q 或 Ctrl-C"});
+  parser.example("wring monitor 300 --format csv > readings.csv", {"five minutes as a table", "五分钟的读数表格"});
+  parser.example("wring monitor --serve 127.0.0.1:9835",
+                 {"a web page, and /metrics for Prometheus", "网页以及供 Prometheus 使用的 /metrics"});
+  parser.example(
+      "wring monitor --log gpu.jsonl -- python train.py",
+      {"watches a training as long as it runs, and keeps its exit code", "在训练运行期间监控，并保留其退出码"});
+  if (const auto done = parser.parse(Arguments(arguments.begin(), dashes))) return done;
+
+  if (seconds.size() > 1) {
+    throw Error(ErrorCode::usage, {"unexpected argument '{}'", "多余的参数“{}”", seconds[1]},
+                {"a command to run goes after --", "要运行的命令写在 -- 之后"});
+  }
+  if (dashes != arguments.end() && options.command.empty()) {
+    throw Error(ErrorCode::usage, {"there is no command after --", "-- 之后没有命令"},
+                {"for example: wring monitor -- python train.py", "例如：wring monitor -- python train.py"});
+  }
+  if (!seconds.empty()) options.seconds = seconds_of(seconds[0]);
+  if (!max_size.empty()) options.rotation.max_bytes = size_of(max_size);
+  if (!format.empty()) options.format = format_of(format);
+  options.gpus = gpus_of(gpus);
+  check(options);
+  return std::nullopt;
 }
 
 int monitor_command(const Arguments& arguments, const CommonOptions& common) {

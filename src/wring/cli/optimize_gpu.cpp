@@ -5,13 +5,13 @@
 #include "wring/base/message.h"
 #include "wring/cli/benchmark.h"
 #include "wring/cli/command_parser.h"
-#include "wring/cli/monitor.h"
 #include "wring/cli/optimize.h"
 #include "wring/cli/program.h"
 #include "wring/console/paths.h"
 #include "wring/console/tell_waits.h"
 #include "wring/process/early_stop.h"
 #include "wring/process/shell_words.h"
+#include "wring/session/monitor_run.h"
 
 namespace wring {
 namespace {

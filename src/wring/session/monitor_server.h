@@ -2,9 +2,9 @@
 #include <functional>
 #include <memory>
 
-#include "wring/cli/monitor.h"
 #include "wring/gpu/telemetry.h"
 #include "wring/monitor/serve/server.h"
+#include "wring/session/monitor_options.h"
 
 namespace wring {
 

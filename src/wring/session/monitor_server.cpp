@@ -1,4 +1,4 @@
-#include "wring/cli/monitor_server.h"
+#include "wring/session/monitor_server.h"
 
 #include <array>
 #include <chrono>

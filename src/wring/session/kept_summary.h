@@ -1,0 +1,37 @@
+#pragma once
+#include <filesystem>
+#include <optional>
+
+#include "wring/findings/judged_summary.h"
+#include "wring/monitor/notices.h"
+#include "wring/session/monitor_options.h"
+
+namespace wring {
+
+// The summary on disk, renewed while the monitor runs: at --summary, beside the log, or in the cache folder. A file
+// that cannot be written is told once.
+class KeptSummary {
+ public:
+  // All must outlive it.
+  KeptSummary(const MonitorOptions& options, const Console& console, MonitorNotices& notices);
+
+  // Throws Error{failed} where --summary cannot be written: now, and not after a night's run.
+  void check() const;
+
+  void write(const JudgedSummary& summary, bool complete);
+
+  bool tries() const { return tries_; }      // nothing failed yet
+  bool written() const { return written_; }  // at least once
+  bool failed() const { return failed_; }    // what was asked for could not be written
+
+ private:
+  const MonitorOptions& options_;
+  const Console& console_;
+  MonitorNotices& notices_;
+  std::optional<std::filesystem::path> path_;
+  bool tries_ = true;
+  bool written_ = false;
+  bool failed_ = false;
+};
+
+}  // namespace wring
