@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "wring/process/child_group.h"
+#include "wring/process/cgroup.h"
 #include "wring/process/process_tree.h"
 
 namespace wring {

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "unit/trial/fake_worker.h"
-#include "wring/process/child_group.h"
+#include "wring/process/cgroup.h"
 #include "wring/process/child_pipes.h"
 #include "wring/process/process_tree.h"
 

@@ -1,4 +1,4 @@
-#include "wring/process/child_group.h"
+#include "wring/process/cgroup.h"
 
 #include <fstream>
 #include <sstream>
