@@ -54,14 +54,14 @@ void costs(const nvml::Functions& f, nvml::Device d) {
   cost("enforced power limit", [&] { return nvml::call(f.power_limit_mw, d, &u); });
   cost("energy", [&] { return nvml::call(f.energy_mj, d, &u64); });
   cost("temperature v", [&] { return nvml::call(f.temperature_v, d, &temperature); });
-  cost("sm clock", [&] { return nvml::call(f.clock_mhz, d, nvml::sm_clock_type, &u); });
-  cost("memory clock", [&] { return nvml::call(f.clock_mhz, d, nvml::memory_clock_type, &u); });
+  cost("sm clock", [&] { return nvml::call(f.clock_mhz, d, nvml::kSmClockType, &u); });
+  cost("memory clock", [&] { return nvml::call(f.clock_mhz, d, nvml::kMemoryClockType, &u); });
   cost("clocks event reasons", [&] { return nvml::call(f.clocks_event_reasons, d, &u64); });
   cost("ecc uncorrected",
-       [&] { return nvml::call(f.ecc_errors, d, nvml::uncorrected_errors, nvml::volatile_counts, &u64); });
+       [&] { return nvml::call(f.ecc_errors, d, nvml::kUncorrectedErrors, nvml::kVolatileCounts, &u64); });
   for (const std::uint32_t id : {82U, 138U, 197U, 186U}) {
     cost(fmt::format("field {}", id).c_str(), [&, id] {
-      std::vector<nvml::FieldValue> values{{.field = id, .scope = id == 138 ? nvml::all_links : 0}};
+      std::vector<nvml::FieldValue> values{{.field = id, .scope = id == 138 ? nvml::kAllLinks : 0}};
       const int code = nvml::read_fields(f, d, values);
       return code != 0 ? code : values.front().result;
     });
@@ -69,7 +69,7 @@ void costs(const nvml::Functions& f, nvml::Device d) {
   cost("fields 82 197 198 138 139 at once", [&] {
     std::vector<nvml::FieldValue> values;
     for (const std::uint32_t id : {82U, 197U, 198U, 138U, 139U}) {
-      values.push_back({.field = id, .scope = id == 138 || id == 139 ? nvml::all_links : 0});
+      values.push_back({.field = id, .scope = id == 138 || id == 139 ? nvml::kAllLinks : 0});
     }
     return nvml::read_fields(f, d, values);
   });
@@ -89,7 +89,7 @@ void costs(const nvml::Functions& f, nvml::Device d) {
   });
   nvml::EventSet set = nullptr;
   if (nvml::call(f.event_set_create, &set) == 0) {
-    fmt::print("register xid events: code {}\n", nvml::call(f.register_events, d, nvml::event_xid, set));
+    fmt::print("register xid events: code {}\n", nvml::call(f.register_events, d, nvml::kEventXid, set));
     nvml::EventData event;
     cost("event set wait, 0 ms", [&] { return nvml::call(f.event_set_wait, set, &event, 0U); });
     nvml::call(f.event_set_free, set);
@@ -162,7 +162,7 @@ int main() {
        {82U, 83U, 185U, 186U, 197U, 198U, 199U, 200U, 251U, 252U, 253U, 269U, 270U, 271U, 74U}) {
     field(f, card.device, id, 0);
   }
-  for (const std::uint32_t id : {138U, 139U}) field(f, card.device, id, nvml::all_links);
+  for (const std::uint32_t id : {138U, 139U}) field(f, card.device, id, nvml::kAllLinks);
   costs(f, card.device);
   gpm(f, card.device);
 }

@@ -23,10 +23,10 @@ namespace {
 
 using namespace wring;
 
-constexpr std::uint32_t field_ids[] = {nvml::field_memory_temperature, nvml::field_nvlink_data_tx,
+constexpr std::uint32_t kFieldIds[] = {nvml::field_memory_temperature, nvml::field_nvlink_data_tx,
                                        nvml::field_nvlink_data_rx, nvml::field_pcie_tx_bytes,
                                        nvml::field_pcie_rx_bytes};
-constexpr std::uint32_t gpm_ids[] = {2, 3, 5, 10, 11, 12, 13, 20, 21, 60, 61};
+constexpr std::uint32_t kGpmIds[] = {2, 3, 5, 10, 11, 12, 13, 20, 21, 60, 61};
 
 // One moment as lines of the file, by name.
 using Lines = std::map<std::string, std::string>;
@@ -80,23 +80,23 @@ class Recorder {
     number<std::uint64_t>(lines, "energy_mj", "nvmlDeviceGetTotalEnergyConsumption", f_.energy_mj);
     number<std::uint64_t>(lines, "throttle", "nvmlDeviceGetCurrentClocksEventReasons", f_.clocks_event_reasons);
     unsigned value = 0;
-    code = nvml::call(f_.temperature, device_, nvml::gpu_sensor, &value);
+    code = nvml::call(f_.temperature, device_, nvml::kGpuSensor, &value);
     put(lines, "temperature", "nvmlDeviceGetTemperature", code, std::to_string(value));
-    code = nvml::call(f_.clock_mhz, device_, nvml::sm_clock_type, &value);
+    code = nvml::call(f_.clock_mhz, device_, nvml::kSmClockType, &value);
     put(lines, "sm_clock", "nvmlDeviceGetClockInfo", code, std::to_string(value));
-    code = nvml::call(f_.clock_mhz, device_, nvml::memory_clock_type, &value);
+    code = nvml::call(f_.clock_mhz, device_, nvml::kMemoryClockType, &value);
     put(lines, "memory_clock", "nvmlDeviceGetClockInfo", code, std::to_string(value));
     std::uint64_t errors = 0;
-    code = nvml::call(f_.ecc_errors, device_, nvml::uncorrected_errors, nvml::volatile_counts, &errors);
+    code = nvml::call(f_.ecc_errors, device_, nvml::kUncorrectedErrors, nvml::kVolatileCounts, &errors);
     put(lines, "ecc_uncorrected", "nvmlDeviceGetTotalEccErrors", code, std::to_string(errors));
   }
 
   void fields(Lines& lines) {
-    std::vector<nvml::FieldValue> values(std::size(field_ids));
+    std::vector<nvml::FieldValue> values(std::size(kFieldIds));
     for (std::size_t i = 0; i < values.size(); ++i) {
-      values[i].field = field_ids[i];
-      if (field_ids[i] == nvml::field_nvlink_data_tx || field_ids[i] == nvml::field_nvlink_data_rx) {
-        values[i].scope = nvml::all_links;
+      values[i].field = kFieldIds[i];
+      if (kFieldIds[i] == nvml::field_nvlink_data_tx || kFieldIds[i] == nvml::field_nvlink_data_rx) {
+        values[i].scope = nvml::kAllLinks;
       }
     }
     const int code = nvml::read_fields(f_, device_, values);
@@ -109,12 +109,12 @@ class Recorder {
 
   void gpm(Lines& lines) {
     if (!has_gpm_ || nvml::call(f_.gpm_sample, device_, now_) != 0) return;
-    request_.count = std::size(gpm_ids);
+    request_.count = std::size(kGpmIds);
     request_.first = before_;
     request_.second = now_;
-    for (std::size_t i = 0; i < std::size(gpm_ids); ++i) request_.metrics[i] = {.id = gpm_ids[i]};
+    for (std::size_t i = 0; i < std::size(kGpmIds); ++i) request_.metrics[i] = {.id = kGpmIds[i]};
     if (nvml::call(f_.gpm_metrics, &request_) == 0) {
-      for (std::size_t i = 0; i < std::size(gpm_ids); ++i) {
+      for (std::size_t i = 0; i < std::size(kGpmIds); ++i) {
         const nvml::GpmMetric& metric = request_.metrics[i];
         lines[fmt::format("gpm_{}", metric.id)] =
             metric.result != 0 ? fmt::format("error {}", metric.result) : fmt::format("{:.4g}", metric.value);

@@ -16,7 +16,7 @@ class BenchmarkCommand : public TuningTest {
  protected:
   void SetUp() override {
     TuningTest::SetUp();
-    programs_.folder().write(config, "# theirs\nnet: {kind: unet, depth: 3}\ntrain_batch: 8  # per card\n");
+    programs_.folder().write(kConfig, "# theirs\nnet: {kind: unet, depth: 3}\ntrain_batch: 8  # per card\n");
     programs_.folder().write_script(
         "train.sh",
         "b=$(sed -n 's/^train_batch: *\\([0-9]*\\).*/\\1/p' \"$1\")\n"
@@ -38,7 +38,7 @@ TEST_F(BenchmarkCommand, IsTunedThroughItsConfigAndWhatItPrints) {
   const auto batch = record()["chosen_batch_size"].get<std::int64_t>();
   EXPECT_GT(batch, 8);
   EXPECT_LE(batch, 64);
-  const std::string text = programs_.read(output);
+  const std::string text = programs_.read(kOutput);
   EXPECT_THAT(text, HasSubstr("train_batch: " + std::to_string(batch) + "  # per card\n"));
   EXPECT_THAT(text, HasSubstr("net: {kind: unet, depth: 3}\n"));
   EXPECT_THAT(result.out, Not(HasSubstr("wring train"))) << "it is not our program's config";
@@ -56,24 +56,24 @@ TEST_F(BenchmarkCommand, SaysNothingOfALearningRateOrARunThatItDoesNotKnow) {
 }
 
 TEST_F(BenchmarkCommand, AdvisesByTheOptimiserThatTheConfigNames) {
-  programs_.folder().write(config, "train_batch: 8\nlr: 0.1\noptimizer: SGD\nmodel: {kind: unet}\n");
+  programs_.folder().write(kConfig, "train_batch: 8\nlr: 0.1\noptimizer: SGD\nmodel: {kind: unet}\n");
   EXPECT_THAT(tune({"--budget", "20s"}).out, HasSubstr("by the linear rule for SGD"));
-  programs_.folder().write(config, "train_batch: 8\nlr: 0.1\nmodel: {kind: unet}\n");
+  programs_.folder().write(kConfig, "train_batch: 8\nlr: 0.1\nmodel: {kind: unet}\n");
   EXPECT_THAT(tune({"--budget", "20s"}).out, HasSubstr("lr stays 0.1"));
-  programs_.folder().write(config, "train_batch: 8\nlr: auto\n");
+  programs_.folder().write(kConfig, "train_batch: 8\nlr: auto\n");
   EXPECT_THAT(tune({"--budget", "20s"}).out, Not(HasSubstr("lr stays")));
 }
 
 // Tokens in place of images, and an optimiser that Wring does not have.
 TEST_F(BenchmarkCommand, MayMeanSomethingElseByWringsKeys) {
-  programs_.folder().write(config, "batch_size: 100000\noptimizer: lion\n");
+  programs_.folder().write(kConfig, "batch_size: 100000\noptimizer: lion\n");
   programs_.folder().write_script("tokens.sh",
                                   "for i in 1 2 3 4 5 6 7 8; do echo '50000000 tokens/s'; sleep 0.03; done\n");
   const ChildResult result = benchmark({"--command", "./tokens.sh {config}", "--rate-regex", "([0-9.]+) tokens/s",
                                         "--trial-seconds", "0.1", "--budget", "20s", "--set", "optimizer=SGD"});
   ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
   EXPECT_EQ(record()["chosen_batch_size"], 100000);
-  EXPECT_THAT(programs_.read(output), HasSubstr("optimizer: SGD"));
+  EXPECT_THAT(programs_.read(kOutput), HasSubstr("optimizer: SGD"));
 }
 
 TEST_F(BenchmarkCommand, AKeyThatTheConfigDoesNotHaveIsAnErrorWithTheCure) {
@@ -122,7 +122,7 @@ TEST_F(BenchmarkCommand, TheBudgetEndsATrialThatRunsAndSaysWhatWasAwaited) {
   EXPECT_THAT(result.err, HasSubstr("The budget of 2 s ended before batch 8 was measured: it was waiting for its "
                                     "first rate"));
   EXPECT_THAT(result.err, HasSubstr("--budget 8s"));
-  EXPECT_FALSE(programs_.exists(output));
+  EXPECT_FALSE(programs_.exists(kOutput));
   EXPECT_EQ(record()["trials"][0]["outcome"], "cut_off");
 }
 
@@ -150,7 +150,7 @@ TEST_F(BenchmarkCommand, WhatTheProgramReadsFromItsOwnKeysIsMeasuredAnew) {
         "net:\n  depth: 3\n  wide: false\ntrain_batch: 8\n",
         "net:\n  depth: 3\n  wide: false\ntrain_batch: 8\nlr: never\n",
         "net:\n  depth: 3\n  wide: false\ntrain_batch: 8\nlr: always\n"}) {
-    programs_.folder().write(config, changed);
+    programs_.folder().write(kConfig, changed);
     ASSERT_EQ(tune({"--budget", "20s"}).exit_status, 0) << changed;
     EXPECT_EQ(reused(), 0U) << changed;
   }
@@ -164,7 +164,7 @@ TEST_F(BenchmarkCommand, AProgramThatCannotValidateIsNotSaidToHaveDoneSo) {
 
 TEST_F(BenchmarkCommand, ABatchOutOfAllBoundsIsAnErrorThatNamesFileAndKey) {
   for (const char* batch : {"99999999999999999999", "9223372036854775807", "0", "-8"}) {
-    programs_.folder().write(config, std::string("train_batch: ") + batch + "\n");
+    programs_.folder().write(kConfig, std::string("train_batch: ") + batch + "\n");
     const ChildResult result = tune();
     EXPECT_EQ(result.exit_status, 2) << batch;
     EXPECT_THAT(result.err, HasSubstr("configs/mine.yaml: train_batch")) << batch;
@@ -172,7 +172,7 @@ TEST_F(BenchmarkCommand, ABatchOutOfAllBoundsIsAnErrorThatNamesFileAndKey) {
 }
 
 TEST_F(BenchmarkCommand, AProgramThatCountsTokensIsSearchedBeyondWhatImagesNeed) {
-  programs_.folder().write(config, "train_batch: 16384\n");
+  programs_.folder().write(kConfig, "train_batch: 16384\n");
   programs_.folder().write_script("train.sh",
                                   "b=$(sed -n 's/^train_batch: *\\([0-9]*\\).*/\\1/p' \"$1\")\n"
                                   "for i in 1 2 3 4 5; do echo \"$((b * 100000 / (20000 + b))) img/s\"; done\n");
@@ -182,14 +182,14 @@ TEST_F(BenchmarkCommand, AProgramThatCountsTokensIsSearchedBeyondWhatImagesNeed)
 
 TEST_F(BenchmarkCommand, CtrlCKeepsWhatWasMeasuredAndEndsTheProgram) {
   programs_.folder().write_script("train.sh", "while :; do echo '100 img/s'; sleep 0.02; done\n");
-  RunningProgram running(programs_, {program(), "benchmark", config, "--command", "./train.sh {config}", "--batch-key",
+  RunningProgram running(programs_, {program(), "benchmark", kConfig, "--command", "./train.sh {config}", "--batch-key",
                                      "train_batch", "--rate-regex", "([0-9.]+) img/s", "--trial-seconds", "0.2"});
   ASSERT_TRUE(running.wait_for_output("fits")) << running.err();
   running.send(SIGINT);
   EXPECT_EQ(running.wait(), 130) << running.err();
   EXPECT_EQ(record()["interrupted"], true);
   EXPECT_FALSE(record()["trials"].empty());
-  EXPECT_FALSE(programs_.exists(output));
+  EXPECT_FALSE(programs_.exists(kOutput));
 }
 
 TEST_F(BenchmarkCommand, AnExpressionThatIsNoneIsAnError) {

@@ -30,11 +30,11 @@ TEST_F(BenchmarkOutput, JsonIsOneObjectAndNothingElse) {
 TEST_F(BenchmarkOutput, OutputNamesTheConfigAndItsRecord) {
   ASSERT_EQ(benchmark({"-o", "elsewhere.yaml", "--knobs", "none"}).exit_status, 0);
   for (const char* name : {"elsewhere.yaml", "elsewhere.json", "elsewhere.html"}) EXPECT_TRUE(programs_.exists(name));
-  EXPECT_FALSE(programs_.exists(output));
+  EXPECT_FALSE(programs_.exists(kOutput));
 }
 
 TEST_F(BenchmarkOutput, RefusesAnOutputThatWouldDestroySomething) {
-  EXPECT_EQ(benchmark({"-o", config}).exit_status, 2);
+  EXPECT_EQ(benchmark({"-o", kConfig}).exit_status, 2);
   EXPECT_EQ(benchmark({"-o", "configs"}).exit_status, 2);
   EXPECT_EQ(benchmark({"-o", "nowhere/x.yaml"}).exit_status, 1);
   EXPECT_EQ(benchmark({"-o", "x.json"}).exit_status, 2);
@@ -51,7 +51,7 @@ TEST_F(BenchmarkOutput, AConfigThatCannotBeEditedIsRefusedBeforeAnythingRuns) {
   const ChildResult result = run({"benchmark", "mine.json", "-o", "out.yaml"});
   EXPECT_EQ(result.exit_status, 2);
   EXPECT_THAT(result.err, HasSubstr("is not written as one 'key: value' a line"));
-  programs_.folder().write(config, "batch_size: 4\nmilestones:\n- 100\n- 200\n");
+  programs_.folder().write(kConfig, "batch_size: 4\nmilestones:\n- 100\n- 200\n");
   const ChildResult list = benchmark({"--same-samples"});
   EXPECT_EQ(list.exit_status, 2);
   EXPECT_THAT(list.err, HasSubstr("configs/mine.yaml:2: milestones: cannot edit"));
@@ -122,7 +122,7 @@ TEST_F(BenchmarkOutput, QuietPrintsNothingAndWritesAllTheSame) {
   EXPECT_EQ(result.exit_status, 0);
   EXPECT_EQ(result.out, "");
   EXPECT_EQ(result.err, "");
-  EXPECT_TRUE(programs_.exists(output));
+  EXPECT_TRUE(programs_.exists(kOutput));
 }
 
 }  // namespace

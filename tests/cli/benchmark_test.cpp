@@ -24,7 +24,7 @@ TEST_F(Benchmark, WritesAConfigThatTrainsFasterWithItsRecordAndItsPage) {
   EXPECT_GT(batch, 16);
   EXPECT_GT(found["speed_up"], 1.5);
   EXPECT_EQ(found["written"], true);
-  EXPECT_THAT(programs_.read(output), HasSubstr("batch_size: " + std::to_string(batch) + "   # what fitted"));
+  EXPECT_THAT(programs_.read(kOutput), HasSubstr("batch_size: " + std::to_string(batch) + "   # what fitted"));
   EXPECT_THAT(programs_.read("configs/mine_optimized.html"), HasSubstr("<svg "));
   EXPECT_THAT(result.out, HasSubstr("Written: configs/mine_optimized.yaml"));
   EXPECT_THAT(result.out, HasSubstr("wring train configs/mine_optimized.yaml"));
@@ -58,7 +58,8 @@ TEST_F(Benchmark, TheConfigsOwnBatchIsMeasuredFirstAndEveryNumberIsTheSame) {
 }
 
 TEST_F(Benchmark, AConfigThatNothingImprovesKeepsItsBatch) {
-  programs_.folder().write(config, "batch_size: 256\npatch_size: 128\nscale_factor: 4\n");  // 98 % of all that there is
+  programs_.folder().write(kConfig,
+                           "batch_size: 256\npatch_size: 128\nscale_factor: 4\n");  // 98 % of all that there is
   set_card("start=1");
   const ChildResult result = benchmark({"--knobs", "none"});
   ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
@@ -66,7 +67,7 @@ TEST_F(Benchmark, AConfigThatNothingImprovesKeepsItsBatch) {
   EXPECT_EQ(found["chosen_batch_size"], 256);
   EXPECT_TRUE(found["changes"].empty());
   EXPECT_TRUE(found["speed_up"].is_null());
-  EXPECT_EQ(programs_.read(output), programs_.read(config));
+  EXPECT_EQ(programs_.read(kOutput), programs_.read(kConfig));
   EXPECT_THAT(result.out, HasSubstr("Batch 256, the configuration's own,"));
 }
 
@@ -76,7 +77,7 @@ TEST_F(Benchmark, OnADisturbedMachineItSaysSoAndWritesNothing) {
   EXPECT_EQ(result.exit_status, 1);
   EXPECT_THAT(result.err, HasSubstr("the machine is disturbed: rates of one size differ by 90 %; nothing was written"));
   EXPECT_THAT(result.out, Not(HasSubstr("× the samples per second")));
-  EXPECT_THAT(files(), testing::ElementsAre(config)) << "nor are its trials kept for a later search";
+  EXPECT_THAT(files(), testing::ElementsAre(kConfig)) << "nor are its trials kept for a later search";
   const json told = json::parse(benchmark({"--knobs", "none", "--json"}).out);
   EXPECT_NEAR(told["disturbed"].get<double>(), 0.9, 1e-9);
   EXPECT_EQ(told["written"], false);
@@ -93,8 +94,8 @@ TEST_F(Benchmark, ADisturbedMachineLeavesAnEarlierResultAsItWas) {
 
 TEST_F(Benchmark, TouchesNothingButTheValuesThatItChanges) {
   ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);
-  EXPECT_EQ(programs_.read(config), sample_config) << "the input";
-  const std::string text = programs_.read(output);
+  EXPECT_EQ(programs_.read(kConfig), kSampleConfig) << "the input";
+  const std::string text = programs_.read(kOutput);
   for (const char* part : {"# our first try\n", "# what fitted the old card\n", "patch_size:  128\n", "\n\n",
                            "team_note: \"ask Li before changing lr\"\n"}) {
     EXPECT_THAT(text, HasSubstr(part));
@@ -122,7 +123,7 @@ TEST_F(Benchmark, RunningOutOfMemoryIsAnOutcomeAndTheNextSizeThatFailedIsNamed) 
 
 TEST_F(Benchmark, ThatFindsNothingLeavesAnEarlierResultAsItWas) {
   ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);
-  const std::vector<std::string> files{output, "configs/mine_optimized.json", "configs/mine_optimized.html"};
+  const std::vector<std::string> files{kOutput, "configs/mine_optimized.json", "configs/mine_optimized.html"};
   std::vector<std::string> before;
   for (const std::string& file : files) before.push_back(programs_.read(file));
   set_card("crash=1");
@@ -138,7 +139,7 @@ TEST_F(Benchmark, LeavesTheReserveFreeOnASmallCard) {
 }
 
 TEST_F(Benchmark, AConfigThatIsTooLargeForTheCardStillComesOutWell) {
-  programs_.folder().write(config, "batch_size: 512\npatch_size: 128\nscale_factor: 4\n");
+  programs_.folder().write(kConfig, "batch_size: 512\npatch_size: 128\nscale_factor: 4\n");
   set_card("total=8000");
   ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);
   const json found = record();
@@ -153,8 +154,8 @@ TEST_F(Benchmark, WhereNothingRunsItSaysWhyAndLeavesNoConfig) {
   EXPECT_EQ(result.exit_status, 1);
   EXPECT_THAT(result.err, HasSubstr("error: "));
   EXPECT_THAT(result.out + result.err, HasSubstr("no usable image in <data>"));
-  EXPECT_FALSE(programs_.exists(output));
-  EXPECT_EQ(programs_.read(config), sample_config);
+  EXPECT_FALSE(programs_.exists(kOutput));
+  EXPECT_EQ(programs_.read(kConfig), kSampleConfig);
   EXPECT_EQ(record()["trials"][0]["outcome"], "error") << "what was tried is kept";
   EXPECT_THAT(programs_.read("configs/mine_optimized.html"), HasSubstr("&lt;data&gt;"));
   EXPECT_THAT(result.err, HasSubstr("what was tried: configs/mine_optimized.json"));
@@ -162,7 +163,7 @@ TEST_F(Benchmark, WhereNothingRunsItSaysWhyAndLeavesNoConfig) {
 }
 
 TEST_F(Benchmark, WhereNothingRunsTheFilesOfAnEarlierRunStayAndAreNotCalledThisOnes) {
-  programs_.folder().write(output, "batch_size: 8\n");
+  programs_.folder().write(kOutput, "batch_size: 8\n");
   programs_.folder().write("configs/mine_optimized.json", "{}");
   set_card("crash=1");
   const ChildResult result = benchmark();
@@ -189,7 +190,7 @@ TEST_F(Benchmark, ATrialThatIsKilledIsAnOutcomeToo) {
 
 TEST_F(Benchmark, CtrlCKeepsWhatWasMeasuredAndEndsWith130) {
   set_card("pause=0.2");
-  RunningProgram running(programs_, {program(), "benchmark", config});
+  RunningProgram running(programs_, {program(), "benchmark", kConfig});
   ASSERT_TRUE(running.wait_for_output("samples/s")) << running.err();
   running.send(SIGINT);
   EXPECT_EQ(running.wait(), 130) << running.err();
@@ -197,13 +198,13 @@ TEST_F(Benchmark, CtrlCKeepsWhatWasMeasuredAndEndsWith130) {
   EXPECT_EQ(found["interrupted"], true);
   EXPECT_EQ(found["written"], false);
   EXPECT_FALSE(found["trials"].empty());
-  EXPECT_FALSE(programs_.exists(output));
+  EXPECT_FALSE(programs_.exists(kOutput));
   EXPECT_THAT(running.out(), HasSubstr("Interrupted"));
 }
 
 TEST_F(Benchmark, CtrlCDuringATrialThatNeverEndsDoesNotWaitForIt) {
   set_card("hang=1");
-  RunningProgram running(programs_, {program(), "benchmark", config});
+  RunningProgram running(programs_, {program(), "benchmark", kConfig});
   ASSERT_TRUE(RunningProgram::wait_until([&] { return programs_.exists("requests"); }));
   running.send(SIGINT);
   EXPECT_EQ(running.wait(), 130) << running.err();
@@ -236,26 +237,26 @@ TEST_F(Benchmark, ValuesOfSetAreMeasuredWithAndWritten) {
     EXPECT_EQ(request["set"]["num_workers"], 3);
     EXPECT_EQ(request["set"]["base_channels"], 48);
   }
-  EXPECT_THAT(programs_.read(output), HasSubstr("num_workers: 3\n"));
-  EXPECT_THAT(programs_.read(output), HasSubstr("base_channels: 48\n"));
+  EXPECT_THAT(programs_.read(kOutput), HasSubstr("num_workers: 3\n"));
+  EXPECT_THAT(programs_.read(kOutput), HasSubstr("base_channels: 48\n"));
   EXPECT_EQ(benchmark({"--set", "num_wokers=3"}).exit_status, 2);
 }
 
 TEST_F(Benchmark, AdvisesOnTheLearningRateAndChangesItOnlyWhenAsked) {
   const ChildResult advised = benchmark({"--knobs", "none"});
   EXPECT_THAT(advised.out, HasSubstr("lr"));
-  EXPECT_THAT(programs_.read(output), HasSubstr("lr: 0.0002\n"));
+  EXPECT_THAT(programs_.read(kOutput), HasSubstr("lr: 0.0002\n"));
   ASSERT_EQ(benchmark({"--knobs", "none", "--scale-lr"}).exit_status, 0);
-  EXPECT_THAT(programs_.read(output), Not(HasSubstr("lr: 0.0002\n")));
+  EXPECT_THAT(programs_.read(kOutput), Not(HasSubstr("lr: 0.0002\n")));
   EXPECT_THAT(record()["changes"], Contains(testing::ResultOf([](const json& c) { return c["key"]; }, "lr")));
 }
 
 TEST_F(Benchmark, AShortRunBySetIsMeasuredAndWrittenWithAWarmUpThatFitsIt) {
-  programs_.folder().write(config, std::string(sample_config) + "warmup_iters: 1000\ntotal_iters: 100000\n");
+  programs_.folder().write(kConfig, std::string(kSampleConfig) + "warmup_iters: 1000\ntotal_iters: 100000\n");
   const ChildResult result = benchmark({"--set", "total_iters=400", "--knobs", "none"});
   ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
   EXPECT_THAT(result.out, HasSubstr("warmup_iters: 1000 → 4"));
-  EXPECT_THAT(programs_.read(output), testing::AllOf(HasSubstr("warmup_iters: 4\n"), HasSubstr("total_iters: 400\n")));
+  EXPECT_THAT(programs_.read(kOutput), testing::AllOf(HasSubstr("warmup_iters: 4\n"), HasSubstr("total_iters: 400\n")));
   const ChildResult refused = benchmark({"--set", "warmup_iters=200000"});
   EXPECT_EQ(refused.exit_status, 2);
   EXPECT_THAT(refused.err, HasSubstr("error: --set warmup_iters=200000: warmup_iters 200000 is not below"));
@@ -274,7 +275,7 @@ TEST_F(Benchmark, TellsHowLongTheWholeRunTakesByTheRatesThatItMeasured) {
                    found["run"]["after"]["samples"].get<double>() / after["samples_per_s"].get<double>() / 3600);
   EXPECT_THAT(result.out, HasSubstr("The whole run: 11 min before, "));
   EXPECT_THAT(result.out, HasSubstr("keeps its 100000 steps"));
-  EXPECT_THAT(programs_.read(output), Not(HasSubstr("total_iters")));
+  EXPECT_THAT(programs_.read(kOutput), Not(HasSubstr("total_iters")));
 }
 
 TEST_F(Benchmark, SameSamplesShortensTheRun) {
@@ -285,24 +286,24 @@ TEST_F(Benchmark, SameSamplesShortensTheRun) {
   const auto steps = found["run"]["after"]["total_iters"].get<std::int64_t>();
   EXPECT_NEAR(static_cast<double>(batch * steps), 1.6e6, static_cast<double>(batch));
   EXPECT_LT(found["run"]["after"]["hours"], found["run"]["before"]["hours"]);
-  EXPECT_THAT(programs_.read(output), HasSubstr("total_iters: " + std::to_string(steps) + "\n"));
-  EXPECT_THAT(programs_.read(output), HasSubstr("val_freq: "));
+  EXPECT_THAT(programs_.read(kOutput), HasSubstr("total_iters: " + std::to_string(steps) + "\n"));
+  EXPECT_THAT(programs_.read(kOutput), HasSubstr("val_freq: "));
   EXPECT_THAT(result.out, HasSubstr("100000 (default)"));
   EXPECT_EQ(benchmark({"--same-samples", "--command", "true {config}"}).exit_status, 2);
 }
 
 TEST_F(Benchmark, AdvisesOnNoLearningRateThatTheConfigDoesNotName) {
-  programs_.folder().write(config, "batch_size: 16\npatch_size: 128\n");
+  programs_.folder().write(kConfig, "batch_size: 16\npatch_size: 128\n");
   EXPECT_THAT(benchmark({"--knobs", "none"}).out, Not(HasSubstr("lr ")));
 }
 
 TEST_F(Benchmark, ASettingThatHelpsIsWrittenAndOneThatDoesNotIsNot) {
   programs_.use_machine("rtx4090");
-  programs_.folder().write(config, std::string(sample_config) + "compile_model: false\n");
+  programs_.folder().write(kConfig, std::string(kSampleConfig) + "compile_model: false\n");
   set_card("start=40,compile=0.1");  // launches dominate until the step is compiled
   const ChildResult result = benchmark({"--knobs", "compile,channels_last"});
   ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
-  EXPECT_THAT(programs_.read(output), HasSubstr("compile_model: true\n"));
+  EXPECT_THAT(programs_.read(kOutput), HasSubstr("compile_model: true\n"));
   const json found = record();
   for (const json& change : found["changes"]) EXPECT_NE(change["key"], "channels_last");
   EXPECT_EQ(found["trials"][found["chosen_trial"].get<std::size_t>()]["set"]["compile_model"], true);
@@ -313,38 +314,38 @@ TEST_F(Benchmark, WithoutCompileModelTheFastestEngineIsInUseAndIsNotTried) {
   programs_.use_machine("rtx4090");
   ASSERT_EQ(benchmark({"--knobs", "compile"}).exit_status, 0);
   for (const json& request : requests()) EXPECT_FALSE(request["set"].contains("compile_model")) << request;
-  EXPECT_THAT(programs_.read(output), Not(HasSubstr("compile_model")));
+  EXPECT_THAT(programs_.read(kOutput), Not(HasSubstr("compile_model")));
 }
 
 TEST_F(Benchmark, SaysWhoseFeaturesThePerceptualLossComparesBeforeItMeasures) {
   programs_.set("TORCH_HOME", "/nowhere");
-  programs_.folder().write(config, std::string(sample_config) + "use_perceptual: true\n");
+  programs_.folder().write(kConfig, std::string(kSampleConfig) + "use_perceptual: true\n");
   const ChildResult result = benchmark({"--knobs", "none"});
   EXPECT_THAT(result.out,
               testing::StartsWith("perceptual loss: VGG-19 with random weights, because there is no /nowhere/"));
   EXPECT_EQ(record()["machine"]["VGG-19 weights"], "random");
-  EXPECT_THAT(run({"diagnose", config}).out, testing::StartsWith("perceptual loss: VGG-19 with random weights"));
-  programs_.folder().write(config,
-                           std::string(sample_config) + "use_perceptual: true\nperceptual_weights_file: v.pth\n");
+  EXPECT_THAT(run({"diagnose", kConfig}).out, testing::StartsWith("perceptual loss: VGG-19 with random weights"));
+  programs_.folder().write(kConfig,
+                           std::string(kSampleConfig) + "use_perceptual: true\nperceptual_weights_file: v.pth\n");
   EXPECT_THAT(benchmark({"--knobs", "none"}).out,
               testing::StartsWith("perceptual loss: VGG-19 with the weights of v.pth"));
   EXPECT_EQ(record()["machine"]["VGG-19 weights"], "v.pth");
 }
 
 TEST_F(Benchmark, AValueWrittenInAnotherWayIsNoChange) {
-  programs_.folder().write(config, std::string(sample_config) + "warmup_iters: 1e3\nval_freq: ~\n");
+  programs_.folder().write(kConfig, std::string(kSampleConfig) + "warmup_iters: 1e3\nval_freq: ~\n");
   ASSERT_EQ(benchmark({"--knobs", "none", "--set", "warmup_iters=1000", "val_freq=1000"}).exit_status, 0);
   const json found = record();
   for (const json& change : found["changes"]) {
     EXPECT_NE(change["key"], "warmup_iters");
     EXPECT_NE(change["key"], "val_freq");
   }
-  EXPECT_THAT(programs_.read(output), HasSubstr("warmup_iters: 1e3\nval_freq: ~\n"));
+  EXPECT_THAT(programs_.read(kOutput), HasSubstr("warmup_iters: 1e3\nval_freq: ~\n"));
 }
 
 TEST_F(Benchmark, WhatChangesTogetherIsComparedWithTheConfigAsItWasInTurns) {
   programs_.use_machine("rtx4090");
-  programs_.folder().write(config, std::string(sample_config) + "compile_model: false\n");
+  programs_.folder().write(kConfig, std::string(kSampleConfig) + "compile_model: false\n");
   set_card("start=40,compile=0.1");
   ASSERT_EQ(benchmark({"--knobs", "compile"}).exit_status, 0);
   const json found = record();
@@ -425,16 +426,16 @@ class GuideBenchmark : public TuningTest {
 };
 
 TEST_F(GuideBenchmark, AnOptimisedConfigIsMeasuredAndNotOptimisedAgain) {
-  programs_.folder().write("configs/lightweight_gpu_optimized.yaml", sample_config);
+  programs_.folder().write("configs/lightweight_gpu_optimized.yaml", kSampleConfig);
   const ChildResult result = optimize_gpu({"--config", "configs/lightweight_gpu_optimized.yaml", "--benchmark"});
   ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
   EXPECT_TRUE(programs_.exists("configs/lightweight_gpu_optimized_optimized.yaml"));
   EXPECT_FALSE(programs_.exists("configs/lightweight_gpu_optimized_gpu_optimized.yaml"));
-  EXPECT_EQ(programs_.read("configs/lightweight_gpu_optimized.yaml"), sample_config);
+  EXPECT_EQ(programs_.read("configs/lightweight_gpu_optimized.yaml"), kSampleConfig);
 }
 
 TEST_F(GuideBenchmark, AnotherConfigIsOptimisedFirst) {
-  programs_.folder().write("configs/lightweight_config.yaml", sample_config);
+  programs_.folder().write("configs/lightweight_config.yaml", kSampleConfig);
   const ChildResult result = optimize_gpu({"--config", "configs/lightweight_config.yaml", "--benchmark"});
   ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
   EXPECT_TRUE(programs_.exists("configs/lightweight_gpu_optimized.yaml"));

@@ -12,7 +12,7 @@ using testing::Not;
 class Diagnose : public TuningTest {
  protected:
   ChildResult diagnose(const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> arguments = {"diagnose", config};
+    std::vector<std::string> arguments = {"diagnose", kConfig};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run(arguments);
   }
@@ -52,16 +52,16 @@ TEST_F(Diagnose, WhereNoLoaderRunsItHasNoRate) {
 TEST_F(Diagnose, WritesNothingUnlessAskedTo) {
   set_card("worker=400");
   ASSERT_EQ(diagnose({"--no-cache"}).exit_status, 0);
-  EXPECT_THAT(files(), testing::ElementsAre(config));
+  EXPECT_THAT(files(), testing::ElementsAre(kConfig));
 }
 
 TEST_F(Diagnose, FixWritesTheChangeAndMeasuresAgain) {
   set_card("worker=400");
   const ChildResult result = diagnose({"--fix"});
   ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
-  EXPECT_THAT(programs_.read(output), Not(HasSubstr("num_workers: 0\n")));
-  EXPECT_THAT(programs_.read(output), HasSubstr("team_note: \"ask Li before changing lr\"\n"));
-  EXPECT_EQ(programs_.read(config), sample_config);
+  EXPECT_THAT(programs_.read(kOutput), Not(HasSubstr("num_workers: 0\n")));
+  EXPECT_THAT(programs_.read(kOutput), HasSubstr("team_note: \"ask Li before changing lr\"\n"));
+  EXPECT_EQ(programs_.read(kConfig), kSampleConfig);
   EXPECT_THAT(result.out, HasSubstr("before"));
   EXPECT_THAT(result.out, HasSubstr("after"));
   EXPECT_GT(record()["speed_up"], 1.5);
@@ -84,12 +84,12 @@ TEST_F(Diagnose, AConfigThatDoesNotRunIsAnErrorThatPointsToTheSearch) {
   EXPECT_EQ(result.exit_status, 1);
   EXPECT_THAT(result.err, HasSubstr("out of memory"));
   EXPECT_THAT(result.err, HasSubstr("wring benchmark"));
-  EXPECT_FALSE(programs_.exists(output));
+  EXPECT_FALSE(programs_.exists(kOutput));
 }
 
 TEST_F(Diagnose, TellsTheShareOfAStepInWhichKernelsRunAsTheWorkerSeesIt) {
   programs_.use_machine("rtx4090");
-  programs_.folder().write(config, std::string(sample_config) + "compile_model: false\n");
+  programs_.folder().write(kConfig, std::string(kSampleConfig) + "compile_model: false\n");
   set_card("busy=41,start=40,compile=0.1");  // launches dominate until the step is compiled
   const ChildResult result = diagnose({"--json", "--no-cache"});
   ASSERT_EQ(result.exit_status, 0) << result.err;

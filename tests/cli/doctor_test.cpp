@@ -13,9 +13,9 @@ using namespace testing_support;
 using testing::HasSubstr;
 using testing::Not;
 
-const char* const gpu_engine =
+const char* const kGpuEngine =
     R"({"libtorch":"2.11.0","cuda":true,"kernels":true,"cuda_runtime":"13.0","cuda_driver":"13.1","cudnn":"9.19.0","nccl":"2.28.9","gpus":1,"gpu_problem":null})";
-const char* const cpu_engine = R"({"libtorch":"2.11.0","cuda":false,"kernels":false,"gpus":0})";
+const char* const kCpuEngine = R"({"libtorch":"2.11.0","cuda":false,"kernels":false,"gpus":0})";
 
 // wring copied beside a wring-train that the test writes.
 class Doctor : public testing::Test {
@@ -42,7 +42,7 @@ class Doctor : public testing::Test {
 };
 
 TEST_F(Doctor, OnAMachineWithAGpuItSaysWhatThereIsAndExitsWithZero) {
-  engine_says(gpu_engine);
+  engine_says(kGpuEngine);
   programs_.use_machine("rtx4090");
   const ChildResult result = run({"doctor"});
   EXPECT_EQ(result.exit_status, 0) << result.out << result.err;
@@ -54,7 +54,7 @@ TEST_F(Doctor, OnAMachineWithAGpuItSaysWhatThereIsAndExitsWithZero) {
 }
 
 TEST_F(Doctor, WithoutAGpuTrainingRunsOnTheCpuAndTheCureIsNamed) {
-  engine_says(cpu_engine);
+  engine_says(kCpuEngine);
   const ChildResult result = run({"doctor"});
   EXPECT_EQ(result.exit_status, 0) << result.out;
   EXPECT_THAT(result.out, HasSubstr("Training can run, on the CPU."));
@@ -86,7 +86,7 @@ TEST_F(Doctor, AWringTrainOfAnotherVersionIsNamed) {
 }
 
 TEST_F(Doctor, JsonHasEveryCheckAndTheVerdict) {
-  engine_says(gpu_engine);
+  engine_says(kGpuEngine);
   programs_.use_machine("rtx4090");
   const ChildResult result = run({"doctor", "--json"});
   const auto json = nlohmann::json::parse(result.out);
@@ -101,19 +101,19 @@ TEST_F(Doctor, JsonHasEveryCheckAndTheVerdict) {
 }
 
 TEST_F(Doctor, AFolderThatCannotBeWrittenToStopsTraining) {
-  engine_says(cpu_engine);
+  engine_says(kCpuEngine);
   const ChildResult result = run({"doctor", "--experiments", "/proc/experiments"});
   EXPECT_EQ(result.exit_status, 1);
   EXPECT_THAT(result.out, HasSubstr("nothing can be written"));
 }
 
 TEST_F(Doctor, SpeaksChinese) {
-  engine_says(cpu_engine);
+  engine_says(kCpuEngine);
   EXPECT_THAT(run({"doctor", "--lang", "zh"}).out, HasSubstr("可以训练（使用 CPU）。"));
 }
 
 TEST_F(Doctor, QuietPrintsWhatIsMissingOnly) {
-  engine_says(cpu_engine);
+  engine_says(kCpuEngine);
   EXPECT_EQ(run({"doctor", "--quiet"}).out, "");
   EXPECT_THAT(run({"doctor", "--quiet", "--device", "cuda"}).out, HasSubstr("GPU"));
 }

@@ -27,7 +27,7 @@ class HandOver : public testing::Test {
   }
   // wring train refuses foreign keys.
   static std::string sample_config_without_note() {
-    const std::string text = sample_config;
+    const std::string text = kSampleConfig;
     return text.substr(0, text.find("team_note"));
   }
   void install(const std::string& where) {

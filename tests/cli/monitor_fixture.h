@@ -18,15 +18,15 @@
 
 namespace wring::testing_support {
 
-inline constexpr const char* one_card =
+inline constexpr const char* kOneCard =
     "index=0\nuuid=GPU-4070\nname=NVIDIA GeForce RTX 4070\ndriver_version=550.54.15\nmemory.total=12288\n"
     "memory.used=9584\nmemory.reserved=420\nutilization.gpu=87\nutilization.memory=31\npower.draw=151.25\n"
     "enforced.power.limit=200.00\ntemperature.gpu=61\n";
-inline constexpr const char* second_card =
+inline constexpr const char* kSecondCard =
     "\nindex=1\nuuid=GPU-second\nname=NVIDIA GeForce RTX 4070\ndriver_version=550.54.15\nmemory.total=12288\n"
     "memory.used=0\nutilization.gpu=0\n";
-inline const std::string chinese_line = "🎯 GPU利用率:  87% | 显存使用:  78% (9.4GB)\n";
-inline const std::string english_line = "🎯 GPU-Util:  87% | Memory:  78% (9.4GB)\n";
+inline const std::string kChineseLine = "🎯 GPU利用率:  87% | 显存使用:  78% (9.4GB)\n";
+inline const std::string kEnglishLine = "🎯 GPU-Util:  87% | Memory:  78% (9.4GB)\n";
 
 inline std::vector<std::string> split(std::string_view text, std::string_view separator) {
   std::vector<std::string> parts;
@@ -41,7 +41,7 @@ inline std::vector<std::string> split(std::string_view text, std::string_view se
 class Monitor : public testing::Test {
  protected:
   void SetUp() override {
-    programs_.set("WRING_NVIDIA_SMI", write_scripted_smi(programs_.folder(), one_card));
+    programs_.set("WRING_NVIDIA_SMI", write_scripted_smi(programs_.folder(), kOneCard));
     programs_.set("XDG_STATE_HOME", (programs_.folder().path() / "state").string());
   }
   // In one step, so that a monitor that runs sees either the old machine or the new one.

@@ -27,7 +27,7 @@ TEST_F(Monitor, TheLogIsAppendedToInTheFormatOfItsName) {
   const auto lines = split(after, "\n");
   for (const std::string& line : lines) EXPECT_TRUE(nlohmann::json::accept(line)) << line;
   EXPECT_EQ(run({"0.2", "--log", "plain.log", "--lang", "zh"}).exit_status, 0);
-  EXPECT_THAT(programs_.read("plain.log"), StartsWith(chinese_line));
+  EXPECT_THAT(programs_.read("plain.log"), StartsWith(kChineseLine));
 }
 
 TEST_F(Monitor, TheLogIsPutAsideBeforeItGrowsBeyondItsSize) {
@@ -48,7 +48,7 @@ TEST_F(Monitor, HangUpOpensTheLogAnew) {
   EXPECT_TRUE(RunningProgram::wait_until([&] { return program->content("gpu.log").ends_with("\n"); }));
   program->send(SIGTERM);
   EXPECT_EQ(program->wait(), 0);
-  EXPECT_THAT(program->content("moved.log"), StartsWith(english_line));
+  EXPECT_THAT(program->content("moved.log"), StartsWith(kEnglishLine));
 }
 
 TEST_F(Monitor, ALogThatCannotBeWrittenIsAnErrorBeforeAnythingStarts) {

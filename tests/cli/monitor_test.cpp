@@ -20,7 +20,7 @@ using testing::StartsWith;
 TEST_F(Monitor, PrintsTheGuidesLinesCharacterForCharacter) {
   const ChildResult result = run({"0.3", "--lang", "zh"});
   EXPECT_EQ(result.exit_status, 0) << result.err;
-  EXPECT_THAT(result.out, StartsWith(chinese_line + chinese_line));
+  EXPECT_THAT(result.out, StartsWith(kChineseLine + kChineseLine));
   EXPECT_THAT(result.out, HasSubstr("(9.4GB)\n\n"
                                     "📊 监控总结:\n"
                                     "平均GPU利用率: 87.0%\n"
@@ -31,7 +31,7 @@ TEST_F(Monitor, PrintsTheGuidesLinesCharacterForCharacter) {
 
 TEST_F(Monitor, PrintsThemInEnglish) {
   const ChildResult result = run({"0.3"});
-  EXPECT_THAT(result.out, StartsWith(english_line + english_line));
+  EXPECT_THAT(result.out, StartsWith(kEnglishLine + kEnglishLine));
   EXPECT_THAT(result.out, HasSubstr("(9.4GB)\n\n📊 Monitor summary:\nAverage GPU-Util: 87.0%\n"
                                     "Average memory use: 78.0%\nPeak memory use: 9.4GB\n✅ The GPU is well used!\n"));
 }
@@ -48,7 +48,7 @@ TEST_F(Monitor, WithoutUtf8TheLinesAreAscii) {
 }
 
 TEST_F(Monitor, NumbersTheLinesOfSeveralCards) {
-  use_machine(std::string(one_card) + second_card);
+  use_machine(std::string(kOneCard) + kSecondCard);
   const ChildResult result = run({"0.2"});
   EXPECT_THAT(result.out, StartsWith("🎯 [0] GPU-Util:  87% | Memory:  78% (9.4GB)\n"
                                      "🎯 [1] GPU-Util:   0% | Memory:   0% (0.0GB)\n"));
@@ -79,7 +79,7 @@ TEST_F(Monitor, AnOddLineOfNvidiaSmiIsAWarningAndNoCard) {
                                                          std::string(status) + "\n");
     programs_.set("WRING_NVIDIA_SMI", smi.string());
     const ChildResult result = run({"0.2"});
-    EXPECT_THAT(result.out, StartsWith(english_line + english_line)) << status;
+    EXPECT_THAT(result.out, StartsWith(kEnglishLine + kEnglishLine)) << status;
     EXPECT_THAT(result.err, HasSubstr("warning: nvidia-smi: WARNING: infoROM is corrupted at gpu 0000:B3:00.0"));
     EXPECT_THAT(result.err, Not(HasSubstr("4070"))) << "a healthy row is no warning";
   }
@@ -171,7 +171,7 @@ TEST_F(Monitor, JsonLinesAreObjectsWithNumbersAndNulls) {
 TEST_F(Monitor, InterruptAndTerminateStopItWithASummaryAndExitCodeZero) {
   for (const int signal : {SIGINT, SIGTERM}) {
     const auto program = start({});
-    ASSERT_TRUE(program->wait_for_output(english_line));
+    ASSERT_TRUE(program->wait_for_output(kEnglishLine));
     program->send(signal);
     EXPECT_EQ(program->wait(), 0) << signal;
     EXPECT_THAT(program->out(), HasSubstr("📊 Monitor summary:")) << signal;
@@ -205,7 +205,7 @@ TEST_F(Monitor, ASecondInterruptEndsItAtOnceThoughNobodyReadsItsOutput) {
 TEST_F(Monitor, AReaderThatLeavesIsAQuietEnd) {
   const ChildResult result = programs_.run(
       "/bin/sh", {"-c", "('" + Programs::binary("wring") + "' monitor --interval 0.1; echo $? > code) | head -n 1"});
-  EXPECT_EQ(result.out, english_line);
+  EXPECT_EQ(result.out, kEnglishLine);
   EXPECT_EQ(programs_.read("code"), "0\n");
   EXPECT_THAT(result.err, Not(HasSubstr("error")));
   EXPECT_THAT(result.err, Not(HasSubstr("summary")));
@@ -219,7 +219,7 @@ TEST_F(Monitor, OfARunItNamesTheRankThatHoldsTheOthersUp) {
 }
 
 TEST_F(Monitor, WithoutAGpuTheComputerIsWatchedAndTheReasonIsGivenOnce) {
-  programs_.set("WRING_NVIDIA_SMI", missing_nvidia_smi);
+  programs_.set("WRING_NVIDIA_SMI", kMissingNvidiaSmi);
   const ChildResult result = run({"0.3"});
   EXPECT_EQ(result.exit_status, 0);
   EXPECT_THAT(result.out, StartsWith("💻 CPU: "));
@@ -230,19 +230,19 @@ TEST_F(Monitor, WithoutAGpuTheComputerIsWatchedAndTheReasonIsGivenOnce) {
 }
 
 TEST_F(Monitor, StrictNeedsAGpu) {
-  programs_.set("WRING_NVIDIA_SMI", missing_nvidia_smi);
+  programs_.set("WRING_NVIDIA_SMI", kMissingNvidiaSmi);
   const ChildResult result = run({"0.3", "--strict", "--", "/bin/echo", "started"});
   EXPECT_EQ(result.exit_status, 3);
   EXPECT_THAT(result.out, IsEmpty()) << "the command is not started";
 }
 
 TEST_F(Monitor, ACardThatIsLostIsMarkedAndTheOthersGoOn) {
-  use_machine(std::string(one_card) + second_card);
+  use_machine(std::string(kOneCard) + kSecondCard);
   for (const bool strict : {false, true}) {
-    use_machine(std::string(one_card) + second_card);
+    use_machine(std::string(kOneCard) + kSecondCard);
     const auto program = start(strict ? std::vector<std::string>{"--strict"} : std::vector<std::string>{});
     ASSERT_TRUE(program->wait_for_output("🎯 [1] GPU-Util:   0%"));
-    use_machine(std::string(one_card) + "\nindex=1\nuuid=GPU-second\nmemory.used=[GPU is lost]\n");
+    use_machine(std::string(kOneCard) + "\nindex=1\nuuid=GPU-second\nmemory.used=[GPU is lost]\n");
     ASSERT_TRUE(program->wait_for_output("❌ [1] "));
     const std::size_t then = program->out().size();
     ASSERT_TRUE(RunningProgram::wait_until(

@@ -14,7 +14,7 @@ using testing::IsEmpty;
 class OptimizeGpu : public testing::Test {
  protected:
   void SetUp() override {
-    programs_.folder().write(config_, sample_config);
+    programs_.folder().write(config_, kSampleConfig);
     programs_.use_machine("rtx4090");
   }
   ChildResult run(const std::vector<std::string>& arguments) { return programs_.optimize_gpu(arguments); }
@@ -45,7 +45,7 @@ TEST_F(OptimizeGpu, WithoutAConfigItTakesTheLightweightOne) {
 }
 
 TEST_F(OptimizeGpu, ANameWithoutTheSuffixGetsOneToo) {
-  programs_.folder().write("mine.yaml", sample_config);
+  programs_.folder().write("mine.yaml", kSampleConfig);
   EXPECT_EQ(run({"--config", "mine.yaml"}).exit_status, 0);
   EXPECT_TRUE(programs_.exists("mine_gpu_optimized.yaml"));
 }

@@ -17,7 +17,7 @@ using testing::Not;
 
 class Optimize : public testing::Test {
  protected:
-  void SetUp() override { programs_.folder().write("configs/lightweight_config.yaml", sample_config); }
+  void SetUp() override { programs_.folder().write("configs/lightweight_config.yaml", kSampleConfig); }
 
   ChildResult run(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "optimize");
@@ -62,7 +62,7 @@ TEST_F(Optimize, KeepsCommentsForeignKeysAndTheInput) {
   const std::string written = programs_.read(optimized_);
   EXPECT_THAT(written, testing::StartsWith("# our first try\n"));
   EXPECT_THAT(written, HasSubstr("team_note: \"ask Li before changing lr\"\n"));
-  EXPECT_EQ(programs_.read(config_), sample_config);
+  EXPECT_EQ(programs_.read(config_), kSampleConfig);
 }
 
 TEST_F(Optimize, MarksWhatChangesTheModelAndTheOptimisationAndExplainsTheMarks) {
@@ -318,7 +318,7 @@ TEST_F(Optimize, TheOutputIsNeverTheInputHoweverItIsSpelled) {
   const ChildResult result = run({config_, "-o", "./configs/../configs/lightweight_config.yaml"});
   EXPECT_EQ(result.exit_status, 2);
   EXPECT_THAT(result.err, HasSubstr("is the config itself"));
-  EXPECT_EQ(programs_.read(config_), sample_config);
+  EXPECT_EQ(programs_.read(config_), kSampleConfig);
 }
 
 TEST_F(Optimize, AMissingOutputFolderSaysHowToMakeIt) {

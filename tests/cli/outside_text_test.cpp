@@ -96,7 +96,7 @@ TEST(OutsideText, ErrorsOfEveryCommandNameItWithoutHarm) {
 
 TEST(OutsideText, OptimizeNamesItsFilesAndTheNextCommandWithoutHarm) {
   const Programs programs;
-  programs.folder().write(kEvil + ".yaml", sample_config);
+  programs.folder().write(kEvil + ".yaml", kSampleConfig);
   const ChildResult result = programs.wring({"optimize", kEvil + ".yaml", "--color", "always"});
   ASSERT_EQ(result.exit_status, 0) << result.err;
   EXPECT_THAT(result.out, AllOf(HasSubstr("Written: " + kShown), Not(HasSubstr("esc\x1b"))));
@@ -148,7 +148,7 @@ TEST(OutsideText, WhatCannotBeWrittenIsToldAndNotToBeReported) {
 
 TEST(EmptyValues, OfEveryOptionAreRefusedByName) {
   const Programs programs;
-  programs.folder().write("c.yaml", sample_config);
+  programs.folder().write("c.yaml", kSampleConfig);
   const std::vector<std::vector<std::string>> commands = {{"optimize", "c.yaml", "--gpu-memory"},
                                                           {"optimize", "c.yaml", "--gpu"},
                                                           {"optimize", "c.yaml", "--gpus"},
@@ -186,7 +186,7 @@ TEST(EmptyValues, OfEveryOptionAreRefusedByName) {
 
 TEST(EmptyValues, OfVariablesThatHoldANumberAreRefusedByName) {
   Programs programs;
-  programs.folder().write("c.yaml", sample_config);
+  programs.folder().write("c.yaml", kSampleConfig);
   for (const char* wrong : {"", "nan", "inf", "1e-9", "1e-320"}) {
     programs.set("WRING_TRIAL_TIMEOUT", wrong);
     const ChildResult result = programs.wring({"benchmark", "c.yaml", "--device", "cpu"});

@@ -19,7 +19,7 @@ using testing::HasSubstr;
 
 class Stop : public TuningTest {
  protected:
-  static constexpr const char* interrupted_record = "configs/mine_optimized_interrupted.json";
+  static constexpr const char* kInterruptedRecord = "configs/mine_optimized_interrupted.json";
 
   ChildResult with_early(int signal, std::vector<std::string> arguments,
                          SignalAction action = SignalAction::by_default) const {
@@ -40,31 +40,31 @@ class Stop : public TuningTest {
 TEST_F(Stop, ASignalInTheFirstMomentsEndsEveryCommandWith130AndTouchesNothing) {
   const auto before = files();
   const std::vector<std::vector<std::string>> commands = {
-      {"optimize", config}, {"benchmark", config}, {"diagnose", config, "--fix"}, {"monitor", "1"},
-      {"doctor"},           {"train", config},     {"upscale", "a", "b"},         {"evaluate", "a", "b"}};
+      {"optimize", kConfig}, {"benchmark", kConfig}, {"diagnose", kConfig, "--fix"}, {"monitor", "1"}, {"doctor"},
+      {"train", kConfig},    {"upscale", "a", "b"},  {"evaluate", "a", "b"}};
   for (const auto& command : commands) {
     const ChildResult result = with_early(SIGTERM, command);
     EXPECT_EQ(result.exit_status, 130) << command[0];
     EXPECT_EQ(result.err, "interrupted\n") << command[0];
   }
-  for (const int signal : kStopSignals) EXPECT_EQ(with_early(signal, {"optimize", config}).exit_status, 130) << signal;
+  for (const int signal : kStopSignals) EXPECT_EQ(with_early(signal, {"optimize", kConfig}).exit_status, 130) << signal;
   EXPECT_EQ(files(), before);
 }
 
 TEST_F(Stop, InTheFirstMomentsToItSpeaksTheUsersLanguageOrIsQuiet) {
-  EXPECT_EQ(with_early(SIGINT, {"optimize", config, "--lang", "zh"}).err, "已中断\n");
-  EXPECT_EQ(with_early(SIGINT, {"optimize", config, "--quiet"}).err, "");
+  EXPECT_EQ(with_early(SIGINT, {"optimize", kConfig, "--lang", "zh"}).err, "已中断\n");
+  EXPECT_EQ(with_early(SIGINT, {"optimize", kConfig, "--quiet"}).err, "");
 }
 
 TEST_F(Stop, WhatNohupIgnoresStaysIgnored) {
-  EXPECT_EQ(with_early(SIGHUP, {"optimize", config, "--dry-run"}, SignalAction::ignored).exit_status, 0);
+  EXPECT_EQ(with_early(SIGHUP, {"optimize", kConfig, "--dry-run"}, SignalAction::ignored).exit_status, 0);
 }
 
 TEST_F(Stop, ASearchKeepsItsRecordWhateverAsksItToEnd) {
   set_card("pause=0.2");
   for (const int signal : {SIGTERM, SIGHUP, SIGUSR1}) {
     const std::string name = "search" + std::to_string(signal);
-    RunningProgram running(programs_, {program(), "benchmark", config, "-o", name + ".yaml", "--no-cache"});
+    RunningProgram running(programs_, {program(), "benchmark", kConfig, "-o", name + ".yaml", "--no-cache"});
     ASSERT_TRUE(running.wait_for_output("samples/s")) << running.err();
     running.send(signal);
     EXPECT_EQ(running.wait(), 130) << running.err();
@@ -78,7 +78,7 @@ TEST_F(Stop, ASearchWhoseOutputNobodyReadsEndsAndKeepsItsRecord) {
   set_card("pause=0.2");
   int pipe[2];
   ASSERT_EQ(::pipe2(pipe, O_CLOEXEC), 0);
-  RunningProgram running(programs_, {program(), "benchmark", config}, pipe[1]);
+  RunningProgram running(programs_, {program(), "benchmark", kConfig}, pipe[1]);
   ::close(pipe[1]);
   char first = 0;
   EXPECT_EQ(::read(pipe[0], &first, 1), 1);
@@ -92,13 +92,13 @@ TEST_F(Stop, AnInterruptedSecondSearchLeavesTheFirstOnesFilesAndHasItsOwnBesideT
   ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);
   const auto before = result_files();
   set_card("pause=0.2");
-  RunningProgram running(programs_, {program(), "benchmark", config, "--no-cache"});
+  RunningProgram running(programs_, {program(), "benchmark", kConfig, "--no-cache"});
   ASSERT_TRUE(running.wait_for_output("samples/s")) << running.err();
   running.send(SIGINT);
   EXPECT_EQ(running.wait(), 130) << running.err();
   EXPECT_EQ(result_files(), before);
-  EXPECT_EQ(record(interrupted_record)["interrupted"], true);
-  EXPECT_FALSE(record(interrupted_record)["trials"].empty());
+  EXPECT_EQ(record(kInterruptedRecord)["interrupted"], true);
+  EXPECT_FALSE(record(kInterruptedRecord)["trials"].empty());
   EXPECT_THAT(running.out(), HasSubstr("configs/mine_optimized_interrupted.html"));
 }
 
@@ -108,7 +108,7 @@ TEST_F(Stop, ASecondSearchThatHasMeasuredNothingLeavesNothing) {
   const auto before_names = files();
   const std::size_t asked = requests().size();
   set_card("hang=1");
-  RunningProgram running(programs_, {program(), "benchmark", config, "--no-cache"});
+  RunningProgram running(programs_, {program(), "benchmark", kConfig, "--no-cache"});
   ASSERT_TRUE(RunningProgram::wait_until([&] { return requests().size() > asked; }));
   running.send(SIGINT);
   EXPECT_EQ(running.wait(), 130) << running.err();
@@ -122,16 +122,16 @@ TEST_F(Stop, AnInterruptedDiagnosisLeavesAnEarlierResultAsItWas) {
   ASSERT_EQ(benchmark({"--knobs", "none"}).exit_status, 0);
   const auto before = result_files();
   set_card("pause=0.2");
-  RunningProgram running(programs_, {program(), "diagnose", config, "--fix", "--no-cache"});
+  RunningProgram running(programs_, {program(), "diagnose", kConfig, "--fix", "--no-cache"});
   ASSERT_TRUE(running.wait_for_output("samples/s")) << running.err();
   running.send(SIGTERM);
   EXPECT_EQ(running.wait(), 130) << running.err();
   EXPECT_EQ(result_files(), before);
-  EXPECT_EQ(record(interrupted_record)["program"], "wring diagnose");
+  EXPECT_EQ(record(kInterruptedRecord)["program"], "wring diagnose");
 }
 
 TEST_F(Stop, NothingThatATrialStartedOutlivesWring) {
-  programs_.folder().write(config, "train_batch: 8\n");
+  programs_.folder().write(kConfig, "train_batch: 8\n");
   programs_.folder().write_script("train.sh",
                                   "setsid sh -c 'echo $$ > new; mv new child; sleep 1000; :' &\n"
                                   "while :; do echo '100 img/s'; sleep 0.02; done\n");
@@ -142,7 +142,7 @@ TEST_F(Stop, NothingThatATrialStartedOutlivesWring) {
   for (const int signal : {SIGKILL, SIGHUP, SIGQUIT, SIGABRT}) {
     std::filesystem::remove(child);
     RunningProgram running(
-        programs_, {program(), "benchmark", config, "--command", "./train.sh {config}", "--batch-key", "train_batch",
+        programs_, {program(), "benchmark", kConfig, "--command", "./train.sh {config}", "--batch-key", "train_batch",
                     "--rate-regex", "([0-9.]+) img/s", "--trial-seconds", "1000"});
     ASSERT_TRUE(RunningProgram::wait_until([&] { return std::filesystem::exists(child); })) << running.err();
     const pid_t started = pid_in(child);

@@ -13,14 +13,14 @@ using testing::HasSubstr;
 
 class StopTrain : public TrainTest {
  protected:
-  static constexpr int photographs = 400;
-  static constexpr const char* checkpoint = "experiments/run/checkpoints/best.safetensors";
+  static constexpr int kPhotographs = 400;
+  static constexpr const char* kCheckpoint = "experiments/run/checkpoints/best.safetensors";
 
   void SetUp() override {
     TrainTest::SetUp();
     ASSERT_EQ(train().exit_status, 0);
     std::filesystem::create_directory(programs_.folder().path() / "many");
-    for (int i = 0; i < photographs; ++i) {
+    for (int i = 0; i < kPhotographs; ++i) {
       std::filesystem::create_hard_link(programs_.folder().path() / "data/val/HR/0.png",
                                         programs_.folder().path() / ("many/" + std::to_string(1000 + i) + ".png"));
     }
@@ -38,20 +38,20 @@ class StopTrain : public TrainTest {
 TEST_F(StopTrain, UpscaleEndsSoonWithWholeImagesAndTellsHowMany) {
   for (const int signal : {SIGTERM, SIGHUP}) {
     const std::string folder = "big" + std::to_string(signal);
-    RunningProgram running(programs_, {Programs::binary("wring"), "upscale", checkpoint, "many", "-o", folder,
+    RunningProgram running(programs_, {Programs::binary("wring"), "upscale", kCheckpoint, "many", "-o", folder,
                                        "--device", "cpu", "--tile", "32"});
     ASSERT_TRUE(RunningProgram::wait_until([&] { return images_in(folder) > 0; })) << running.err();
     running.send(signal);
     EXPECT_EQ(running.wait(), 130) << running.err();
     const int done = images_in(folder);
-    EXPECT_THAT(running.err(), HasSubstr("interrupted: " + std::to_string(done) + " of " + std::to_string(photographs) +
-                                         " images are upscaled"));
-    EXPECT_LT(done, photographs);
+    EXPECT_THAT(running.err(), HasSubstr("interrupted: " + std::to_string(done) + " of " +
+                                         std::to_string(kPhotographs) + " images are upscaled"));
+    EXPECT_LT(done, kPhotographs);
   }
 }
 
 TEST_F(StopTrain, EvaluateTellsWhatItHasMeasuredUntilThen) {
-  RunningProgram running(programs_, {Programs::binary("wring"), "evaluate", checkpoint, "many", "--save", "saved",
+  RunningProgram running(programs_, {Programs::binary("wring"), "evaluate", kCheckpoint, "many", "--save", "saved",
                                      "--device", "cpu", "--json"});
   ASSERT_TRUE(RunningProgram::wait_until([&] { return images_in("saved") > 1; })) << running.err();
   running.send(SIGTERM);
@@ -60,14 +60,14 @@ TEST_F(StopTrain, EvaluateTellsWhatItHasMeasuredUntilThen) {
   EXPECT_EQ(found["interrupted"], true);
   EXPECT_EQ(found["images"].size(), static_cast<std::size_t>(images_in("saved")));
   EXPECT_THAT(running.err(), HasSubstr("interrupted: the mean is that of " + std::to_string(found["images"].size()) +
-                                       " of " + std::to_string(photographs) + " images"));
+                                       " of " + std::to_string(kPhotographs) + " images"));
 }
 
 // While its libraries load nothing can listen; wring holds the signals back over that time.
 TEST_F(StopTrain, ASignalWhileTheProgramLoadsIsAnsweredOnceItHas) {
   const std::vector<std::vector<std::string>> commands = {{"train", "tiny.yaml", "--device", "cpu"},
-                                                          {"upscale", checkpoint, "many", "--device", "cpu"},
-                                                          {"evaluate", checkpoint, "many", "--device", "cpu"}};
+                                                          {"upscale", kCheckpoint, "many", "--device", "cpu"},
+                                                          {"evaluate", kCheckpoint, "many", "--device", "cpu"}};
   for (const auto& command : commands) {
     std::vector<std::string> line = {Programs::binary("wring-train")};
     line.insert(line.end(), command.begin(), command.end());

@@ -14,7 +14,7 @@
 
 namespace wring::testing_support {
 
-inline const char* const tiny_config =
+inline const char* const kTinyTraining =
     "base_channels: 8\n"
     "num_blocks: 1\n"
     "scale_factor: 2\n"
@@ -34,7 +34,7 @@ class TrainTest : public testing::Test {
   void SetUp() override {
     draw_training_set(programs_, 4);
     for (int i = 0; i < 2; ++i) draw_photograph(programs_, "data/val/HR/" + std::to_string(i) + ".png", 40, 36, 10 + i);
-    programs_.folder().write("tiny.yaml", tiny_config);
+    programs_.folder().write("tiny.yaml", kTinyTraining);
     programs_.set("OMP_NUM_THREADS", "1");  // a network of this size gains nothing by more, and tests run side by side
   }
   ChildResult train(std::vector<std::string> more = {}) const {

@@ -212,7 +212,7 @@ TEST_F(Train, ABatchOf256TrainsFromTwelveImagesAndFromOne) {
 }
 
 TEST_F(Train, AShortTryShortensTheWarmUpAndSaysSo) {
-  std::string config = tiny_config;
+  std::string config = kTinyTraining;
   config.replace(config.find("total_iters: 6\n"), 15, "total_iters: 3000\nwarmup_iters: 1000\n");
   programs_.folder().write("tiny.yaml", config);
   const ChildResult result = train({"--set", "total_iters=6"});

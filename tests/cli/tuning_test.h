@@ -11,8 +11,8 @@ namespace wring::testing_support {
 // wring and optimize_gpu copied beside a worker that plays a card of a few numbers (tests/fixtures/fake_worker.py).
 class TuningTest : public testing::Test {
  protected:
-  static constexpr const char* config = "configs/mine.yaml";
-  static constexpr const char* output = "configs/mine_optimized.yaml";
+  static constexpr const char* kConfig = "configs/mine.yaml";
+  static constexpr const char* kOutput = "configs/mine_optimized.yaml";
 
   void SetUp() override {
     namespace fs = std::filesystem;
@@ -21,7 +21,7 @@ class TuningTest : public testing::Test {
     fs::copy_file(Programs::binary("wring"), bin / "wring");
     fs::copy_file(Programs::binary("optimize_gpu"), bin / "optimize_gpu");
     fs::copy_file(std::string(WRING_SOURCE_DIR) + "/tests/fixtures/fake_worker.py", bin / "wring-train");
-    programs_.folder().write(config, sample_config);
+    programs_.folder().write(kConfig, kSampleConfig);
     programs_.set("FAKE_LOG", (programs_.folder().path() / "requests").string());
     set_card("");
   }
@@ -34,7 +34,7 @@ class TuningTest : public testing::Test {
   }
   ChildResult run(const std::vector<std::string>& arguments) const { return programs_.run(program(), arguments); }
   ChildResult benchmark(const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> arguments = {"benchmark", config};
+    std::vector<std::string> arguments = {"benchmark", kConfig};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run(arguments);
   }

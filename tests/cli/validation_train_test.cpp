@@ -16,7 +16,7 @@ class TrainValidation : public TrainTest {
  protected:
   void SetUp() override {
     TrainTest::SetUp();
-    std::string config = tiny_config;
+    std::string config = kTinyTraining;
     config.replace(config.find("checkpoint_freq: 2"), 18, "checkpoint_freq: 3");
     programs_.folder().write("tiny.yaml", config + "scheduler: constant\n");
   }

@@ -19,7 +19,7 @@
 
 namespace {
 
-constexpr std::size_t largest_input = 1 << 16;
+constexpr std::size_t kLargestInput = 1 << 16;
 
 // Copies each input to where the page cache keeps it when this process dies.
 class LastInput {
@@ -40,7 +40,7 @@ class LastInput {
  private:
   struct Slot {
     std::uint64_t size;
-    char bytes[largest_input];
+    char bytes[kLargestInput];
   };
   Slot* slot_ = nullptr;
 };
@@ -53,7 +53,7 @@ class Mutator {
   std::string next() {
     std::string input = seeds_[below(seeds_.size())];
     for (std::size_t steps = 1 + below(6); steps > 0; --steps) mutate(input);
-    if (input.size() > largest_input) input.resize(largest_input);
+    if (input.size() > kLargestInput) input.resize(kLargestInput);
     return input;
   }
 
@@ -97,19 +97,19 @@ class Mutator {
   void splice(std::string& beginning, const std::string& other) { beginning += other.substr(below(other.size() + 1)); }
 
   void overwrite(std::string& input, std::size_t at) {
-    static constexpr std::uint64_t borders[] = {0,
-                                                1,
-                                                0x7f,
-                                                0x80,
-                                                0xff,
-                                                0x7fff,
-                                                0xffff,
-                                                0x7fffffff,
-                                                0x80000000,
-                                                0xffffffff,
-                                                0x7fffffffffffffff,
-                                                0xffffffffffffffff};
-    std::uint64_t value = borders[below(std::size(borders))];
+    static constexpr std::uint64_t kBorders[] = {0,
+                                                 1,
+                                                 0x7f,
+                                                 0x80,
+                                                 0xff,
+                                                 0x7fff,
+                                                 0xffff,
+                                                 0x7fffffff,
+                                                 0x80000000,
+                                                 0xffffffff,
+                                                 0x7fffffffffffffff,
+                                                 0xffffffffffffffff};
+    std::uint64_t value = kBorders[below(std::size(kBorders))];
     const std::size_t bytes = std::size_t{1} << below(4);
     if (below(2) == 0) value = __builtin_bswap64(value) >> (64 - 8 * bytes);
     for (std::size_t i = 0; i < bytes && at + i < input.size(); ++i)

@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 namespace {
 
 // Version 1 writes a number near 2^63 where there is no limit.
-constexpr std::int64_t unlimited = std::int64_t{1} << 60;
+constexpr std::int64_t kUnlimited = std::int64_t{1} << 60;
 
 std::string first_line(const fs::path& path) {
   std::ifstream in(path);
@@ -31,7 +31,7 @@ std::optional<std::int64_t> number(std::string_view text) {
 
 void tighten_memory(ControlGroupLimits& limits, std::string_view text) {
   const auto bytes = number(text);
-  if (!bytes || *bytes <= 0 || *bytes >= unlimited) return;
+  if (!bytes || *bytes <= 0 || *bytes >= kUnlimited) return;
   limits.memory_bytes = std::min(limits.memory_bytes.value_or(*bytes), *bytes);
 }
 

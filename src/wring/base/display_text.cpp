@@ -130,27 +130,27 @@ std::vector<std::string> wrap(std::string_view text, int width) {
 }
 
 std::string to_ascii(std::string_view text) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 15> replacements = {{{"→", "->"},
-                                                                                                  {"°", ""},
-                                                                                                  {"×", "x"},
-                                                                                                  {"≥", ">="},
-                                                                                                  {"≤", "<="},
-                                                                                                  {"…", "..."},
-                                                                                                  {"–", "-"},
-                                                                                                  {"—", "-"},
-                                                                                                  {"·", "*"},
-                                                                                                  {"◆", "#"},
-                                                                                                  {"▲", "^"},
-                                                                                                  {"≈", "~"},
-                                                                                                  {"’", "'"},
-                                                                                                  {"“", "\""},
-                                                                                                  {"”", "\""}}};
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kReplacements = {{{"→", "->"},
+                                                                                                   {"°", ""},
+                                                                                                   {"×", "x"},
+                                                                                                   {"≥", ">="},
+                                                                                                   {"≤", "<="},
+                                                                                                   {"…", "..."},
+                                                                                                   {"–", "-"},
+                                                                                                   {"—", "-"},
+                                                                                                   {"·", "*"},
+                                                                                                   {"◆", "#"},
+                                                                                                   {"▲", "^"},
+                                                                                                   {"≈", "~"},
+                                                                                                   {"’", "'"},
+                                                                                                   {"“", "\""},
+                                                                                                   {"”", "\""}}};
   std::string result;
   while (!text.empty()) {
     const std::string_view character = take_character(text).first;
-    const auto found = std::find_if(replacements.begin(), replacements.end(),
+    const auto found = std::find_if(kReplacements.begin(), kReplacements.end(),
                                     [&](const auto& pair) { return pair.first == character; });
-    result += found != replacements.end() ? found->second : character;
+    result += found != kReplacements.end() ? found->second : character;
   }
   return result;
 }

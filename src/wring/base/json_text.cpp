@@ -13,8 +13,8 @@ namespace {
 
 // Whether the text begins with \x{HH}, in lower case, as a byte is written.
 bool begins_with_escape(std::string_view text) {
-  constexpr std::size_t bytes = 6;
-  return text.size() >= bytes && text.starts_with("\\x{") && text[bytes - 1] == '}' &&
+  constexpr std::size_t kBytes = 6;
+  return text.size() >= kBytes && text.starts_with("\\x{") && text[kBytes - 1] == '}' &&
          text.substr(3, 2).find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 

@@ -29,10 +29,10 @@ void note_output(bool done) {
 
 // How many bytes at the beginning are a colour: ESC [, one or two digits, m.
 std::size_t colour_bytes(std::string_view text) {
-  constexpr std::size_t most_digits = 2;
+  constexpr std::size_t kMostDigits = 2;
   if (!text.starts_with("\x1b[")) return 0;
   const std::size_t end = text.find_first_not_of("0123456789", 2);
-  if (end == std::string_view::npos || text[end] != 'm' || end == 2 || end > 2 + most_digits) return 0;
+  if (end == std::string_view::npos || text[end] != 'm' || end == 2 || end > 2 + kMostDigits) return 0;
   return end + 1;
 }
 

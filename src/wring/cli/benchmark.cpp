@@ -86,7 +86,7 @@ class BenchmarkRun {
   void check_config() const {
     const ConfigFile& file = session_.file();
     std::vector<Assignment> scaled;
-    for (const char* key : run_length_keys) {
+    for (const char* key : kRunLengthKeys) {
       if (options_.same_samples && file.find(key) != nullptr) {
         scaled.push_back({key, value_text(file.values, *find_key(key))});
       }

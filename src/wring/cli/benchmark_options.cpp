@@ -38,10 +38,10 @@ std::vector<std::string> disabled_knobs(const std::string& list) {
 }
 
 // No search or trial is meant to take longer; and what is far longer fits into no clock.
-constexpr double longest_s = 7 * 24 * 3600;
+constexpr double kLongestS = 7 * 24 * 3600;
 
 // Less is no time to measure anything in, and may be none at all for a clock.
-constexpr double shortest_s = 0.1;
+constexpr double kShortestS = 0.1;
 
 // What is in seconds, 30, 30s, 2m, 1h.
 double seconds_of(const std::string& option, const std::string& text) {
@@ -49,13 +49,13 @@ double seconds_of(const std::string& option, const std::string& text) {
   const double number = std::strtod(text.c_str(), &end);
   const std::string unit = end;
   const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" || unit == "min" ? 60 : unit == "h" ? 3600 : 0;
-  if (end != text.c_str() && factor > 0 && number * factor > longest_s) {
+  if (end != text.c_str() && factor > 0 && number * factor > kLongestS) {
     throw Error(ErrorCode::usage, {"{}: '{}' is longer than a week", "{}：“{}”超过一周", option, text},
                 {"for example 30s, 2m or 1h", "例如 30s、2m 或 1h"});
   }
-  if (end != text.c_str() && factor > 0 && number * factor >= shortest_s) return number * factor;
+  if (end != text.c_str() && factor > 0 && number * factor >= kShortestS) return number * factor;
   if (end != text.c_str() && factor > 0 && number > 0) {
-    throw Error(ErrorCode::usage, {"{}: '{}' is shorter than {} s", "{}：“{}”短于 {} 秒", option, text, shortest_s},
+    throw Error(ErrorCode::usage, {"{}: '{}' is shorter than {} s", "{}：“{}”短于 {} 秒", option, text, kShortestS},
                 {"for example 30s, 2m or 1h", "例如 30s、2m 或 1h"});
   }
   throw Error(ErrorCode::usage, {"{}: '{}' is no duration", "{}：“{}”不是时长", option, text},
@@ -64,7 +64,7 @@ double seconds_of(const std::string& option, const std::string& text) {
 
 // One trial of a program that needs as long to start as to be measured costs about twice its measured time; a search
 // takes about ten, and the settings some more.
-constexpr double trials_in_a_budget = 30;
+constexpr double kTrialsInABudget = 30;
 
 // What its options say before it is checked.
 class BenchmarkArguments {
@@ -107,7 +107,7 @@ class BenchmarkArguments {
     if (command_) {
       tuned.command = *command_;
       options.tuning.command = tuned;
-      options.budget_s = std::max(options.budget_s, trials_in_a_budget * tuned.trial_seconds);
+      options.budget_s = std::max(options.budget_s, kTrialsInABudget * tuned.trial_seconds);
     } else if (!tuned.rate_regex.empty() || trial_seconds_ || tuned.batch_key != "batch_size") {
       throw Error(ErrorCode::usage, {"--batch-key, --rate-regex and --trial-seconds belong to --command",
                                      "--batch-key、--rate-regex 和 --trial-seconds 只用于 --command"});

@@ -39,9 +39,9 @@ std::vector<std::string> long_flags(const CommandDescription& description) {
   return flags;
 }
 
-constexpr int narrowest_help = 30;  // columns of text; on a narrower terminal the terminal breaks the lines
-constexpr int usual_columns = 100;  // where there is no terminal
-constexpr int widest_left = 34;     // a longer option has its text on the next line
+constexpr int kNarrowestHelp = 30;  // columns of text; on a narrower terminal the terminal breaks the lines
+constexpr int kUsualColumns = 100;  // where there is no terminal
+constexpr int kWidestLeft = 34;     // a longer option has its text on the next line
 
 }  // namespace
 
@@ -166,7 +166,7 @@ void CommandParser::refuse_empty_values() const {
 std::string CommandParser::help() const {
   const Console console = console_for(common_);
   const auto title = [&](const Text& text) { return paint(console.text(text), Ink::bold, console.color_out); };
-  const int columns = terminal_columns().value_or(usual_columns);
+  const int columns = terminal_columns().value_or(kUsualColumns);
   std::string out;
   for (const std::string& line : wrap(console.text(description_.summary), columns)) out += line + "\n";
   out += fmt::format("\n{}{} {}\n", title({"Usage: ", "用法："}), description_.name, description_.usage);
@@ -174,7 +174,7 @@ std::string CommandParser::help() const {
   int width = 0;
   for (const auto* rows : {&description_.arguments, &description_.options, &description_.common}) {
     for (const OptionDescription& row : *rows) {
-      if (display_width(left_of(row)) <= widest_left) width = std::max(width, display_width(left_of(row)));
+      if (display_width(left_of(row)) <= kWidestLeft) width = std::max(width, display_width(left_of(row)));
     }
   }
   const auto add_row = [&](const std::string& left, const Text& help) {
@@ -182,7 +182,7 @@ std::string CommandParser::help() const {
     out += display_width(left) <= width ? fmt::format("  {}  ", pad_to(left, width))
                                         : fmt::format("  {}\n{}", left, margin);
     bool first = true;
-    for (const std::string& line : wrap(console.text(help), std::max(narrowest_help, columns - width - 4))) {
+    for (const std::string& line : wrap(console.text(help), std::max(kNarrowestHelp, columns - width - 4))) {
       out += fmt::format("{}{}\n", first ? "" : margin, line);
       first = false;
     }

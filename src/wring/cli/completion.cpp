@@ -62,7 +62,7 @@ std::string settings() {
 }
 
 // What stands in a single-quoted word of the shell.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out;
   for (const char c : text) {
     if (c == '\'') out += "'\\'";  // closes, a quote alone, and below opens again
@@ -101,7 +101,7 @@ std::string bash_branch(const CommandDescription& command) {
                      pattern, bash_values(command), flags_of(command), words);
 }
 
-constexpr const char* bash_head = R"(# bash completion of wring and optimize_gpu
+constexpr const char* kBashHead = R"(# bash completion of wring and optimize_gpu
 _wring_words() { COMPREPLY=($(compgen -W "$1" -- "$current")); }
 _wring_files() {
   compopt -o filenames
@@ -124,7 +124,7 @@ _wring() {
   case "$command" in
 )";
 
-constexpr const char* bash_tail = R"(    *) return ;;
+constexpr const char* kBashTail = R"(    *) return ;;
   esac
   if [[ $current == -* ]]; then
     _wring_words "$options"
@@ -167,7 +167,7 @@ std::string zsh_options(const CommandDescription& command) {
     }
     const std::string repeat = option.value == "KEY=VALUE" ? "*" : "";
     for (const std::string& flag : option.flags) {
-      rows += fmt::format("        '{}{}[{}]{}' \\\n", repeat, flag, quoted(help), quoted(action));
+      rows += fmt::format("        '{}{}[{}]{}' \\\n", repeat, flag, in_quotes(help), in_quotes(action));
     }
   }
   return rows + "        '*:file:_files'\n";
@@ -183,9 +183,9 @@ std::string fish_condition(const CommandDescription& command) {
 }  // namespace
 
 std::string bash_completion(const std::vector<CommandDescription>& programs) {
-  std::string script = bash_head;
+  std::string script = kBashHead;
   for (const CommandDescription& program : programs) script += bash_branch(program);
-  return script + bash_tail;
+  return script + kBashTail;
 }
 
 std::string zsh_completion(const std::vector<CommandDescription>& programs) {
@@ -195,7 +195,7 @@ std::string zsh_completion(const std::vector<CommandDescription>& programs) {
   script +=
       "  if (( CURRENT == 2 )) && [[ $command != optimize_gpu && $PREFIX != -* ]]; then\n    local -a commands=(\n";
   for (const auto& [name, summary] : programs.front().commands) {
-    script += fmt::format("      '{}:{}'\n", name, quoted(summary.en));
+    script += fmt::format("      '{}:{}'\n", name, in_quotes(summary.en));
   }
   script += "    )\n    _describe command commands\n    return\n  fi\n  case $command in\n";
   for (const CommandDescription& program : programs) {
@@ -211,7 +211,7 @@ std::string zsh_completion(const std::vector<CommandDescription>& programs) {
 std::string fish_completion(const std::vector<CommandDescription>& programs) {
   std::string script = "# fish completion of wring and optimize_gpu\n";
   for (const auto& [name, summary] : programs.front().commands) {
-    script += fmt::format("complete -c wring -n __fish_use_subcommand -f -a {} -d '{}'\n", name, quoted(summary.en));
+    script += fmt::format("complete -c wring -n __fish_use_subcommand -f -a {} -d '{}'\n", name, in_quotes(summary.en));
   }
   for (const CommandDescription& program : programs) {
     for (const OptionDescription& option : all_options(program)) {
@@ -225,7 +225,7 @@ std::string fish_completion(const std::vector<CommandDescription>& programs) {
       if (kind == ValueKind::folder) line += " -x -a '(__fish_complete_directories)'";
       if (kind == ValueKind::file) line += " -r";
       if (kind == ValueKind::other) line += " -x";
-      script += fmt::format("{} -d '{}'\n", line, quoted(option.help.en));
+      script += fmt::format("{} -d '{}'\n", line, in_quotes(option.help.en));
     }
   }
   return script;

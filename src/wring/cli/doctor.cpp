@@ -17,8 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int narrowest = 40;
-constexpr int usual_columns = 100;
+constexpr int kNarrowest = 40;
+constexpr int kUsualColumns = 100;
 
 struct DoctorOptions {
   CommonOptions common;
@@ -46,7 +46,7 @@ std::string sign_of(CheckState state, const Console& console) {
 
 // The lines of `text` after a column that the first of them continues.
 void print_beside(const std::string& text, int column) {
-  const int width = std::max(narrowest, terminal_columns().value_or(usual_columns) - column);
+  const int width = std::max(kNarrowest, terminal_columns().value_or(kUsualColumns) - column);
   bool first = true;
   for (const std::string& line : wrap(without_controls(text), width)) {
     print_out("{}{}\n", first ? "" : std::string(static_cast<std::size_t>(column), ' '), line);

@@ -12,9 +12,9 @@
 namespace wring {
 namespace {
 
-constexpr double shortest_interval_s = 0.1;
-constexpr double longest_interval_s = 86400;
-constexpr double shortest_monitor_s = 0.001;
+constexpr double kShortestIntervalS = 0.1;
+constexpr double kLongestIntervalS = 86400;
+constexpr double kShortestMonitorS = 0.001;
 
 std::optional<double> number(const std::string& text) {
   char* end = nullptr;
@@ -25,7 +25,7 @@ std::optional<double> number(const std::string& text) {
 
 double seconds_of(const std::string& text) {
   const auto value = number(text);
-  if (value && (*value == 0 || *value >= shortest_monitor_s) && *value <= longest_monitor_s) return *value;
+  if (value && (*value == 0 || *value >= kShortestMonitorS) && *value <= kLongestMonitorS) return *value;
   throw Error(ErrorCode::usage, {"SECONDS: '{}' is not a number of seconds", "SECONDS：“{}”不是秒数", text},
               {"for example: wring monitor 300; 0 or nothing: until Ctrl-C; a command goes after --",
                "例如：wring monitor 300；0 或省略表示直到 Ctrl-C；要运行的命令写在 -- 之后"});
@@ -33,11 +33,11 @@ double seconds_of(const std::string& text) {
 
 // "100M" → bytes.
 std::int64_t size_of(const std::string& text) {
-  static constexpr std::string_view units = "KMG";
+  static constexpr std::string_view kUnits = "KMG";
   std::string digits = text;
   double factor = 1;
   if (!digits.empty()) {
-    const auto unit = units.find(static_cast<char>(std::toupper(static_cast<unsigned char>(digits.back()))));
+    const auto unit = kUnits.find(static_cast<char>(std::toupper(static_cast<unsigned char>(digits.back()))));
     if (unit != std::string_view::npos) {
       factor = std::pow(1024.0, static_cast<double>(unit) + 1);
       digits.pop_back();
@@ -72,8 +72,8 @@ std::vector<std::string> split_commas(const std::vector<std::string>& lists) {
 bool may_name_a_gpu(std::string name) {
   std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   const auto only = [&](const char* signs) { return name.find_first_not_of(signs) == std::string::npos; };
-  constexpr std::size_t prefix = 4;
-  if (name.starts_with("gpu-") || name.starts_with("mig-")) return name.size() > prefix;
+  constexpr std::size_t kPrefix = 4;
+  if (name.starts_with("gpu-") || name.starts_with("mig-")) return name.size() > kPrefix;
   return only("0123456789") || (name.find(':') != std::string::npos && only("0123456789abcdef:."));
 }
 
@@ -116,10 +116,10 @@ void check_files(const MonitorOptions& options) {
 void check(const MonitorOptions& options) {
   check_server(options);
   check_files(options);
-  if (!(options.interval_s >= shortest_interval_s && options.interval_s <= longest_interval_s)) {
+  if (!(options.interval_s >= kShortestIntervalS && options.interval_s <= kLongestIntervalS)) {
     throw Error(ErrorCode::usage,
                 {"--interval: {} s is not between {} and {}", "--interval：{} 秒不在 {} 到 {} 之间", options.interval_s,
-                 shortest_interval_s, longest_interval_s},
+                 kShortestIntervalS, kLongestIntervalS},
                 {"the driver renews its values every 0.1 to 1 s", "驱动每 0.1 到 1 秒更新一次读数"});
   }
   if (options.rotation.old_files < 0) {

@@ -119,10 +119,10 @@ int optimize_command(const Arguments& arguments, const CommonOptions& common) {
                  {"shows what would change for a card that is not here", "查看为另一块显卡会做哪些改动"});
   if (const auto done = parser.parse(arguments)) return *done;
   if (perceptual) options.perceptual = PerceptualChoice::on;
-  constexpr int most_gpus = 1 << 16;
-  if (options.gpus && (*options.gpus < 1 || *options.gpus > most_gpus)) {
+  constexpr int kMostGpus = 1 << 16;
+  if (options.gpus && (*options.gpus < 1 || *options.gpus > kMostGpus)) {
     throw Error(ErrorCode::usage,
-                {"--gpus: {} is not from 1 to {}", "--gpus：{} 不在 1 到 {} 之间", *options.gpus, most_gpus});
+                {"--gpus: {} is not from 1 to {}", "--gpus：{} 不在 1 到 {} 之间", *options.gpus, kMostGpus});
   }
   optimize(options);
   return 0;

@@ -63,7 +63,7 @@ std::optional<int> parse(const Arguments& arguments, Request& request) {
                  {"searches its batch size by measuring", "通过实测搜索其批大小"});
   parser.example("optimize_gpu --monitor 300", {"watches the GPU for five minutes", "监控 GPU 五分钟"});
   if (const auto done = parser.parse(arguments)) return done;
-  if (request.monitor_seconds && !(*request.monitor_seconds >= 0 && *request.monitor_seconds <= longest_monitor_s)) {
+  if (request.monitor_seconds && !(*request.monitor_seconds >= 0 && *request.monitor_seconds <= kLongestMonitorS)) {
     throw Error(ErrorCode::usage, {"--monitor takes seconds, or 0 for no end", "--monitor 的值为秒数，0 表示持续监控"});
   }
   return std::nullopt;

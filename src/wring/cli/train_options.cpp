@@ -13,11 +13,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const Text make_checkpoint{"train one with: wring train CONFIG", "请先训练：wring train CONFIG"};
+const Text kMakeCheckpoint{"train one with: wring train CONFIG", "请先训练：wring train CONFIG"};
 // Pixels on a side. EDSR with 16 blocks sees 35 pixels around each of its results.
-constexpr int smallest_tile = 32;
+constexpr int kSmallestTile = 32;
 
-const Text check_path{"check the path", "请检查路径"};
+const Text kCheckPath{"check the path", "请检查路径"};
 
 Device parse_device(const std::string& name) {
   require_choice("--device", name, {"auto", "cpu", "cuda"});
@@ -30,7 +30,7 @@ void add_device(CommandParser& parser, std::string& into) {
 }
 
 void require_image_folder(const fs::path& folder) {
-  require_folder(folder, {"the image folder", "图像文件夹"}, check_path);
+  require_folder(folder, {"the image folder", "图像文件夹"}, kCheckPath);
 }
 
 TrainRequest parse_train(const Arguments& arguments, const CommonOptions& common) {
@@ -95,7 +95,7 @@ void check_evaluate(const EvaluateOptions& options, bool bicubic, bool scale_giv
     throw Error(ErrorCode::usage, {"--scale: {} is not one of its values", "--scale：{} 不是可用的值", options.scale},
                 {"use one of: 2, 3, 4, 8", "可用的值：2、3、4、8"});
   }
-  if (options.checkpoint) require_file(*options.checkpoint, {"the checkpoint", "检查点"}, make_checkpoint);
+  if (options.checkpoint) require_file(*options.checkpoint, {"the checkpoint", "检查点"}, kMakeCheckpoint);
   require_image_folder(options.folder);
   if (options.lr_folder) require_image_folder(*options.lr_folder);
   if (options.compare) {
@@ -179,17 +179,17 @@ TrainRequest parse_upscale(const Arguments& arguments, const CommonOptions& comm
   if (const auto done = parser.parse(arguments)) return *done;
 
   options.device = parse_device(device);
-  if (options.tile != 0 && options.tile < smallest_tile) {
+  if (options.tile != 0 && options.tile < kSmallestTile) {
     throw Error(
         ErrorCode::usage,
-        {"--tile: {} is neither 0 nor at least {}", "--tile：{} 应为 0 或不小于 {}", options.tile, smallest_tile},
+        {"--tile: {} is neither 0 nor at least {}", "--tile：{} 应为 0 或不小于 {}", options.tile, kSmallestTile},
         {"every tile is computed with what the network sees around it, so small ones are nearly all overlap; 256 "
          "fits most cards, 0 takes the image at once",
          "每个分块都要连同网络所见的周边一起计算，过小的分块几乎全是重叠；256 适合大多数显卡，0 表示整张处理"});
   }
-  require_file(options.checkpoint, {"the checkpoint", "检查点"}, make_checkpoint);
+  require_file(options.checkpoint, {"the checkpoint", "检查点"}, kMakeCheckpoint);
   std::error_code error;
-  if (!fs::is_directory(options.input, error)) require_file(options.input, {"the input", "输入"}, check_path);
+  if (!fs::is_directory(options.input, error)) require_file(options.input, {"the input", "输入"}, kCheckPath);
   if (options.output) require_folder_of(*options.output);
   return options;
 }

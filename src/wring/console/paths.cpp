@@ -18,7 +18,7 @@ namespace wring {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::size_t listed_at_most = 12;
+constexpr std::size_t kListedAtMost = 12;
 
 void add_configs_in(const fs::path& folder, std::vector<std::string>& into) {
   std::error_code error;
@@ -54,8 +54,8 @@ Text list_of(const fs::path& path, std::vector<std::string> configs) {
     return {"there is no .yaml file beside it or in configs/", "它所在的文件夹和 configs/ 中都没有 .yaml 文件"};
   }
   const std::string nearest = nearest_config(path, configs);
-  const bool shortened = configs.size() > listed_at_most;
-  if (shortened) configs.resize(listed_at_most);
+  const bool shortened = configs.size() > kListedAtMost;
+  if (shortened) configs.resize(kListedAtMost);
   const std::string names = fmt::format("{}{}", fmt::join(configs, ", "), shortened ? ", …" : "");
   if (nearest.empty()) return {"there are: " + names, "现有配置：" + names};
   return {"did you mean {}? There are: {}", "您是否想用 {}？现有配置：{}", nearest, names};
@@ -65,9 +65,9 @@ Text list_of(const fs::path& path, std::vector<std::string> configs) {
   throw Error(ErrorCode::failed, {"{} {} {}", "{} {} {}", what, path.string(), wrong}, hint);
 }
 
-const Text missing{"does not exist", "不存在"};
-const Text is_folder{"is a folder, not a file", "是文件夹，不是文件"};
-const Text is_no_folder{"is not a folder", "不是文件夹"};
+const Text kMissing{"does not exist", "不存在"};
+const Text kIsFolder{"is a folder, not a file", "是文件夹，不是文件"};
+const Text kIsNoFolder{"is not a folder", "不是文件夹"};
 
 // Nothing where it does not exist. What cannot be looked at (no permission, links in a circle or to what is not there)
 // is not missing: throws Unreadable.
@@ -84,21 +84,21 @@ std::optional<mode_t> mode_of(const fs::path& path) {
 void require_config(const fs::path& path) {
   const Text what{"the config", "配置文件"};
   const auto mode = mode_of(path);
-  if (!mode) fail(what, path, missing, list_of(path, configs_near(path)));
-  if (S_ISDIR(*mode)) fail(what, path, is_folder, list_of(path / "x", configs_near(path / "x")));
+  if (!mode) fail(what, path, kMissing, list_of(path, configs_near(path)));
+  if (S_ISDIR(*mode)) fail(what, path, kIsFolder, list_of(path / "x", configs_near(path / "x")));
 }
 
 void require_file(const fs::path& path, const Text& what, const Text& hint) {
   const auto mode = mode_of(path);
-  if (!mode) fail(what, path, missing, hint);
-  if (S_ISDIR(*mode)) fail(what, path, is_folder, hint);
+  if (!mode) fail(what, path, kMissing, hint);
+  if (S_ISDIR(*mode)) fail(what, path, kIsFolder, hint);
   if (!S_ISREG(*mode)) throw_no_regular_file(path, *mode);
 }
 
 void require_folder(const fs::path& path, const Text& what, const Text& hint) {
   const auto mode = mode_of(path);
-  if (!mode) fail(what, path, missing, hint);
-  if (!S_ISDIR(*mode)) fail(what, path, is_no_folder, hint);
+  if (!mode) fail(what, path, kMissing, hint);
+  if (!S_ISDIR(*mode)) fail(what, path, kIsNoFolder, hint);
 }
 
 void require_folder_of(const fs::path& file) {

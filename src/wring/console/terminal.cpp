@@ -23,10 +23,10 @@ std::optional<int> terminal_columns() {
 }
 
 std::string paint(std::string_view text, Ink ink, bool color) {
-  static constexpr std::array<std::string_view, 7> codes = {"0", "1", "2", "31", "32", "33", "36"};
+  static constexpr std::array<std::string_view, 7> kCodes = {"0", "1", "2", "31", "32", "33", "36"};
   std::string clean = lines_without_controls(text);
   if (!color || ink == Ink::plain) return clean;
-  return fmt::format("\x1b[{}m{}\x1b[0m", codes[static_cast<std::size_t>(ink)], clean);
+  return fmt::format("\x1b[{}m{}\x1b[0m", kCodes[static_cast<std::size_t>(ink)], clean);
 }
 
 }  // namespace wring

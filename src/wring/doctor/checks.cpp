@@ -8,13 +8,13 @@ namespace wring {
 namespace {
 
 // Below these a machine trains, but Wring's shipped configurations do not have what they count on.
-constexpr int few_cores = 4;
-constexpr std::int64_t little_memory_mib = 8 << 10;
-constexpr std::int64_t little_shared_memory_mib = 1 << 10;  // Docker gives 64 MiB unless told otherwise
-constexpr std::int64_t little_disk_mib = 2 << 10;           // a run's checkpoints and logs
-constexpr double slow_disk_mib_s = 50;
+constexpr int kFewCores = 4;
+constexpr std::int64_t kLittleMemoryMib = 8 << 10;
+constexpr std::int64_t kLittleSharedMemoryMib = 1 << 10;  // Docker gives 64 MiB unless told otherwise
+constexpr std::int64_t kLittleDiskMib = 2 << 10;          // a run's checkpoints and logs
+constexpr double kSlowDiskMibS = 50;
 
-const Text nothing_computes{"wring train, evaluate, upscale, benchmark and diagnose cannot run",
+const Text kNothingComputes{"wring train, evaluate, upscale, benchmark and diagnose cannot run",
                             "无法运行 wring train、evaluate、upscale、benchmark 和 diagnose"};
 
 double gib(std::int64_t mib) {
@@ -29,7 +29,7 @@ Check program_check(const MachineFacts& facts) {
   }
   check.state = CheckState::missing;
   check.found = {"not found beside wring nor on PATH", "在 wring 旁边和 PATH 中都找不到"};
-  check.means = nothing_computes;
+  check.means = kNothingComputes;
   check.cure = {"build it (make build; it needs LibTorch) and install it beside wring",
                 "请构建它（make build，需要 LibTorch）并安装在 wring 旁边"};
   return check;
@@ -44,7 +44,7 @@ Check libtorch_check(const MachineFacts& facts) {
     return check;
   }
   check.state = CheckState::missing;
-  check.means = nothing_computes;
+  check.means = kNothingComputes;
   if (!facts.wring_train) {
     check.found = {"not asked: wring-train is what loads it", "未检查：由 wring-train 加载"};
     check.cure = {"get wring-train first", "请先安装 wring-train"};
@@ -179,7 +179,7 @@ Check cpu_check(const MachineFacts& facts) {
   if (facts.core_quota) {
     check.found += Text(", quota {:g}", "，配额 {:g}", *facts.core_quota);
   }
-  if (facts.cores >= few_cores) return check;
+  if (facts.cores >= kFewCores) return check;
   check.state = CheckState::warning;
   check.means = {"few workers can prepare images; the GPU may wait for them where the images do not fit into memory",
                  "可用于准备图像的线程很少；图像无法全部放入内存时 GPU 可能等待"};
@@ -205,7 +205,7 @@ Check memory_check(const MachineFacts& facts) {
   if (facts.memory_available_mib) {
     check.found += Text(", {:.1f} GiB available", "，可用 {:.1f} GiB", gib(*facts.memory_available_mib));
   }
-  if (std::min(usable, facts.memory_available_mib.value_or(usable)) >= little_memory_mib) return check;
+  if (std::min(usable, facts.memory_available_mib.value_or(usable)) >= kLittleMemoryMib) return check;
   check.state = CheckState::warning;
   check.means = {"LibTorch alone takes 2 to 3 GiB; decoded images may not fit, and the system may end the training",
                  "仅 LibTorch 就占用 2–3 GiB；解码后的图像可能放不下，系统可能终止训练"};
@@ -219,7 +219,7 @@ Check shared_memory_check(const MachineFacts& facts) {
   check.found = facts.shared_memory_mib ? Text{"{} MiB, {} MiB free", "{} MiB，空闲 {} MiB", *facts.shared_memory_mib,
                                                facts.shared_memory_free_mib.value_or(0)}
                                         : Text{"none", "无"};
-  if (facts.shared_memory_free_mib.value_or(0) >= little_shared_memory_mib) return check;
+  if (facts.shared_memory_free_mib.value_or(0) >= kLittleSharedMemoryMib) return check;
   const bool several = facts.gpus.gpus.size() > 1;
   check.state = several ? CheckState::warning : CheckState::note;
   check.means = {
@@ -242,12 +242,12 @@ Check disk_check(const MachineFacts& facts) {
     check.means = {"nothing can be written: " + disk.problem, "无法写入：" + disk.problem};
     check.cure = {"make space, mend the permissions, or give another folder (--experiments DIR)",
                   "请释放空间、修正权限，或指定其他文件夹（--experiments DIR）"};
-  } else if (disk.free_mib && *disk.free_mib < little_disk_mib) {
+  } else if (disk.free_mib && *disk.free_mib < kLittleDiskMib) {
     check.state = CheckState::warning;
     check.means = {"checkpoints and logs of one run may not fit", "一次训练的检查点和日志可能放不下"};
     check.cure = {"make space, or give another folder (--experiments DIR)",
                   "请释放空间，或指定其他文件夹（--experiments DIR）"};
-  } else if (std::min(disk.write_mib_s.value_or(1e9), disk.read_mib_s.value_or(1e9)) < slow_disk_mib_s) {
+  } else if (std::min(disk.write_mib_s.value_or(1e9), disk.read_mib_s.value_or(1e9)) < kSlowDiskMibS) {
     check.state = CheckState::warning;
     check.means = {"checkpoints take seconds, and images read from here may keep the GPU waiting",
                    "保存检查点需要数秒，从此处读取图像可能让 GPU 等待"};

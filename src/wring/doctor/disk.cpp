@@ -15,11 +15,11 @@ namespace wring {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::size_t piece_bytes = std::size_t{1} << 20;
-constexpr int pieces = 64;
+constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
+constexpr int kPieces = 64;
 
 double mib_per_s(std::chrono::duration<double> time) {
-  return pieces / std::max(time.count(), 1e-6);
+  return kPieces / std::max(time.count(), 1e-6);
 }
 
 fs::path existing_parent(const fs::path& folder) {
@@ -32,10 +32,10 @@ fs::path existing_parent(const fs::path& folder) {
 // False with errno when the disk takes no more.
 bool write_pieces(int file) {
   // Not zeros, which a file system may compress to nothing.
-  std::vector<char> piece(piece_bytes);
+  std::vector<char> piece(kPieceBytes);
   std::uint32_t state = 1;
   for (char& byte : piece) byte = static_cast<char>((state = state * 1664525U + 1013904223U) >> 24);
-  for (int i = 0; i < pieces; ++i) {
+  for (int i = 0; i < kPieces; ++i) {
     for (std::size_t done = 0; done < piece.size();) {
       const ssize_t written = ::write(file, piece.data() + done, piece.size() - done);
       if (written < 0 && errno == EINTR) continue;
@@ -47,7 +47,7 @@ bool write_pieces(int file) {
 }
 
 bool read_pieces(int file) {
-  std::vector<char> piece(piece_bytes);
+  std::vector<char> piece(kPieceBytes);
   if (::lseek(file, 0, SEEK_SET) != 0) return false;
   for (ssize_t got = 1; got != 0;) {
     got = ::read(file, piece.data(), piece.size());

@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 namespace {
 
 // A cold disk needs a minute to bring 2 GB of LibTorch, and a driver that hangs must not keep the doctor.
-constexpr std::chrono::seconds engine_timeout{180};
+constexpr std::chrono::seconds kEngineTimeout{180};
 
 std::string last_line(const std::string& text) {
   const std::size_t end = text.find_last_not_of(" \n\r");
@@ -38,7 +38,7 @@ Text how_it_ended(const ChildResult& result) {
   const std::string words = last_line(result.err);
   if (!words.empty() && !result.timed_out) return words;
   if (result.timed_out) {
-    return {"no answer within {} s", "{} 秒内无响应", engine_timeout.count()};
+    return {"no answer within {} s", "{} 秒内无响应", kEngineTimeout.count()};
   }
   if (result.signal) {
     return {"ended by signal {}", "被信号 {} 终止", *result.signal};
@@ -51,7 +51,7 @@ void ask_engine(MachineFacts& facts) {
   if (!facts.wring_train) return;
   try {
     const ChildResult result = run_child({facts.wring_train->string(), "about"},
-                                         {.timeout = engine_timeout, .working_folder = {}, .environment = {}});
+                                         {.timeout = kEngineTimeout, .working_folder = {}, .environment = {}});
     if (result.ok()) {
       facts.engine = parse_engine_facts(result.out);
     } else {

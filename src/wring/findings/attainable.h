@@ -8,7 +8,7 @@ namespace wring {
 // A step that reaches this share of the rate of one large product is a good one, per cent. cuDNN's layers of 96 to 512
 // channels reach 65 to 100 % of it alone, and a step has passes besides. On an H200 steps at 60 to 75 % left an
 // expert's PyTorch behind by half; at 42 % and below the expert's was faster.
-inline constexpr double attained_well = 55;
+inline constexpr double kAttainedWell = 55;
 
 // A step beside what its card attains: its convolutions and products at the rate of one large product in the same
 // precision, measured on the same card. No step reaches it; well-written ones come near.

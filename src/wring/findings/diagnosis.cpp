@@ -24,7 +24,7 @@ const Finding* Diagnosis::first_curable() const {
 double Diagnosis::own_share() const {
   double lost = 0;
   for (const Weighed& one : found_) lost = std::max(lost, one.cost);
-  return lost >= clear_gap ? 0 : 100 - lost;
+  return lost >= kClearGap ? 0 : 100 - lost;
 }
 
 std::vector<Finding> Diagnosis::finish() && {

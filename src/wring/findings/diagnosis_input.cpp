@@ -44,7 +44,7 @@ Text kinds_text(const TrialResult& step) {
   for (const KernelKindTime& time : kinds) {
     const double part = kind_percent(step, time.kind);
     all += part;
-    if (part < named_percent) continue;
+    if (part < kNamedPercent) continue;
     named += part;
     Text one = share(kernel_kind_rows()[static_cast<std::size_t>(time.kind)].name, part);
     const auto rate = product_rate_percent(step);
@@ -54,7 +54,7 @@ Text kinds_text(const TrialResult& step) {
     append(list, one, ", ", "，");
   }
   if (all - named >= 0.5) append(list, share({"the rest", "其余"}, all - named), ", ", "，");
-  if (100 - all >= named_percent) append(list, share({"no kernel", "无内核运行"}, 100 - all), ", ", "，");
+  if (100 - all >= kNamedPercent) append(list, share({"no kernel", "无内核运行"}, 100 - all), ", ", "，");
   return {"of the step: {}", "每步中：{}", list};
 }
 
@@ -111,7 +111,7 @@ std::optional<double> DiagnosisInput::graph_gain() const {
 }
 
 bool DiagnosisInput::kernels_fill_the_step() const {
-  return ran(resident) && resident->kernel_busy_percent.value_or(0) >= kernels_fill;
+  return ran(resident) && resident->kernel_busy_percent.value_or(0) >= kKernelsFill;
 }
 
 std::optional<Attainable> DiagnosisInput::attained() const {

@@ -12,16 +12,16 @@ namespace wring {
 // Lines that several rules of a diagnosis compare with, per cent; a cause's own stand in its file.
 
 // A loader that makes less than this much more than the step needs alone stalls it whenever it stutters.
-inline constexpr double loader_headroom = 10;
+inline constexpr double kLoaderHeadroom = 10;
 // What is lost between parts that are fast enough alone: the line of TensorBoard's profiler for communication.
-inline constexpr double clear_gap = 10;
+inline constexpr double kClearGap = 10;
 // One graph a step removes the launches, so where kernels do not fill the step what it gains was launching. Where they
 // do, it gains by other kernels: it runs fused ones where the step allows them.
-inline constexpr double graph_gains = 10;
+inline constexpr double kGraphGains = 10;
 // In a step on a resident batch the card has no one to wait for but the host that launches.
-inline constexpr double kernels_fill = 90;
+inline constexpr double kKernelsFill = 90;
 // Of the step from which on a kind of kernel is named.
-inline constexpr double named_percent = 3;
+inline constexpr double kNamedPercent = 3;
 
 bool ran(const std::optional<TrialResult>& result);
 

@@ -9,7 +9,7 @@ namespace wring::rules {
 namespace {
 
 // Of what the thread does: so much of a backward pass no loading of data has beside it.
-constexpr double surely_backward = 15;
+constexpr double kSurelyBackward = 15;
 
 // Two digits are what a person reads; a share of 0.02 % is not 0.
 std::string readable(double value) {
@@ -41,7 +41,7 @@ Text host_numbers(const Features& f, Measured numbers) {
     numbers.add("the launching thread", "启动线程", program.launching);
     numbers.add("of which the backward pass", "其中反向传播", program.backward);
     numbers.add("readers at work", "工作中的读取者", program.readers, "");
-    if (program.readers >= limit::some_readers) {
+    if (program.readers >= limit::kSomeReaders) {
       numbers.add("each busy", "平均占用", std::max(program.readers_busy, program.readers_wanting))
           .add("busiest reader", "最忙读取者", program.busiest_reader)
           .add("readers waiting for the disk", "等待磁盘的读取者", program.readers_at_disk);
@@ -55,12 +55,12 @@ Text host_numbers(const Features& f, Measured numbers) {
 }
 
 bool waits(const Features& f) {
-  return f.gpu_util ? *f.gpu_util < limit::low_util : below(f.sm_activity, limit::low_sm);
+  return f.gpu_util ? *f.gpu_util < limit::kLowUtil : below(f.sm_activity, limit::kLowSm);
 }
 
 Text waits_rule(const Features& f) {
-  return f.gpu_util ? Text("GPU-Util < {} %", "GPU利用率 < {}%", limit::low_util)
-                    : Text("SM activity < {} %", "SM活跃度 < {}%", limit::low_sm);
+  return f.gpu_util ? Text("GPU-Util < {} %", "GPU利用率 < {}%", limit::kLowUtil)
+                    : Text("SM activity < {} %", "SM活跃度 < {}%", limit::kLowSm);
 }
 
 Value sm_while_busy(const Features& f) {
@@ -70,20 +70,20 @@ Value sm_while_busy(const Features& f) {
 
 bool only_copies(const Features& f) {
   const bool busy_bus =
-      at_least(f.pcie_rx_mib_s, limit::pcie_busy_mib_s) || at_least(f.pcie_tx_mib_s, limit::pcie_busy_mib_s);
-  return busy_bus && below(f.sm_activity, limit::copying_sm);
+      at_least(f.pcie_rx_mib_s, limit::kPcieBusyMibS) || at_least(f.pcie_tx_mib_s, limit::kPcieBusyMibS);
+  return busy_bus && below(f.sm_activity, limit::kCopyingSm);
 }
 
 bool readers_full(const Features& f) {
-  return f.program && f.program->readers >= limit::some_readers && wring::readers_full(*f.program);
+  return f.program && f.program->readers >= limit::kSomeReaders && wring::readers_full(*f.program);
 }
 
 bool main_thread_reads(const Features& f) {
-  if (!f.program || f.program->readers >= limit::some_readers || f.program->launching < limit::launching) return false;
-  if (at_least(f.program->backward, surely_backward)) return false;
-  if (at_least(f.program->read_mib_s, limit::reading_mib_s)) return true;
-  return below_or_unknown(f.program->backward, limit::backward_of_launching) &&
-         at_least(sm_while_busy(f), limit::sm_while_busy);
+  if (!f.program || f.program->readers >= limit::kSomeReaders || f.program->launching < limit::kLaunching) return false;
+  if (at_least(f.program->backward, kSurelyBackward)) return false;
+  if (at_least(f.program->read_mib_s, limit::kReadingMibS)) return true;
+  return below_or_unknown(f.program->backward, limit::kBackwardOfLaunching) &&
+         at_least(sm_while_busy(f), limit::kSmWhileBusy);
 }
 
 }  // namespace wring::rules

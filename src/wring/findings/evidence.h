@@ -13,39 +13,39 @@ namespace wring::rules {
 namespace limit {
 
 // The guide's line between good and low.
-inline constexpr double low_util = 70;
+inline constexpr double kLowUtil = 70;
 // Where there is no GPU-Util (MIG): a card that is in use all the time shows more.
-inline constexpr double low_sm = 35;
-inline constexpr double full_util = 95;
+inline constexpr double kLowSm = 35;
+inline constexpr double kFullUtil = 95;
 
 // A dense matmul loop shows 60 to 95; half of the cycles is beyond what memory-bound layers do.
-inline constexpr double tensor_busy = 50;
-inline constexpr double tensor_unused = 10;
+inline constexpr double kTensorBusy = 50;
+inline constexpr double kTensorUnused = 10;
 // SM activity counts resident warps, also those that wait: it proves computing only while DRAM stays below its own
 // bound.
-inline constexpr double sm_busy = 80;
+inline constexpr double kSmBusy = 80;
 // Copy loops reach 85 to 92 of the theoretical bandwidth; from 60 on the queues are full often.
-inline constexpr double dram_bound = 60;
+inline constexpr double kDramBound = 60;
 // The share of time is cruder than the share of bandwidth, hence higher, and trusted less.
-inline constexpr double memory_util_bound = 70;
+inline constexpr double kMemoryUtilBound = 70;
 // Idle power alone is 10 to 20 per cent of the limit.
-inline constexpr double little_power = 40;
+inline constexpr double kLittlePower = 40;
 // SM activity over GPU-Util: how full the card is while anything runs at all.
-inline constexpr double sm_while_busy = 35;
+inline constexpr double kSmWhileBusy = 35;
 
 // Of the thread that launches, with autograd's: it waits for nobody. The rest is what the system takes.
-inline constexpr double launching = 80;
+inline constexpr double kLaunching = 80;
 // The backward pass is 15 to 40 % of what an eager step launches, and nothing of what preparing data takes.
-inline constexpr double backward_of_launching = 8;
-inline constexpr double some_readers = 0.5;  // how many, on average over the time
+inline constexpr double kBackwardOfLaunching = 8;
+inline constexpr double kSomeReaders = 0.5;  // how many, on average over the time
 // Ten photographs of 100 kB, or a second of tokens; less is a log.
-inline constexpr double reading_mib_s = 1;
-inline constexpr double host_busy = 80;  // of all cores
+inline constexpr double kReadingMibS = 1;
+inline constexpr double kHostBusy = 80;  // of all cores
 
 // Pageable copies reach 3 to 6 GiB/s, pinned ones 12 to 55; a loader that is ahead needs less.
-inline constexpr double pcie_busy_mib_s = 4096;
+inline constexpr double kPcieBusyMibS = 4096;
 // GPU-Util counts copies too (100 on an H200 that did nothing else), SM activity does not.
-inline constexpr double copying_sm = 5;
+inline constexpr double kCopyingSm = 5;
 
 }  // namespace limit
 

@@ -5,7 +5,7 @@
 namespace wring {
 namespace {
 
-constexpr double busy_peer_util = 20;  // a card below this takes no part in the work
+constexpr double kBusyPeerUtil = 20;  // a card below this takes no part in the work
 
 std::optional<double> mean_of(const std::optional<MetricSummary>& summary) {
   return summary ? std::optional(summary->mean) : std::nullopt;
@@ -23,15 +23,15 @@ std::optional<double> sum(std::optional<double> a, std::optional<double> b) {
 
 // No program had the card, or one had it for long and did nothing with it.
 bool hardly_worked(const PhaseSummary& phases) {
-  constexpr double hardly = 0.05;
+  constexpr double kHardly = 0.05;
   const double with_context_s = phases.all_s() - phases.of(Phase::no_context);
-  return phases.worked_s <= 0 || (with_context_s >= silent_below_s && phases.worked_s <= hardly * with_context_s);
+  return phases.worked_s <= 0 || (with_context_s >= kSilentBelowS && phases.worked_s <= kHardly * with_context_s);
 }
 
 // The steady part; a card that hardly worked has none, and is judged on all of the time.
 SteadyPart judged_part(const GpuSummary& card, const Summary& summary) {
   const SteadyPart& steady = card.phases.steady;
-  if (steady.covered_s >= silent_below_s || !hardly_worked(card.phases)) return steady;
+  if (steady.covered_s >= kSilentBelowS || !hardly_worked(card.phases)) return steady;
   SteadyPart all;
   for (const MetricRow& row : metric_rows()) {
     all.means[static_cast<std::size_t>(row.metric)] = card.mean(row.metric);
@@ -56,7 +56,7 @@ void keep_larger(std::optional<double>& kept, std::optional<double> value) {
 void add_peers(Features& features, const Summary& summary, std::size_t gpu) {
   for (std::size_t other = 0; other < summary.gpus.size(); ++other) {
     const SteadyPart& peer = summary.gpus[other].phases.steady;
-    if (other == gpu || peer.mean(Metric::gpu_util).value_or(0) < busy_peer_util) continue;
+    if (other == gpu || peer.mean(Metric::gpu_util).value_or(0) < kBusyPeerUtil) continue;
     ++features.busy_peers;
     keep_larger(features.busiest_peer_sm_activity, peer.mean(Metric::sm_activity));
     keep_larger(features.busiest_peer_power_of_limit, power_of_limit(peer));

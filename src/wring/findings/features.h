@@ -8,7 +8,7 @@ namespace wring {
 
 // No verdict on less of the steady part. Start-up, warm-up and compilation look like anything; a third of a minute
 // averages steps out.
-inline constexpr double silent_below_s = 20;
+inline constexpr double kSilentBelowS = 20;
 
 // What the verdicts on one card look at: means over the steady part, in per cent unless the name says otherwise. Absent
 // is what could not be measured, and no rule takes it for 0.

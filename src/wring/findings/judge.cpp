@@ -81,7 +81,7 @@ std::vector<std::string_view> diagnosis_rules() {
 
 std::vector<Finding> verdicts(const Features& features, std::span<const std::string> disabled) {
   std::vector<Finding> found;
-  if (features.data_s < silent_below_s) return found;
+  if (features.data_s < kSilentBelowS) return found;
   run_all(kVerdictRules, disabled, [&](auto* rule) {
     if (std::optional<Finding> finding = rule(features)) found.push_back(*std::move(finding));
   });
@@ -100,10 +100,10 @@ Text why_no_verdict(const Features& f) {
   if (!f.gpu_util && !f.sm_activity) {
     return {"neither GPU-Util nor SM activity could be read", "读不到GPU利用率和SM活跃度"};
   }
-  if (f.steady_s < silent_below_s) {
+  if (f.steady_s < kSilentBelowS) {
     const double lasted_s = std::floor(f.steady_s);
     return {"the steady part lasted {} s, and {} s of it are needed", "稳定阶段只有 {} 秒，判断需要 {} 秒", lasted_s,
-            silent_below_s};
+            kSilentBelowS};
   }
   if (!rules::waits(f)) {
     return {"the card is in use, and no single limit shows", "显卡在使用中，没有单一的瓶颈"};
@@ -114,7 +114,7 @@ Text why_no_verdict(const Features& f) {
         "of several): wring monitor -- COMMAND sees it",
         "显卡在等待，但这里看不到使用它的程序（属于其他用户或容器，或有多个程序）：wring monitor -- COMMAND 可以看到"};
   }
-  if (f.program->launching >= rules::limit::launching) {
+  if (f.program->launching >= rules::limit::kLaunching) {
     return {
         "the card waits for one busy thread of the program, and it cannot be told from outside whether that launches "
         "small kernels or prepares data: py-spy top --pid PID tells",

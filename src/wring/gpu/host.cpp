@@ -13,8 +13,8 @@
 namespace wring {
 namespace {
 
-constexpr std::int64_t kib_per_mib = 1024;
-constexpr double sectors_per_mib = 2048;  // /proc/diskstats counts in 512 bytes whatever the disk's own sector is
+constexpr std::int64_t kKibPerMib = 1024;
+constexpr double kSectorsPerMib = 2048;  // /proc/diskstats counts in 512 bytes whatever the disk's own sector is
 
 // One "cpu" line of /proc/stat, in ticks.
 struct CoreTimes {
@@ -94,9 +94,9 @@ HostSample HostSampler::sample() {
   HostSample sample;
   sample.time_s = now->time_s;
   const SystemMemory memory = system_memory(root_);
-  if (memory.total_kib) sample.memory_total_mib = *memory.total_kib / kib_per_mib;
+  if (memory.total_kib) sample.memory_total_mib = *memory.total_kib / kKibPerMib;
   if (memory.total_kib && memory.available_kib) {
-    sample.memory_used_mib = (*memory.total_kib - *memory.available_kib) / kib_per_mib;
+    sample.memory_used_mib = (*memory.total_kib - *memory.available_kib) / kKibPerMib;
   }
 
   const std::shared_ptr<CpuTimes> before = std::exchange(previous_, now);
@@ -115,7 +115,7 @@ HostSample HostSampler::sample() {
   }
   const double elapsed_s = now->time_s - before->time_s;
   if (now->sectors && before->sectors && elapsed_s > 0) {
-    sample.disk_read_mib_s = growth(*before->sectors, *now->sectors) / sectors_per_mib / elapsed_s;
+    sample.disk_read_mib_s = growth(*before->sectors, *now->sectors) / kSectorsPerMib / elapsed_s;
   }
   return sample;
 }

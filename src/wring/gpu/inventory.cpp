@@ -15,13 +15,13 @@ namespace {
 // Fills the inventory from NVML; false, with the reason among the problems, when NVML cannot be asked.
 bool ask_nvml(Inventory& inventory) {
   const nvml::Library library;
-  if (library.status() != nvml::success) {
+  if (library.status() != nvml::kSuccess) {
     inventory.problems.push_back(nvml_load_problem(library));
     return false;
   }
   const nvml::Functions& functions = library.functions();
   unsigned count = 0;
-  if (const int code = nvml::call(functions.device_count, &count); code != nvml::success) {
+  if (const int code = nvml::call(functions.device_count, &count); code != nvml::kSuccess) {
     inventory.problems.push_back(nvml_problem(code));
     return false;
   }

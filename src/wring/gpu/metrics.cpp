@@ -5,21 +5,21 @@
 namespace wring {
 namespace {
 
-constexpr double bytes_per_mib = 1024.0 * 1024.0;
-constexpr double ratio_per_percent = 0.01;
-constexpr double hertz_per_mhz = 1e6;
+constexpr double kBytesPerMib = 1024.0 * 1024.0;
+constexpr double kRatioPerPercent = 0.01;
+constexpr double kHertzPerMhz = 1e6;
 
 using enum Metric;
 using enum MetricKind;
 
-const std::array<MetricRow, metric_count>& table() {
-  static const std::array<MetricRow, metric_count> rows = {{
+const std::array<MetricRow, kMetricCount>& table() {
+  static const std::array<MetricRow, kMetricCount> rows = {{
       {gpu_util,
        share,
        "gpu_util",
        "utilization.gpu [%]",
        "%",
-       ratio_per_percent,
+       kRatioPerPercent,
        "utilization_ratio",
        {"GPU-Util", "GPU利用率"},
        {"share of the last sixth of a second to a second in which at least one kernel ran or a copy moved; one "
@@ -32,7 +32,7 @@ const std::array<MetricRow, metric_count>& table() {
        "memory_util",
        "utilization.memory [%]",
        "%",
-       ratio_per_percent,
+       kRatioPerPercent,
        "memory_utilization_ratio",
        {"memory busy", "显存读写占比"},
        {"share of the same window in which device memory was read or written; not how full it is, and not how much of "
@@ -43,7 +43,7 @@ const std::array<MetricRow, metric_count>& table() {
        "memory_used_mib",
        "memory.used [MiB]",
        "MiB",
-       bytes_per_mib,
+       kBytesPerMib,
        "memory_used_bytes",
        {"memory used", "显存使用"},
        {"device memory that programs have allocated, without what the driver reserves for itself; an allocator's cache "
@@ -54,7 +54,7 @@ const std::array<MetricRow, metric_count>& table() {
        "memory_reserved_mib",
        "memory.reserved [MiB]",
        "MiB",
-       bytes_per_mib,
+       kBytesPerMib,
        "memory_reserved_bytes",
        {"memory reserved", "驱动保留显存"},
        {"device memory that the driver and the firmware keep for themselves; no program can have it",
@@ -64,7 +64,7 @@ const std::array<MetricRow, metric_count>& table() {
        "memory_total_mib",
        "memory.total [MiB]",
        "MiB",
-       bytes_per_mib,
+       kBytesPerMib,
        "memory_total_bytes",
        {"memory total", "显存总量"},
        {"all device memory, the reserved part included", "全部显存，含保留部分"}},
@@ -124,7 +124,7 @@ const std::array<MetricRow, metric_count>& table() {
        "sm_clock_mhz",
        "clocks.current.sm [MHz]",
        "MHz",
-       hertz_per_mhz,
+       kHertzPerMhz,
        "sm_clock_hertz",
        {"SM clock", "SM频率"},
        {"clock of the multiprocessors at this moment; why it is low is in the throttle reasons",
@@ -134,7 +134,7 @@ const std::array<MetricRow, metric_count>& table() {
        "memory_clock_mhz",
        "clocks.current.memory [MHz]",
        "MHz",
-       hertz_per_mhz,
+       kHertzPerMhz,
        "memory_clock_hertz",
        {"memory clock", "显存频率"},
        {"clock of the device memory at this moment", "显存当前频率"}},
@@ -143,7 +143,7 @@ const std::array<MetricRow, metric_count>& table() {
        "pcie_rx_mib_s",
        "pcie.rx [MiB/s]",
        "MiB/s",
-       bytes_per_mib,
+       kBytesPerMib,
        "pcie_receive_bytes_per_second",
        {"PCIe received", "PCIe接收"},
        {"bytes per second that the card received over PCIe: copies from the host to the card, with the protocol's own "
@@ -154,7 +154,7 @@ const std::array<MetricRow, metric_count>& table() {
        "pcie_tx_mib_s",
        "pcie.tx [MiB/s]",
        "MiB/s",
-       bytes_per_mib,
+       kBytesPerMib,
        "pcie_transmit_bytes_per_second",
        {"PCIe sent", "PCIe发送"},
        {"bytes per second that the card sent over PCIe: copies from the card to the host, with the protocol's own "
@@ -165,7 +165,7 @@ const std::array<MetricRow, metric_count>& table() {
        "nvlink_rx_mib_s",
        "nvlink.rx [MiB/s]",
        "MiB/s",
-       bytes_per_mib,
+       kBytesPerMib,
        "nvlink_receive_bytes_per_second",
        {"NVLink received", "NVLink接收"},
        {"payload per second received over all NVLinks together", "经全部 NVLink 接收的有效数据速率"}},
@@ -174,7 +174,7 @@ const std::array<MetricRow, metric_count>& table() {
        "nvlink_tx_mib_s",
        "nvlink.tx [MiB/s]",
        "MiB/s",
-       bytes_per_mib,
+       kBytesPerMib,
        "nvlink_transmit_bytes_per_second",
        {"NVLink sent", "NVLink发送"},
        {"payload per second sent over all NVLinks together", "经全部 NVLink 发送的有效数据速率"}},
@@ -193,7 +193,7 @@ const std::array<MetricRow, metric_count>& table() {
        "sm_activity",
        "sm.activity [%]",
        "%",
-       ratio_per_percent,
+       kRatioPerPercent,
        "sm_activity_ratio",
        {"SM activity", "SM活跃度"},
        {"share of the multiprocessors' cycles in which at least one warp was resident, averaged over all of them "
@@ -205,7 +205,7 @@ const std::array<MetricRow, metric_count>& table() {
        "sm_occupancy",
        "sm.occupancy [%]",
        "%",
-       ratio_per_percent,
+       kRatioPerPercent,
        "sm_occupancy_ratio",
        {"SM occupancy", "SM占用率"},
        {"resident warps over the most that fit; matrix kernels run at full speed with little of it",
@@ -215,7 +215,7 @@ const std::array<MetricRow, metric_count>& table() {
        "tensor_activity",
        "tensor.activity [%]",
        "%",
-       ratio_per_percent,
+       kRatioPerPercent,
        "tensor_activity_ratio",
        {"tensor activity", "张量核心活跃度"},
        {"share of cycles in which the tensor pipes were busy; the nearest reading to model FLOPs utilisation, but per "
@@ -226,7 +226,7 @@ const std::array<MetricRow, metric_count>& table() {
        "dram_activity",
        "dram.activity [%]",
        "%",
-       ratio_per_percent,
+       kRatioPerPercent,
        "dram_activity_ratio",
        {"DRAM activity", "显存带宽利用率"},
        {"device memory traffic over the most that the memory can move; above about 70 % the memory is the limit",
@@ -236,7 +236,7 @@ const std::array<MetricRow, metric_count>& table() {
        "fp64_activity",
        "fp64.activity [%]",
        "%",
-       ratio_per_percent,
+       kRatioPerPercent,
        "fp64_activity_ratio",
        {"FP64 activity", "FP64活跃度"},
        {"share of cycles in which the FP64 pipe was busy, tensor cores not counted",
@@ -246,7 +246,7 @@ const std::array<MetricRow, metric_count>& table() {
        "fp32_activity",
        "fp32.activity [%]",
        "%",
-       ratio_per_percent,
+       kRatioPerPercent,
        "fp32_activity_ratio",
        {"FP32 activity", "FP32活跃度"},
        {"share of cycles in which the FP32 pipe was busy, tensor cores not counted; high beside low tensor activity: "
@@ -257,7 +257,7 @@ const std::array<MetricRow, metric_count>& table() {
        "fp16_activity",
        "fp16.activity [%]",
        "%",
-       ratio_per_percent,
+       kRatioPerPercent,
        "fp16_activity_ratio",
        {"FP16 activity", "FP16活跃度"},
        {"share of cycles in which the FP16 pipe was busy, tensor cores not counted",
@@ -281,10 +281,10 @@ bool is_possible(Metric metric, double value) {
   const auto between = [value](double low, double high) { return value >= low && value <= high; };
   switch (metric) {
     case memory_total:
-      return value > 0 && value <= most_memory_mib;
+      return value > 0 && value <= kMostMemoryMib;
     case memory_used:
     case memory_reserved:
-      return between(0, most_memory_mib);
+      return between(0, kMostMemoryMib);
     case energy:
       return between(0, 1e13);  // 20 kW over sixteen years
     case ecc_uncorrected:
@@ -314,9 +314,9 @@ bool is_possible(Metric metric, double value) {
 }
 
 std::optional<double> plausible(const MetricRow& row, const Reading& reading) {
-  constexpr double rounding = 0.5;  // per cent
+  constexpr double kRounding = 0.5;  // per cent
   if (!reading.ok()) return std::nullopt;
-  if (row.kind == MetricKind::share && reading.value > 100 && reading.value <= 100 + rounding) return 100.0;
+  if (row.kind == MetricKind::share && reading.value > 100 && reading.value <= 100 + kRounding) return 100.0;
   return is_possible(row.metric, reading.value) ? std::optional(reading.value) : std::nullopt;
 }
 

@@ -39,7 +39,7 @@ enum class Metric : std::size_t {
   fp16_activity,
   count_
 };
-inline constexpr std::size_t metric_count = static_cast<std::size_t>(Metric::count_);
+inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::count_);
 
 enum class MetricKind {
   share,    // per cent of a past window, 0 to 100; anything above is rejected, not averaged
@@ -64,7 +64,7 @@ struct MetricRow {
 std::span<const MetricRow> metric_rows();
 const MetricRow& metric_row(Metric metric);
 
-inline constexpr double most_memory_mib = 16.0 * 1024 * 1024;  // 16 TiB, a hundred times the largest card
+inline constexpr double kMostMemoryMib = 16.0 * 1024 * 1024;  // 16 TiB, a hundred times the largest card
 
 // False for what cannot be: shares above 100, a card of 20 kW or without memory, 2^64 - 1 bytes, a number that is none.
 // Drivers do return such values, and one of them spoils every average.
@@ -75,7 +75,7 @@ bool is_possible(Metric metric, double value);
 // this.
 std::optional<double> plausible(const MetricRow& row, const Reading& reading);
 
-using Readings = std::array<Reading, metric_count>;
+using Readings = std::array<Reading, kMetricCount>;
 
 // Rejects what cannot be beside another reading: a part of the memory that is larger than all of it.
 void reject_contradictions(Readings& values);

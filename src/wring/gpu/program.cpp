@@ -23,15 +23,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double least_window_s = 0.95;      // CPU time comes in steps of 10 ms
-constexpr double most_cost = 0.001;          // of one core
-constexpr double least_search_s = 10;        // a search for CUDA programs looks at every process
-constexpr double most_search_cost = 0.0005;  // of one core
-constexpr double at_work = 10;               // per cent of a core; a thread below this waits for others
-constexpr std::size_t most_processes = 4096;
+constexpr double kLeastWindowS = 0.95;      // CPU time comes in steps of 10 ms
+constexpr double kMostCost = 0.001;         // of one core
+constexpr double kLeastSearchS = 10;        // a search for CUDA programs looks at every process
+constexpr double kMostSearchCost = 0.0005;  // of one core
+constexpr double kAtWork = 10;              // per cent of a core; a thread below this waits for others
+constexpr std::size_t kMostProcesses = 4096;
 
 // CUDA opens it and NVML does not. Under WSL2 it is the other one.
-constexpr std::array<std::string_view, 2> cuda_devices = {"/dev/nvidia-uvm", "/dev/dxg"};
+constexpr std::array<std::string_view, 2> kCudaDevices = {"/dev/nvidia-uvm", "/dev/dxg"};
 
 double thread_cpu_s() {
   timespec time{};
@@ -55,7 +55,7 @@ bool has_cuda_open(const fs::path& process) {
   std::error_code error;
   for (const pid_t descriptor : numbered_entries(process / "fd")) {
     const std::string target = fs::read_symlink(process / "fd" / std::to_string(descriptor), error).string();
-    if (std::ranges::find(cuda_devices, target) != cuda_devices.end()) return true;
+    if (std::ranges::find(kCudaDevices, target) != kCudaDevices.end()) return true;
   }
   return false;
 }
@@ -161,7 +161,7 @@ struct ProgramSampler::State {
     std::optional<std::multimap<pid_t, pid_t>> by_parent;
     const auto add = [&](pid_t pid, pid_t parent, bool below) {
       const auto stat = read_process_stat(folder(pid));
-      if (!stat || processes.size() >= most_processes) return;
+      if (!stat || processes.size() >= kMostProcesses) return;
       Process process{pid, *stat, false, below};
       process.launches = launches(process, parent);
       processes.push_back(std::move(process));
@@ -204,7 +204,7 @@ struct ProgramSampler::State {
     int wanting = 0, at_disk = 0;
 
     void add(std::optional<double> share, char state) {
-      if (!share || (*share < at_work && state != 'D')) return;
+      if (!share || (*share < kAtWork && state != 'D')) return;
       shares.push_back(*share);
       wanting += state == 'R' || state == 'D' ? 1 : 0;
       at_disk += state == 'D' ? 1 : 0;
@@ -243,8 +243,8 @@ struct ProgramSampler::State {
       const auto old = read_before.find(process.pid);
       if (old != read_before.end()) bytes = bytes.value_or(0) + std::max(0.0, *read - old->second);
     }
-    constexpr double bytes_per_mib = 1024.0 * 1024.0;
-    return bytes && window_s > 0 ? std::optional(*bytes / bytes_per_mib / window_s) : std::nullopt;
+    constexpr double kBytesPerMib = 1024.0 * 1024.0;
+    return bytes && window_s > 0 ? std::optional(*bytes / kBytesPerMib / window_s) : std::nullopt;
   }
 
   std::optional<ProgramSample> read(double now_s) {
@@ -300,12 +300,12 @@ std::optional<ProgramSample> ProgramSampler::sample(double now_s) {
   if (state.command == 0 && state.search && now_s >= state.search_due_s) {
     const double began_s = thread_cpu_s();
     state.found = state.find_programs();
-    state.search_due_s = now_s + std::max(least_search_s, (thread_cpu_s() - began_s) / most_search_cost);
+    state.search_due_s = now_s + std::max(kLeastSearchS, (thread_cpu_s() - began_s) / kMostSearchCost);
   }
   if (now_s < state.due_s || (state.command == 0 && state.found.empty())) return std::nullopt;
   const double began_s = thread_cpu_s();
   std::optional<ProgramSample> sample = state.read(now_s);
-  state.due_s = now_s + std::max(least_window_s, (thread_cpu_s() - began_s) / most_cost);
+  state.due_s = now_s + std::max(kLeastWindowS, (thread_cpu_s() - began_s) / kMostCost);
   return sample;
 }
 

@@ -12,8 +12,8 @@ struct Reading {
   State state = State::not_supported;
   int code = 0;  // NVML's return code where state is error, or one of the two below
 
-  static constexpr int rejected = -1;  // the driver gave a value that cannot be
-  static constexpr int no_data = 21;   // nothing to tell yet: a rate needs two readings. NVML's own code for it
+  static constexpr int kRejected = -1;  // the driver gave a value that cannot be
+  static constexpr int kNoData = 21;    // nothing to tell yet: a rate needs two readings. NVML's own code for it
 
   static Reading of(double value) { return {value, State::ok, 0}; }
   static Reading failed(int code) { return {0, State::error, code}; }

@@ -31,10 +31,10 @@ bool is_bus_id(const Gpu& gpu, const std::string& name) {
 }
 
 bool fits(const Gpu& gpu, const std::string& name) {
-  constexpr std::size_t least_of_uuid = 5;  // "GPU-x"
+  constexpr std::size_t kLeastOfUuid = 5;  // "GPU-x"
   if (is_number(name)) return std::to_string(gpu.index) == name;
   if (is_bus_id(gpu, name)) return true;
-  return name.size() >= least_of_uuid && lower(gpu.uuid).starts_with(lower(name));
+  return name.size() >= kLeastOfUuid && lower(gpu.uuid).starts_with(lower(name));
 }
 
 std::string describe(const Gpu& gpu) {

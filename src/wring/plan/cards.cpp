@@ -85,11 +85,11 @@ Card find_card(std::string_view name) {
 
 // A hundred times what the largest card has, so that a number of bytes or MiB is noticed; and what no card that
 // computes has less than, so that one of TiB is.
-constexpr double largest_card_gib = 20000;
-constexpr double smallest_card_gib = 0.25;
+constexpr double kLargestCardGib = 20000;
+constexpr double kSmallestCardGib = 0.25;
 
 Card card_of_memory(double gib) {
-  if (!(gib >= smallest_card_gib && gib <= largest_card_gib)) {
+  if (!(gib >= kSmallestCardGib && gib <= kLargestCardGib)) {
     throw Error(ErrorCode::usage, Text("a card cannot have {} GiB of memory", "显存不可能是 {} GiB", gib),
                 Text("give it in GiB, for example --gpu-memory 24", "请以 GiB 为单位，例如 --gpu-memory 24"));
   }

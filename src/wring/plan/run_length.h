@@ -26,10 +26,10 @@ RunLength run_length(const TrainConfig& config, int ranks = 1);
 double run_hours(const RunLength& run, double samples_per_s);
 
 // The keys that count a run's steps and are scaled with it.
-inline constexpr std::array<const char*, 5> run_length_keys = {"total_iters", "warmup_iters", "val_freq",
-                                                               "checkpoint_freq", "milestones"};
+inline constexpr std::array<const char*, 5> kRunLengthKeys = {"total_iters", "warmup_iters", "val_freq",
+                                                              "checkpoint_freq", "milestones"};
 
-// `after` with the values of run_length_keys scaled to whole steps, so that its run sees as many pixels as that of
+// `after` with the values of kRunLengthKeys scaled to whole steps, so that its run sees as many pixels as that of
 // `before`. The schedule stays one that check_combinations() accepts.
 TrainConfig with_same_pixels(const TrainConfig& before, TrainConfig after);
 

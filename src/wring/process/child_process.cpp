@@ -16,7 +16,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // How often we look whether the child has ended while its pipes stay open.
-constexpr std::chrono::milliseconds check_interval{5};
+constexpr std::chrono::milliseconds kCheckInterval{5};
 
 // Appends what the pipe holds now, up to about `most` bytes; closes it at its end.
 void drain(Descriptor& pipe, std::string& into, std::size_t most) {
@@ -66,7 +66,7 @@ ChildResult run_child(const std::vector<std::string>& command, const ChildOption
       break;
     }
     std::array<pollfd, 2> waits{{{out.read.get(), POLLIN, 0}, {err.read.get(), POLLIN, 0}}};
-    ::poll(waits.data(), waits.size(), static_cast<int>(check_interval.count()));
+    ::poll(waits.data(), waits.size(), static_cast<int>(kCheckInterval.count()));
     drain(out.read, result.out, most);
     drain(err.read, result.err, most);
   }

@@ -27,9 +27,9 @@ std::optional<Number> whole_number(std::string_view text) {
 
 // Takes the next word off the text, "" at its end.
 std::string_view take_word(std::string_view& text) {
-  constexpr std::string_view space = " \n";
-  text.remove_prefix(std::min(text.find_first_not_of(space), text.size()));
-  const std::string_view word = text.substr(0, text.find_first_of(space));
+  constexpr std::string_view kSpace = " \n";
+  text.remove_prefix(std::min(text.find_first_not_of(kSpace), text.size()));
+  const std::string_view word = text.substr(0, text.find_first_of(kSpace));
   text.remove_prefix(word.size());
   return word;
 }

@@ -91,13 +91,13 @@ Columns measure(const Plan& plan, const Text& key, const Text& old_value, const 
 
 // mark, key, old → new, reason; on a terminal the reason is broken to fit and continues below itself.
 void print_row(const Change& change, const Columns& widths, const Console& console) {
-  constexpr int least_reason_width = 24;
+  constexpr int kLeastReasonWidth = 24;
   const std::string_view arrow = console.utf8 ? "→" : "->";
   const std::string mark(mark_of(change.effect, console));
   const int indent = 2 + widths.key + 2 + widths.old_value + 1 + display_width(arrow) + 1 + widths.new_value + 2;
   const std::string reason = console.text(change.reason);
   const auto columns = terminal_columns();
-  const bool fits = columns && *columns - indent >= least_reason_width;
+  const bool fits = columns && *columns - indent >= kLeastReasonWidth;
   const std::vector<std::string> lines = fits ? wrap(reason, *columns - indent) : std::vector{reason};
   print_painted("{} {}  {} {} {}  {}\n", paint(mark, ink_of(change.effect), console.color_out),
                 paint(pad_to(without_controls(change.key), widths.key), ink_of(change.effect), console.color_out),

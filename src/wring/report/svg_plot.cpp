@@ -12,8 +12,8 @@ namespace wring {
 namespace {
 
 // Of the picture, in its own units; the page scales it.
-constexpr double width = 640, height = 320, left = 64, right_edge = 624, top = 16, bottom = 268;
-constexpr double logarithmic_from = 16;
+constexpr double kWidth = 640, kHeight = 320, kLeft = 64, kRightEdge = 624, kTop = 16, kBottom = 268;
+constexpr double kLogarithmicFrom = 16;
 
 struct Scale {
   double x_low = 0, x_high = 1, y_high = 1;
@@ -22,9 +22,9 @@ struct Scale {
   double x(double value) const {
     const double share =
         logarithmic ? std::log(value / x_low) / std::log(x_high / x_low) : (value - x_low) / (x_high - x_low);
-    return left + share * (right_edge - left);
+    return kLeft + share * (kRightEdge - kLeft);
   }
-  double y(double value) const { return bottom - std::clamp(value / y_high, 0.0, 1.0) * (bottom - top); }
+  double y(double value) const { return kBottom - std::clamp(value / y_high, 0.0, 1.0) * (kBottom - kTop); }
 };
 
 std::string number(double value) {
@@ -46,7 +46,7 @@ Scale scale_of(const Plot& plot) {
     }
   }
   for (const PlotLevel& level : plot.levels) y_high = std::max(y_high, level.y);
-  scale.logarithmic = x_low > 0 && x_high / x_low >= logarithmic_from;
+  scale.logarithmic = x_low > 0 && x_high / x_low >= kLogarithmicFrom;
   // Some room, so that no mark stands on the frame.
   const double margin = std::max(0.04 * (x_high - x_low), 0.5);
   scale.x_low = scale.logarithmic ? x_low / 1.2 : std::max(0.0, x_low - margin);
@@ -77,21 +77,21 @@ std::string axes(const Plot& plot, const Scale& scale) {
   for (const double tick : round_ticks(0, scale.y_high, 5)) {
     const double y = scale.y(tick);
     svg +=
-        fmt::format("<line class=\"grid\" x1=\"{}\" y1=\"{:.1f}\" x2=\"{}\" y2=\"{:.1f}\"/>", left, y, right_edge, y);
-    svg += fmt::format("<text class=\"tick\" x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n", left - 8, y + 4,
+        fmt::format("<line class=\"grid\" x1=\"{}\" y1=\"{:.1f}\" x2=\"{}\" y2=\"{:.1f}\"/>", kLeft, y, kRightEdge, y);
+    svg += fmt::format("<text class=\"tick\" x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n", kLeft - 8, y + 4,
                        number(tick));
   }
   for (const double tick : x_ticks(scale)) {
     svg += fmt::format("<text class=\"tick\" x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n", scale.x(tick),
-                       bottom + 18, number(tick));
+                       kBottom + 18, number(tick));
   }
-  svg +=
-      fmt::format("<line class=\"axis\" x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\"/>", left, bottom, right_edge, bottom);
+  svg += fmt::format("<line class=\"axis\" x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\"/>", kLeft, kBottom, kRightEdge,
+                     kBottom);
   svg += fmt::format("<text class=\"axis-title\" x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n",
-                     (left + right_edge) / 2, bottom + 38, html_text(plot.x_title));
+                     (kLeft + kRightEdge) / 2, kBottom + 38, html_text(plot.x_title));
   svg += fmt::format(
       "<text class=\"axis-title\" transform=\"translate(14 {}) rotate(-90)\" text-anchor=\"middle\">{}</text>\n",
-      (top + bottom) / 2, html_text(plot.y_title));
+      (kTop + kBottom) / 2, html_text(plot.y_title));
   return svg;
 }
 
@@ -125,7 +125,7 @@ std::string marks(const PlotSeries& series, const Scale& scale) {
         svg += fmt::format(
             "<g><line class=\"stem\" x1=\"{0:.1f}\" y1=\"{1}\" x2=\"{0:.1f}\" y2=\"{2}\"/>"
             "<path class=\"cross\" d=\"M{3:.1f} {4} l10 10 m0 -10 l-10 10\"/>{5}</g>",
-            x, top + 10, bottom, x - 5, top, tip_of(point));
+            x, kTop + 10, kBottom, x - 5, kTop, tip_of(point));
         break;
     }
   }
@@ -137,8 +137,8 @@ std::string levels(const Plot& plot, const Scale& scale) {
   for (const PlotLevel& level : plot.levels) {
     const double y = scale.y(level.y);
     svg +=
-        fmt::format("<line class=\"level\" x1=\"{}\" y1=\"{:.1f}\" x2=\"{}\" y2=\"{:.1f}\"/>", left, y, right_edge, y);
-    svg += fmt::format("<text class=\"tick\" x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n", right_edge, y - 5,
+        fmt::format("<line class=\"level\" x1=\"{}\" y1=\"{:.1f}\" x2=\"{}\" y2=\"{:.1f}\"/>", kLeft, y, kRightEdge, y);
+    svg += fmt::format("<text class=\"tick\" x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n", kRightEdge, y - 5,
                        html_text(level.name));
   }
   return svg;
@@ -178,8 +178,8 @@ std::string svg_plot(const Plot& plot) {
   if (!has_points(plot)) return "";
   const Scale scale = scale_of(plot);
   std::string svg = fmt::format("<figure>\n<h3>{}</h3>\n", html_text(plot.title));
-  svg +=
-      fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">\n", width, height, html_text(plot.title));
+  svg += fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">\n", kWidth, kHeight,
+                     html_text(plot.title));
   svg += axes(plot, scale) + levels(plot, scale);
   for (const PlotSeries& series : plot.series) svg += marks(series, scale);
   return svg + "</svg>\n" + legend(plot) + "</figure>\n";

@@ -10,7 +10,7 @@
 
 namespace wring {
 
-inline constexpr double longest_monitor_s = 1e9;  // three decades; more would overflow the clock
+inline constexpr double kLongestMonitorS = 1e9;  // three decades; more would overflow the clock
 
 struct MonitorOptions {
   CommonOptions common;

@@ -33,11 +33,11 @@ using SteadyClock = std::chrono::steady_clock;
 using Deadline = std::optional<SteadyClock::time_point>;
 
 // The live view's verdicts are about this much of the past.
-constexpr double verdict_window_s = 60;
+constexpr double kVerdictWindowS = 60;
 
 SteadyClock::duration duration(double seconds) {
   return std::chrono::duration_cast<SteadyClock::duration>(
-      std::chrono::duration<double>(std::min(seconds, longest_monitor_s)));
+      std::chrono::duration<double>(std::min(seconds, kLongestMonitorS)));
 }
 
 TickFormat format_of_log(const MonitorOptions& options) {
@@ -75,14 +75,14 @@ class InterruptPatience {
   // To be asked at each interrupt.
   bool is_over() {
     const auto now = SteadyClock::now();
-    const bool soon = last_ && now - *last_ <= longest_;
+    const bool soon = last_ && now - *last_ <= kLongest;
     if (soon && now - *last_ < kOneStop) return false;  // one request
     last_ = now;
     return soon;
   }
 
  private:
-  static constexpr std::chrono::seconds longest_{10};
+  static constexpr std::chrono::seconds kLongest{10};
   Deadline last_;
 };
 
@@ -96,7 +96,7 @@ class MonitorRun {
         notices_(console, telemetry_->gpus()),
         kept_(options, console, notices_),
         builder_(telemetry_->gpus(), !options.command.empty()),
-        recent_(static_cast<std::size_t>(std::clamp(verdict_window_s / options.interval_s, 2.0, 600.0)) + 1),
+        recent_(static_cast<std::size_t>(std::clamp(kVerdictWindowS / options.interval_s, 2.0, 600.0)) + 1),
         sampler_(telemetry_, sampler_options()) {
     if (options.run) run_.emplace(*options.run);
   }
@@ -178,7 +178,7 @@ class MonitorRun {
   }
 
   bool start_command() {
-    ::unsetenv(token_variable);  // it is the server's alone, which has read it
+    ::unsetenv(kTokenVariable);  // it is the server's alone, which has read it
     command_.emplace(options_.command);
     if (!command_->failure()) return true;
     print_error(Error(ErrorCode::failed, *command_->failure(),
@@ -245,13 +245,13 @@ class MonitorRun {
   void watch() {
     const Deadline end =
         options_.seconds > 0 ? Deadline(SteadyClock::now() + duration(options_.seconds)) : std::nullopt;
-    auto checkpoint = SteadyClock::now() + duration(checkpoint_period_s);
+    auto checkpoint = SteadyClock::now() + duration(kCheckpointPeriodS);
     while (!quit_ && !output_closed_ && !(command_ && command_->exit_code())) {
       const auto now = SteadyClock::now();
       if (end && now >= *end) return;
       if (now >= checkpoint) {
         keep_summary(false);
-        checkpoint += duration(checkpoint_period_s);
+        checkpoint += duration(kCheckpointPeriodS);
       }
       if (const auto seen = signals_.wait(end ? std::min(*end, checkpoint) : checkpoint); seen && ends_watch(*seen)) {
         return;

@@ -19,20 +19,20 @@ using std::chrono::milliseconds;
 
 // How long a trial may show no sign of life, in seconds: for slow disks and for tests. While it starts and loads its
 // data it has five times as long, as without the variable.
-constexpr int start_factor = 5;
-constexpr milliseconds shortest_grace{1'000};
-constexpr const char* timeout_variable = "WRING_TRIAL_TIMEOUT";
+constexpr int kStartFactor = 5;
+constexpr milliseconds kShortestGrace{1'000};
+constexpr const char* kTimeoutVariable = "WRING_TRIAL_TIMEOUT";
 
 std::optional<milliseconds> given_timeout() {
-  const char* text = std::getenv(timeout_variable);
+  const char* text = std::getenv(kTimeoutVariable);
   if (text == nullptr) return std::nullopt;
   char* end = nullptr;
   const double seconds = std::strtod(text, &end);
-  constexpr double shortest_s = 0.001;
-  if (end != text && *end == '\0' && seconds >= shortest_s && seconds < 1e6) {
+  constexpr double kShortestS = 0.001;
+  if (end != text && *end == '\0' && seconds >= kShortestS && seconds < 1e6) {
     return milliseconds(static_cast<std::int64_t>(seconds * 1000));
   }
-  throw Error(ErrorCode::usage, {"{}: '{}' is no number of seconds", "{}：“{}”不是秒数", timeout_variable, text},
+  throw Error(ErrorCode::usage, {"{}: '{}' is no number of seconds", "{}：“{}”不是秒数", kTimeoutVariable, text},
               {"give seconds, or unset it", "请给出秒数，或取消该变量"});
 }
 
@@ -57,10 +57,10 @@ std::unique_ptr<TrialRunner> make_trial_runner(const TuningOptions& options, std
     program.rate_regex = options.command->rate_regex;
     program.trial_time = milliseconds(static_cast<std::int64_t>(options.command->trial_seconds * 1000));
     // Waiting for ends is not to take more of the budget than measuring.
-    program.grace = std::clamp(program.trial_time, shortest_grace, program.grace);
+    program.grace = std::clamp(program.trial_time, kShortestGrace, program.grace);
     if (timeout) {
       program.event_timeout = *timeout;
-      program.start_timeout = start_factor * *timeout;
+      program.start_timeout = kStartFactor * *timeout;
     }
     program.cancelled = std::move(cancelled);
     program.on_phase = tell;
@@ -76,7 +76,7 @@ std::unique_ptr<TrialRunner> make_trial_runner(const TuningOptions& options, std
   }
   if (timeout) {
     worker.event_timeout = *timeout;
-    worker.start_timeout = start_factor * *timeout;
+    worker.start_timeout = kStartFactor * *timeout;
   }
   worker.cancelled = std::move(cancelled);
   worker.on_phase = tell;

@@ -28,9 +28,9 @@ namespace {
 namespace fs = std::filesystem;
 
 // Of trials, for the next search.
-constexpr const char* trial_folder = "experiments/.trials";
+constexpr const char* kTrialFolder = "experiments/.trials";
 // Another program may count tokens, never more of them than this.
-constexpr std::int64_t largest_foreign_batch = 1'000'000'000;
+constexpr std::int64_t kLargestForeignBatch = 1'000'000'000;
 
 Assignment assignment_of(const std::string& pair) {
   require_pair(pair);
@@ -135,11 +135,11 @@ void TuningSession::take_batch() {
   }
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), start_batch_);
   const bool whole = !value.empty() && end == value.data() + value.size();
-  if (whole && error == std::errc() && start_batch_ > 0 && start_batch_ <= largest_foreign_batch) return;
+  if (whole && error == std::errc() && start_batch_ > 0 && start_batch_ <= kLargestForeignBatch) return;
   if (whole) {
     throw Error(ErrorCode::usage,
                 {"{}: {}: {} is out of range", "{}：{}：{} 超出范围", options_.config.string(), batch_key(), value},
-                {"it may be from 1 to {}", "可取 1 到 {}", largest_foreign_batch});
+                {"it may be from 1 to {}", "可取 1 到 {}", kLargestForeignBatch});
   }
   throw Error(ErrorCode::usage,
               {"{}: no batch size under the key '{}'", "{}：键“{}”下没有批大小", options_.config.string(), batch_key()},
@@ -186,7 +186,7 @@ void TuningSession::make_runner() {
   runner_ = make_trial_runner(options_, meter, cancelled, [this](const std::string& phase) {
     if (watcher_.on_phase) watcher_.on_phase(phase);
   });
-  if (options_.use_cache) cached_ = std::make_unique<CachedRunner>(*runner_, trial_folder, values_, place());
+  if (options_.use_cache) cached_ = std::make_unique<CachedRunner>(*runner_, kTrialFolder, values_, place());
   TrialRunner& runner = cached_ != nullptr ? static_cast<TrialRunner&>(*cached_) : *runner_;
   proven_ = std::make_unique<ProvenRunner>(runner);
 }
@@ -274,8 +274,8 @@ std::vector<Text> TuningSession::notes() const {
   if (cached_ != nullptr && cached_->reused() > 0) {
     notes.emplace_back(
         fmt::format("{} trials were measured by an earlier run ({}; --no-cache measures anew)", cached_->reused(),
-                    trial_folder),
-        fmt::format("{} 次试验沿用先前的结果（{}；--no-cache 可重新测量）", cached_->reused(), trial_folder));
+                    kTrialFolder),
+        fmt::format("{} 次试验沿用先前的结果（{}；--no-cache 可重新测量）", cached_->reused(), kTrialFolder));
   }
   return notes;
 }

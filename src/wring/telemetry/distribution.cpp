@@ -7,16 +7,16 @@
 namespace wring {
 namespace {
 
-const double log_step = std::log(1.01);
-constexpr double smallest = 1e-3;  // what is nearer to 0 is 0
-constexpr int bin_of_zero = std::numeric_limits<int>::min();
+const double kLogStep = std::log(1.01);
+constexpr double kSmallest = 1e-3;  // what is nearer to 0 is 0
+constexpr int kBinOfZero = std::numeric_limits<int>::min();
 
 }  // namespace
 
 int Distribution::bin_of(double value) const {
   if (kind_ == Bins::tenths) return static_cast<int>(std::floor(value * 10));
-  if (value < smallest) return bin_of_zero;
-  return static_cast<int>(std::floor(std::log(value) / log_step));
+  if (value < kSmallest) return kBinOfZero;
+  return static_cast<int>(std::floor(std::log(value) / kLogStep));
 }
 
 void Distribution::add(double value, double weight) {

@@ -12,13 +12,13 @@
 namespace wring {
 namespace {
 
-constexpr double least_level = 5;       // below it a share in whole per cents swings too much to have plateaus
-constexpr double low_share = 0.5;       // of the level: validation runs at less, or at another level altogether
-constexpr double high_share = 1.5;      // of the level and `high_extra`: kernels are tried, not trained with
-constexpr double high_extra = 10;       // per cent
-constexpr double plateau_s = 5;         // longer than what is tried at the start, shorter than the rarest validation
-constexpr double pause_s = 2;           // shorter breaks are a reading that fell between two steps
-constexpr double longest_trial_s = 20;  // so long, at whatever level, is regular work
+constexpr double kLeastLevel = 5;      // below it a share in whole per cents swings too much to have plateaus
+constexpr double kLowShare = 0.5;      // of the level: validation runs at less, or at another level altogether
+constexpr double kHighShare = 1.5;     // of the level and `kHighExtra`: kernels are tried, not trained with
+constexpr double kHighExtra = 10;      // per cent
+constexpr double kPlateauS = 5;        // longer than what is tried at the start, shorter than the rarest validation
+constexpr double kPauseS = 2;          // shorter breaks are a reading that fell between two steps
+constexpr double kLongestTrialS = 20;  // so long, at whatever level, is regular work
 
 // Ticks [begin, end).
 struct Stretch {
@@ -41,7 +41,7 @@ double seconds_of(std::span<const PhaseTick> ticks, Stretch part) {
 }
 
 bool works(const PhaseTick& tick) {
-  return tick.work && *tick.work >= least_work;
+  return tick.work && *tick.work >= kLeastWork;
 }
 
 // The value at or above which the upper quarter of the time lies.
@@ -72,7 +72,7 @@ class Segment {
     const Stretch work = worked();
     if (work.begin == work.end) return fill(phases, part_, idle_phase());
     const double level = upper_quarter(ticks_, frame_.steady_before ? work : second_half(work));
-    const std::vector<Run> runs = level >= least_level ? runs_at(level, work) : std::vector<Run>{};
+    const std::vector<Run> runs = level >= kLeastLevel ? runs_at(level, work) : std::vector<Run>{};
     if (!has_plateaus(runs)) return label_bursts(phases, work, level);
     label_plateaus(phases, runs);
   }
@@ -111,8 +111,8 @@ class Segment {
 
   Level level_of(const PhaseTick& tick, double level, Level before) const {
     if (!tick.work) return before;
-    if (*tick.work < low_share * level) return Level::low;
-    return *tick.work > high_share * level + high_extra ? Level::high : Level::on;
+    if (*tick.work < kLowShare * level) return Level::low;
+    return *tick.work > kHighShare * level + kHighExtra ? Level::high : Level::on;
   }
 
   // Stretches of one level; what is shorter than a pause belongs to the plateau around it.
@@ -133,7 +133,7 @@ class Segment {
     for (std::size_t i = 0; i < runs.size(); ++i) {
       const bool between =
           i > 0 && i + 1 < runs.size() && runs[i - 1].level == Level::on && runs[i + 1].level == Level::on;
-      if (between && runs[i].seconds < pause_s) runs[i].level = Level::on;
+      if (between && runs[i].seconds < kPauseS) runs[i].level = Level::on;
       if (!kept.empty() && kept.back().level == runs[i].level) {
         kept.back().ticks.end = runs[i].ticks.end;
         kept.back().seconds += runs[i].seconds;
@@ -145,8 +145,8 @@ class Segment {
   }
 
   static bool is_plateau(const Run& run) {
-    return (run.level == Level::on && run.seconds >= plateau_s) ||
-           (run.level == Level::high && run.seconds >= longest_trial_s);
+    return (run.level == Level::on && run.seconds >= kPlateauS) ||
+           (run.level == Level::high && run.seconds >= kLongestTrialS);
   }
 
   // Most of the time at the level is spent in plateaus; else they are bursts that happen to follow one another.
@@ -178,11 +178,11 @@ class Segment {
       }
       std::vector<double> later;
       for (std::size_t j = i + 1; j + 1 < runs.size(); ++j) {
-        if (runs[j].level == Level::low && runs[j].seconds >= pause_s) later.push_back(runs[j].seconds);
+        if (runs[j].level == Level::low && runs[j].seconds >= kPauseS) later.push_back(runs[j].seconds);
       }
       std::ranges::sort(later);
       const double usual = later.empty() ? 0 : later[later.size() / 2];
-      if (worked >= longest_trial_s || runs[i].seconds < std::max({plateau_s, worked, 2 * usual})) continue;
+      if (worked >= kLongestTrialS || runs[i].seconds < std::max({kPlateauS, worked, 2 * usual})) continue;
       const auto next = std::ranges::find_if(runs.begin() + static_cast<std::ptrdiff_t>(i), runs.end(), is_plateau);
       if (next == runs.end()) break;
       first = static_cast<std::size_t>(next - runs.begin());
@@ -199,7 +199,7 @@ class Segment {
     const bool starves = starves_in_breaks(runs, first, last);
     fill(phases, {part_.begin, runs[first].ticks.begin}, before_phase());
     for (std::size_t i = first; i <= last; ++i) {
-      const bool pause = runs[i].level == Level::low && runs[i].seconds >= pause_s && !starves;
+      const bool pause = runs[i].level == Level::low && runs[i].seconds >= kPauseS && !starves;
       fill(phases, runs[i].ticks, pause ? Phase::pause : Phase::steady);
     }
     fill(phases, {runs[last].ticks.end, part_.end}, after_phase());
@@ -221,13 +221,13 @@ class Segment {
         if (ticks_[tick].readers_full) (runs[i].level == Level::low ? low_full : on_full) += held_s;
       }
     }
-    constexpr double mostly = 0.75;
-    return low > 0 && low_full >= mostly * low && on_full >= mostly * on;
+    constexpr double kMostly = 0.75;
+    return low > 0 && low_full >= kMostly * low && on_full >= kMostly * on;
   }
 
   void label_bursts(std::vector<Phase>& phases, Stretch work, double level) const {
     std::size_t begin = work.begin;
-    if (from_start_ && level >= least_level) begin = first_regular_burst(work, level);
+    if (from_start_ && level >= kLeastLevel) begin = first_regular_burst(work, level);
     fill(phases, {part_.begin, begin}, before_phase());
     fill(phases, {begin, work.end}, Phase::steady);
     fill(phases, {work.end, part_.end}, after_phase());
@@ -247,7 +247,7 @@ class Segment {
     for (std::size_t i = work.begin; i < work.end; ++i) {
       if (level_of(ticks_[i], level, Level::low) == Level::low) continue;
       Stretch ahead{i, i};
-      for (double s = 0; ahead.end < work.end && s < 2 * plateau_s; ++ahead.end) s += ticks_[ahead.end].held_s;
+      for (double s = 0; ahead.end < work.end && s < 2 * kPlateauS; ++ahead.end) s += ticks_[ahead.end].held_s;
       if (on_share(ahead) >= usual / 2) return i;
     }
     return work.begin;
@@ -262,7 +262,7 @@ class Segment {
 }  // namespace
 
 std::span<const PhaseRow> phase_rows() {
-  static const std::array<PhaseRow, phase_count> rows = {{
+  static const std::array<PhaseRow, kPhaseCount> rows = {{
       {Phase::no_context, "no_context", {"no context on the card", "未使用显卡"}},
       {Phase::start_up, "start_up", {"start-up", "启动"}},
       {Phase::steady, "steady", {"steady", "稳定"}},

@@ -19,7 +19,7 @@ enum class Phase : std::uint8_t {
   pause,       // breaks that come again within the steady part: validation, saving
   end,         // after the last of the steady part: the last save, the program's end
 };
-inline constexpr std::size_t phase_count = 5;
+inline constexpr std::size_t kPhaseCount = 5;
 
 struct PhaseRow {
   Phase phase;
@@ -31,7 +31,7 @@ struct PhaseRow {
 std::span<const PhaseRow> phase_rows();
 
 // Less is none: SM activity of a card that hardly gets anything is more, and GPU-Util counts in ones.
-inline constexpr double least_work = 0.05;
+inline constexpr double kLeastWork = 0.05;
 
 // One moment of a card, as the recogniser sees it.
 struct PhaseTick {

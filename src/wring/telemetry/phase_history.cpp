@@ -6,10 +6,10 @@ namespace wring {
 namespace {
 
 // Half of them are settled at a time: at one a second with at least seven minutes behind and before them.
-constexpr std::size_t most_moments = 900;
+constexpr std::size_t kMostMoments = 900;
 
 // A context takes 60 MiB on the smallest cards and 500 on an H200; a driver without any program holds a few.
-constexpr double context_mib = 32;
+constexpr double kContextMib = 32;
 
 std::optional<double> reading(const GpuSample& sample, Metric metric) {
   return plausible(metric_row(metric), sample[metric]);
@@ -36,19 +36,19 @@ void PhaseHistory::add(Moment moment) {
   newest_.push_back(std::move(moment));
   ticks_.push_back(tick);
   if (program) fill_in_program(*program);
-  if (newest_.size() > most_moments) settle();
+  if (newest_.size() > kMostMoments) settle();
 }
 
 // Work proves it; else the memory in use does, against what was in use before the command, or where the driver tells
 // its own memory apart.
 std::optional<bool> PhaseHistory::has_context(const GpuSample& sample) const {
   for (const Metric metric : {Metric::gpu_util, Metric::sm_activity}) {
-    if (reading(sample, metric).value_or(0) >= least_work) return true;
+    if (reading(sample, metric).value_or(0) >= kLeastWork) return true;
   }
   const auto used = reading(sample, Metric::memory_used);
   if (!used) return std::nullopt;
-  if (from_start_) return *used >= *least_used_mib_ + context_mib;
-  return sample[Metric::memory_reserved].ok() ? std::optional(*used >= context_mib) : std::nullopt;
+  if (from_start_) return *used >= *least_used_mib_ + kContextMib;
+  return sample[Metric::memory_reserved].ok() ? std::optional(*used >= kContextMib) : std::nullopt;
 }
 
 // It describes the time since the one before it.
@@ -74,7 +74,7 @@ double PhaseSummary::all_s() const {
 }
 
 void PhaseHistory::Totals::add(const Moment& moment, const PhaseTick& tick, Phase phase) {
-  if (tick.work.value_or(0) >= least_work) worked_s += moment.held_s;
+  if (tick.work.value_or(0) >= kLeastWork) worked_s += moment.held_s;
   seconds[static_cast<std::size_t>(phase)] += moment.held_s;
   if (phase == Phase::steady) steady.add(moment);
 }

@@ -10,7 +10,7 @@ namespace wring {
 
 // How long a card was in each phase, and what was measured in the steady one.
 struct PhaseSummary {
-  std::array<double, phase_count> seconds{};
+  std::array<double, kPhaseCount> seconds{};
   bool known = false;   // there were readings to tell them by
   double worked_s = 0;  // of all of it that the card did anything at all in
   SteadyPart steady;
@@ -30,7 +30,7 @@ class PhaseHistory {
 
  private:
   struct Totals {
-    std::array<double, phase_count> seconds{};
+    std::array<double, kPhaseCount> seconds{};
     double worked_s = 0;
     SteadySums steady;
     void add(const Moment& moment, const PhaseTick& tick, Phase phase);

@@ -13,8 +13,8 @@ void SteadySums::add(const Moment& moment) {
     if (row.metric == Metric::gpu_util && value && held_s > 0) gpu_util_.add(*value, held_s);
   }
   if (const auto& reasons = moment.sample.throttle_reasons) {
-    power_throttled_.add((*reasons & throttle_by_power) != 0 ? 100.0 : 0.0, held_s);
-    heat_throttled_.add((*reasons & throttle_by_heat) != 0 ? 100.0 : 0.0, held_s);
+    power_throttled_.add((*reasons & kThrottleByPower) != 0 ? 100.0 : 0.0, held_s);
+    heat_throttled_.add((*reasons & kThrottleByHeat) != 0 ? 100.0 : 0.0, held_s);
   }
   host_cpu_.add(moment.host.cpu_percent, held_s);
   host_busiest_core_.add(moment.host.busiest_core_percent, held_s);
@@ -36,7 +36,7 @@ void SteadySums::add_program(const ProgramSample& program, double held_s) {
 SteadyPart SteadySums::part() const {
   SteadyPart part;
   part.seconds = seconds_;
-  for (std::size_t i = 0; i < metric_count; ++i) part.means[i] = means_[i].value();
+  for (std::size_t i = 0; i < kMetricCount; ++i) part.means[i] = means_[i].value();
   part.covered_s = gpu_util_.weight();
   if (gpu_util_.empty()) {  // a MIG instance has none
     part.covered_s = means_[static_cast<std::size_t>(Metric::sm_activity)].weight;

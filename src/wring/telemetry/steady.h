@@ -24,15 +24,15 @@ struct ProgramMeans {
 };
 
 // A worker that is ahead of the card sleeps most of the time; one that is behind never does. Per cent.
-inline constexpr double reader_full = 75;
+inline constexpr double kReaderFull = 75;
 // One Python process that loads data keeps one core at 100; 90 leaves room for the rest.
-inline constexpr double core_busy = 90;
+inline constexpr double kCoreBusy = 90;
 
 // Whether the program's readers have all that they can do, by a ProgramSample or its means; it says nothing where there
 // are none.
 template <typename Program>
 bool readers_full(const Program& program) {
-  return std::max(program.readers_busy, program.readers_wanting) >= reader_full || program.busiest_reader >= core_busy;
+  return std::max(program.readers_busy, program.readers_wanting) >= kReaderFull || program.busiest_reader >= kCoreBusy;
 }
 
 // What was measured of one card, its computer and its program while it trained (Phase::steady); what verdicts are made
@@ -40,7 +40,7 @@ bool readers_full(const Program& program) {
 struct SteadyPart {
   double seconds = 0;    // of it
   double covered_s = 0;  // of it described by GPU-Util, or by SM activity where there is none
-  std::array<std::optional<double>, metric_count> means;
+  std::array<std::optional<double>, kMetricCount> means;
   std::optional<double> gpu_util_max;
   std::optional<double> gpu_util_deviation;  // standard deviation over the samples: a sawtooth where it is large
   std::optional<double> gpu_util_under_10;   // share of the time
@@ -82,7 +82,7 @@ class SteadySums {
   void add_program(const ProgramSample& program, double held_s);
 
   double seconds_ = 0;
-  std::array<Mean, metric_count> means_;
+  std::array<Mean, kMetricCount> means_;
   Distribution gpu_util_{Distribution::Bins::tenths};
   Mean power_throttled_, heat_throttled_;
   Mean host_cpu_, host_busiest_core_, host_iowait_;

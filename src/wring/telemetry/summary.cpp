@@ -12,7 +12,7 @@
 namespace wring {
 namespace {
 
-constexpr double longest_hold = 3;  // intervals that a reading describes at most
+constexpr double kLongestHold = 3;  // intervals that a reading describes at most
 
 Distribution::Bins bins_for(MetricKind kind) {
   return kind == MetricKind::share ? Distribution::Bins::tenths : Distribution::Bins::one_percent;
@@ -40,7 +40,7 @@ class Hold {
   double until(double time_s, double interval_s) {
     const double since = last_s_ ? time_s - *last_s_ : 0;
     last_s_ = time_s;
-    return std::clamp(since, 0.0, longest_hold * interval_s);
+    return std::clamp(since, 0.0, kLongestHold * interval_s);
   }
 
  private:
@@ -97,7 +97,7 @@ class Card {
   GpuSummary summary(double duration_s, bool ended) const {
     GpuSummary summary;
     summary.gpu = gpu_;
-    for (std::size_t i = 0; i < metric_count; ++i) summary.metrics[i] = optional_summary(values_[i], duration_s);
+    for (std::size_t i = 0; i < kMetricCount; ++i) summary.metrics[i] = optional_summary(values_[i], duration_s);
     const Distribution& memory = values_[static_cast<std::size_t>(Metric::memory_used)];
     if (!memory.empty()) summary.peak_memory_mib = memory.max();
     if (memory_total_mib_) summary.gpu.memory_total_mib = std::llround(*memory_total_mib_);
@@ -153,8 +153,8 @@ class Card {
       return;
     }
     throttle_known_s_ += held_s;
-    const bool power = (*reasons & throttle_by_power) != 0;
-    const bool heat = (*reasons & throttle_by_heat) != 0;
+    const bool power = (*reasons & kThrottleByPower) != 0;
+    const bool heat = (*reasons & kThrottleByHeat) != 0;
     // The driver also reports this one for a moment when the performance state changes, so it must last.
     const bool hardware = (*reasons & throttle_hardware) != 0;
     if (power) power_throttled_s_ += held_s;

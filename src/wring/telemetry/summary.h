@@ -27,7 +27,7 @@ struct MetricSummary {
 
 struct GpuSummary {
   Gpu gpu;
-  std::array<std::optional<MetricSummary>, metric_count> metrics;
+  std::array<std::optional<MetricSummary>, kMetricCount> metrics;
   std::optional<double> peak_memory_mib;  // of the samples: a lower bound
   std::optional<double> energy_j;         // difference of the counter; else power integrated
   bool energy_from_counter = false;

@@ -15,8 +15,8 @@ struct ThrottleName {
   Text title;
 };
 
-inline constexpr std::uint64_t throttle_by_power = throttle_power_cap | throttle_power_brake;
-inline constexpr std::uint64_t throttle_by_heat = throttle_thermal_software | throttle_thermal_hardware;
+inline constexpr std::uint64_t kThrottleByPower = throttle_power_cap | throttle_power_brake;
+inline constexpr std::uint64_t kThrottleByHeat = throttle_thermal_software | throttle_thermal_hardware;
 
 // One row a reason, in the order of the bits.
 std::span<const ThrottleName> throttle_names();

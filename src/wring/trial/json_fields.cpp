@@ -25,10 +25,10 @@ const char* const kCureZh = "docs/trial_protocol.md 列出了试运行协议的�
 
 // Enough of the value to find it, whatever it is.
 std::string shown(const Json& value) {
-  constexpr std::size_t longest = 60;
+  constexpr std::size_t kLongest = 60;
   if (value.is_structured()) return value.is_array() ? "[…]" : "{…}";
   std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);  // ASCII: may be cut anywhere
-  if (text.size() > longest) text = text.substr(0, longest) + "…";
+  if (text.size() > kLongest) text = text.substr(0, kLongest) + "…";
   return text;
 }
 

@@ -184,11 +184,11 @@ class Ending {
   std::optional<std::string> terminated() const {
     for (std::size_t i = lines_.size(); i-- > 0;) {
       if (!lines_[i].words.starts_with(kTerminate)) continue;
-      constexpr std::string_view what = "what():";
-      if (i + 1 >= lines_.size() || !lines_[i + 1].words.starts_with(what)) return std::string(lines_[i].words);
+      constexpr std::string_view kWhat = "what():";
+      if (i + 1 >= lines_.size() || !lines_[i + 1].words.starts_with(kWhat)) return std::string(lines_[i].words);
       const std::string_view type = lines_[i].words.substr(kTerminate.size());
       return std::string(type.substr(0, type.find('\''))) + ": " +
-             std::string(trimmed(lines_[i + 1].words.substr(what.size())));
+             std::string(trimmed(lines_[i + 1].words.substr(kWhat.size())));
     }
     return std::nullopt;
   }

@@ -28,9 +28,9 @@ struct Codec {
   Bytes (*exif)(Bytes content);
 };
 
-extern const Codec jpeg_codec;
-extern const Codec png_codec;
-extern const Codec webp_codec;  // no_webp.cpp stands in where libwebp is absent: it recognises, then says so
+extern const Codec kJpegCodec;
+extern const Codec kPngCodec;
+extern const Codec kWebpCodec;  // no_webp.cpp stands in where libwebp is absent: it recognises, then says so
 
 // Called by every decoder before it takes memory for pixels. Throws DecodeError for an empty or absurd size:
 // a corrupt header of a few bytes must not ask for gigabytes.

@@ -203,6 +203,6 @@ Bytes exif(Bytes content) {
 
 }  // namespace
 
-const Codec jpeg_codec{recognises, read_size, decode, decode_part, exif};
+const Codec kJpegCodec{recognises, read_size, decode, decode_part, exif};
 
 }  // namespace wring

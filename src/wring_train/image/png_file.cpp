@@ -236,7 +236,7 @@ Bytes exif(Bytes content) {
 
 }  // namespace
 
-const Codec png_codec{recognises, read_size, decode, decode_part, exif};
+const Codec kPngCodec{recognises, read_size, decode, decode_part, exif};
 
 void write_png(const std::filesystem::path& path, const Image& image) {
   const FilePlace place = place_of_file(path);

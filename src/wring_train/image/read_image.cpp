@@ -54,7 +54,7 @@ FileContent read_content(const fs::path& path, std::uintmax_t limit) {
 
 const Codec& codec_of(const fs::path& path, Bytes content) {
   if (content.empty()) fail(path, "the file is empty", "copy or download it again, or remove it");
-  for (const Codec* codec : {&jpeg_codec, &png_codec, &webp_codec}) {
+  for (const Codec* codec : {&kJpegCodec, &kPngCodec, &kWebpCodec}) {
     if (codec->recognises(content)) return *codec;
   }
   fail(path, "its content is neither JPEG, PNG nor WebP", "convert it to PNG, or remove it");

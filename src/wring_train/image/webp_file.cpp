@@ -89,6 +89,6 @@ Bytes exif(Bytes content) {
 
 }  // namespace
 
-const Codec webp_codec{has_webp_signature, read_size, decode, decode_part, exif};
+const Codec kWebpCodec{has_webp_signature, read_size, decode, decode_part, exif};
 
 }  // namespace wring

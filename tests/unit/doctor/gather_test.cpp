@@ -18,8 +18,8 @@ using testing_support::TemporaryFolder;
 class Gather : public testing::Test {
  protected:
   void SetUp() override {
-    environment_.set("WRING_NVML_LIBRARY", testing_support::missing_library);
-    environment_.set("WRING_NVIDIA_SMI", testing_support::missing_nvidia_smi);
+    environment_.set("WRING_NVML_LIBRARY", testing_support::kMissingLibrary);
+    environment_.set("WRING_NVIDIA_SMI", testing_support::kMissingNvidiaSmi);
     root_.write("proc/meminfo", "MemTotal:       67108864 kB\nMemAvailable:   33554432 kB\n");
   }
 

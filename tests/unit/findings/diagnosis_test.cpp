@@ -123,10 +123,10 @@ TEST(Diagnosis, DoesNotCallAStepGoodThatReachesALittleOfTheAttainableRate) {
 
 TEST(Diagnosis, TheLineBetweenAGoodStepAndASlowOneIsItsShareOfTheAttainableRate) {
   DiagnosisInput input = well_tuned();
-  input.resident->arithmetic = needs_percent(attained_well - 0.5);
+  input.resident->arithmetic = needs_percent(kAttainedWell - 0.5);
   EXPECT_EQ(diagnose(input).front().key, "slow_kernels");
   EXPECT_NEAR(diagnose(input).front().confidence, 0.5, 0.02);
-  input.resident->arithmetic = needs_percent(attained_well + 0.5);
+  input.resident->arithmetic = needs_percent(kAttainedWell + 0.5);
   EXPECT_EQ(diagnose(input).front().key, "compute_bound");
   EXPECT_NEAR(diagnose(input).front().confidence, 0.5, 0.02);
 }

@@ -14,19 +14,19 @@ using testing::IsEmpty;
 
 // The keys of the verdicts on a minute of the phase [from_s, to_s) of the recording, played again and again.
 std::vector<std::string> verdicts_between(double from_s, double to_s) {
-  constexpr double step_s = 0.25;
+  constexpr double kStepS = 0.25;
   FakeNvml nvml;
   const auto telemetry = nvml.open_file("h200_recorded");
   std::vector<GpuSample> samples;
-  for (double at_s = from_s; at_s < to_s; at_s += step_s) {
+  for (double at_s = from_s; at_s < to_s; at_s += kStepS) {
     nvml.at(at_s);
     samples.push_back(telemetry->sample(0));
   }
   SummaryBuilder builder(telemetry->gpus());
   for (int i = 0; i < 240; ++i) {
     Tick tick;
-    tick.time_s = i * step_s;
-    tick.interval_s = step_s;
+    tick.time_s = i * kStepS;
+    tick.interval_s = kStepS;
     tick.gpus.resize(1);
     tick.gpus[0].sample = samples[static_cast<std::size_t>(i) % samples.size()];
     tick.gpus[0].sample->time_s = tick.time_s;

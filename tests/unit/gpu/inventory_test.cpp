@@ -15,7 +15,7 @@ using testing::HasSubstr;
 
 class TakeInventory : public testing::Test {
  protected:
-  void SetUp() override { environment_.set("WRING_NVIDIA_SMI", missing_nvidia_smi); }
+  void SetUp() override { environment_.set("WRING_NVIDIA_SMI", kMissingNvidiaSmi); }
 
   Inventory of(const std::string& machine, const std::string& library = "current") {
     environment_.set("WRING_NVML_LIBRARY", fake_nvml(library));
@@ -140,7 +140,7 @@ TEST_F(TakeInventory, ACountThatFailsFallsBackToNvidiaSmi) {
 }
 
 TEST_F(TakeInventory, WithNothingInstalledBothReasonsAreGiven) {
-  environment_.set("WRING_NVML_LIBRARY", missing_library);
+  environment_.set("WRING_NVML_LIBRARY", kMissingLibrary);
   const Inventory inventory = take_inventory();
   EXPECT_EQ(inventory.source, GpuSource::none);
   ASSERT_EQ(inventory.problems.size(), 2u);

@@ -9,8 +9,8 @@
 namespace wring {
 namespace {
 
-const std::string begin = "<!-- the catalogue: begin -->\n";
-const std::string end = "<!-- the catalogue: end -->\n";
+const std::string kBegin = "<!-- the catalogue: begin -->\n";
+const std::string kEnd = "<!-- the catalogue: end -->\n";
 
 class MetricsReference : public testing::TestWithParam<std::pair<Language, const char*>> {};
 
@@ -18,14 +18,14 @@ TEST_P(MetricsReference, TheTableInTheDocumentIsTheCatalogue) {
   const auto [language, file] = GetParam();
   const std::filesystem::path path = std::filesystem::path(WRING_SOURCE_DIR) / "docs" / file;
   std::string text = read_file(path);
-  const auto from = text.find(begin), to = text.find(end);
+  const auto from = text.find(kBegin), to = text.find(kEnd);
   ASSERT_TRUE(from != std::string::npos && to != std::string::npos) << "the marks are gone";
-  const auto table_at = from + begin.size();
+  const auto table_at = from + kBegin.size();
   if (std::getenv("WRING_UPDATE_DOCS") != nullptr) {
     text.replace(table_at, to - table_at, metrics_table(language));
     write_file_atomically(path, text);
   }
-  EXPECT_EQ(text.substr(table_at, text.find(end) - table_at), metrics_table(language))
+  EXPECT_EQ(text.substr(table_at, text.find(kEnd) - table_at), metrics_table(language))
       << "docs/" << file << " is out of date: run the unit tests once with WRING_UPDATE_DOCS=1";
 }
 

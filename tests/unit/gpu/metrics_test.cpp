@@ -12,8 +12,8 @@ using testing::EndsWith;
 using testing::MatchesRegex;
 
 TEST(MetricCatalogue, HasOneRowForEachMetricInTheirOrder) {
-  ASSERT_EQ(metric_rows().size(), metric_count);
-  for (std::size_t i = 0; i < metric_count; ++i) {
+  ASSERT_EQ(metric_rows().size(), kMetricCount);
+  for (std::size_t i = 0; i < kMetricCount; ++i) {
     EXPECT_EQ(metric_rows()[i].metric, static_cast<Metric>(i)) << metric_rows()[i].key;
     EXPECT_EQ(&metric_row(static_cast<Metric>(i)), &metric_rows()[i]);
   }
@@ -32,17 +32,17 @@ TEST(MetricCatalogue, NamesAreUniqueAndWellFormed) {
 }
 
 TEST(IsPossible, KnowsWhatACardCannotHave) {
-  constexpr double all_bits = 18446744073709551615.0;
+  constexpr double kAllBits = 18446744073709551615.0;
   EXPECT_FALSE(is_possible(Metric::memory_total, 0));
   EXPECT_TRUE(is_possible(Metric::memory_used, 0));
   EXPECT_TRUE(is_possible(Metric::memory_total, 1.5 * 1024 * 1024));
   for (const Metric metric : {Metric::memory_total, Metric::memory_used, Metric::memory_reserved}) {
-    EXPECT_FALSE(is_possible(metric, all_bits / 1048576)) << metric_row(metric).key;
+    EXPECT_FALSE(is_possible(metric, kAllBits / 1048576)) << metric_row(metric).key;
   }
-  EXPECT_FALSE(is_possible(Metric::energy, all_bits / 1000));
+  EXPECT_FALSE(is_possible(Metric::energy, kAllBits / 1000));
   EXPECT_TRUE(is_possible(Metric::energy, 1e10));
-  EXPECT_FALSE(is_possible(Metric::ecc_uncorrected, all_bits));
-  EXPECT_FALSE(is_possible(Metric::gpu_util, all_bits));
+  EXPECT_FALSE(is_possible(Metric::ecc_uncorrected, kAllBits));
+  EXPECT_FALSE(is_possible(Metric::gpu_util, kAllBits));
 }
 
 TEST(RejectContradictions, LeavesOutAPartThatIsLargerThanTheWhole) {

@@ -8,14 +8,14 @@ namespace {
 
 using namespace testing_support;
 
-const std::string card = "card\nuuid GPU-a\ngpu_util 100\n";
-const std::string gpm =
+const std::string kCard = "card\nuuid GPU-a\ngpu_util 100\n";
+const std::string kGpm =
     "gpm_2 96.5\ngpm_3 14.25\ngpm_5 93.4\ngpm_10 17.5\ngpm_11 1\ngpm_12 2\ngpm_13 3\n"
     "gpm_20 100\ngpm_21 56500\ngpm_60 10\ngpm_61 20\n";
 
 TEST(Gpm, ValuesComeWithTheSecondSampleAndKeepTheirDirections) {
   FakeNvml nvml;
-  const auto telemetry = nvml.open(card + gpm);
+  const auto telemetry = nvml.open(kCard + kGpm);
   const GpuSample first = telemetry->sample(0);
   EXPECT_EQ(first[Metric::sm_activity].state, Reading::State::error);
   EXPECT_EQ(first[Metric::sm_activity].code, Reading::no_data) << "one sample has no window";
@@ -31,7 +31,7 @@ TEST(Gpm, ValuesComeWithTheSecondSampleAndKeepTheirDirections) {
 
 TEST(Gpm, TicksThatComeTooSoonGetTheValuesOfTheLastWindow) {
   FakeNvml nvml;
-  const auto telemetry = nvml.open(card + gpm + "tick 1020\ngpm_2 50\n");
+  const auto telemetry = nvml.open(kCard + kGpm + "tick 1020\ngpm_2 50\n");
   telemetry->sample(0);
   nvml.at(1);
   EXPECT_EQ(telemetry->sample(0)[Metric::sm_activity].optional(), 96.5);
@@ -46,7 +46,7 @@ TEST(Gpm, TicksThatComeTooSoonGetTheValuesOfTheLastWindow) {
 TEST(Gpm, ACardWithoutItSaysNotSupported) {
   for (const char* variant : {"current", "no_gpm"}) {
     FakeNvml nvml(variant);
-    const auto telemetry = nvml.open(card + (variant == std::string("no_gpm") ? gpm : ""));
+    const auto telemetry = nvml.open(kCard + (variant == std::string("no_gpm") ? kGpm : ""));
     for (int tick = 0; tick < 3; ++tick) {
       nvml.at(tick);
       EXPECT_EQ(telemetry->sample(0)[Metric::tensor_activity].state, Reading::State::not_supported) << variant;
@@ -58,7 +58,7 @@ TEST(Gpm, ItIsNotAskedWhereNobodyWantsIt) {
   FakeNvml nvml;
   TelemetryOptions options;
   options.activity = false;
-  const auto telemetry = nvml.open(card + gpm, options);
+  const auto telemetry = nvml.open(kCard + kGpm, options);
   telemetry->sample(0);
   nvml.at(1);
   EXPECT_EQ(telemetry->sample(0)[Metric::sm_activity].state, Reading::State::not_supported);
@@ -66,7 +66,7 @@ TEST(Gpm, ItIsNotAskedWhereNobodyWantsIt) {
 
 TEST(Gpm, AUnitThatCountedNothingHasNoValueAndAFailedOneItsCode) {
   FakeNvml nvml;
-  const auto telemetry = nvml.open(card + "gpm_2 nan\ngpm_3 error 999\ngpm_5 100.4\ngpm_10 400\n");
+  const auto telemetry = nvml.open(kCard + "gpm_2 nan\ngpm_3 error 999\ngpm_5 100.4\ngpm_10 400\n");
   telemetry->sample(0);
   nvml.at(1);
   const GpuSample sample = telemetry->sample(0);
@@ -80,7 +80,7 @@ TEST(Gpm, AUnitThatCountedNothingHasNoValueAndAFailedOneItsCode) {
 TEST(Gpm, ASampleThatFailsIsAnErrorAndTheNextOneGoesOn) {
   FakeNvml nvml;
   const auto telemetry =
-      nvml.open(card + gpm + "tick 2000\nerror nvmlGpmSampleGet 999\ntick 3000\nerror nvmlGpmSampleGet 0\n");
+      nvml.open(kCard + kGpm + "tick 2000\nerror nvmlGpmSampleGet 999\ntick 3000\nerror nvmlGpmSampleGet 0\n");
   telemetry->sample(0);
   nvml.at(1);
   EXPECT_TRUE(telemetry->sample(0)[Metric::sm_activity].ok());
@@ -92,7 +92,7 @@ TEST(Gpm, ASampleThatFailsIsAnErrorAndTheNextOneGoesOn) {
 
 TEST(NvLink, TheExactCountersOfAllLinksComeBeforeGpm) {
   FakeNvml nvml;
-  const auto telemetry = nvml.open(card + gpm + "field_138 3 0\nfield_139 3 1024\ntick 1000\nfield_138 3 2048000\n" +
+  const auto telemetry = nvml.open(kCard + kGpm + "field_138 3 0\nfield_139 3 1024\ntick 1000\nfield_138 3 2048000\n" +
                                    "field_139 3 5121024\n");
   EXPECT_EQ(telemetry->sample(0)[Metric::nvlink_tx].code, Reading::no_data);
   nvml.at(2);
@@ -103,7 +103,7 @@ TEST(NvLink, TheExactCountersOfAllLinksComeBeforeGpm) {
 
 TEST(Pcie, WithoutGpmThe32BitCountersAreReadOverAWindowInWhichTheyCannotComeRoundTwice) {
   FakeNvml nvml("no_gpm");
-  const auto telemetry = nvml.open(card +
+  const auto telemetry = nvml.open(kCard +
                                    "field_197 1 4294967290\nfield_198 1 77\n"
                                    "field_197_per_s 53687091200\nfield_198_per_s 1048576\n");
   nvml.run();
@@ -120,13 +120,13 @@ TEST(Pcie, WithoutGpmThe32BitCountersAreReadOverAWindowInWhichTheyCannotComeRoun
 
 TEST(Pcie, WithoutGpmAndWithoutPassingTimeThereIsNoRate) {
   FakeNvml nvml("no_gpm");
-  const auto telemetry = nvml.open(card + "field_197 1 5\n");
+  const auto telemetry = nvml.open(kCard + "field_197 1 5\n");
   EXPECT_EQ(telemetry->sample(0)[Metric::pcie_tx].code, Reading::no_data);
 }
 
 TEST(Pcie, ADriverWithoutTheCountersSaysNotSupported) {
   FakeNvml nvml("no_gpm");
-  const auto telemetry = nvml.open(card + "field_197 error 2\n");
+  const auto telemetry = nvml.open(kCard + "field_197 error 2\n");
   EXPECT_EQ(telemetry->sample(0)[Metric::pcie_tx].state, Reading::State::not_supported);
   EXPECT_EQ(telemetry->sample(0)[Metric::pcie_rx].state, Reading::State::not_supported);
 }

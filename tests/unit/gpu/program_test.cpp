@@ -56,7 +56,7 @@ class ProgramOnACard : public testing::Test {
     for (const int pid : {30, 31}) has_read(pid, 4 * 1048576LL * seconds);
   }
 
-  static constexpr int window_s = 1000;
+  static constexpr int kWindowS = 1000;
   TemporaryFolder root_;
 };
 
@@ -66,10 +66,10 @@ TEST_F(ProgramOnACard, TellsTheThreadsThatLaunchFromTheProcessesThatRead) {
   ProgramSampler sampler(root_.path());
   sampler.follow(10);
   EXPECT_FALSE(sampler.sample(100)) << "the first one has no window";
-  training_after(window_s);
-  const auto sample = sampler.sample(100 + window_s);
+  training_after(kWindowS);
+  const auto sample = sampler.sample(100 + kWindowS);
   ASSERT_TRUE(sample);
-  EXPECT_DOUBLE_EQ(sample->window_s, window_s);
+  EXPECT_DOUBLE_EQ(sample->window_s, kWindowS);
   EXPECT_DOUBLE_EQ(sample->launching, 90) << "main and autograd; the driver's own thread is not counted";
   EXPECT_DOUBLE_EQ(sample->backward.value(), 30);
   EXPECT_EQ(sample->readers, 2) << "the thread at 2 % waits";
@@ -87,8 +87,8 @@ TEST_F(ProgramOnACard, ThreadsThatLoadAreReadersToo) {
   ProgramSampler sampler(root_.path());
   sampler.follow(20);
   sampler.sample(100);
-  thread(20, 21, "loader", 'R', 95 * window_s);
-  const auto sample = sampler.sample(100 + window_s);
+  thread(20, 21, "loader", 'R', 95 * kWindowS);
+  const auto sample = sampler.sample(100 + kWindowS);
   ASSERT_TRUE(sample);
   EXPECT_EQ(sample->readers, 1);
   EXPECT_DOUBLE_EQ(sample->busiest_reader, 95);
@@ -106,10 +106,10 @@ TEST_F(ProgramOnACard, ARankThatWasStartedAnewLaunchesAndAForkedWorkerDoesNot) {
   ProgramSampler sampler(root_.path());
   sampler.follow(20);
   sampler.sample(100);
-  process(30, 20, "python", 'R', 80 * window_s);
+  process(30, 20, "python", 'R', 80 * kWindowS);
   root_.write("proc/30/cmdline", "python -c from multiprocessing.spawn import spawn_main");
-  process(31, 20, "python", 'R', 40 * window_s);
-  const auto sample = sampler.sample(100 + window_s);
+  process(31, 20, "python", 'R', 40 * kWindowS);
+  const auto sample = sampler.sample(100 + kWindowS);
   ASSERT_TRUE(sample);
   EXPECT_DOUBLE_EQ(sample->launching, 80);
   EXPECT_EQ(sample->readers, 1);
@@ -120,8 +120,8 @@ TEST_F(ProgramOnACard, WhereNobodyHasCudaOpenTheProcessWithTheMostThreadsLaunche
   ProgramSampler sampler(root_.path());
   sampler.follow(10);
   sampler.sample(100);
-  training_after(window_s);
-  const auto sample = sampler.sample(100 + window_s);
+  training_after(kWindowS);
+  const auto sample = sampler.sample(100 + kWindowS);
   ASSERT_TRUE(sample);
   EXPECT_DOUBLE_EQ(sample->launching, 90);
   EXPECT_EQ(sample->readers, 2);
@@ -135,8 +135,8 @@ TEST_F(ProgramOnACard, WithoutACommandProgramsThatHaveCudaOpenAreFound) {
   ProgramSampler sampler(root_.path());
   sampler.follow_cuda(1);
   sampler.sample(100);
-  training_after(window_s);
-  const auto sample = sampler.sample(100 + window_s);
+  training_after(kWindowS);
+  const auto sample = sampler.sample(100 + kWindowS);
   ASSERT_TRUE(sample);
   EXPECT_DOUBLE_EQ(sample->launching, 90);
   EXPECT_EQ(sample->readers, 2);
@@ -150,8 +150,8 @@ TEST_F(ProgramOnACard, OfSeveralProgramsOnSeveralCardsNothingIsSaid) {
   ProgramSampler sampler(root_.path());
   sampler.follow_cuda(2);
   sampler.sample(100);
-  training_after(window_s);
-  EXPECT_FALSE(sampler.sample(100 + window_s));
+  training_after(kWindowS);
+  EXPECT_FALSE(sampler.sample(100 + kWindowS));
 }
 
 TEST_F(ProgramOnACard, OfOneStarterTheRanksOfAProgramAreOneAndTwoProgramsAreNot) {
@@ -169,8 +169,8 @@ TEST_F(ProgramOnACard, OfOneStarterTheRanksOfAProgramAreOneAndTwoProgramsAreNot)
     ProgramSampler sampler(root_.path());
     sampler.follow_cuda(2);
     sampler.sample(100);
-    ranks_after(window_s);
-    const auto sample = sampler.sample(100 + window_s);
+    ranks_after(kWindowS);
+    const auto sample = sampler.sample(100 + kWindowS);
     EXPECT_EQ(sample.has_value(), std::string(second).find("rank") != std::string::npos) << second;
     if (sample) {
       EXPECT_DOUBLE_EQ(sample->launching, 90) << "the busiest one's";
@@ -184,8 +184,8 @@ TEST_F(ProgramOnACard, ANumberThatIsUsedAgainIsAnotherThread) {
   ProgramSampler sampler(root_.path());
   sampler.follow(20);
   sampler.sample(100);
-  root_.write("proc/20/task/20/stat", stat("python", 'R', 10, 600 * window_s, /*started=*/9));
-  EXPECT_FALSE(sampler.sample(100 + window_s)) << "what it did before is not known, which is not 0";
+  root_.write("proc/20/task/20/stat", stat("python", 'R', 10, 600 * kWindowS, /*started=*/9));
+  EXPECT_FALSE(sampler.sample(100 + kWindowS)) << "what it did before is not known, which is not 0";
 }
 
 TEST_F(ProgramOnACard, OneThatFollowsAnotherHasNoWindowAtFirst) {
@@ -195,12 +195,12 @@ TEST_F(ProgramOnACard, OneThatFollowsAnotherHasNoWindowAtFirst) {
   sampler.follow_cuda(1);
   sampler.sample(100);
   for (const int pid : {10, 20, 30, 31}) std::filesystem::remove_all(root_.path() / folder(pid));
-  EXPECT_FALSE(sampler.sample(100 + window_s)) << "it has ended";
+  EXPECT_FALSE(sampler.sample(100 + kWindowS)) << "it has ended";
   process(40, 10, "python", 'R', 70);
   open_cuda(40);
-  EXPECT_FALSE(sampler.sample(100 + 2 * window_s)) << "nothing is known of the time since the other one";
-  process(40, 10, "python", 'R', 70 + 80 * window_s);
-  EXPECT_DOUBLE_EQ(sampler.sample(100 + 3 * window_s).value().launching, 80);
+  EXPECT_FALSE(sampler.sample(100 + 2 * kWindowS)) << "nothing is known of the time since the other one";
+  process(40, 10, "python", 'R', 70 + 80 * kWindowS);
+  EXPECT_DOUBLE_EQ(sampler.sample(100 + 3 * kWindowS).value().launching, 80);
 }
 
 TEST_F(ProgramOnACard, WithoutTheKernelsListOfChildrenParentsAreAsked) {
@@ -214,8 +214,8 @@ TEST_F(ProgramOnACard, WithoutTheKernelsListOfChildrenParentsAreAsked) {
   ProgramSampler sampler(root_.path());
   sampler.follow(10);
   sampler.sample(100);
-  root_.write("proc/30/stat", stat("pt_data_worker", 'R', 20, 70 * window_s));
-  EXPECT_EQ(sampler.sample(100 + window_s).value().readers, 1 + 1) << "the other one waits for the disk";
+  root_.write("proc/30/stat", stat("pt_data_worker", 'R', 20, 70 * kWindowS));
+  EXPECT_EQ(sampler.sample(100 + kWindowS).value().readers, 1 + 1) << "the other one waits for the disk";
 }
 
 TEST_F(ProgramOnACard, IsReadOnceASecondAtMost) {
@@ -231,7 +231,7 @@ TEST_F(ProgramOnACard, ThatHasEndedOrIsAnotherUsersIsAbsent) {
   ProgramSampler sampler(root_.path());
   sampler.follow(10);
   EXPECT_FALSE(sampler.sample(100));
-  EXPECT_FALSE(sampler.sample(100 + window_s));
+  EXPECT_FALSE(sampler.sample(100 + kWindowS));
   ProgramSampler nobody(root_.path());
   EXPECT_FALSE(nobody.sample(100)) << "nobody is followed";
 }

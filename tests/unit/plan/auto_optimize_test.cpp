@@ -21,7 +21,7 @@ class AutoOptimize : public testing::Test {
   void SetUp() override {
     environment_.set("WRING_NVML_LIBRARY", fake_nvml());
     environment_.set("WRING_FAKE_NVML", machine_file("rtx4090"));
-    environment_.set("WRING_NVIDIA_SMI", missing_nvidia_smi);
+    environment_.set("WRING_NVIDIA_SMI", kMissingNvidiaSmi);
     environment_.set("CUDA_VISIBLE_DEVICES", std::nullopt);
   }
 
@@ -47,7 +47,7 @@ TEST_F(AutoOptimize, WritesTheGuidesTierOfThisMachinesCard) {
 }
 
 TEST_F(AutoOptimize, DoublesAsTheGuideDoesWhereNoGpuCanBeAsked) {
-  environment_.set("WRING_NVML_LIBRARY", missing_library);
+  environment_.set("WRING_NVML_LIBRARY", kMissingLibrary);
   const Plan plan = auto_optimize_config(folder_.write("configs/lightweight_config.yaml", config_), out_);
   EXPECT_TRUE(plan.basic_mode);
   EXPECT_THAT(read_file(out_), HasSubstr("batch_size: 32   # small\n"));

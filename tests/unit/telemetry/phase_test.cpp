@@ -10,7 +10,7 @@ namespace wring {
 namespace {
 
 // Phases as letters: . no context, u start-up, S steady, v validation or saving, e end.
-constexpr std::string_view letters = ".uSve";
+constexpr std::string_view kLetters = ".uSve";
 
 class Series {
  public:
@@ -44,7 +44,7 @@ class Series {
       std::size_t end = i;
       while (end < phases.size() && phases[end] == phases[i]) ++end;
       text += (text.empty() ? "" : " ") + std::to_string(static_cast<int>((end - i) * tick_s_ + 0.5));
-      text += letters[static_cast<std::size_t>(phases[i])];
+      text += kLetters[static_cast<std::size_t>(phases[i])];
       i = end;
     }
     return text;
@@ -193,7 +193,7 @@ TEST(Phases, OfTicksTenASecondTimesCountAndNotTicks) {
 }
 
 TEST(Phases, TheRowsAreInTheOrderOfTheEnumeration) {
-  for (std::size_t i = 0; i < phase_count; ++i) EXPECT_EQ(static_cast<std::size_t>(phase_rows()[i].phase), i);
+  for (std::size_t i = 0; i < kPhaseCount; ++i) EXPECT_EQ(static_cast<std::size_t>(phase_rows()[i].phase), i);
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 // Prints rates for ever, as fast as a test wants them.
-const std::string endless_rates =
+const std::string kEndlessRates =
     "n=0; while :; do n=$((n + 1)); echo \"step $n speed: ${rate:-100} samples/s\"; sleep 0.02; done\n";
 
 class CommandRunnerTest : public testing::Test {
@@ -119,7 +119,7 @@ TEST_F(CommandRunnerTest, TheTemporaryFolderIsTheProgramsAndIsRemoved) {
 
 TEST_F(CommandRunnerTest, AProgramThatRunsOnIsEndedOnceItsRateIsKnown) {
   std::vector<std::string> phases;
-  CommandOptions with = options("trap 'echo bye > said; exit' TERM; echo $$ > pid; " + endless_rates);
+  CommandOptions with = options("trap 'echo bye > said; exit' TERM; echo $$ > pid; " + kEndlessRates);
   with.grace = 30s;
   with.on_phase = [&](const TrialRequest&, const std::string& phase) { phases.push_back(phase); };
   const TrialResult result = run(with);
@@ -133,7 +133,7 @@ TEST_F(CommandRunnerTest, AProgramThatRunsOnIsEndedOnceItsRateIsKnown) {
 
 TEST_F(CommandRunnerTest, AProgramThatWillNotEndIsKilledWithWhatItStarted) {
   const TrialResult result =
-      run(options("trap '' TERM; (trap '' TERM; sleep 1000) & echo $! > child; echo $$ > pid; " + endless_rates));
+      run(options("trap '' TERM; (trap '' TERM; sleep 1000) & echo $! > child; echo $$ > pid; " + kEndlessRates));
   EXPECT_EQ(result.outcome, TrialOutcome::ok);
   EXPECT_TRUE(ends(pid_in(folder_.path() / "pid")));
   EXPECT_TRUE(ends(pid_in(folder_.path() / "child")));
@@ -141,13 +141,13 @@ TEST_F(CommandRunnerTest, AProgramThatWillNotEndIsKilledWithWhatItStarted) {
 
 TEST_F(CommandRunnerTest, WhatLeftItsGroupIsKilledToo) {
   const TrialResult result = run(options(
-      "setsid sh -c 'echo $$ > child; sleep 1000; :' &\nwhile [ ! -s child ]; do sleep 0.01; done\n" + endless_rates));
+      "setsid sh -c 'echo $$ > child; sleep 1000; :' &\nwhile [ ! -s child ]; do sleep 0.01; done\n" + kEndlessRates));
   EXPECT_EQ(result.outcome, TrialOutcome::ok);
   EXPECT_TRUE(has_ended(pid_in(folder_.path() / "child")));
 }
 
 TEST_F(CommandRunnerTest, ATrialWhoseTimeIsOverIsNotWaitedForLong) {
-  CommandOptions with = options("trap '' TERM; echo $$ > pid; " + endless_rates);
+  CommandOptions with = options("trap '' TERM; echo $$ > pid; " + kEndlessRates);
   with.trial_time = 1h;
   with.grace = 1h;
   EXPECT_EQ(run(with, {.set = {}, .measure = {}, .time_limit_s = 1}).outcome, TrialOutcome::ok);
@@ -158,7 +158,7 @@ TEST_F(CommandRunnerTest, AFolderForTemporaryFilesThatIsMissingIsNamed) {
   ScopedEnvironment environment;
   const std::string missing = (folder_.path() / "none").string();
   environment.set("TMPDIR", missing);
-  const Error error = refusal(options(endless_rates));
+  const Error error = refusal(options(kEndlessRates));
   EXPECT_EQ(error.code(), ErrorCode::failed);
   EXPECT_THAT(error.what(), HasSubstr(missing));
   EXPECT_THAT(error.hint().en, HasSubstr("set TMPDIR"));
@@ -269,7 +269,7 @@ TEST_F(CommandRunnerTest, AKillThatAShellReportsIsAKill) {
 
 TEST_F(CommandRunnerTest, CancellingKillsAtOnceAndThrows) {
   bool stop = false;
-  CommandOptions with = options("trap '' TERM; echo $$ > pid; " + endless_rates);
+  CommandOptions with = options("trap '' TERM; echo $$ > pid; " + kEndlessRates);
   with.trial_time = 1h;
   with.grace = 1h;
   with.on_phase = [&](const TrialRequest&, const std::string& phase) { stop = phase == "measure"; };
@@ -279,7 +279,7 @@ TEST_F(CommandRunnerTest, CancellingKillsAtOnceAndThrows) {
 }
 
 TEST_F(CommandRunnerTest, ALongerRequestMeasuresLonger) {
-  CommandOptions with = options(endless_rates);
+  CommandOptions with = options(kEndlessRates);
   with.trial_time = 1ms;
   const auto rates = [&](double min_seconds) {
     return run(with, {.set = {}, .measure = {.min_seconds = min_seconds}}).step_ms.n;
@@ -288,7 +288,7 @@ TEST_F(CommandRunnerTest, ALongerRequestMeasuresLonger) {
 }
 
 TEST_F(CommandRunnerTest, WhatACommandCannotDoIsAnError) {
-  const TrialResult result = run(options(endless_rates), {.set = {}, .measure = {.data = TrialData::resident}});
+  const TrialResult result = run(options(kEndlessRates), {.set = {}, .measure = {.data = TrialData::resident}});
   EXPECT_EQ(result.outcome, TrialOutcome::error);
   EXPECT_THAT(result.message, HasSubstr("its own data"));
 }
@@ -329,7 +329,7 @@ TEST_F(CommandRunnerTest, MemoryAndUtilisationAreSeenFromOutside) {
     for (const pid_t pid : descendants(::getpid())) sample.processes.push_back({pid, "", 700, {}});
     return sample;
   });
-  CommandOptions with = options("exec sh -c '" + endless_rates + "'");
+  CommandOptions with = options("exec sh -c '" + kEndlessRates + "'");
   with.command = "exec " + with.command;
   with.meter = std::make_shared<UtilisationMeter>(telemetry, 0.01);
   const TrialResult result = run(with);

@@ -10,7 +10,7 @@
 namespace wring::testing_support {
 
 // Shell functions that speak the trial protocol.
-inline const std::string fake_worker_words = R"sh(
+inline const std::string kFakeWorkerWords = R"sh(
 take() { read -r line || exit 0; id=${line#*\"id\":}; id=${id%%,*}; }
 phase() { echo "{\"v\":1,\"id\":$id,\"event\":\"phase\",\"phase\":\"$1\"}"; }
 ok() { echo "{\"v\":1,\"id\":$id,\"event\":\"done\",\"outcome\":\"ok\",\"samples_per_s\":$1}"; }

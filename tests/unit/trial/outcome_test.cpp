@@ -19,7 +19,7 @@ struct Case {
 };
 
 // One or more for every row of the table, as the programs print them.
-const Case out_of_memory[] = {
+const Case kOutOfMemory[] = {
     {"torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.79 GiB"},
     {"RuntimeError: CUDA out of memory. Tried to allocate 20.00 MiB (GPU 0; 7.79 GiB total capacity)"},
     {"CUDA out of memory. Tried to allocate 20.00 MiB"},
@@ -64,7 +64,7 @@ const Case out_of_memory[] = {
 };
 
 TEST(Outcome, EverySpellingOfMemoryThatRanOutIsRecognisedAmongOtherLines) {
-  for (const Case& c : out_of_memory) {
+  for (const Case& c : kOutOfMemory) {
     const auto found = find_out_of_memory(std::string("step 1\n") + c.output + "\nbye\n");
     ASSERT_TRUE(found) << c.output;
     EXPECT_EQ(found->certain, c.certain) << c.output;
@@ -74,7 +74,7 @@ TEST(Outcome, EverySpellingOfMemoryThatRanOutIsRecognisedAmongOtherLines) {
 
 TEST(Outcome, EveryRowOfTheTableHasACaseThatNeedsNoOther) {
   for (const OutOfMemorySign& sign : out_of_memory_signs()) {
-    const bool has_case = std::ranges::any_of(out_of_memory, [&](const Case& c) {
+    const bool has_case = std::ranges::any_of(kOutOfMemory, [&](const Case& c) {
       const std::string_view output = c.output;
       const std::size_t at = output.find(sign.words);
       return at != std::string_view::npos && output.find(sign.also, at) != std::string_view::npos;

@@ -12,7 +12,7 @@ struct Ending {
   const char* line;
 };
 
-const Ending python[] = {
+const Ending kPython[] = {
     {"a module that is missing",
      "Traceback (most recent call last):\n  File \"train.py\", line 3, in <module>\n    import torch\n"
      "ModuleNotFoundError: No module named 'torch'\n",
@@ -112,7 +112,7 @@ const Ending python[] = {
      "Fatal Python error: Segmentation fault"},
 };
 
-const Ending others[] = {
+const Ending kOthers[] = {
     {"argparse",
      "usage: main.py [-h] [-a ARCH] [-j N]\n               [--dist-url DIST_URL] [--dist-backend DIST_BACKEND]\n"
      "main.py: error: unrecognized arguments: --config /tmp/x.yaml\n",
@@ -153,11 +153,11 @@ const Ending others[] = {
 };
 
 TEST(TellingLine, OfAPythonProgramIsItsException) {
-  for (const Ending& ending : python) EXPECT_EQ(telling_line(ending.output), ending.line) << ending.what;
+  for (const Ending& ending : kPython) EXPECT_EQ(telling_line(ending.output), ending.line) << ending.what;
 }
 
 TEST(TellingLine, OfAnyOtherProgramIsItsLastMeaningfulLine) {
-  for (const Ending& ending : others) EXPECT_EQ(telling_line(ending.output), ending.line) << ending.what;
+  for (const Ending& ending : kOthers) EXPECT_EQ(telling_line(ending.output), ending.line) << ending.what;
 }
 
 TEST(TellingLine, LeadsAMessageThatHoldsATraceback) {

@@ -143,7 +143,7 @@ TEST(Utilisation, ATrialIsMeasuredThroughNvml) {
   };
   const TemporaryFolder folder;
   WorkerOptions with;
-  with.command = {folder.write_script("worker.sh", fake_worker_words + "take; phase warmup; phase measure; ok 5")};
+  with.command = {folder.write_script("worker.sh", kFakeWorkerWords + "take; phase warmup; phase measure; ok 5")};
   with.meter = std::make_shared<UtilisationMeter>(std::make_shared<Moving>(nvml, telemetry), 0.01);
   const TrialResult result = WorkerRunner(with).run({});
   EXPECT_EQ(result.outcome, TrialOutcome::ok);

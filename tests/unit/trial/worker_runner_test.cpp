@@ -25,7 +25,7 @@ class WorkerRunnerTest : public testing::Test {
   // A worker that runs this script, with the shell functions of fake_worker.h.
   WorkerOptions options(const std::string& script) {
     WorkerOptions options;
-    options.command = {folder_.write_script("worker.sh", fake_worker_words + script)};
+    options.command = {folder_.write_script("worker.sh", kFakeWorkerWords + script)};
     options.working_folder = folder_.path();
     return options;
   }

@@ -11,9 +11,9 @@ namespace wring::rules {
 namespace {
 
 // A collective that waits spins on 16 to 32 of some 130 SMs, steadily, with GPU-Util at 100.
-constexpr double waiting_sm = 30;
-constexpr double steady_deviation = 5;
-constexpr double peer_sm = 40;
+constexpr double kWaitingSm = 30;
+constexpr double kSteadyDeviation = 5;
+constexpr double kPeerSm = 40;
 
 Finding found(double confidence, Text rule, Text numbers, Text next_step) {
   return {"collective_bound",
@@ -28,8 +28,8 @@ Finding found(double confidence, Text rule, Text numbers, Text next_step) {
 }  // namespace
 
 std::optional<Finding> collective_bound(const Features& f) {
-  const bool steady = below_or_unknown(f.gpu_util_deviation, steady_deviation);
-  if (f.busy_peers == 0 || !at_least(f.gpu_util, limit::full_util) || !steady) return std::nullopt;
+  const bool steady = below_or_unknown(f.gpu_util_deviation, kSteadyDeviation);
+  if (f.busy_peers == 0 || !at_least(f.gpu_util, limit::kFullUtil) || !steady) return std::nullopt;
   const Text next{
       "find the slowest card (the one with the most SM activity or power) and its rank's data; if none "
       "works, the job is stuck: py-spy dump, NCCL_DEBUG=INFO",
@@ -39,22 +39,22 @@ std::optional<Finding> collective_bound(const Features& f) {
                            .add("busiest other card's SM activity", "其他卡最高SM活跃度", f.busiest_peer_sm_activity)
                            .add("links", "互连", f.link_mib_s, " MiB/s")
                            .text();
-  if (below(f.sm_activity, waiting_sm) && below_or_unknown(f.tensor_activity, limit::tensor_unused)) {
-    const bool peer_works = at_least(f.busiest_peer_sm_activity, std::max(peer_sm, 2 * *f.sm_activity));
+  if (below(f.sm_activity, kWaitingSm) && below_or_unknown(f.tensor_activity, limit::kTensorUnused)) {
+    const bool peer_works = at_least(f.busiest_peer_sm_activity, std::max(kPeerSm, 2 * *f.sm_activity));
     Text rule{"GPU-Util ≥ {} % and steady on several cards while SM activity < {} %",
-              "多卡 GPU利用率 ≥ {}% 且平稳，而 SM活跃度 < {}%", limit::full_util, waiting_sm};
+              "多卡 GPU利用率 ≥ {}% 且平稳，而 SM活跃度 < {}%", limit::kFullUtil, kWaitingSm};
     if (peer_works) {
       rule += Text(", and another card works", "，且另有一卡在计算");
     }
     return found(peer_works ? 0.8 : 0.55, rule, numbers, next);
   }
-  if (!f.sm_activity && below(f.power_of_limit, limit::little_power) &&
+  if (!f.sm_activity && below(f.power_of_limit, limit::kLittlePower) &&
       at_least(f.busiest_peer_power_of_limit, 1.5 * *f.power_of_limit)) {
     return found(0.5,
                  {"GPU-Util ≥ {} % and steady while power < {} % of its limit, and another card draws "
                   "half as much again",
-                  "GPU利用率 ≥ {}% 且平稳，而功耗 < 上限的 {}%，且另有一卡功耗高出一半以上", limit::full_util,
-                  limit::little_power},
+                  "GPU利用率 ≥ {}% 且平稳，而功耗 < 上限的 {}%，且另有一卡功耗高出一半以上", limit::kFullUtil,
+                  limit::kLittlePower},
                  numbers, next);
   }
   return std::nullopt;

@@ -11,16 +11,16 @@
 namespace wring::rules {
 namespace {
 
-constexpr double fp32_busy = 40;   // the FP32 units at work make SM activity's word surer
-constexpr double much_power = 85;  // of the limit
+constexpr double kFp32Busy = 40;   // the FP32 units at work make SM activity's word surer
+constexpr double kMuchPower = 85;  // of the limit
 
 // Only tensor activity proves that the card does what it is for: a multiprocessor that waits for memory counts as busy.
 Text compute_next(const Features& f) {
-  if (below(f.tensor_activity, limit::tensor_unused)) {
+  if (below(f.tensor_activity, limit::kTensorUnused)) {
     return {"the tensor cores are hardly used: use_mixed_precision: true, or allow TF32",
             "张量核心几乎没有用上：设置 use_mixed_precision: true，或允许 TF32"};
   }
-  if (at_least(f.tensor_activity, limit::tensor_busy)) {
+  if (at_least(f.tensor_activity, limit::kTensorBusy)) {
     return {
         "the card is used as it should be; faster only with less arithmetic or a lower precision, not with more "
         "workers or a larger batch",
@@ -45,23 +45,23 @@ Finding found(double confidence, Text rule, Text numbers, Text next_step) {
 }  // namespace
 
 std::optional<Finding> compute_bound(const Features& f) {
-  if (at_least(f.tensor_activity, limit::tensor_busy)) {
-    return found(0.9, {"tensor activity ≥ {} %", "张量核心活跃度 ≥ {}%", limit::tensor_busy}, activity(f).text(),
+  if (at_least(f.tensor_activity, limit::kTensorBusy)) {
+    return found(0.9, {"tensor activity ≥ {} %", "张量核心活跃度 ≥ {}%", limit::kTensorBusy}, activity(f).text(),
                  compute_next(f));
   }
   if (tensor_cores_unused(f)) return std::nullopt;  // that says more
-  if (at_least(f.sm_activity, limit::sm_busy) && below(f.dram_activity, limit::dram_bound)) {
-    return found(at_least(f.fp32_activity, fp32_busy) ? 0.8 : 0.65,
+  if (at_least(f.sm_activity, limit::kSmBusy) && below(f.dram_activity, limit::kDramBound)) {
+    return found(at_least(f.fp32_activity, kFp32Busy) ? 0.8 : 0.65,
                  {"SM activity ≥ {} % and DRAM activity < {} %", "SM活跃度 ≥ {}% 且显存带宽利用率 < {}%",
-                  limit::sm_busy, limit::dram_bound},
+                  limit::kSmBusy, limit::kDramBound},
                  activity(f).add("FP32 activity", "FP32活跃度", f.fp32_activity).text(), compute_next(f));
   }
   // Before Hopper there is no activity to read; much power at full use is the next best sign.
-  if (!f.sm_activity && at_least(f.gpu_util, limit::full_util) && at_least(f.power_of_limit, much_power) &&
-      below_or_unknown(f.memory_util, limit::memory_util_bound)) {
+  if (!f.sm_activity && at_least(f.gpu_util, limit::kFullUtil) && at_least(f.power_of_limit, kMuchPower) &&
+      below_or_unknown(f.memory_util, limit::kMemoryUtilBound)) {
     return found(0.5,
                  {"GPU-Util ≥ {} % and power ≥ {} % of its limit", "GPU利用率 ≥ {}% 且功耗 ≥ 上限的 {}%",
-                  limit::full_util, much_power},
+                  limit::kFullUtil, kMuchPower},
                  activity(f).text(), compute_next(f));
   }
   return std::nullopt;
@@ -72,17 +72,17 @@ void compute_bound(Diagnosis& diagnosis) {
   const DiagnosisInput& in = diagnosis.input();
   const auto found = in.attained();
   const std::optional<double> tensor = in.load().tensor_activity;
-  const bool near = found ? found->share_percent >= attained_well : tensor && *tensor >= limit::tensor_busy;
+  const bool near = found ? found->share_percent >= kAttainedWell : tensor && *tensor >= limit::kTensorBusy;
   if (!near || diagnosis.has("memory_bandwidth_bound") || diagnosis.has("slow_kernels")) return;
   const double sure =
-      found ? confidence_of(found->share_percent, attained_well, 75) : confidence_of(*tensor, limit::tensor_busy, 80);
+      found ? confidence_of(found->share_percent, kAttainedWell, 75) : confidence_of(*tensor, limit::kTensorBusy, 80);
   Finding& verdict =
       diagnosis.add("compute_bound", {"compute-bound: the arithmetic is the limit", "受计算限制：瓶颈在算力"},
                     diagnosis.own_share(), sure, in.arithmetic_and_activity(),
                     {"{:.0f} % or more of the rate of one large product on this device in this precision; or tensor "
                      "activity {:.0f} % or more where that rate is not known",
                      "不低于本机同精度下单个大矩阵乘速率的 {:.0f}%；该速率未知时，张量核心活跃度不低于 {:.0f}%",
-                     attained_well, limit::tensor_busy},
+                     kAttainedWell, limit::kTensorBusy},
                     {"good: what is left is a smaller network, a smaller patch or a faster card",
                      "很好：剩下的只有更小的网络、更小的图块或更快的显卡"});
   if (found) {

@@ -9,31 +9,31 @@ namespace wring::rules {
 namespace {
 
 // A desktop or a monitor alone makes a few per cent.
-constexpr double idle_util = 5;
-constexpr double idle_sm = 1;
-constexpr double iowait = 5;  // of all cores; one blocked loader on a machine of 16 cores makes 6
+constexpr double kIdleUtil = 5;
+constexpr double kIdleSm = 1;
+constexpr double kIowait = 5;  // of all cores; one blocked loader on a machine of 16 cores makes 6
 
 // Few kernels run while the program, or where that cannot be seen the computer, works or waits for its disk: the card
 // is not idle, it starves. One PyTorch process that decodes whole photographs itself left an H200 at 0.3 % GPU-Util.
 bool starves(const Features& f) {
   const bool some_kernels = at_least(f.gpu_util_max, 1) || at_least(f.sm_activity, 0.01);
   if (!some_kernels) return false;
-  if (f.program) return readers_full(f) || f.program->launching >= limit::launching;
-  return at_least(f.host_busiest_core, core_busy) || at_least(f.host_cpu, limit::host_busy) ||
-         at_least(f.host_iowait, iowait);
+  if (f.program) return readers_full(f) || f.program->launching >= limit::kLaunching;
+  return at_least(f.host_busiest_core, kCoreBusy) || at_least(f.host_cpu, limit::kHostBusy) ||
+         at_least(f.host_iowait, kIowait);
 }
 
 bool is_idle(const Features& f) {
   if (starves(f)) return false;
-  if (f.gpu_util) return *f.gpu_util < idle_util;
-  return below(f.sm_activity, idle_sm);
+  if (f.gpu_util) return *f.gpu_util < kIdleUtil;
+  return below(f.sm_activity, kIdleSm);
 }
 
 Text idle_rule(const Features& f) {
   if (f.gpu_util) {
-    return {"GPU-Util below {} %", "GPU利用率低于 {}%", idle_util};
+    return {"GPU-Util below {} %", "GPU利用率低于 {}%", kIdleUtil};
   }
-  return {"SM activity below {} % (this card has no GPU-Util)", "SM活跃度低于 {}%（此卡没有GPU利用率）", idle_sm};
+  return {"SM activity below {} % (this card has no GPU-Util)", "SM活跃度低于 {}%（此卡没有GPU利用率）", kIdleSm};
 }
 
 Text idle_next(const Features& f) {

@@ -13,17 +13,17 @@
 namespace wring::rules {
 namespace {
 
-constexpr double at_disk = 40;  // of the readers
+constexpr double kAtDisk = 40;  // of the readers
 // TensorBoard's profiler calls a step input-bound from 5 % of its time in the loader on.
-constexpr double data_wait = 5;
+constexpr double kDataWait = 5;
 
 // The computer's I/O wait may be another program's, and a thread that is busy waits for no disk.
 bool waits_for_disk(const Features& f) {
-  return f.program && readers_full(f) && f.program->readers_at_disk >= at_disk;
+  return f.program && readers_full(f) && f.program->readers_at_disk >= kAtDisk;
 }
 
 bool copies_all_the_time(const Features& f) {
-  return only_copies(f) && at_least(f.pcie_rx_mib_s, limit::pcie_busy_mib_s);
+  return only_copies(f) && at_least(f.pcie_rx_mib_s, limit::kPcieBusyMibS);
 }
 
 Text input_next(const Features& f) {
@@ -41,7 +41,7 @@ Text input_next(const Features& f) {
         "data_cache: auto",
         "训练线程自己在加载数据：num_workers 设为 1 或更大（DataLoader），persistent_workers，或 data_cache: auto"};
   }
-  if (at_least(f.host_cpu, limit::host_busy)) {
+  if (at_least(f.host_cpu, limit::kHostBusy)) {
     return {"all cores are busy preparing data: decode once (data_cache: auto), or do the augmentation on the GPU",
             "所有核心都在准备数据：只解码一次（data_cache: auto），或把数据增强放到 GPU 上"};
   }
@@ -54,18 +54,18 @@ Text input_next(const Features& f) {
 Text input_rule(const Features& f) {
   if (copies_all_the_time(f)) {
     return {"copies over PCIe ≥ {} GiB/s while SM activity < {} %", "PCIe 拷贝 ≥ {} GiB/s，而 SM活跃度 < {}%",
-            limit::pcie_busy_mib_s / 1024, limit::copying_sm};
+            limit::kPcieBusyMibS / 1024, limit::kCopyingSm};
   }
   const Text low = waits_rule(f);
   if (readers_full(f)) {
     return {"{} while the program's readers are at work ≥ {} % of the time, or one of them ≥ {} %",
-            "{}，而程序的数据读取者有 ≥ {}% 的时间在工作，或其中之一 ≥ {}%", low, reader_full, core_busy};
+            "{}，而程序的数据读取者有 ≥ {}% 的时间在工作，或其中之一 ≥ {}%", low, kReaderFull, kCoreBusy};
   }
   return {
       "{} while the program's main thread is busy ≥ {} %, nobody else reads, and it reads ≥ {} MiB/s "
       "or launches large kernels rarely",
-      "{}，而程序主线程占用 ≥ {}%，没有其他读取者，且它读取 ≥ {} MiB/s 或很少启动大的核函数", low, limit::launching,
-      limit::reading_mib_s};
+      "{}，而程序主线程占用 ≥ {}%，没有其他读取者，且它读取 ≥ {} MiB/s 或很少启动大的核函数", low, limit::kLaunching,
+      limit::kReadingMibS};
 }
 
 // More workers as far as there are cores and memory; else images decoded once.
@@ -102,7 +102,7 @@ std::optional<Finding> input_bound(const Features& f) {
   if (!copies && (!waits(f) || (!readers_full(f) && !main_thread_reads(f)))) return std::nullopt;
   double confidence = copies || readers_full(f) ? 0.75 : 0.65;
   if (const Value ratio = sm_while_busy(f); ratio && !copies) {
-    confidence += *ratio >= limit::sm_while_busy ? 0.1 : -0.1;
+    confidence += *ratio >= limit::kSmWhileBusy ? 0.1 : -0.1;
   }
   Measured numbers = activity(f);
   numbers.add("time under 10 %", "低于10%的时间", f.gpu_util_under_10)
@@ -121,16 +121,16 @@ void data_bound(Diagnosis& diagnosis) {
   const double lost = std::max(in.lost_percent(), in.wait_percent());
   const auto headroom = in.headroom_percent();
   // Without the loader's own rate, its wait in the step is the evidence.
-  const bool slow_loader = headroom ? *headroom < loader_headroom : in.wait_percent() >= data_wait;
-  if (!slow_loader || lost < data_wait) return;
-  double sure = confidence_of(lost, data_wait, 40);
+  const bool slow_loader = headroom ? *headroom < kLoaderHeadroom : in.wait_percent() >= kDataWait;
+  if (!slow_loader || lost < kDataWait) return;
+  double sure = confidence_of(lost, kDataWait, 40);
   if (!headroom) sure = std::min(sure, 0.8);
   Finding& found =
       diagnosis.add("data_bound", {"data-bound: the step waits for the loader", "受数据限制：训练步在等待数据加载"},
                     lost, sure, in.three_rates(),
                     {"the step loses {:.0f} % or more to waiting, and the loader alone makes less than {:.0f} % more "
                      "than the step",
-                     "每步等待数据的损失不低于 {:.0f}%，且加载速率高出计算不足 {:.0f}%", data_wait, loader_headroom},
+                     "每步等待数据的损失不低于 {:.0f}%，且加载速率高出计算不足 {:.0f}%", kDataWait, kLoaderHeadroom},
                     {});
   feed_the_step(in, found, headroom.value_or(-lost));
 }

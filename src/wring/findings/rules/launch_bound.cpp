@@ -13,65 +13,65 @@ namespace {
 
 // Kernels of a few microseconds occupy few SMs for part of the time, while GPU-Util counts every window with a kernel
 // in it.
-constexpr double busy_util = 40;
-constexpr double util_without_gpm = 60;
-constexpr double few_sms = 20;
-constexpr double little_memory_util = 15;
+constexpr double kBusyUtil = 40;
+constexpr double kUtilWithoutGpm = 60;
+constexpr double kFewSms = 20;
+constexpr double kLittleMemoryUtil = 15;
 // Kernels of one block, launched without a pause, made 18 % GPU-Util and 0.02 % SM activity on an H200: so little while
 // busy is launching and nothing else, at any GPU-Util.
-constexpr double tiny_kernel_util = 10;
-constexpr double tiny_kernel_sm = 10;
+constexpr double kTinyKernelUtil = 10;
+constexpr double kTinyKernelSm = 10;
 // A small step that is launched from Python makes 7 to 13 % GPU-Util; beyond half the launches are not what it waits
 // for most of the time.
-constexpr double low_util = 50;
+constexpr double kLowUtil = 50;
 
 bool launches_tiny_kernels(const Features& f) {
-  return at_least(f.gpu_util, tiny_kernel_util) && at_least(f.sm_activity, 0.001) &&
-         below(sm_while_busy(f), tiny_kernel_sm) && !only_copies(f);
+  return at_least(f.gpu_util, kTinyKernelUtil) && at_least(f.sm_activity, 0.001) &&
+         below(sm_while_busy(f), kTinyKernelSm) && !only_copies(f);
 }
 
 // GPU-Util counts every window with a kernel in it, so many small ones look like half a load.
 bool fills_few_sms(const Features& f) {
   if (f.sm_activity) {
-    const bool few = *f.sm_activity > 0 && *f.sm_activity < few_sms;
-    return at_least(f.gpu_util, busy_util) && few && below(sm_while_busy(f), limit::sm_while_busy) &&
-           below_or_unknown(f.dram_activity, few_sms) && below_or_unknown(f.tensor_activity, limit::tensor_unused) &&
-           below_or_unknown(f.power_of_limit, limit::little_power) && !only_copies(f);
+    const bool few = *f.sm_activity > 0 && *f.sm_activity < kFewSms;
+    return at_least(f.gpu_util, kBusyUtil) && few && below(sm_while_busy(f), limit::kSmWhileBusy) &&
+           below_or_unknown(f.dram_activity, kFewSms) && below_or_unknown(f.tensor_activity, limit::kTensorUnused) &&
+           below_or_unknown(f.power_of_limit, limit::kLittlePower) && !only_copies(f);
   }
-  return at_least(f.gpu_util, util_without_gpm) && below(f.power_of_limit, limit::little_power) &&
-         below(f.memory_util, little_memory_util) && below_or_unknown(f.pcie_rx_mib_s, limit::pcie_busy_mib_s);
+  return at_least(f.gpu_util, kUtilWithoutGpm) && below(f.power_of_limit, limit::kLittlePower) &&
+         below(f.memory_util, kLittleMemoryUtil) && below_or_unknown(f.pcie_rx_mib_s, limit::kPcieBusyMibS);
 }
 
 bool one_thread_feeds(const Features& f) {
-  return f.program && f.program->launching >= limit::launching && !readers_full(f) && !main_thread_reads(f);
+  return f.program && f.program->launching >= limit::kLaunching && !readers_full(f) && !main_thread_reads(f);
 }
 
 // One thread of the program has all that it can do, and what it does is launching: the backward pass, which PyTorch
 // launches from a thread of its own, takes its part, or there is no such thread and the kernels are small.
 bool launches_all_the_time(const Features& f) {
-  if (!one_thread_feeds(f) || !at_least(f.gpu_util, 1) || !below(f.gpu_util, low_util)) return false;
-  if (f.program->backward) return *f.program->backward >= limit::backward_of_launching;
-  return below(sm_while_busy(f), limit::sm_while_busy);
+  if (!one_thread_feeds(f) || !at_least(f.gpu_util, 1) || !below(f.gpu_util, kLowUtil)) return false;
+  if (f.program->backward) return *f.program->backward >= limit::kBackwardOfLaunching;
+  return below(sm_while_busy(f), limit::kSmWhileBusy);
 }
 
 Text launch_rule(const Features& f) {
   if (launches_all_the_time(f)) {
     return {"GPU-Util < {} % while the thread that launches is busy ≥ {} % and no reader is",
-            "GPU利用率 < {}%，而启动核函数的线程占用 ≥ {}%，且没有繁忙的数据读取者", low_util, limit::launching};
+            "GPU利用率 < {}%，而启动核函数的线程占用 ≥ {}%，且没有繁忙的数据读取者", kLowUtil, limit::kLaunching};
   }
   if (launches_tiny_kernels(f)) {
     return {"GPU-Util ≥ {} % while SM activity is less than {} % of it", "GPU利用率 ≥ {}%，而 SM活跃度不到其 {}%",
-            tiny_kernel_util, tiny_kernel_sm};
+            kTinyKernelUtil, kTinyKernelSm};
   }
   if (f.sm_activity) {
     return {"GPU-Util ≥ {} % while SM activity < {} % and power < {} % of its limit",
-            "GPU利用率 ≥ {}%，而 SM活跃度 < {}% 且功耗 < 上限的 {}%", busy_util, few_sms, limit::little_power};
+            "GPU利用率 ≥ {}%，而 SM活跃度 < {}% 且功耗 < 上限的 {}%", kBusyUtil, kFewSms, limit::kLittlePower};
   }
   return {
       "GPU-Util ≥ {} % while power < {} % of its limit and memory busy < {} % (SM activity cannot be "
       "read here)",
-      "GPU利用率 ≥ {}%，而功耗 < 上限的 {}% 且显存读写占比 < {}%（此卡读不到 SM活跃度）", util_without_gpm,
-      limit::little_power, little_memory_util};
+      "GPU利用率 ≥ {}%，而功耗 < 上限的 {}% 且显存读写占比 < {}%（此卡读不到 SM活跃度）", kUtilWithoutGpm,
+      limit::kLittlePower, kLittleMemoryUtil};
 }
 
 Finding found(double confidence, Text rule, Text numbers, Text next_step) {
@@ -90,13 +90,13 @@ std::optional<Finding> launch_bound(const Features& f) {
   const bool all_the_time = launches_all_the_time(f);
   if (!all_the_time && !launches_tiny_kernels(f) && !fills_few_sms(f)) return std::nullopt;
   // Small kernels that wait for their data are that.
-  if (!all_the_time && (main_thread_reads(f) || (readers_full(f) && f.program->launching < limit::launching))) {
+  if (!all_the_time && (main_thread_reads(f) || (readers_full(f) && f.program->launching < limit::kLaunching))) {
     return std::nullopt;
   }
   double confidence = f.sm_activity || all_the_time ? 0.65 : 0.45;
   // The program that launches.
-  if (all_the_time || at_least(f.host_busiest_core, core_busy)) confidence += 0.15;
-  if (f.busy_peers > 0 && at_least(f.gpu_util, limit::full_util)) confidence -= 0.15;  // or a collective that waits
+  if (all_the_time || at_least(f.host_busiest_core, kCoreBusy)) confidence += 0.15;
+  if (f.busy_peers > 0 && at_least(f.gpu_util, limit::kFullUtil)) confidence -= 0.15;  // or a collective that waits
   return found(
       confidence, launch_rule(f), host_numbers(f, activity(f)),
       {"give each kernel more work or launch fewer: a larger batch_size, compile_model: true (CUDA graphs), "
@@ -107,8 +107,8 @@ std::optional<Finding> launch_bound(const Features& f) {
 void launch_bound(Diagnosis& diagnosis) {
   const DiagnosisInput& in = diagnosis.input();
   const std::optional<double> gain = in.graph_gain();
-  const bool gains = gain && *gain >= graph_gains && !in.kernels_fill_the_step();
-  const bool idle = in.kernel_busy_percent && *in.kernel_busy_percent < kernels_fill;
+  const bool gains = gain && *gain >= kGraphGains && !in.kernels_fill_the_step();
+  const bool idle = in.kernel_busy_percent && *in.kernel_busy_percent < kKernelsFill;
   // The graph itself shows that nothing is left to gain, whatever share of the time kernels run.
   if (!gains && (!idle || gain)) return;
   if (fast_engine_wanted(in.config) && gains) return;  // the cure is taken already
@@ -123,14 +123,14 @@ void launch_bound(Diagnosis& diagnosis) {
     numbers.append({"; ", "；"}, busy);
     cost = std::max(cost, 100 - *in.kernel_busy_percent);
   }
-  const double sure = gains ? confidence_of(*gain, graph_gains, 60) : std::min(0.75, confidence_of(cost, 10, 60));
+  const double sure = gains ? confidence_of(*gain, kGraphGains, 60) : std::min(0.75, confidence_of(cost, 10, 60));
   Finding& found =
       diagnosis.add("launch_bound",
                     {"launch-bound: the host launches kernels more slowly than the GPU runs them",
                      "受启动限制：主机启动内核的速度跟不上 GPU"},
                     cost, sure, numbers,
                     {"a graph gains {:.0f} % or more, or kernels run less than {:.0f} % of a step on a resident batch",
-                     "CUDA 图可提速 {:.0f}% 以上，或数据常驻时内核运行时间不足 {:.0f}%", graph_gains, kernels_fill},
+                     "CUDA 图可提速 {:.0f}% 以上，或数据常驻时内核运行时间不足 {:.0f}%", kGraphGains, kKernelsFill},
                     {"a larger batch, or fewer and larger layers: the graph is in use already",
                      "增大 batch，或采用更少更大的层：CUDA 图已在使用"});
   if (!fast_engine_wanted(in.config)) {

@@ -8,17 +8,17 @@
 namespace wring::rules {
 namespace {
 
-constexpr double nearly_full = 95;  // the next allocation of a usual size fails
+constexpr double kNearlyFull = 95;  // the next allocation of a usual size fails
 
 }  // namespace
 
 std::optional<Finding> memory_nearly_full(const Features& f) {
-  if (!at_least(f.memory_full, nearly_full)) return std::nullopt;
+  if (!at_least(f.memory_full, kNearlyFull)) return std::nullopt;
   return Finding{
       "memory_nearly_full",
       {"memory nearly full", "显存几乎用满"},
       Measured().add("peak", "峰值", f.memory_full).text(),
-      {"peak memory ≥ {} % of the card's", "峰值显存 ≥ 总量的 {}%", nearly_full},
+      {"peak memory ≥ {} % of the card's", "峰值显存 ≥ 总量的 {}%", kNearlyFull},
       0.7,
       {"the next larger batch or a validation step may not fit; an allocator's cache counts as used, so it "
        "may need less: PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True",

@@ -15,7 +15,7 @@
 namespace wring::rules {
 namespace {
 
-constexpr double mostly = 50;  // per cent of a kind's time
+constexpr double kMostly = 50;  // per cent of a kind's time
 
 struct Loss {
   KernelKind kind = KernelKind::other;
@@ -36,7 +36,7 @@ Loss heaviest_loss(const TrialResult& step) {
 
 bool mostly_small(const TrialResult& step, KernelKind kind) {
   const auto time = std::ranges::find(step.kernels, kind, &KernelKindTime::kind);
-  return time != step.kernels.end() && time->ms > 0 && 100 * time->small_ms / time->ms >= mostly;
+  return time != step.kernels.end() && time->ms > 0 && 100 * time->small_ms / time->ms >= kMostly;
 }
 
 // What would give the time of a kind back. None of these is a key of the config.
@@ -78,7 +78,7 @@ std::vector<Assignment> kernel_cures(const DiagnosisInput& in) {
   std::vector<Assignment> cures;
   const std::optional<double> gain = in.graph_gain();
   if (in.untried_precision()) cures.push_back({"use_mixed_precision", "true"});
-  if (!fast_engine_wanted(in.config) && gain && *gain >= graph_gains) cures.push_back({"compile_model", "true"});
+  if (!fast_engine_wanted(in.config) && gain && *gain >= kGraphGains) cures.push_back({"compile_model", "true"});
   if (in.config.fold_tail == "off") cures.push_back({"fold_tail", "auto"});
   if (!in.config.channels_last) cures.push_back({"channels_last", "true"});
   return cures;
@@ -102,7 +102,7 @@ Text without_a_cure(const Diagnosis& diagnosis) {
                : Text("first the change of the other verdict: " + change, "先应用另一条结论的改动：" + change);
   }
   const Loss loss = heaviest_loss(*in.resident);
-  if (loss.percent < named_percent) return text;
+  if (loss.percent < kNamedPercent) return text;
   const Text why = advice(*in.resident, loss.kind, in.config.use_perceptual);
   return {"{}; the largest part of the rest ({:.0f} % of the step): {}",
           "{}；其余时间中最大的一项（占每步 {:.0f}%）：{}", text, loss.percent, why};
@@ -113,14 +113,14 @@ Text slow_rule(bool far, bool elsewhere) {
     return {
         "kernels run, and the step reaches less than {:.0f} % of the rate of one large product on this "
         "device in this precision",
-        "内核在运行，而每步低于本机同精度下单个大矩阵乘速率的 {:.0f}%", attained_well};
+        "内核在运行，而每步低于本机同精度下单个大矩阵乘速率的 {:.0f}%", kAttainedWell};
   }
   if (elsewhere) {
     return {"SM activity {:.0f} % or more with tensor activity below {:.0f} %",
-            "SM 活跃度不低于 {:.0f}%，而张量核心活跃度低于 {:.0f}%", limit::sm_busy, limit::tensor_busy};
+            "SM 活跃度不低于 {:.0f}%，而张量核心活跃度低于 {:.0f}%", limit::kSmBusy, limit::kTensorBusy};
   }
   return {"kernels run {:.0f} % or more of the step, and those of a graph gain {:.0f} % or more",
-          "内核运行时间不低于每步的 {:.0f}%，而 CUDA 图中的内核可提速 {:.0f}% 以上", kernels_fill, graph_gains};
+          "内核运行时间不低于每步的 {:.0f}%，而 CUDA 图中的内核可提速 {:.0f}% 以上", kKernelsFill, kGraphGains};
 }
 
 }  // namespace
@@ -131,12 +131,12 @@ void slow_kernels(Diagnosis& diagnosis) {
   if (!ran(in.resident) || diagnosis.has("memory_bandwidth_bound")) return;
   const auto found = in.attained();
   const double busy = in.resident->kernel_busy_percent.value_or(100);
-  const bool far = found && found->share_percent < attained_well && busy - found->share_percent >= clear_gap;
+  const bool far = found && found->share_percent < kAttainedWell && busy - found->share_percent >= kClearGap;
   // Without the rate: multiprocessors full of warps that do not use the matrix units.
-  const bool elsewhere = !found && in.load().tensor_activity && *in.load().tensor_activity < limit::tensor_busy &&
-                         in.load().sm_activity.value_or(0) >= limit::sm_busy;
+  const bool elsewhere = !found && in.load().tensor_activity && *in.load().tensor_activity < limit::kTensorBusy &&
+                         in.load().sm_activity.value_or(0) >= limit::kSmBusy;
   const std::optional<double> gain = in.graph_gain();
-  const bool fused_gains = gain && *gain >= graph_gains && !fast_engine_wanted(in.config) && in.kernels_fill_the_step();
+  const bool fused_gains = gain && *gain >= kGraphGains && !fast_engine_wanted(in.config) && in.kernels_fill_the_step();
   if (!far && !elsewhere && !fused_gains) return;
 
   Text numbers = in.arithmetic_and_activity();
@@ -144,8 +144,8 @@ void slow_kernels(Diagnosis& diagnosis) {
   double cost = far ? diagnosis.own_share() / 100 * (busy - found->share_percent) : 0;
   if (fused_gains) cost = std::max(cost, percent(1 - 1 / (1 + *gain / 100)));
   double sure = elsewhere ? 0.6 : 0.5;
-  if (far) sure = confidence_of(-found->share_percent, -attained_well, -30);
-  if (fused_gains) sure = std::max(sure, confidence_of(*gain, graph_gains, 60));
+  if (far) sure = confidence_of(-found->share_percent, -kAttainedWell, -30);
+  if (fused_gains) sure = std::max(sure, confidence_of(*gain, kGraphGains, 60));
   const Text without = without_a_cure(diagnosis);
   Finding& verdict = diagnosis.add("slow_kernels",
                                    {"slow kernels: they run all the time, far below the rate that is attainable",

@@ -12,16 +12,16 @@ namespace {
 
 // A vision transformer in exact fp32 showed 2.5 % tensor and 56 % FP32 activity on an H200; networks in bf16 11 to 18
 // and 2 to 7.
-constexpr double hardly_used = 4;
-constexpr double sm_at_work = 50;
-constexpr double fp32_at_work = 10;
+constexpr double kHardlyUsed = 4;
+constexpr double kSmAtWork = 50;
+constexpr double kFp32AtWork = 10;
 
-constexpr double mixed_gain = 15;  // where 16 bits gain less, they are not worth a change of the numbers
+constexpr double kMixedGain = 15;  // where 16 bits gain less, they are not worth a change of the numbers
 
 // GPM's word alone: kernels' names do not tell the precision.
 bool leaves_tensor_cores_unused(const Features& f) {
-  return below(f.tensor_activity, hardly_used) && at_least(f.sm_activity, sm_at_work) &&
-         at_least(f.fp32_activity, fp32_at_work) && below(f.dram_activity, limit::dram_bound);
+  return below(f.tensor_activity, kHardlyUsed) && at_least(f.sm_activity, kSmAtWork) &&
+         at_least(f.fp32_activity, kFp32AtWork) && below(f.dram_activity, limit::kDramBound);
 }
 
 }  // namespace
@@ -33,8 +33,8 @@ std::optional<Finding> tensor_cores_unused(const Features& f) {
                   "张量核心几乎没有用上：运算由其他单元完成"},
                  activity(f).add("FP32 activity", "FP32活跃度", f.fp32_activity).text(),
                  {"tensor activity < {} % while SM activity ≥ {} %, FP32 activity ≥ {} % and DRAM activity < {} %",
-                  "张量核心活跃度 < {}%，而 SM活跃度 ≥ {}%、FP32活跃度 ≥ {}% 且显存带宽利用率 < {}%", hardly_used,
-                  sm_at_work, fp32_at_work, limit::dram_bound},
+                  "张量核心活跃度 < {}%，而 SM活跃度 ≥ {}%、FP32活跃度 ≥ {}% 且显存带宽利用率 < {}%", kHardlyUsed,
+                  kSmAtWork, kFp32AtWork, limit::kDramBound},
                  0.85,
                  {"where the results may round differently: use_mixed_precision: true (bf16 autocast), or TF32 "
                   "(torch.set_float32_matmul_precision('high'))",
@@ -48,16 +48,16 @@ void precision_bound(Diagnosis& diagnosis) {
   const DiagnosisInput& in = diagnosis.input();
   if (in.config.use_mixed_precision || !ran(in.mixed) || !ran(in.resident)) return;
   const double gain = percent(*in.mixed->samples_per_s / *in.resident->samples_per_s - 1);
-  if (gain < mixed_gain) return;
+  if (gain < kMixedGain) return;
   Finding& found = diagnosis.add(
       "precision_bound",
       {"precision-bound: 32-bit arithmetic, while the 16-bit matrix units stand idle",
        "受精度限制：使用 32 位运算，16 位矩阵单元闲置"},
-      percent(1 - 1 / (1 + gain / 100)), confidence_of(gain, mixed_gain, 60),
+      percent(1 - 1 / (1 + gain / 100)), confidence_of(gain, kMixedGain, 60),
       {"in 32 bits the step makes {} samples/s, in 16 {} ({} % more)", "32 位下每步 {} samples/s，16 位下 {}（快 {}%）",
        rate_figure(in.resident->samples_per_s), rate_figure(in.mixed->samples_per_s), percent_figure(gain / 100)},
       {"16-bit arithmetic gains {:.0f} % or more on a resident batch", "数据常驻时 16 位运算提速 {:.0f}% 以上",
-       mixed_gain},
+       kMixedGain},
       {"compute in 16 bits and keep the weights in 32: use_mixed_precision=true",
        "用 16 位计算、32 位保存权重：use_mixed_precision=true"});
   found.fix.push_back({"use_mixed_precision", "true"});

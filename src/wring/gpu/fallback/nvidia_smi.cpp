@@ -15,13 +15,13 @@
 namespace wring {
 namespace {
 
-const std::vector<std::string> inventory_fields = {"index",           "uuid",         "name",
+const std::vector<std::string> kInventoryFields = {"index",           "uuid",         "name",
                                                    "pci.bus_id",      "memory.total", "memory.used",
                                                    "memory.reserved", "compute_cap",  "driver_version"};
 
-constexpr std::size_t most_output = 1 << 20;
-constexpr std::size_t longest_words = 300;  // of an odd line, in a message
-const Text nothing_to_do{"the cards that it lists are read all the same", "它列出的显卡仍会照常读取"};
+constexpr std::size_t kMostOutput = 1 << 20;
+constexpr std::size_t kLongestWords = 300;  // of an odd line, in a message
+const Text kNothingToDo{"the cards that it lists are read all the same", "它列出的显卡仍会照常读取"};
 
 std::string_view trim(std::string_view text) {
   const auto first = text.find_first_not_of(" \t\r\n");
@@ -38,7 +38,7 @@ std::string_view take_until(std::string_view& text, char end) {
 
 std::string first_line(std::string_view text) {
   const std::string_view words = trim(text);
-  return without_controls(trim(words.substr(0, words.find('\n'))).substr(0, longest_words));
+  return without_controls(trim(words.substr(0, words.find('\n'))).substr(0, kLongestWords));
 }
 
 template <typename Number>
@@ -55,7 +55,7 @@ GpuProblem lost_card(int code) {
 }
 
 void store(std::string_view field, std::string_view value, Gpu& gpu, std::string& driver_version) {
-  if (value == "[GPU is lost]") gpu.problem = lost_card(nvml::gpu_is_lost);
+  if (value == "[GPU is lost]") gpu.problem = lost_card(nvml::kGpuIsLost);
   if (value.starts_with('[') || value.empty()) return;
   if (field == "index") gpu.index = number<int>(value).value_or(gpu.index);
   if (field == "uuid") gpu.uuid = value;
@@ -96,8 +96,8 @@ GpuProblem trouble(const ChildResult& result, std::chrono::milliseconds timeout,
   const Text what = words.empty() ? Text("nvidia-smi failed ({})", "nvidia-smi 失败（{}）", how)
                                   : Text("nvidia-smi: {} ({})", "nvidia-smi：{}（{}）", words, how);
   const int code =
-      status == nvml::success && words.find("infoROM") != std::string::npos ? nvml::corrupted_inforom : status;
-  return {what, code == nvml::success && lists_cards ? nothing_to_do : nvml::error_row(code).cure, code};
+      status == nvml::kSuccess && words.find("infoROM") != std::string::npos ? nvml::kCorruptedInforom : status;
+  return {what, code == nvml::kSuccess && lists_cards ? kNothingToDo : nvml::error_row(code).cure, code};
 }
 
 std::vector<std::string> command_for(const std::vector<std::string>& fields) {
@@ -129,7 +129,7 @@ std::vector<std::vector<std::string>> read_rows(std::string_view csv, std::size_
     if (row.size() == fields) {
       rows.push_back(std::move(row));
     } else if (odd_line.empty()) {
-      odd_line = without_controls(line.substr(0, longest_words));
+      odd_line = without_controls(line.substr(0, kLongestWords));
     }
   }
   return rows;
@@ -142,7 +142,7 @@ SmiTable SmiQuery::ask(std::chrono::milliseconds timeout) {
     for (;;) {
       const ChildResult result =
           run_child(command_for(fields_),
-                    {.timeout = timeout, .working_folder = {}, .environment = {}, .most_output = most_output});
+                    {.timeout = timeout, .working_folder = {}, .environment = {}, .most_output = kMostOutput});
       if (!result.ok() && (drop_refused_field(result.out) || drop_refused_field(result.err))) continue;
       SmiTable table;
       std::string odd_line;
@@ -154,7 +154,7 @@ SmiTable SmiQuery::ask(std::chrono::milliseconds timeout) {
       return table;
     }
   } catch (const Error& error) {
-    return {{}, GpuProblem{error.message(), nvml::error_row(nvml::library_not_found).cure, 0}, {}};
+    return {{}, GpuProblem{error.message(), nvml::error_row(nvml::kLibraryNotFound).cure, 0}, {}};
   }
 }
 
@@ -186,7 +186,7 @@ SmiAnswer read_smi_table(const SmiTable& table, const std::vector<std::string>& 
 }
 
 SmiAnswer ask_nvidia_smi(std::chrono::milliseconds timeout) {
-  SmiQuery query(inventory_fields);
+  SmiQuery query(kInventoryFields);
   const SmiTable table = query.ask(timeout);
   return read_smi_table(table, query.fields());
 }

@@ -14,11 +14,11 @@
 namespace wring {
 namespace {
 
-constexpr Metric asked[] = {Metric::gpu_util,        Metric::memory_util,  Metric::memory_used,
-                            Metric::memory_reserved, Metric::memory_total, Metric::power,
-                            Metric::power_limit,     Metric::temperature,  Metric::memory_temperature,
-                            Metric::sm_clock,        Metric::memory_clock, Metric::ecc_uncorrected};
-constexpr const char* throttle_field = "clocks_throttle_reasons.active";
+constexpr Metric kAsked[] = {Metric::gpu_util,        Metric::memory_util,  Metric::memory_used,
+                             Metric::memory_reserved, Metric::memory_total, Metric::power,
+                             Metric::power_limit,     Metric::temperature,  Metric::memory_temperature,
+                             Metric::sm_clock,        Metric::memory_clock, Metric::ecc_uncorrected};
+constexpr const char* kThrottleField = "clocks_throttle_reasons.active";
 
 // The catalogue's header is nvidia-smi's own: "power.draw [W]" is the field power.draw.
 std::string field_of(Metric metric) {
@@ -28,8 +28,8 @@ std::string field_of(Metric metric) {
 
 std::vector<std::string> sample_fields() {
   std::vector<std::string> fields = {"uuid"};
-  for (const Metric metric : asked) fields.push_back(field_of(metric));
-  fields.emplace_back(throttle_field);
+  for (const Metric metric : kAsked) fields.push_back(field_of(metric));
+  fields.emplace_back(kThrottleField);
   return fields;
 }
 
@@ -49,7 +49,7 @@ class SmiTelemetry : public Telemetry {
     }
     for (const std::size_t place : select_gpus(answer.gpus, options.gpus)) gpus_.push_back(answer.gpus[place]);
     if (under_wsl(options.root)) {
-      for (Gpu& gpu : gpus_) gpu.no_util = wsl_has_no_util;
+      for (Gpu& gpu : gpus_) gpu.no_util = kWslHasNoUtil;
     }
     delivered_.resize(gpus_.size());
   }
@@ -62,8 +62,8 @@ class SmiTelemetry : public Telemetry {
   // An answer is for all cards: whoever has not had the newest one yet gets it, whoever has asks anew.
   GpuSample sample(std::size_t gpu) override {
     const std::scoped_lock lock(mutex_);
-    constexpr double stale_after_s = 1;
-    if (delivered_.at(gpu) == asked_times_ || options_.clock() - answered_s_ > stale_after_s) {
+    constexpr double kStaleAfterS = 1;
+    if (delivered_.at(gpu) == asked_times_ || options_.clock() - answered_s_ > kStaleAfterS) {
       table_ = query_.ask(timeout_);
       answered_s_ = options_.clock();
       ++asked_times_;
@@ -80,22 +80,22 @@ class SmiTelemetry : public Telemetry {
     for (const std::vector<std::string>& row : table_.rows) {
       if (!row.empty() && row[0] == gpu.uuid) return read_row(std::move(sample), row);
     }
-    return failed(std::move(sample), nvml_problem(nvml::gpu_is_lost));
+    return failed(std::move(sample), nvml_problem(nvml::kGpuIsLost));
   }
 
   GpuSample read_row(GpuSample sample, const std::vector<std::string>& row) const {
     const std::vector<std::string>& fields = query_.fields();
     for (std::size_t i = 0; i < std::min(row.size(), fields.size()); ++i) {
-      for (const Metric metric : asked) {
+      for (const Metric metric : kAsked) {
         if (fields[i] == field_of(metric)) sample[metric] = read_smi_value(metric, row[i]);
       }
-      if (fields[i] == throttle_field && row[i].starts_with("0x")) {
+      if (fields[i] == kThrottleField && row[i].starts_with("0x")) {
         const std::uint64_t reasons = std::strtoull(row[i].c_str(), nullptr, 16);
         if (reasons != std::numeric_limits<std::uint64_t>::max()) sample.throttle_reasons = reasons;
       }
     }
-    if (sample[Metric::memory_used].code == nvml::gpu_is_lost) {
-      return failed(std::move(sample), nvml_problem(nvml::gpu_is_lost));
+    if (sample[Metric::memory_used].code == nvml::kGpuIsLost) {
+      return failed(std::move(sample), nvml_problem(nvml::kGpuIsLost));
     }
     reject_contradictions(sample.values);
     return sample;
@@ -124,7 +124,7 @@ class SmiTelemetry : public Telemetry {
 }  // namespace
 
 Reading read_smi_value(Metric metric, const std::string& text) {
-  if (text == "[GPU is lost]") return Reading::failed(nvml::gpu_is_lost);
+  if (text == "[GPU is lost]") return Reading::failed(nvml::kGpuIsLost);
   if (text.starts_with("[Unknown") || text.starts_with("ERR")) return Reading::failed(nvml::error_row(999).code);
   if (text.empty() || text.starts_with('[') || text == "N/A") return {};
   char* end = nullptr;

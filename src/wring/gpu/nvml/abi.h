@@ -33,8 +33,8 @@ static_assert(sizeof(Memory) == 24);
 // Bytes. `used` does not include `reserved`.
 struct MemoryV2 {
   // Callers that send a bare 2 are refused, and fall back to the first layout without noticing.
-  static constexpr std::uint32_t layout_version = layout(40, 2);
-  std::uint32_t version = layout_version;
+  static constexpr std::uint32_t kLayoutVersion = layout(40, 2);
+  std::uint32_t version = kLayoutVersion;
   std::uint64_t total = 0, reserved = 0, free = 0, used = 0;
 };
 static_assert(sizeof(MemoryV2) == 40);
@@ -44,15 +44,15 @@ struct Utilization {
   std::uint32_t gpu, memory;
 };
 
-inline constexpr unsigned sm_clock_type = 1;
-inline constexpr unsigned memory_clock_type = 2;
-inline constexpr unsigned gpu_sensor = 0;
-inline constexpr unsigned uncorrected_errors = 1;
-inline constexpr unsigned volatile_counts = 0;  // since the driver was loaded; 1: over the card's life
+inline constexpr unsigned kSmClockType = 1;
+inline constexpr unsigned kMemoryClockType = 2;
+inline constexpr unsigned kGpuSensor = 0;
+inline constexpr unsigned kUncorrectedErrors = 1;
+inline constexpr unsigned kVolatileCounts = 0;  // since the driver was loaded; 1: over the card's life
 
 struct Temperature {
   std::uint32_t version = layout(12, 1);
-  std::uint32_t sensor = gpu_sensor;
+  std::uint32_t sensor = kGpuSensor;
   std::int32_t celsius = 0;
 };
 static_assert(sizeof(Temperature) == 12);
@@ -66,7 +66,7 @@ enum FieldId : std::uint32_t {
   field_pcie_tx_bytes = 197,  // since 12.5; 32 bits wide
   field_pcie_rx_bytes = 198,
 };
-inline constexpr std::uint32_t all_links = 0xFFFFFFFF;
+inline constexpr std::uint32_t kAllLinks = 0xFFFFFFFF;
 
 enum ValueType : std::uint32_t { type_double, type_u32, type_ulong, type_u64, type_i64, type_i32, type_u16 };
 
@@ -139,7 +139,7 @@ static_assert(sizeof(ProcessUtilization) == 32);
 
 struct EventSetObject;
 using EventSet = EventSetObject*;
-inline constexpr std::uint64_t event_xid = 0x8;
+inline constexpr std::uint64_t kEventXid = 0x8;
 
 struct EventData {
   Device device = nullptr;

@@ -9,8 +9,8 @@
 namespace wring {
 namespace {
 
-const Text asleep{"the card sleeps, and Wring does not wake it", "显卡处于休眠状态，Wring 不会唤醒它"};
-const Text wakes{"nothing needs to be done: it wakes up when a program uses it", "无需处理：有程序使用时它会自动唤醒"};
+const Text kAsleep{"the card sleeps, and Wring does not wake it", "显卡处于休眠状态，Wring 不会唤醒它"};
+const Text kWakes{"nothing needs to be done: it wakes up when a program uses it", "无需处理：有程序使用时它会自动唤醒"};
 
 void fail(GpuSample& sample, GpuProblem problem) {
   sample.values.fill(Reading::failed(problem.code));
@@ -21,19 +21,19 @@ void fail(GpuSample& sample, GpuProblem problem) {
 
 // The code of a card that answers nothing any more; success for one that answers something.
 int failure_of_all(const GpuSample& sample) {
-  int code = nvml::success;
+  int code = nvml::kSuccess;
   for (const Reading& reading : sample.values) {
     if (reading.state == Reading::State::error && nvml::is_gone(reading.code)) return reading.code;
     if (reading.state == Reading::State::error && reading.code > 0) code = reading.code;
   }
   const bool any = std::any_of(sample.values.begin(), sample.values.end(), [](const Reading& r) { return r.ok(); });
-  return any ? nvml::success : code;
+  return any ? nvml::kSuccess : code;
 }
 
 std::optional<unsigned> mig_instance(const nvml::Functions& functions, const NvmlGpu& gpu) {
   unsigned id = 0;
   if (gpu.gpu.mig_parent.empty()) return std::nullopt;
-  if (nvml::call(functions.gpu_instance_id, gpu.device, &id) != nvml::success) return std::nullopt;
+  if (nvml::call(functions.gpu_instance_id, gpu.device, &id) != nvml::kSuccess) return std::nullopt;
   return id;
 }
 
@@ -65,12 +65,12 @@ GpuSample NvmlCard::sample() {
 // A card that was lost is looked for at each tick: some come back after a reset.
 bool NvmlCard::fail_when_out_of_reach(GpuSample& sample) {
   if (may_sleep_ && is_card_asleep(options_.root, gpu_.pci_bus_id)) {
-    fail(sample, {asleep, wakes, nvml::not_ready});
+    fail(sample, {kAsleep, kWakes, nvml::kNotReady});
     return true;
   }
   if (device_ != nullptr) return false;
   const int code = find_nvml_device(functions_, gpu_, device_);
-  if (code == nvml::success && device_ != nullptr) return false;
+  if (code == nvml::kSuccess && device_ != nullptr) return false;
   device_ = nullptr;
   fail(sample, nvml_problem(code));
   return true;
@@ -80,8 +80,8 @@ void NvmlCard::read_all(GpuSample& sample) {
   const double now_s = options_.clock();
   if (events_) events_->read(sample);
   readings_.read(device_, now_s, sample);
-  if (failure_of_all(sample) == nvml::success) fields_.read(device_, sample, options_.clock);
-  if (const int code = failure_of_all(sample); code != nvml::success) {
+  if (failure_of_all(sample) == nvml::kSuccess) fields_.read(device_, sample, options_.clock);
+  if (const int code = failure_of_all(sample); code != nvml::kSuccess) {
     if (nvml::is_gone(code)) device_ = nullptr;
     return fail(sample, nvml_problem(code));
   }

@@ -5,11 +5,11 @@
 namespace wring {
 
 NvmlEvents::NvmlEvents(const nvml::Functions& functions, nvml::Device device) : functions_(functions) {
-  if (nvml::call(functions_.event_set_create, &set_) != nvml::success) {
+  if (nvml::call(functions_.event_set_create, &set_) != nvml::kSuccess) {
     set_ = nullptr;
     return;
   }
-  if (nvml::call(functions_.register_events, device, nvml::event_xid, set_) == nvml::success) return;
+  if (nvml::call(functions_.register_events, device, nvml::kEventXid, set_) == nvml::kSuccess) return;
   nvml::call(functions_.event_set_free, set_);
   set_ = nullptr;
 }
@@ -19,11 +19,11 @@ NvmlEvents::~NvmlEvents() {
 }
 
 void NvmlEvents::read(GpuSample& sample) {
-  constexpr int most_at_once = 16;  // a card in trouble reports faster than anybody reads
-  for (int i = 0; set_ != nullptr && i < most_at_once; ++i) {
+  constexpr int kMostAtOnce = 16;  // a card in trouble reports faster than anybody reads
+  for (int i = 0; set_ != nullptr && i < kMostAtOnce; ++i) {
     nvml::EventData event;
-    if (nvml::call(functions_.event_set_wait, set_, &event, 0U) != nvml::success) return;
-    if (event.type == nvml::event_xid) sample.xids.push_back(static_cast<std::int64_t>(event.data));
+    if (nvml::call(functions_.event_set_wait, set_, &event, 0U) != nvml::kSuccess) return;
+    if (event.type == nvml::kEventXid) sample.xids.push_back(static_cast<std::int64_t>(event.data));
   }
 }
 

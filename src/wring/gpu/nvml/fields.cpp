@@ -8,12 +8,12 @@
 namespace wring {
 namespace {
 
-constexpr double mib_per_kib = 1.0 / 1024;
-constexpr double most_pcie_mib_s = 512.0 * 1024;         // four times what sixteen lanes of the sixth generation carry
-constexpr double most_nvlink_mib_s = 4.0 * 1024 * 1024;  // above all links of the fifth generation together
+constexpr double kMibPerKib = 1.0 / 1024;
+constexpr double kMostPcieMibS = 512.0 * 1024;         // four times what sixteen lanes of the sixth generation carry
+constexpr double kMostNvlinkMibS = 4.0 * 1024 * 1024;  // above all links of the fifth generation together
 
 CounterRate nvlink_rate() {
-  return {mib_per_kib, most_nvlink_mib_s};
+  return {kMibPerKib, kMostNvlinkMibS};
 }
 
 }  // namespace
@@ -21,8 +21,8 @@ CounterRate nvlink_rate() {
 NvmlFields::NvmlFields(const nvml::Functions& functions)
     : functions_(functions),
       fields_{{Metric::memory_temperature, nvml::field_memory_temperature, 0, {1, 0}},
-              {Metric::nvlink_tx, nvml::field_nvlink_data_tx, nvml::all_links, nvlink_rate()},
-              {Metric::nvlink_rx, nvml::field_nvlink_data_rx, nvml::all_links, nvlink_rate()}} {}
+              {Metric::nvlink_tx, nvml::field_nvlink_data_tx, nvml::kAllLinks, nvlink_rate()},
+              {Metric::nvlink_rx, nvml::field_nvlink_data_rx, nvml::kAllLinks, nvlink_rate()}} {}
 
 void NvmlFields::read(nvml::Device device, GpuSample& sample, double (*clock)()) {
   std::erase_if(fields_, [this](const Field& field) { return missing_.contains(field.metric); });
@@ -35,15 +35,15 @@ void NvmlFields::read(nvml::Device device, GpuSample& sample, double (*clock)())
   const int code = nvml::read_fields(functions_, device, values_);
   const double now_s = clock();
   for (std::size_t i = 0; i < fields_.size(); ++i) {
-    if (code != nvml::success) values_[i].result = code;
+    if (code != nvml::kSuccess) values_[i].result = code;
     store(fields_[i], values_[i], now_s, sample);
   }
 }
 
 void NvmlFields::store(Field& field, const nvml::FieldValue& value, double now_s, GpuSample& sample) {
   // Drivers older than a field call its number an invalid argument.
-  const int code = value.result == nvml::invalid_argument ? nvml::not_supported : value.result;
-  if (code != nvml::success) {
+  const int code = value.result == nvml::kInvalidArgument ? nvml::kNotSupported : value.result;
+  if (code != nvml::kSuccess) {
     field.rate.forget();
     sample[field.metric] = missing_.note(field.metric, code, 0);
     return;

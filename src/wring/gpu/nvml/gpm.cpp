@@ -10,14 +10,14 @@ namespace {
 
 // The header asks for 100 ms; a tick of 100 ms comes now and then after 99. Measured (docs/metrics.md): 90 ms do, 50 ms
 // give zeros and NaN.
-constexpr double least_apart_s = 0.095;
+constexpr double kLeastApartS = 0.095;
 
 struct Row {
   Metric metric;
   nvml::GpmId id;
 };
 
-constexpr Row rows[] = {
+constexpr Row kRows[] = {
     {Metric::sm_activity, nvml::gpm_sm_activity},
     {Metric::sm_occupancy, nvml::gpm_sm_occupancy},
     {Metric::tensor_activity, nvml::gpm_tensor_activity},
@@ -33,7 +33,7 @@ constexpr Row rows[] = {
 
 Reading reading_of(const nvml::GpmMetric& metric, Metric which) {
   if (nvml::is_permanent(metric.result)) return {};
-  if (metric.result != nvml::success) return Reading::failed(metric.result);
+  if (metric.result != nvml::kSuccess) return Reading::failed(metric.result);
   if (std::isnan(metric.value)) return {};  // nothing was counted: how GPM says that there is no such unit
   // A share is the ratio of two counters that are not read at the very same moment: 100.2 is full, 300 is nonsense.
   const double value =
@@ -55,7 +55,7 @@ NvmlGpm::~NvmlGpm() {
 void NvmlGpm::read(nvml::Device device, double now_s, GpuSample& sample) {
   if (!prepare(device)) return;
   // Sooner than that, the values of the last window are still the newest there are.
-  if (!before_s_ || now_s - *before_s_ >= least_apart_s) take_sample(device, now_s);
+  if (!before_s_ || now_s - *before_s_ >= kLeastApartS) take_sample(device, now_s);
   store(sample);
 }
 
@@ -64,11 +64,11 @@ bool NvmlGpm::prepare(nvml::Device device) {
   if (support_ != Support::unknown) return support_ == Support::yes;
   nvml::GpmSupport support;
   const int code = nvml::call(functions_.gpm_support, mig_instance_ ? parent_ : device, &support);
-  if (code != nvml::success && !nvml::is_permanent(code)) return false;  // asked again at the next tick
+  if (code != nvml::kSuccess && !nvml::is_permanent(code)) return false;  // asked again at the next tick
   support_ = Support::no;
-  if (code != nvml::success || support.supported == 0 || functions_.gpm_metrics == nullptr) return false;
-  if (nvml::call(functions_.gpm_alloc, &before_) != nvml::success) return false;
-  if (nvml::call(functions_.gpm_alloc, &now_) != nvml::success) return false;
+  if (code != nvml::kSuccess || support.supported == 0 || functions_.gpm_metrics == nullptr) return false;
+  if (nvml::call(functions_.gpm_alloc, &before_) != nvml::kSuccess) return false;
+  if (nvml::call(functions_.gpm_alloc, &now_) != nvml::kSuccess) return false;
   request_ = std::make_unique<nvml::GpmMetrics>();
   support_ = Support::yes;
   return true;
@@ -77,7 +77,7 @@ bool NvmlGpm::prepare(nvml::Device device) {
 void NvmlGpm::take_sample(nvml::Device device, double now_s) {
   const int code = mig_instance_ ? nvml::call(functions_.gpm_mig_sample, parent_, *mig_instance_, now_)
                                  : nvml::call(functions_.gpm_sample, device, now_);
-  if (code != nvml::success) {
+  if (code != nvml::kSuccess) {
     if (nvml::is_permanent(code)) support_ = Support::no;
     return all(nvml::is_permanent(code) ? Reading{} : Reading::failed(code));
   }
@@ -91,25 +91,25 @@ void NvmlGpm::take_sample(nvml::Device device, double now_s) {
 }
 
 void NvmlGpm::compute() {
-  request_->count = std::size(rows);
+  request_->count = std::size(kRows);
   request_->first = before_;
   request_->second = now_;
-  for (std::size_t i = 0; i < std::size(rows); ++i) request_->metrics[i] = {.id = rows[i].id};
+  for (std::size_t i = 0; i < std::size(kRows); ++i) request_->metrics[i] = {.id = kRows[i].id};
   const int code = nvml::call(functions_.gpm_metrics, request_.get());
-  if (code != nvml::success) return all(Reading::failed(code));
-  for (std::size_t i = 0; i < std::size(rows); ++i) {
-    latest_[static_cast<std::size_t>(rows[i].metric)] = reading_of(request_->metrics[i], rows[i].metric);
+  if (code != nvml::kSuccess) return all(Reading::failed(code));
+  for (std::size_t i = 0; i < std::size(kRows); ++i) {
+    latest_[static_cast<std::size_t>(kRows[i].metric)] = reading_of(request_->metrics[i], kRows[i].metric);
   }
 }
 
 void NvmlGpm::store(GpuSample& sample) const {
-  for (const Row& row : rows) {
+  for (const Row& row : kRows) {
     if (!sample[row.metric].ok()) sample[row.metric] = latest_[static_cast<std::size_t>(row.metric)];
   }
 }
 
 void NvmlGpm::all(const Reading& reading) {
-  for (const Row& row : rows) latest_[static_cast<std::size_t>(row.metric)] = reading;
+  for (const Row& row : kRows) latest_[static_cast<std::size_t>(row.metric)] = reading;
 }
 
 }  // namespace wring

@@ -119,7 +119,7 @@ Functions look_up_all(void* library) {
 Return read_fields(const Functions& functions, Device device, std::vector<FieldValue>& values) {
   const auto count = static_cast<int>(values.size());
   FieldValue spare;
-  spare.result = invalid_argument;
+  spare.result = kInvalidArgument;
   values.push_back(spare);
   const Return code = call(functions.field_values, device, count, values.data());
   values.pop_back();
@@ -133,7 +133,7 @@ Library::Library() {
     if (failure_.empty()) failure_ = ::dlerror();
   }
   if (handle_ == nullptr) {
-    status_ = library_not_found;
+    status_ = kLibraryNotFound;
     return;
   }
   failure_.clear();

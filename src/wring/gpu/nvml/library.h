@@ -75,7 +75,7 @@ struct Functions {
 // Calls a function of the table; FUNCTION_NOT_FOUND where the library does not have it.
 template <typename... Parameters, typename... Arguments>
 Return call(Return (*function)(Parameters...), Arguments... arguments) {
-  return function != nullptr ? function(arguments...) : function_not_found;
+  return function != nullptr ? function(arguments...) : kFunctionNotFound;
 }
 
 // nvmlDeviceGetFieldValues of all of `values`, with a spare behind them: where the last one is NVLink's, driver 580

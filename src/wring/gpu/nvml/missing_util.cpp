@@ -9,20 +9,20 @@
 
 namespace wring {
 
-const GpuProblem mig_card_has_no_util{
+const GpuProblem kMigCardHasNoUtil{
     {"MIG is on, and a card that is cut into instances has no GPU-Util", "已启用 MIG，被划分为实例的显卡没有GPU利用率"},
     {"look at the SM activity of its instances (Hopper and later), or at the program itself",
      "请看各实例的SM活跃度（Hopper 及以后），或查看程序本身"},
-    nvml::not_supported};
+    nvml::kNotSupported};
 
-const GpuProblem mig_instance_has_no_util{{"a MIG instance has no GPU-Util", "MIG 实例没有GPU利用率"},
-                                          {"look at its SM activity (Hopper and later), or at the program itself",
-                                           "请看其SM活跃度（Hopper 及以后），或查看程序本身"},
-                                          nvml::not_supported};
+const GpuProblem kMigInstanceHasNoUtil{{"a MIG instance has no GPU-Util", "MIG 实例没有GPU利用率"},
+                                       {"look at its SM activity (Hopper and later), or at the program itself",
+                                        "请看其SM活跃度（Hopper 及以后），或查看程序本身"},
+                                       nvml::kNotSupported};
 
-const GpuProblem wsl_has_no_util{{"under WSL2 the driver does not report GPU-Util", "WSL2 下驱动不提供GPU利用率"},
-                                 {"nvidia-smi.exe on Windows shows it", "可在 Windows 上运行 nvidia-smi.exe 查看"},
-                                 nvml::not_supported};
+const GpuProblem kWslHasNoUtil{{"under WSL2 the driver does not report GPU-Util", "WSL2 下驱动不提供GPU利用率"},
+                               {"nvidia-smi.exe on Windows shows it", "可在 Windows 上运行 nvidia-smi.exe 查看"},
+                               nvml::kNotSupported};
 
 bool under_wsl(const std::filesystem::path& root) {
   std::ifstream in(root / "proc/version");
@@ -36,7 +36,7 @@ GpuProblem why_no_gpu_util(const Gpu& gpu, const Reading& reading) {
   if (reading.state == Reading::State::not_supported) {
     return {{"the driver does not report GPU-Util for this card", "驱动不提供此卡的GPU利用率"},
             {"a newer driver may; nvidia-smi shows no more", "可尝试更新驱动；nvidia-smi 也不会显示更多"},
-            nvml::not_supported};
+            nvml::kNotSupported};
   }
   if (reading.code == Reading::rejected) {
     return {{"the driver's answers for GPU-Util cannot be (above 100 %)", "驱动返回的GPU利用率不合理（超过 100%）"},

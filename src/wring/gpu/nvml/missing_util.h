@@ -8,9 +8,9 @@ namespace wring {
 
 // Why a card has no GPU-Util. People have asked about this N/A for years, so it is never shown without its reason.
 
-extern const GpuProblem mig_card_has_no_util;      // the whole card while MIG is on
-extern const GpuProblem mig_instance_has_no_util;  // one of its instances
-extern const GpuProblem wsl_has_no_util;
+extern const GpuProblem kMigCardHasNoUtil;      // the whole card while MIG is on
+extern const GpuProblem kMigInstanceHasNoUtil;  // one of its instances
+extern const GpuProblem kWslHasNoUtil;
 
 // /proc/version names Microsoft: the driver is Windows', behind a library that answers a part of NVML.
 bool under_wsl(const std::filesystem::path& root);

@@ -10,9 +10,9 @@ namespace wring {
 namespace {
 
 constexpr std::chrono::milliseconds window(10);
-constexpr double mib_per_byte = 1.0 / (1024 * 1024);
-constexpr double most_mib_s = 128.0 * 1024;      // sixteen lanes of the sixth generation
-constexpr double longest_s = 4096 / most_mib_s;  // in which 32 bits cannot come round; the system may wake us too late
+constexpr double kMibPerByte = 1.0 / (1024 * 1024);
+constexpr double kMostMibS = 128.0 * 1024;      // sixteen lanes of the sixth generation
+constexpr double kLongestS = 4096 / kMostMibS;  // in which 32 bits cannot come round; the system may wake us too late
 
 // The driver stamps each value, which is nearer to the truth than our clock around the call.
 double elapsed(const nvml::FieldValue& before, const nvml::FieldValue& now, double by_our_clock_s) {
@@ -28,7 +28,7 @@ void NvmlPcie::read(nvml::Device device, GpuSample& sample, double (*clock)()) {
   Counts before, now;
   int code = count(device, before, clock);
   // A driver that does not count is not waited for.
-  if (code == nvml::success && (before.transmitted.result == 0 || before.received.result == 0)) {
+  if (code == nvml::kSuccess && (before.transmitted.result == 0 || before.received.result == 0)) {
     std::this_thread::sleep_for(window);
     code = count(device, now, clock);
   } else {
@@ -50,20 +50,20 @@ int NvmlPcie::count(nvml::Device device, Counts& counts, double (*clock)()) cons
 
 void NvmlPcie::store(Metric metric, int code, const nvml::FieldValue& before, const nvml::FieldValue& now,
                      double clock_s, GpuSample& sample) {
-  if (code == nvml::success) code = now.result;
-  if (code == nvml::invalid_argument) code = nvml::not_supported;  // drivers older than the counters
+  if (code == nvml::kSuccess) code = now.result;
+  if (code == nvml::kInvalidArgument) code = nvml::kNotSupported;  // drivers older than the counters
   const auto first = nvml::whole_number(before);
   const auto second = nvml::whole_number(now);
-  if (code != nvml::success || !first || !second) {
-    sample[metric] = missing_.note(metric, code != nvml::success ? code : nvml::not_supported, 0);
+  if (code != nvml::kSuccess || !first || !second) {
+    sample[metric] = missing_.note(metric, code != nvml::kSuccess ? code : nvml::kNotSupported, 0);
     return;
   }
   const double elapsed_s = elapsed(before, now, clock_s);
-  if (elapsed_s > longest_s) {
+  if (elapsed_s > kLongestS) {
     sample[metric] = Reading::failed(Reading::no_data);
     return;
   }
-  CounterRate rate(mib_per_byte, most_mib_s);
+  CounterRate rate(kMibPerByte, kMostMibS);
   rate.next(0, static_cast<std::uint64_t>(*first));
   const Reading reading = rate.next(elapsed_s, static_cast<std::uint64_t>(*second));
   sample[metric] = reading.ok() ? missing_.note(metric, code, reading.value) : reading;

@@ -12,14 +12,14 @@
 namespace wring {
 namespace {
 
-constexpr std::uint64_t bytes_per_mib = 1024 * 1024;
-constexpr std::uint64_t unknown_memory = std::numeric_limits<std::uint64_t>::max();
-constexpr auto most_memory = static_cast<std::uint64_t>(most_memory_mib) * bytes_per_mib;
-constexpr std::size_t most_processes = 65536;  // a count above it is garbage
+constexpr std::uint64_t kBytesPerMib = 1024 * 1024;
+constexpr std::uint64_t kUnknownMemory = std::numeric_limits<std::uint64_t>::max();
+constexpr auto kMostMemory = static_cast<std::uint64_t>(kMostMemoryMib) * kBytesPerMib;
+constexpr std::size_t kMostProcesses = 65536;  // a count above it is garbage
 
 struct RawProcess {
   std::int64_t pid = 0;
-  std::uint64_t used_bytes = unknown_memory;
+  std::uint64_t used_bytes = kUnknownMemory;
 };
 
 // Calls `list`, with a larger buffer as long as the driver asks for one: processes start in between.
@@ -30,11 +30,11 @@ std::vector<RawProcess> call_list(nvml::Functions::List list, nvml::Device devic
   for (int attempt = 0; attempt < 4; ++attempt) {
     buffer.resize(count * record);
     const int code = nvml::call(list, device, &count, static_cast<void*>(buffer.data()));
-    if (code == nvml::insufficient_size && count < most_processes) {
+    if (code == nvml::kInsufficientSize && count < kMostProcesses) {
       count += 8;
       continue;
     }
-    if (code != nvml::success || count * record > buffer.size()) return processes;
+    if (code != nvml::kSuccess || count * record > buffer.size()) return processes;
     break;
   }
   for (unsigned i = 0; i < count; ++i) {
@@ -82,8 +82,8 @@ std::vector<GpuProcess> NvmlProcesses::list(nvml::Device device) {
   for (const auto list : {functions_.compute_processes, functions_.graphics_processes, functions_.mps_processes}) {
     for (const RawProcess& raw : call_list(list, device, functions_.process_record)) {
       const auto [at, is_new] = memory.try_emplace(raw.pid, raw.used_bytes);
-      if (is_new || raw.used_bytes == unknown_memory) continue;
-      at->second = at->second == unknown_memory ? raw.used_bytes : std::max(at->second, raw.used_bytes);
+      if (is_new || raw.used_bytes == kUnknownMemory) continue;
+      at->second = at->second == kUnknownMemory ? raw.used_bytes : std::max(at->second, raw.used_bytes);
     }
   }
   const bool named = sees_host_pids(root_);
@@ -92,7 +92,7 @@ std::vector<GpuProcess> NvmlProcesses::list(nvml::Device device) {
     GpuProcess& process = processes.emplace_back();
     process.pid = pid;
     if (named) process.name = process_name(root_, pid);
-    if (used_bytes <= most_memory) process.memory_mib = static_cast<std::int64_t>(used_bytes / bytes_per_mib);
+    if (used_bytes <= kMostMemory) process.memory_mib = static_cast<std::int64_t>(used_bytes / kBytesPerMib);
   }
   return processes;
 }
@@ -102,12 +102,12 @@ std::vector<GpuProcess> NvmlProcesses::list(nvml::Device device) {
 void NvmlProcesses::read_utilization(nvml::Device device) {
   std::vector<nvml::ProcessUtilization> samples;
   unsigned count = 64;
-  int code = nvml::insufficient_size;
-  for (int attempt = 0; attempt < 3 && code == nvml::insufficient_size && count < most_processes; ++attempt) {
+  int code = nvml::kInsufficientSize;
+  for (int attempt = 0; attempt < 3 && code == nvml::kInsufficientSize && count < kMostProcesses; ++attempt) {
     samples.resize(count);
     code = nvml::call(functions_.process_utilization, device, samples.data(), &count, utilization_seen_us_);
   }
-  if (code != nvml::success || count > samples.size()) return sm_util_.clear();
+  if (code != nvml::kSuccess || count > samples.size()) return sm_util_.clear();
   samples.resize(count);
   std::sort(samples.begin(), samples.end(),
             [](const auto& a, const auto& b) { return a.timestamp_us < b.timestamp_us; });

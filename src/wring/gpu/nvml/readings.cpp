@@ -7,18 +7,18 @@
 namespace wring {
 namespace {
 
-constexpr double bytes_per_mib = 1024.0 * 1024.0;
-constexpr double milli = 1000;
-constexpr std::uint64_t every_bit = std::numeric_limits<std::uint64_t>::max();  // no reason: the driver does not know
+constexpr double kBytesPerMib = 1024.0 * 1024.0;
+constexpr double kMilli = 1000;
+constexpr std::uint64_t kEveryBit = std::numeric_limits<std::uint64_t>::max();  // no reason: the driver does not know
 
 double mib(std::uint64_t bytes) {
-  return static_cast<double>(bytes) / bytes_per_mib;
+  return static_cast<double>(bytes) / kBytesPerMib;
 }
 
 }  // namespace
 
 Reading MissingMetrics::note(Metric metric, int code, double value) {
-  if (code == nvml::success) {
+  if (code == nvml::kSuccess) {
     return is_possible(metric, value) ? Reading::of(value) : Reading::failed(Reading::rejected);
   }
   if (!nvml::is_permanent(code)) return Reading::failed(code);
@@ -40,19 +40,19 @@ void NvmlReadings::read(nvml::Device device, double now_s, GpuSample& sample) {
   ask(Metric::power, sample, [&](double& value) {
     unsigned milliwatts = 0;
     const int code = nvml::call(functions_.power_mw, device, &milliwatts);
-    value = milliwatts / milli;
+    value = milliwatts / kMilli;
     return code;
   });
   if (!missing_.contains(Metric::energy)) {
     sample[Metric::energy] = energy_.next(now_s, sample[Metric::power], [&] {
       std::uint64_t millijoules = 0;
       const int code = nvml::call(functions_.energy_mj, device, &millijoules);
-      return missing_.note(Metric::energy, code, static_cast<double>(millijoules) / milli);
+      return missing_.note(Metric::energy, code, static_cast<double>(millijoules) / kMilli);
     });
   }
   ask(Metric::temperature, sample, [&](double& value) { return temperature(device, value); });
   for (const auto& [metric, type] :
-       {std::pair(Metric::sm_clock, nvml::sm_clock_type), std::pair(Metric::memory_clock, nvml::memory_clock_type)}) {
+       {std::pair(Metric::sm_clock, nvml::kSmClockType), std::pair(Metric::memory_clock, nvml::kMemoryClockType)}) {
     ask(metric, sample, [&, type = type](double& value) {
       unsigned megahertz = 0;
       const int code = nvml::call(functions_.clock_mhz, device, type, &megahertz);
@@ -101,7 +101,7 @@ int NvmlReadings::temperature(nvml::Device device, double& celsius) const {
   celsius = temperature.celsius;
   if (!nvml::is_permanent(code)) return code;
   unsigned old = 0;
-  const int old_code = nvml::call(functions_.temperature, device, nvml::gpu_sensor, &old);
+  const int old_code = nvml::call(functions_.temperature, device, nvml::kGpuSensor, &old);
   celsius = old;
   return old_code;
 }
@@ -110,7 +110,7 @@ void NvmlReadings::read_throttle_reasons(nvml::Device device, GpuSample& sample)
   if (no_throttle_reasons_) return;
   std::uint64_t reasons = 0;
   const int code = nvml::call(functions_.clocks_event_reasons, device, &reasons);
-  if (code == nvml::success && reasons != every_bit) sample.throttle_reasons = reasons;
+  if (code == nvml::kSuccess && reasons != kEveryBit) sample.throttle_reasons = reasons;
   no_throttle_reasons_ = nvml::is_permanent(code);
 }
 
@@ -119,13 +119,13 @@ void NvmlReadings::read_rarely_changing(nvml::Device device, double now_s, GpuSa
     ask(Metric::power_limit, rarely_changing_, [&](double& value) {
       unsigned milliwatts = 0;
       const int code = nvml::call(functions_.power_limit_mw, device, &milliwatts);
-      value = milliwatts / milli;
+      value = milliwatts / kMilli;
       return code;
     });
     ask(Metric::ecc_uncorrected, rarely_changing_, [&](double& value) {
       std::uint64_t errors = 0;
       const int code =
-          nvml::call(functions_.ecc_errors, device, nvml::uncorrected_errors, nvml::volatile_counts, &errors);
+          nvml::call(functions_.ecc_errors, device, nvml::kUncorrectedErrors, nvml::kVolatileCounts, &errors);
       value = static_cast<double>(errors);
       return code;
     });

@@ -18,7 +18,7 @@ class MissingMetrics {
   Reading note(Metric metric, int code, double value);
 
  private:
-  std::bitset<metric_count> missing_;
+  std::bitset<kMetricCount> missing_;
 };
 
 // The values that NVML gives one call at a time.

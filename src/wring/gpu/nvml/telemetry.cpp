@@ -42,7 +42,7 @@ class NvmlTelemetry : public Telemetry {
     if (all.empty()) return;
     const bool wsl = under_wsl(options_.root);
     for (const std::size_t place : select_gpus(all, options_.gpus)) {
-      if (wsl && !all[place].no_util) all[place].no_util = wsl_has_no_util;
+      if (wsl && !all[place].no_util) all[place].no_util = kWslHasNoUtil;
       gpus_.push_back(all[place]);
       cards_.push_back(std::make_unique<NvmlCard>(library_->functions(), found[place], parents[place], options_));
     }
@@ -60,12 +60,12 @@ class NvmlTelemetry : public Telemetry {
 
 std::unique_ptr<Telemetry> open_nvml_telemetry(const TelemetryOptions& options, std::vector<GpuProblem>& problems) {
   auto library = std::make_unique<nvml::Library>();
-  if (library->status() != nvml::success) {
+  if (library->status() != nvml::kSuccess) {
     problems.push_back(nvml_load_problem(*library));
     return nullptr;
   }
   unsigned count = 0;
-  if (const int code = nvml::call(library->functions().device_count, &count); code != nvml::success) {
+  if (const int code = nvml::call(library->functions().device_count, &count); code != nvml::kSuccess) {
     problems.push_back(nvml_problem(code));
     return nullptr;
   }

@@ -20,8 +20,8 @@
 namespace wring {
 namespace {
 
-constexpr std::size_t shortest_token = 16;
-constexpr std::size_t longest_token_file = 4096;
+constexpr std::size_t kShortestToken = 16;
+constexpr std::size_t kLongestTokenFile = 4096;
 
 Error not_an_address(std::string_view text) {
   return Error(ErrorCode::usage, {"--serve: '{}' is not an address and a port", "--serve：“{}”不是地址和端口", text},
@@ -95,7 +95,7 @@ std::string first_line_of_private_file(const std::filesystem::path& path) {
         {"other users of this computer may use the token in {}", "本机其他用户可访问 {} 中的令牌", path.string()},
         {"keep it to yourself: chmod 600 {}", "请限制访问：chmod 600 {}", shell_quoted_path(path)});
   }
-  std::string content(longest_token_file, '\0');
+  std::string content(kLongestTokenFile, '\0');
   const ssize_t got = ::pread(file.get(), content.data(), content.size(), 0);
   if (got < 0) throw_unreadable(path, errno);
   content.resize(static_cast<std::size_t>(got));
@@ -117,7 +117,7 @@ ListenAddress parse_listen_address(std::string_view text) {
   address.host = parts->host.empty() || parts->host == "localhost" ? "127.0.0.1" : parts->host;
   address.ipv6 = parts->bracketed;
   if (!(address.ipv6 ? is_ipv6(address.host) : is_ipv4(address.host))) throw not_an_address(text);
-  const auto port = parts->port.empty() ? std::optional(default_monitor_port) : port_of(parts->port);
+  const auto port = parts->port.empty() ? std::optional(kDefaultMonitorPort) : port_of(parts->port);
   if (!port) throw not_an_address(text);
   address.port = *port;
   address.loopback = is_loopback(address.host, address.ipv6);
@@ -128,15 +128,15 @@ std::string read_token(const std::optional<std::filesystem::path>& file) {
   std::string token;
   if (file) {
     token = first_line_of_private_file(*file);
-  } else if (const char* variable = std::getenv(token_variable)) {
+  } else if (const char* variable = std::getenv(kTokenVariable)) {
     token = variable;
   }
   const auto printable = [](unsigned char c) { return c > 0x20 && c < 0x7F; };
   if (!std::ranges::all_of(token, printable)) {
     throw token_error({"the token has blanks or characters beyond ASCII", "令牌含有空白或非 ASCII 字符"});
   }
-  if ((file || !token.empty()) && token.size() < shortest_token) {
-    throw token_error({"the token has fewer than {} characters", "令牌少于 {} 个字符", shortest_token});
+  if ((file || !token.empty()) && token.size() < kShortestToken) {
+    throw token_error({"the token has fewer than {} characters", "令牌少于 {} 个字符", kShortestToken});
   }
   return token;
 }

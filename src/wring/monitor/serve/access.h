@@ -15,8 +15,8 @@ struct ListenAddress {
   bool loopback = false;  // only this computer reaches it
 };
 
-inline constexpr std::uint16_t default_monitor_port = 9835;
-inline constexpr const char* token_variable = "WRING_MONITOR_TOKEN";
+inline constexpr std::uint16_t kDefaultMonitorPort = 9835;
+inline constexpr const char* kTokenVariable = "WRING_MONITOR_TOKEN";
 
 // "127.0.0.1:9835", "[::1]:9835", "localhost:0", ":9835" and "9835" (both on 127.0.0.1), "0.0.0.0" (the default port).
 // Throws Error{usage} for anything else; names other than localhost are not looked up.

@@ -68,8 +68,8 @@ std::optional<double> scaled(const std::optional<Number>& value, double factor) 
   return value ? std::optional(static_cast<double>(*value) * factor) : std::nullopt;
 }
 
-constexpr double mib = 1024.0 * 1024.0;
-constexpr double percent = 0.01;
+constexpr double kMib = 1024.0 * 1024.0;
+constexpr double kPercent = 0.01;
 
 // Applies `add(gpu, labels)` to every card.
 template <typename Add>
@@ -84,8 +84,8 @@ Labels with(Labels labels, std::string_view name, std::string value) {
 
 // "sm_activity_ratio" → "sm_activity": the stem from which the counter of seconds takes its name.
 std::string_view stem(std::string_view name) {
-  constexpr std::string_view ratio = "_ratio";
-  return name.ends_with(ratio) ? name.substr(0, name.size() - ratio.size()) : name;
+  constexpr std::string_view kRatio = "_ratio";
+  return name.ends_with(kRatio) ? name.substr(0, name.size() - kRatio.size()) : name;
 }
 
 void add_catalogue(Families& out, const MonitorView& view, const std::vector<Labels>& labels) {
@@ -100,7 +100,7 @@ void add_catalogue(Families& out, const MonitorView& view, const std::vector<Lab
 
 void add_seconds(Families& out, const MonitorView& view, const std::vector<Labels>& labels) {
   const auto seconds = [&](const MetricRow& row, std::string_view suffix, const std::string& help,
-                           const std::array<double, metric_count> GpuTotals::*member) {
+                           const std::array<double, kMetricCount> GpuTotals::*member) {
     out.begin(fmt::format("wring_gpu_{}_{}", stem(row.prometheus), suffix), "counter", help);
     each_gpu(view, labels, [&](const ServedGpu& gpu, const Labels& of_gpu) {
       const auto at = static_cast<std::size_t>(row.metric);
@@ -155,14 +155,14 @@ void add_state(Families& out, const MonitorView& view, const std::vector<Labels>
 }
 
 void add_host(Families& out, const HostSample& host) {
-  out.one("wring_host_cpu_ratio", "gauge", "Busy share of all CPU cores together.", scaled(host.cpu_percent, percent));
+  out.one("wring_host_cpu_ratio", "gauge", "Busy share of all CPU cores together.", scaled(host.cpu_percent, kPercent));
   out.one("wring_host_busiest_core_ratio", "gauge", "Busy share of the busiest CPU core.",
-          scaled(host.busiest_core_percent, percent));
+          scaled(host.busiest_core_percent, kPercent));
   out.one("wring_host_iowait_ratio", "gauge", "Share of all CPU cores that waits for disks.",
-          scaled(host.iowait_percent, percent));
-  out.one("wring_host_memory_used_bytes", "gauge", "Host memory in use.", scaled(host.memory_used_mib, mib));
-  out.one("wring_host_memory_total_bytes", "gauge", "Host memory.", scaled(host.memory_total_mib, mib));
-  out.one("wring_host_disk_read_bytes_per_second", "gauge", "Read from all disks.", scaled(host.disk_read_mib_s, mib));
+          scaled(host.iowait_percent, kPercent));
+  out.one("wring_host_memory_used_bytes", "gauge", "Host memory in use.", scaled(host.memory_used_mib, kMib));
+  out.one("wring_host_memory_total_bytes", "gauge", "Host memory.", scaled(host.memory_total_mib, kMib));
+  out.one("wring_host_disk_read_bytes_per_second", "gauge", "Read from all disks.", scaled(host.disk_read_mib_s, kMib));
 }
 
 void add_monitor(Families& out, const MonitorView& view) {

@@ -10,6 +10,6 @@ namespace wring {
 // span is exact where a gauge shows only the moment of the scrape.
 std::string prometheus_text(const MonitorView& view);
 
-inline constexpr const char* prometheus_content_type = "text/plain; version=0.0.4; charset=utf-8";
+inline constexpr const char* kPrometheusContentType = "text/plain; version=0.0.4; charset=utf-8";
 
 }  // namespace wring

@@ -4,11 +4,10 @@
 #include <cmath>
 #include <limits>
 
-
 namespace wring {
 namespace {
 
-constexpr double shortest_point_s = 1;
+constexpr double kShortestPointS = 1;
 
 float mean(double sum, double count) {
   return count > 0 ? static_cast<float>(sum / count) : std::numeric_limits<float>::quiet_NaN();
@@ -54,7 +53,7 @@ PlotHistory::Point PlotHistory::finish(std::int64_t unix_ms) {
 
 void PlotHistory::on_tick(const Tick& tick) {
   add(tick);
-  if (++ticks_in_point_ * tick.interval_s < shortest_point_s - tick.interval_s / 2) return;
+  if (++ticks_in_point_ * tick.interval_s < kShortestPointS - tick.interval_s / 2) return;
   Point point = finish(tick.unix_ms);
   const std::scoped_lock lock(mutex_);
   points_.push_back(std::move(point));

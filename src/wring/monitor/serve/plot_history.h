@@ -18,7 +18,7 @@ class PlotHistory : public TickSink {
 
   struct Point {
     std::int64_t unix_ms = 0;
-    std::vector<std::array<float, metric_count>> gpus;
+    std::vector<std::array<float, kMetricCount>> gpus;
     std::array<float, host_series> host{};
   };
 
@@ -29,7 +29,7 @@ class PlotHistory : public TickSink {
   std::vector<Point> last(double seconds) const;
 
  private:
-  using Sums = std::vector<std::array<double, metric_count>>;
+  using Sums = std::vector<std::array<double, kMetricCount>>;
 
   void add(const Tick& tick);
   Point finish(std::int64_t unix_ms);

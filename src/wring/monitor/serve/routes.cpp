@@ -14,9 +14,9 @@
 namespace wring {
 namespace {
 
-constexpr double summary_lives_s = 1;
-constexpr double default_history_s = 600;
-constexpr const char* json_type = "application/json; charset=utf-8";
+constexpr double kSummaryLivesS = 1;
+constexpr double kDefaultHistoryS = 600;
+constexpr const char* kJsonType = "application/json; charset=utf-8";
 
 std::string percent_decoded(std::string_view text) {
   std::string out;
@@ -68,15 +68,15 @@ const PageAsset* asset(std::string_view path) {
 HttpReply asset_reply(const PageAsset& asset, Language language) {
   std::string content(asset.content);
   if (asset.path == "/") {
-    constexpr std::string_view placeholder = "lang=\"en\"";
-    const auto at = content.find(placeholder);
-    if (language == Language::zh && at != std::string::npos) content.replace(at, placeholder.size(), "lang=\"zh-CN\"");
+    constexpr std::string_view kPlaceholder = "lang=\"en\"";
+    const auto at = content.find(kPlaceholder);
+    if (language == Language::zh && at != std::string::npos) content.replace(at, kPlaceholder.size(), "lang=\"zh-CN\"");
   }
   return {200, std::string(asset.content_type), std::move(content), {{"Vary", "Accept-Language"}}};
 }
 
 HttpReply json_reply(std::string body, int status = 200) {
-  return {status, json_type, std::move(body), {}};
+  return {status, kJsonType, std::move(body), {}};
 }
 
 std::vector<std::string> split_commas(std::string_view list) {
@@ -116,24 +116,24 @@ std::optional<HttpReply> ServerRoutes::refusal(const HttpRequest& request, std::
     return error_reply(403, "the Host header must name this computer: localhost, 127.0.0.1 or [::1]");
   }
   if (sources_.token.empty() || asset(path) != nullptr) return std::nullopt;
-  constexpr std::string_view scheme = "Bearer ";
+  constexpr std::string_view kScheme = "Bearer ";
   const std::string_view given = request.authorization ? std::string_view(*request.authorization) : "";
-  if (given.starts_with(scheme) && same_token(sources_.token, given.substr(scheme.size()))) return std::nullopt;
+  if (given.starts_with(kScheme) && same_token(sources_.token, given.substr(kScheme.size()))) return std::nullopt;
   HttpReply reply = error_reply(401, "send the token: Authorization: Bearer TOKEN");
   reply.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"wring monitor\"");
   return reply;
 }
 
 HttpReply ServerRoutes::answer(const HttpRequest& request) {
-  constexpr const char* methods = "GET, HEAD, OPTIONS";
+  constexpr const char* kMethods = "GET, HEAD, OPTIONS";
   const std::string_view target = request.target;
   const std::string_view path = target.substr(0, target.find('?'));
   const std::string_view query = target.substr(std::min(path.size() + 1, target.size()));
   if (const auto refused = refusal(request, path)) return *refused;
-  if (request.method == "OPTIONS") return {204, "", "", {{"Allow", methods}}};
+  if (request.method == "OPTIONS") return {204, "", "", {{"Allow", kMethods}}};
   if (request.method != "GET" && request.method != "HEAD") {
     HttpReply reply = error_reply(405, "this server only answers questions: GET, HEAD, OPTIONS");
-    reply.headers.emplace_back("Allow", methods);
+    reply.headers.emplace_back("Allow", kMethods);
     return reply;
   }
   if (!path.starts_with('/')) return error_reply(400, "the target must be a path on this server");
@@ -143,7 +143,7 @@ HttpReply ServerRoutes::answer(const HttpRequest& request) {
 HttpReply ServerRoutes::answer_get(const HttpRequest& request, std::string_view path, std::string_view query) {
   const Language language = language_of(request, query);
   if (const PageAsset* found = asset(path)) return asset_reply(*found, language);
-  if (path == "/metrics") return {200, prometheus_content_type, prometheus_text(sources_.state.view()), {}};
+  if (path == "/metrics") return {200, kPrometheusContentType, prometheus_text(sources_.state.view()), {}};
   if (path == "/api/v1/gpus") return json_reply(gpus_answer(sources_.state.view(), language));
   if (path == "/api/v1/latest") return json_reply(latest_answer(sources_.state.view(), language));
   if (path == "/api/v1/history") return history(query);
@@ -156,7 +156,7 @@ HttpReply ServerRoutes::answer_get(const HttpRequest& request, std::string_view 
 }
 
 HttpReply ServerRoutes::history(std::string_view query) const {
-  double seconds = default_history_s;
+  double seconds = kDefaultHistoryS;
   if (const auto asked = parameter(query, "seconds")) {
     const auto [end, problem] = std::from_chars(asked->data(), asked->data() + asked->size(), seconds);
     const bool number = problem == std::errc() && end == asked->data() + asked->size();
@@ -178,7 +178,7 @@ HttpReply ServerRoutes::summary(std::string_view query, Language language) {
   if (window != "run" && window != "recent") return error_reply(400, "window must be run or recent");
   std::optional<Cached>& cached = window == "run" ? run_ : recent_;
   const double now_s = steady_seconds();
-  if (!cached || now_s - cached->made_s > summary_lives_s) {
+  if (!cached || now_s - cached->made_s > kSummaryLivesS) {
     cached = Cached{now_s, window == "run" ? sources_.run() : sources_.recent()};
   }
   return json_reply(summary_answer(cached->summary, language));

@@ -6,13 +6,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-
 namespace wring {
 namespace {
 
 // A reading describes the time since the reading before it, but no more than this many intervals: what the card did
 // during a longer silence is unknown.
-constexpr double longest_window = 3;
+constexpr double kLongestWindow = 3;
 
 void add_window(GpuTotals& totals, const GpuSample& sample, double window_s) {
   for (const MetricRow& row : metric_rows()) {
@@ -70,7 +69,7 @@ void ServedState::on_tick(const Tick& tick) {
       continue;
     }
     if (gpu.sample) {
-      const double window_s = std::clamp(sample->time_s - gpu.sample->time_s, 0.0, longest_window * tick.interval_s);
+      const double window_s = std::clamp(sample->time_s - gpu.sample->time_s, 0.0, kLongestWindow * tick.interval_s);
       add_window(gpu.totals, *sample, window_s);
     }
     gpu.sample = sample;

@@ -27,8 +27,8 @@ struct MonitorFacts {
 // Seconds gathered since the start. They only grow, so that whoever asks rarely still learns what happened between: the
 // difference of two answers is exact, however far apart they are.
 struct GpuTotals {
-  std::array<double, metric_count> share_s{};  // of each share (GPU-Util, SM activity …): its value times its window
-  std::array<double, metric_count> covered_s{};  // time that its readings describe
+  std::array<double, kMetricCount> share_s{};  // of each share (GPU-Util, SM activity …): its value times its window
+  std::array<double, kMetricCount> covered_s{};  // time that its readings describe
   std::map<std::uint64_t, double> throttled_s;   // by the bit of ThrottleReason
 };
 

@@ -37,14 +37,14 @@ namespace http = beast::http;
 using asio::ip::tcp;
 using std::chrono::seconds;
 
-constexpr std::size_t most_connections = 64;
-constexpr std::size_t most_of_one_peer = 48;  // so that other computers find room beside it
-constexpr std::uint32_t header_limit_bytes = 8 * 1024;
-constexpr seconds first_request_limit{3};  // to send a whole request, however slowly
-constexpr seconds request_limit{10};       // the same for the next one; also how long a connection may idle
-constexpr seconds reply_limit{20};         // to take the whole answer
-constexpr seconds linger_limit{2};
-constexpr seconds accept_pause{1};
+constexpr std::size_t kMostConnections = 64;
+constexpr std::size_t kMostOfOnePeer = 48;  // so that other computers find room beside it
+constexpr std::uint32_t kHeaderLimitBytes = 8 * 1024;
+constexpr seconds kFirstRequestLimit{3};  // to send a whole request, however slowly
+constexpr seconds kRequestLimit{10};      // the same for the next one; also how long a connection may idle
+constexpr seconds kReplyLimit{20};        // to take the whole answer
+constexpr seconds kLingerLimit{2};
+constexpr seconds kAcceptPause{1};
 
 // --- One connection ------------------------------------------------------------------------------------------------
 
@@ -76,9 +76,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void read() {
     parser_.emplace();
-    parser_->header_limit(header_limit_bytes);
+    parser_->header_limit(kHeaderLimitBytes);
     // One deadline for the whole request, so that drops of bytes do not renew it.
-    stream_.expires_after(answered_ ? request_limit : first_request_limit);
+    stream_.expires_after(answered_ ? kRequestLimit : kFirstRequestLimit);
     waits_ = true;
     http::async_read(stream_, buffer_, *parser_,
                      [self = shared_from_this()](beast::error_code error, std::size_t) { self->on_read(error); });
@@ -137,7 +137,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (reply.status != 204) response_->content_length(reply.body.size());
     // HEAD gets the headers of GET, the length included, and no body.
     if (parser_->get().method() != http::verb::head) response_->body() = std::move(reply.body);
-    stream_.expires_after(reply_limit);
+    stream_.expires_after(kReplyLimit);
     http::async_write(stream_, *response_,
                       [self = shared_from_this(), keep_alive](beast::error_code error, std::size_t) {
                         if (error) return self->close();
@@ -149,7 +149,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void linger() {
     beast::error_code ignored;
     std::ignore = stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
-    stream_.expires_after(linger_limit);
+    stream_.expires_after(kLingerLimit);
     drain();
   }
   void drain() {
@@ -164,7 +164,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connections& all_;
   bool waits_ = false;
   bool answered_ = false;  // at least once
-  beast::flat_buffer buffer_{header_limit_bytes + 1024};
+  beast::flat_buffer buffer_{kHeaderLimitBytes + 1024};
   std::optional<http::request_parser<http::empty_body>> parser_;
   std::optional<http::response<http::string_body>> response_;
   std::array<char, 4096> rest_{};
@@ -174,8 +174,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 // anything, else one that asks nothing now, else one that is slow to take its answer.
 void make_room(const Connections& all, const asio::ip::address& peer) {
   const auto is_of_peer = [&](const Connection* one) { return one->peer() == peer; };
-  const bool crowded = static_cast<std::size_t>(std::ranges::count_if(all, is_of_peer)) >= most_of_one_peer;
-  if (!crowded && all.size() < most_connections) return;
+  const bool crowded = static_cast<std::size_t>(std::ranges::count_if(all, is_of_peer)) >= kMostOfOnePeer;
+  if (!crowded && all.size() < kMostConnections) return;
   const auto close_oldest = [&](auto wanted) {
     const auto found =
         std::ranges::find_if(all, [&](const Connection* one) { return wanted(*one) && (!crowded || is_of_peer(one)); });
@@ -260,7 +260,7 @@ struct MonitorServer::State {
 
   // No descriptors are left, most likely: trying again at once would only burn a core.
   void accept_later() {
-    retry.expires_after(accept_pause);
+    retry.expires_after(kAcceptPause);
     retry.async_wait([this](beast::error_code error) {
       if (!error) accept();
     });

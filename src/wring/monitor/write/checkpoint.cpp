@@ -19,7 +19,7 @@ namespace wring {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* prefix = "monitor-";
+constexpr const char* kPrefix = "monitor-";
 
 std::optional<fs::path> state_folder() {
   // As the XDG base directory specification has it: a path that is not absolute is to be ignored.
@@ -36,7 +36,7 @@ std::string run_name() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
   ::localtime_r(&now, &parts);
-  return fmt::format("{}{:04}{:02}{:02}-{:02}{:02}{:02}-{}.json", prefix, parts.tm_year + 1900, parts.tm_mon + 1,
+  return fmt::format("{}{:04}{:02}{:02}-{:02}{:02}{:02}-{}.json", kPrefix, parts.tm_year + 1900, parts.tm_mon + 1,
                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, ::getpid());
 }
 
@@ -46,7 +46,7 @@ void remove_all_but_newest(const fs::path& folder, std::size_t keep) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with(prefix) && name.ends_with(".json")) files.push_back(entry.path());
+    if (name.starts_with(kPrefix) && name.ends_with(".json")) files.push_back(entry.path());
   }
   std::ranges::sort(files);
   for (std::size_t i = 0; i + keep < files.size(); ++i) fs::remove(files[i], error);

@@ -7,7 +7,7 @@
 namespace wring {
 
 // How often a running monitor saves its summary, so that a kill loses no more than that.
-inline constexpr double checkpoint_period_s = 10;
+inline constexpr double kCheckpointPeriodS = 10;
 
 // As JSON, whole or not at all. Waits for the disk: not for the sampler's thread. Throws Error{failed}.
 void write_summary(const std::filesystem::path& path, const JudgedSummary& summary, Language language, bool complete);

@@ -8,9 +8,9 @@
 namespace wring {
 namespace {
 
-constexpr const char* separator = ", ";
-constexpr const char* missing = "[N/A]";
-constexpr const char* first_columns = "timestamp, index, uuid";
+constexpr const char* kSeparator = ", ";
+constexpr const char* kMissing = "[N/A]";
+constexpr const char* kFirstColumns = "timestamp, index, uuid";
 
 // YYYY/MM/DD HH:MM:SS.mmm, local time.
 std::string timestamp(std::int64_t unix_ms) {
@@ -22,18 +22,18 @@ std::string timestamp(std::int64_t unix_ms) {
 }
 
 std::string number(std::optional<double> value) {
-  return value ? fmt::format("{}", std::round(*value * 100) / 100) : missing;
+  return value ? fmt::format("{}", std::round(*value * 100) / 100) : kMissing;
 }
 
 std::string row(const std::string& time, const std::string& index, const std::string& uuid, const GpuSample& sample,
                 const HostSample& host) {
-  std::string line = time + separator + index + separator + uuid;
+  std::string line = time + kSeparator + index + kSeparator + uuid;
   for (const MetricRow& metric : metric_rows()) {
-    line += separator + number(plausible(metric, sample[metric.metric]));
+    line += kSeparator + number(plausible(metric, sample[metric.metric]));
   }
-  line += separator + (sample.throttle_reasons ? fmt::format("0x{:016X}", *sample.throttle_reasons) : missing);
+  line += kSeparator + (sample.throttle_reasons ? fmt::format("0x{:016X}", *sample.throttle_reasons) : kMissing);
   for (const auto& value : {host.cpu_percent, host.busiest_core_percent, host.iowait_percent}) {
-    line += separator + number(value);
+    line += kSeparator + number(value);
   }
   return line + '\n';
 }
@@ -43,22 +43,22 @@ std::string row(const std::string& time, const std::string& index, const std::st
 TickCsv::TickCsv(std::vector<Gpu> gpus) : gpus_(std::move(gpus)) {}
 
 std::string TickCsv::header() const {
-  std::string line = first_columns;
-  for (const MetricRow& metric : metric_rows()) line += fmt::format("{}{}", separator, metric.csv_header);
+  std::string line = kFirstColumns;
+  for (const MetricRow& metric : metric_rows()) line += fmt::format("{}{}", kSeparator, metric.csv_header);
   return line + ", clocks_event_reasons.active, host.cpu [%], host.cpu.busiest_core [%], host.iowait [%]\n";
 }
 
 bool TickCsv::is_own_line(std::string_view line) const {
-  return line.starts_with(first_columns);
+  return line.starts_with(kFirstColumns);
 }
 
 std::string TickCsv::lines(const Tick& tick) const {
   const std::string time = timestamp(tick.unix_ms);
   const GpuSample nothing;
-  if (gpus_.empty()) return row(time, missing, missing, nothing, tick.host);
+  if (gpus_.empty()) return row(time, kMissing, kMissing, nothing, tick.host);
   std::string lines;
   for (std::size_t i = 0; i < gpus_.size() && i < tick.gpus.size(); ++i) {
-    const std::string uuid = gpus_[i].uuid.empty() ? missing : gpus_[i].uuid;
+    const std::string uuid = gpus_[i].uuid.empty() ? kMissing : gpus_[i].uuid;
     lines += row(time, std::to_string(gpus_[i].index), uuid, tick.gpus[i].sample.value_or(nothing), tick.host);
   }
   return lines;

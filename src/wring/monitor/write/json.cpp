@@ -61,7 +61,7 @@ std::string utc_time(std::int64_t unix_ms) {
 }  // namespace
 
 nlohmann::ordered_json tick_json(const Tick& tick, const std::vector<Gpu>& gpus) {
-  Json json = {{"schema", tick_schema},         {"time", utc_time(tick.unix_ms)}, {"unix_ms", tick.unix_ms},
+  Json json = {{"schema", kTickSchema},         {"time", utc_time(tick.unix_ms)}, {"unix_ms", tick.unix_ms},
                {"interval_s", tick.interval_s}, {"missed", tick.missed},          {"gpus", Json::array()}};
   for (std::size_t i = 0; i < gpus.size() && i < tick.gpus.size(); ++i) {
     json["gpus"].push_back(gpu_json(gpus[i], tick.gpus[i]));
@@ -78,7 +78,7 @@ nlohmann::ordered_json tick_json(const Tick& tick, const std::vector<Gpu>& gpus)
 
 bool TickJson::is_own_line(std::string_view line) const {
   // Of every version: what stands before the version's number.
-  const std::string_view schema = tick_schema;
+  const std::string_view schema = kTickSchema;
   return line.starts_with(R"({"schema":")" + std::string(schema.substr(0, schema.find('/') + 1)));
 }
 

@@ -43,11 +43,11 @@ fs::path numbered(const fs::path& path, int number) {
 // A link of another user, in a folder that many may write to, would have us append to any file of ours. Whether there
 // is a link of ours, or of root's, which is followed.
 bool is_followed_link(fs::path path) {
-  constexpr int most_links = 40;  // as the kernel follows
+  constexpr int kMostLinks = 40;  // as the kernel follows
   struct stat status {};
   std::error_code error;
   int links = 0;
-  while (links < most_links && ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode)) {
+  while (links < kMostLinks && ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode)) {
     if (status.st_uid != ::geteuid() && status.st_uid != 0) {
       throw Error(ErrorCode::failed,
                   {"{} is a link of another user (uid {}), which is not followed",

@@ -115,7 +115,7 @@ Json run_json(const RunSummary& run, Language language) {
 }  // namespace
 
 nlohmann::ordered_json summary_json(const JudgedSummary& summary, Language language, bool complete) {
-  Json json = {{"schema", summary_schema},
+  Json json = {{"schema", kSummarySchema},
                {"complete", complete},
                {"duration_s", json_number(summary.duration_s)},
                {"interval_s", json_number(summary.interval_s)},

@@ -5,7 +5,7 @@
 
 namespace wring {
 
-inline constexpr const char* summary_schema = "wring.monitor.summary/1";
+inline constexpr const char* kSummarySchema = "wring.monitor.summary/1";
 
 // Everything that is in the summary. What is missing is null; texts are in `language`. `complete`: the run has ended,
 // this is no checkpoint.

@@ -30,12 +30,12 @@ class Lines {
   }
   // A label, then columns that end under each other.
   Lines& row(const Text& label, const std::vector<std::string>& columns) {
-    constexpr int label_width = 20, column_width = 9;
+    constexpr int kLabelWidth = 20, kColumnWidth = 9;
     const std::string name = shown(label);
     std::string line =
-        "  " + name + std::string(static_cast<std::size_t>(std::max(0, label_width - display_width(name))), ' ');
+        "  " + name + std::string(static_cast<std::size_t>(std::max(0, kLabelWidth - display_width(name))), ' ');
     for (const std::string& column : columns) {
-      line += std::string(static_cast<std::size_t>(std::max(1, column_width - display_width(column))), ' ') + column;
+      line += std::string(static_cast<std::size_t>(std::max(1, kColumnWidth - display_width(column))), ' ') + column;
     }
     text_ += line + '\n';
     return *this;
@@ -69,7 +69,7 @@ bool is_lost(const GpuSummary& card) {
 // Mean GPU-Util of the steady part, where there is enough of it to be judged by.
 std::optional<double> steady_util(const GpuSummary& card) {
   const SteadyPart& steady = card.phases.steady;
-  return steady.covered_s >= silent_below_s ? steady.mean(Metric::gpu_util) : std::nullopt;
+  return steady.covered_s >= kSilentBelowS ? steady.mean(Metric::gpu_util) : std::nullopt;
 }
 
 // A verdict that says how the card spends its time; the other ones stand beside it.
@@ -95,8 +95,8 @@ struct Overall {
   // GPU-Util that is judged: the steady part's, because a program that imports for a minute is not a bad one.
   std::optional<double> judged() const { return steady_gpu_util ? steady_gpu_util : gpu_util; }
   bool steady_differs() const {
-    constexpr double same = 1;  // per cent
-    return gpu_util && steady_gpu_util && std::abs(*gpu_util - *steady_gpu_util) >= same;
+    constexpr double kSame = 1;  // per cent
+    return gpu_util && steady_gpu_util && std::abs(*gpu_util - *steady_gpu_util) >= kSame;
   }
   const Finding* verdict() const {
     if (card == nullptr) return nullptr;
@@ -149,7 +149,7 @@ Text well_used_line(const Overall& overall) {
     const std::string which = overall.which == "GPU" ? "" : overall.which + " ";
     return {"GPU-Util is high, but {}{}. {}", "GPU利用率良好! 但{}{}。{}", which, but->headline, but->next_step};
   }
-  if (overall.gpu_util && *overall.gpu_util <= good_gpu_util) {  // what is good is the steady part
+  if (overall.gpu_util && *overall.gpu_util <= kGoodGpuUtil) {  // what is good is the steady part
     line += Text(" (in its steady part)", "（稳定阶段）");
   }
   return line;
@@ -172,7 +172,7 @@ Text has_room_line(const Overall& overall) {
 void add_judgement(Lines& lines, const Overall& overall) {
   if (!overall.judged()) {
     lines.add("❔", no_util_line(overall));
-  } else if (*overall.judged() > good_gpu_util) {
+  } else if (*overall.judged() > kGoodGpuUtil) {
     lines.add("✅", well_used_line(overall));
   } else {
     lines.add("💡", has_room_line(overall));

@@ -7,7 +7,7 @@
 namespace wring {
 
 // The mean GPU-Util from which on the summary's line is the guide's "✅".
-inline constexpr double good_gpu_util = 70;
+inline constexpr double kGoodGpuUtil = 70;
 
 // The guide's five lines: several cards in one number each, means over the cards and the largest peak. Without a card
 // they tell of the computer.

@@ -45,9 +45,9 @@ std::string TickText::line(const char* sign, const Text& text) const {
 
 bool TickText::is_own_line(std::string_view line) const {
   // How the lines below begin, and what follows in all of them.
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kinds = {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kKinds = {
       {{"🎯 ", " | "}, {"💻 ", " | "}, {"⏳ ", "GPU "}, {"❌ ", ""}}};
-  return std::ranges::any_of(kinds, [&](const auto& kind) {
+  return std::ranges::any_of(kKinds, [&](const auto& kind) {
     return line.starts_with(kind.first) && line.find(kind.second) != std::string_view::npos;
   });
 }

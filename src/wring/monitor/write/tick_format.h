@@ -73,7 +73,7 @@ class TickText : public TickFormatter {
 // gpus: of the telemetry that the ticks come from.
 std::unique_ptr<TickFormatter> make_formatter(TickFormat format, std::vector<Gpu> gpus, TextStyle style);
 
-inline constexpr const char* tick_schema = "wring.monitor.tick/1";
+inline constexpr const char* kTickSchema = "wring.monitor.tick/1";
 
 // A tick as one object; keys of the metrics as in metric_rows().
 nlohmann::ordered_json tick_json(const Tick& tick, const std::vector<Gpu>& gpus);

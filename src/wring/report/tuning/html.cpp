@@ -44,7 +44,7 @@ class Page {
         "<!DOCTYPE html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n"
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
         "<title>{} – {}</title>\n<style>{}</style>\n</head>\n<body>\n",
-        language_ == Language::zh ? "zh-CN" : "en", html_text(record_.program), config, tuning_style);
+        language_ == Language::zh ? "zh-CN" : "en", html_text(record_.program), config, kTuningStyle);
     out_ += fmt::format("<header>\n<h1>{}</h1>\n", html_text(record_.program));
     out_ += fmt::format("<p><code>{}</code>", config);
     if (record_.written) out_ += fmt::format(" → <code>{}</code>", html_text(record_.output.string()));

@@ -32,11 +32,11 @@ std::string tip(const RecordedTrial& trial, const std::string& value, Language l
 // The line in as many pieces as a logarithmic axis needs to bend it.
 template <typename Value>
 PlotSeries fitted(const Line& line, const Text& name, Language language, const Value& value) {
-  constexpr int pieces = 48;
+  constexpr int kPieces = 48;
   PlotSeries series{name.in(language), "fitted", PlotMark::line, {}};
   const auto from = static_cast<double>(line.from), to = static_cast<double>(line.to);
-  for (int i = 0; i <= pieces && to > from; ++i) {
-    const double batch = from + (to - from) * i / pieces;
+  for (int i = 0; i <= kPieces && to > from; ++i) {
+    const double batch = from + (to - from) * i / kPieces;
     series.points.push_back({batch, value(batch), ""});
   }
   return series;

@@ -4,7 +4,7 @@
 namespace wring {
 
 // The style sheet of tuning_html(): the monitor page's colours.
-inline constexpr std::string_view tuning_style = R"css(
+inline constexpr std::string_view kTuningStyle = R"css(
 :root {
   color-scheme: light dark;
   --ground: #f5f6f8; --card: #ffffff; --line: #e3e6eb; --ink: #1b2430; --soft: #5b6675; --grid: #edf0f4; --axis: #cfd5de;

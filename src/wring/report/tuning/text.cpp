@@ -41,9 +41,9 @@ class Lines {
 
 // The program's own words about a failure, cut to what a table can hold.
 std::string short_message(const TrialResult& result) {
-  constexpr int columns = 60;
+  constexpr int kColumns = 60;
   const std::string clean = first_words(result.message);
-  const std::string_view fitting = fit_columns(clean, columns);
+  const std::string_view fitting = fit_columns(clean, kColumns);
   return fitting.size() == clean.size() ? clean : std::string(fitting) + "…";
 }
 

@@ -12,8 +12,8 @@ std::string percent_text(const std::optional<double>& percent) {
 
 std::string memory_text(const std::optional<std::int64_t>& mib) {
   if (!mib) return "–";
-  constexpr std::int64_t shown_in_gib_from = 10 * 1024;
-  if (*mib < shown_in_gib_from) return fmt::format("{} MiB", *mib);
+  constexpr std::int64_t kShownInGibFrom = 10 * 1024;
+  if (*mib < kShownInGibFrom) return fmt::format("{} MiB", *mib);
   return fmt::format("{:.1f} GiB", static_cast<double>(*mib) / 1024.0);
 }
 

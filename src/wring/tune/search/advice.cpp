@@ -75,7 +75,7 @@ void advise_rate(BatchAdvice& advice, const TrainConfig& config, const BatchAdvi
 }
 
 void set_run(BatchAdvice& advice, const TrainConfig& from, const TrainConfig& to) {
-  for (const char* name : run_length_keys) {
+  for (const char* name : kRunLengthKeys) {
     const std::string value = value_text(to, *find_key(name));
     if (value != value_text(from, *find_key(name))) advice.changes.push_back({name, value});
   }

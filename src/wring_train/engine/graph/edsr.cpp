@@ -239,8 +239,8 @@ std::string fused_step_obstacle(const TrainConfig& config, std::optional<at::Sca
 
 std::int64_t early_gradients_from(const FlatLayout& layout, std::int64_t blocks) {
   // A second message costs more than it hides when the gradients have fewer bytes.
-  constexpr std::int64_t least_bytes = std::int64_t{4} << 20;
-  if (layout.size * static_cast<std::int64_t>(sizeof(float)) < least_bytes || blocks < 2) return 0;
+  constexpr std::int64_t kLeastBytes = std::int64_t{4} << 20;
+  if (layout.size * static_cast<std::int64_t>(sizeof(float)) < kLeastBytes || blocks < 2) return 0;
   // A quarter of the blocks takes longer on the way back than the others' gradients between the ranks.
   const std::int64_t blocks_left = std::max<std::int64_t>(1, blocks / 4);
   const std::int64_t layer = 2 * blocks_left + 1;

@@ -20,8 +20,8 @@ using testing::HasSubstr;
 class Fallback : public testing::Test {
  protected:
   void SetUp() override {
-    environment_.set("WRING_NVML_LIBRARY", missing_library);
-    environment_.set("WRING_NVIDIA_SMI", missing_nvidia_smi);
+    environment_.set("WRING_NVML_LIBRARY", kMissingLibrary);
+    environment_.set("WRING_NVIDIA_SMI", kMissingNvidiaSmi);
     options_.root = folder_.path() / "root";
     options_.clock = [] { return now_s; };
     now_s = 0;
@@ -55,12 +55,12 @@ std::string row(std::string values, int fields = 14) {
   return "echo '" + values + "'";
 }
 
-const std::string two_cards =
+const std::string kTwoCards =
     "0, GPU-a, Tesla T4, 00000000:01:00.0, 15360, 3, 400, 7.5, 550.1\n"
     "1, GPU-b, Tesla T4, 00000000:02:00.0, 15360, 3, 400, 7.5, 550.1\n";
 
 TEST_F(Fallback, NvidiaSmiGivesWhatItKnows) {
-  smi(two_cards,
+  smi(kTwoCards,
       "echo 'GPU-b, 1, 2, 3, 400, 15360, 20, 70, 30, [N/A], 300, 405, 0, 0x1'; "
       "echo 'GPU-a, 87, 31, 5120, 400, 15360, 65.50, 70.00, 61, 58, 1590, 5000, 2, 0x0000000000000004'");
   const auto telemetry = open_telemetry(options_);
@@ -84,7 +84,7 @@ TEST_F(Fallback, NvidiaSmiGivesWhatItKnows) {
 }
 
 TEST_F(Fallback, OneCallOfNvidiaSmiAnswersForAllCards) {
-  smi(two_cards, row("GPU-a, 1") + "; " + row("GPU-b, 2"));
+  smi(kTwoCards, row("GPU-a, 1") + "; " + row("GPU-b, 2"));
   const auto telemetry = open_telemetry(options_);
   const int before = calls();
   for (int tick = 0; tick < 3; ++tick) {
@@ -96,7 +96,7 @@ TEST_F(Fallback, OneCallOfNvidiaSmiAnswersForAllCards) {
 }
 
 TEST_F(Fallback, FieldsThatAnOldNvidiaSmiRefusesAreLeftOutAndNotAskedAgain) {
-  smi(two_cards,
+  smi(kTwoCards,
       "case $1 in *memory.reserved*) echo 'Field \"memory.reserved\" is not a valid field to query.'; exit 2;; "
       "esac; " +
           row("GPU-a, 87, 31, 5120, 15360, 65.5", 13));
@@ -112,7 +112,7 @@ TEST_F(Fallback, FieldsThatAnOldNvidiaSmiRefusesAreLeftOutAndNotAskedAgain) {
 }
 
 TEST_F(Fallback, OneThatHangsIsKilledAndTheCardIsAProblemUntilItAnswersAgain) {
-  smi(two_cards,
+  smi(kTwoCards,
       "if [ -e " + (folder_.path() / "well").string() + " ]; then " + row("GPU-a, 9") + "; else sleep 1000; fi");
   std::vector<GpuProblem> problems;
   const auto telemetry = open_smi_telemetry(options_, problems, std::chrono::milliseconds(300));
@@ -129,7 +129,7 @@ TEST_F(Fallback, OneThatHangsIsKilledAndTheCardIsAProblemUntilItAnswersAgain) {
 }
 
 TEST_F(Fallback, ALostCardOfNvidiaSmiIsAProblem) {
-  smi(two_cards, row("GPU-a, [GPU is lost], [GPU is lost], [GPU is lost]"));
+  smi(kTwoCards, row("GPU-a, [GPU is lost], [GPU is lost], [GPU is lost]"));
   const auto telemetry = open_telemetry(options_);
   EXPECT_EQ(telemetry->sample(0).problem->code, 15);
   EXPECT_EQ(telemetry->sample(1).problem->code, 15) << "it is not listed any more";
@@ -138,7 +138,7 @@ TEST_F(Fallback, ALostCardOfNvidiaSmiIsAProblem) {
 TEST_F(Fallback, AnOddLineOfNvidiaSmiIsAWarningAndLosesNoCard) {
   for (const char* status : {"0", "14"}) {
     const std::string odd = "echo 'WARNING: infoROM is corrupted at gpu 0000:B3:00.0'; exit " + std::string(status);
-    smi(two_cards + "WARNING: infoROM is corrupted at gpu 0000:B3:00.0\n",
+    smi(kTwoCards + "WARNING: infoROM is corrupted at gpu 0000:B3:00.0\n",
         row("GPU-a, 71") + "; " + row("GPU-b, 72") + "; " + odd);
     const auto telemetry = open_telemetry(options_);
     ASSERT_EQ(telemetry->gpus().size(), 2u) << status;
@@ -152,7 +152,7 @@ TEST_F(Fallback, AnOddLineOfNvidiaSmiIsAWarningAndLosesNoCard) {
 }
 
 TEST_F(Fallback, ReadingsOfNvidiaSmiThatContradictEachOtherAreLeftOut) {
-  smi(two_cards, row("GPU-a, 87, 31, 99999, 400, 15360") + "; " + row("GPU-b, 87, 31, 5, 0, 0"));
+  smi(kTwoCards, row("GPU-a, 87, 31, 99999, 400, 15360") + "; " + row("GPU-b, 87, 31, 5, 0, 0"));
   const auto telemetry = open_telemetry(options_);
   const GpuSample above_total = telemetry->sample(0);
   EXPECT_EQ(above_total[Metric::memory_used].code, Reading::rejected);

@@ -177,10 +177,10 @@ TEST_F(NvidiaSmi, OneThatHangsIsGivenUp) {
 }
 
 TEST_F(NvidiaSmi, OneThatIsNotInstalledIsAProblemThatNamesIt) {
-  environment_.set("WRING_NVIDIA_SMI", missing_nvidia_smi);
+  environment_.set("WRING_NVIDIA_SMI", kMissingNvidiaSmi);
   const SmiAnswer answer = ask_nvidia_smi();
   ASSERT_TRUE(answer.problem);
-  EXPECT_THAT(answer.problem->what.en, HasSubstr(missing_nvidia_smi));
+  EXPECT_THAT(answer.problem->what.en, HasSubstr(kMissingNvidiaSmi));
   EXPECT_THAT(answer.problem->cure.en, HasSubstr("install the NVIDIA driver"));
 }
 

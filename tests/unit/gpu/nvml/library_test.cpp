@@ -14,11 +14,11 @@ using namespace testing_support;
 
 TEST(NvmlLibrary, AMissingLibraryIsAStatusWithTheLoadersWords) {
   ScopedEnvironment environment;
-  environment.set("WRING_NVML_LIBRARY", missing_library);
+  environment.set("WRING_NVML_LIBRARY", kMissingLibrary);
   const Library library;
-  EXPECT_EQ(library.status(), library_not_found);
-  EXPECT_NE(library.failure().find(missing_library), std::string::npos);
-  EXPECT_EQ(call(library.functions().init), function_not_found);
+  EXPECT_EQ(library.status(), kLibraryNotFound);
+  EXPECT_NE(library.failure().find(kMissingLibrary), std::string::npos);
+  EXPECT_EQ(call(library.functions().init), kFunctionNotFound);
 }
 
 TEST(NvmlLibrary, AFileThatIsNoLibraryIsNotOpened) {
@@ -26,14 +26,14 @@ TEST(NvmlLibrary, AFileThatIsNoLibraryIsNotOpened) {
   ScopedEnvironment environment;
   environment.set("WRING_NVML_LIBRARY", folder.write("libnvidia-ml.so.1", "not a library"));
   const Library library;
-  EXPECT_EQ(library.status(), library_not_found);
+  EXPECT_EQ(library.status(), kLibraryNotFound);
   EXPECT_FALSE(library.failure().empty());
 }
 
 TEST(NvmlLibrary, ALibraryWithoutTheVersionedInitLacksAFunction) {
   ScopedEnvironment environment;
   environment.set("WRING_NVML_LIBRARY", fake_nvml("empty"));
-  EXPECT_EQ(Library().status(), function_not_found);
+  EXPECT_EQ(Library().status(), kFunctionNotFound);
 }
 
 // As driver 580.159.04 does on cards joined by NVLink.
@@ -41,14 +41,14 @@ TEST(NvmlLibrary, FieldsHaveASpareBehindThemThatTheDriverIsNotToldOfAndPassesOve
   Functions functions;
   functions.field_values = [](Device, int count, FieldValue* values) -> Return {
     values[0].value.as_u32 = static_cast<std::uint32_t>(count);
-    if (values[count].result == success) return 999;
+    if (values[count].result == kSuccess) return 999;
     values[count].timestamp_us = 1;
-    return success;
+    return kSuccess;
   };
   std::vector<FieldValue> values(4);
   values.pop_back();  // what lies behind is memory of the vector, and zero
   for (int tick = 0; tick < 2; ++tick) {
-    EXPECT_EQ(read_fields(functions, nullptr, values), success);
+    EXPECT_EQ(read_fields(functions, nullptr, values), kSuccess);
     EXPECT_EQ(values.size(), 3U);
     EXPECT_EQ(values[0].value.as_u32, 3U);
   }
@@ -59,12 +59,12 @@ TEST(NvmlLibrary, FunctionsThatAnOldDriverLacksAreNullAndTheOthersWork) {
   environment.set("WRING_NVML_LIBRARY", fake_nvml("old_driver"));
   environment.set("WRING_FAKE_NVML", machine_file("old_driver"));
   const Library library;
-  ASSERT_EQ(library.status(), success);
+  ASSERT_EQ(library.status(), kSuccess);
   EXPECT_EQ(library.functions().device_memory_v2, nullptr);
   EXPECT_EQ(library.functions().error_string, nullptr);
-  EXPECT_EQ(library.describe(gpu_is_lost), "");
+  EXPECT_EQ(library.describe(kGpuIsLost), "");
   unsigned count = 0;
-  EXPECT_EQ(call(library.functions().device_count, &count), success);
+  EXPECT_EQ(call(library.functions().device_count, &count), kSuccess);
   EXPECT_EQ(count, 1u);
 }
 
@@ -72,7 +72,7 @@ TEST(NvmlLibrary, TheLibrarysOwnWordsForACodeAreOffered) {
   ScopedEnvironment environment;
   environment.set("WRING_NVML_LIBRARY", fake_nvml());
   environment.set("WRING_FAKE_NVML", machine_file("rtx4090"));
-  EXPECT_EQ(Library().describe(gpu_is_lost), "GPU is lost");
+  EXPECT_EQ(Library().describe(kGpuIsLost), "GPU is lost");
 }
 
 TEST(NvmlLibrary, ItIsShutDownWithTheObjectSoThatItCanBeOpenedAgain) {
@@ -80,7 +80,7 @@ TEST(NvmlLibrary, ItIsShutDownWithTheObjectSoThatItCanBeOpenedAgain) {
   environment.set("WRING_NVML_LIBRARY", fake_nvml());
   environment.set("WRING_FAKE_NVML", machine_file("two_h200s"));
   const Library outer;
-  ASSERT_EQ(outer.status(), success);
+  ASSERT_EQ(outer.status(), kSuccess);
   { const Library inner; }
   unsigned count = 0;
   EXPECT_EQ(call(outer.functions().device_count, &count), 1) << "the inner object did not shut the library down";

@@ -10,7 +10,7 @@ namespace {
 
 using namespace testing_support;
 
-const std::string card = "card\ngpu_util 1\n";
+const std::string kCard = "card\ngpu_util 1\n";
 
 std::vector<std::int64_t> pids(const GpuSample& sample) {
   std::vector<std::int64_t> all;
@@ -20,7 +20,7 @@ std::vector<std::int64_t> pids(const GpuSample& sample) {
 
 TEST(Processes, TheirMemoryAndTheirShareOfTheCardAreTold) {
   FakeNvml nvml;
-  const auto telemetry = nvml.open(card + "processes 4000001:5120:80 4000002:64:0 4000003:-\n");
+  const auto telemetry = nvml.open(kCard + "processes 4000001:5120:80 4000002:64:0 4000003:-\n");
   nvml.at(1);
   const GpuSample sample = telemetry->sample(0);
   ASSERT_THAT(pids(sample), testing::ElementsAre(4000001, 4000002, 4000003));
@@ -35,7 +35,7 @@ TEST(Processes, TheirMemoryAndTheirShareOfTheCardAreTold) {
 TEST(Processes, RecordsOf32BytesAreRecognised) {
   FakeNvml nvml("wide_records");
   EXPECT_EQ(nvml::Library().functions().process_record, 32u);
-  const auto telemetry = nvml.open(card + "processes 4000001:5120 4000002:64 4000003:7\n");
+  const auto telemetry = nvml.open(kCard + "processes 4000001:5120 4000002:64 4000003:7\n");
   const GpuSample sample = telemetry->sample(0);
   ASSERT_THAT(pids(sample), testing::ElementsAre(4000001, 4000002, 4000003));
   EXPECT_EQ(sample.processes[1].memory_mib, 64);
@@ -45,7 +45,7 @@ TEST(Processes, RecordsOf32BytesAreRecognised) {
 TEST(Processes, OneThatComputesAndDrawsIsOne) {
   FakeNvml nvml;
   const auto telemetry =
-      nvml.open(card + "processes 4000001:500\ngraphics_processes 4000001:700 4000009:20\nmps_processes 4000001:-\n");
+      nvml.open(kCard + "processes 4000001:500\ngraphics_processes 4000001:700 4000009:20\nmps_processes 4000001:-\n");
   const GpuSample sample = telemetry->sample(0);
   ASSERT_THAT(pids(sample), testing::ElementsAre(4000001, 4000009));
   EXPECT_EQ(sample.processes[0].memory_mib, 700);
@@ -53,7 +53,7 @@ TEST(Processes, OneThatComputesAndDrawsIsOne) {
 
 TEST(Processes, StrayAndAbsurdSamplesOfUseAreLeftOut) {
   FakeNvml nvml;
-  const auto telemetry = nvml.open(card + "processes 4000001:5:250\nstray_samples 4000077:5:30\n");
+  const auto telemetry = nvml.open(kCard + "processes 4000001:5:250\nstray_samples 4000077:5:30\n");
   const GpuSample sample = telemetry->sample(0);
   ASSERT_THAT(pids(sample), testing::ElementsAre(4000001)) << "4000077 has ended";
   EXPECT_FALSE(sample.processes[0].sm_util) << "250 % is none";
@@ -63,7 +63,7 @@ TEST(Processes, MoreThanTheFirstBufferHolds) {
   FakeNvml nvml;
   std::string list = "processes";
   for (int i = 0; i < 100; ++i) list += fmt::format(" {}:1:1", 4000000 + i);
-  const auto telemetry = nvml.open(card + list + "\n");
+  const auto telemetry = nvml.open(kCard + list + "\n");
   const GpuSample sample = telemetry->sample(0);
   ASSERT_EQ(sample.processes.size(), 100u);
   EXPECT_EQ(sample.processes[99].sm_util, 1);
@@ -74,7 +74,7 @@ TEST(Processes, AVisiblePidHasItsNameUnlessThePidsAreAnotherNamespaces) {
   TelemetryOptions options;
   options.root = nvml.folder().path();
   nvml.folder().write("proc/4000001/comm", "python3\n");
-  const std::string machine = card + "processes 4000001:5\n";
+  const std::string machine = kCard + "processes 4000001:5\n";
   EXPECT_EQ(nvml.open(machine, options)->sample(0).processes.at(0).name, "python3");
   std::filesystem::create_directories(options.root / "proc/self/ns");
   std::filesystem::create_symlink("pid:[4026532000]", options.root / "proc/self/ns/pid");
@@ -84,7 +84,7 @@ TEST(Processes, AVisiblePidHasItsNameUnlessThePidsAreAnotherNamespaces) {
 
 TEST(Processes, ProgramsThatEndVanish) {
   FakeNvml nvml;
-  const auto telemetry = nvml.open(card + "processes 4000001:5\ntick 1000\nprocesses\n");
+  const auto telemetry = nvml.open(kCard + "processes 4000001:5\ntick 1000\nprocesses\n");
   EXPECT_EQ(telemetry->sample(0).processes.size(), 1u);
   nvml.at(1.5);
   EXPECT_TRUE(telemetry->sample(0).processes.empty());
@@ -94,7 +94,7 @@ TEST(Processes, TheyAreNotAskedForWhereNobodyWantsThem) {
   FakeNvml nvml;
   TelemetryOptions options;
   options.processes = false;
-  EXPECT_TRUE(nvml.open(card + "processes 4000001:5\n", options)->sample(0).processes.empty());
+  EXPECT_TRUE(nvml.open(kCard + "processes 4000001:5\n", options)->sample(0).processes.empty());
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace {
 using namespace testing_support;
 using testing::HasSubstr;
 
-const std::string card =
+const std::string kCard =
     "driver 580.1\n"
     "card\nname NVIDIA H200\nuuid GPU-a\nbus_id 00000000:19:00.0\ncompute_capability 9.0\n"
     "memory_total_mib 143771\nmemory_used_mib 5120\nmemory_reserved_mib 612\n"
@@ -24,7 +24,7 @@ const std::string card =
 
 TEST(NvmlTelemetry, ReadsEverySingleValueInItsUnit) {
   FakeNvml nvml;
-  const auto telemetry = nvml.open(card);
+  const auto telemetry = nvml.open(kCard);
   EXPECT_EQ(telemetry->source(), GpuSource::nvml);
   EXPECT_EQ(telemetry->driver_version(), "580.1");
   EXPECT_TRUE(telemetry->problems().empty());
@@ -58,7 +58,7 @@ TEST(NvmlTelemetry, EveryOtherErrorIsTriedAgain) {
   for (const nvml::ErrorRow& row : nvml::error_rows()) {
     if (nvml::is_permanent(row.code) || nvml::is_gone(row.code)) continue;
     nvml.at(0);
-    const auto telemetry = nvml.open(card + "error nvmlDeviceGetPowerUsage " + std::to_string(row.code) +
+    const auto telemetry = nvml.open(kCard + "error nvmlDeviceGetPowerUsage " + std::to_string(row.code) +
                                      "\ntick 1000\nerror nvmlDeviceGetPowerUsage 0\n");
     const GpuSample failed = telemetry->sample(0);
     EXPECT_EQ(failed[Metric::power].state, Reading::State::error) << row.code;
@@ -120,7 +120,7 @@ TEST(NvmlTelemetry, ANameThatIsNotUtf8IsCleaned) {
 TEST(NvmlTelemetry, ALostCardIsAProblemTheOthersContinueAndItMayComeBack) {
   FakeNvml nvml;
   const auto telemetry =
-      nvml.open(card + "tick 1000\nerror * 15\ntick 2000\nerror * 0\ngpu_util 12\n" +
+      nvml.open(kCard + "tick 1000\nerror * 15\ntick 2000\nerror * 0\ngpu_util 12\n" +
                 "card\nuuid GPU-b\ngpu_util 50\nmemory_total_mib 10\nmemory_used_mib 1\n" + "memory_reserved_mib 1\n");
   ASSERT_EQ(telemetry->gpus().size(), 2u);
   EXPECT_FALSE(telemetry->sample(0).problem);
@@ -143,7 +143,7 @@ TEST(NvmlTelemetry, ACardThatIsLostBetweenTwoCallsOfATickIsLostAsAWhole) {
   FakeNvml nvml;
   int lost_in_a_tick = 0;
   for (int calls = 8; calls < 40; ++calls) {
-    const auto telemetry = nvml.open(card + "gpm_2 1\nlost_after_calls " + std::to_string(calls) + "\n");
+    const auto telemetry = nvml.open(kCard + "gpm_2 1\nlost_after_calls " + std::to_string(calls) + "\n");
     for (int tick = 0; tick < 3; ++tick) {
       nvml.at(tick);
       const GpuSample sample = telemetry->sample(0);
@@ -168,7 +168,7 @@ TEST(NvmlTelemetry, ACardThatWasLostFromTheStartIsListedWithItsProblem) {
 
 TEST(NvmlTelemetry, ACardThatRefusesEverythingIsAProblem) {
   FakeNvml nvml;
-  const auto telemetry = nvml.open(card + "error * 4\n");
+  const auto telemetry = nvml.open(kCard + "error * 4\n");
   const GpuSample sample = telemetry->sample(0);
   ASSERT_TRUE(sample.problem);
   EXPECT_EQ(sample.problem->code, 4);
@@ -177,7 +177,7 @@ TEST(NvmlTelemetry, ACardThatRefusesEverythingIsAProblem) {
 
 TEST(NvmlTelemetry, ACallThatHangsHoldsUpItsOwnCardOnly) {
   FakeNvml nvml;
-  const auto telemetry = nvml.open(card + "hang nvmlDeviceGetPowerUsage\ncard\nuuid GPU-b\ngpu_util 7\n");
+  const auto telemetry = nvml.open(kCard + "hang nvmlDeviceGetPowerUsage\ncard\nuuid GPU-b\ngpu_util 7\n");
   GpuSample stuck;
   std::thread first([&] { stuck = telemetry->sample(0); });
   EXPECT_EQ(telemetry->sample(1)[Metric::gpu_util].optional(), 7);
@@ -188,7 +188,7 @@ TEST(NvmlTelemetry, ACallThatHangsHoldsUpItsOwnCardOnly) {
 
 TEST(NvmlTelemetry, AnOldDriverGivesWhatItHas) {
   FakeNvml nvml("old_driver");
-  const auto telemetry = nvml.open(card + "processes self:100\n");
+  const auto telemetry = nvml.open(kCard + "processes self:100\n");
   const GpuSample sample = telemetry->sample(0);
   EXPECT_FALSE(sample.problem);
   EXPECT_EQ(sample[Metric::memory_used].optional(), 5120 + 612) << "the first layout counts the reserved part as used";
@@ -213,7 +213,7 @@ TEST(NvmlTelemetry, ACardWithTheComputersMemoryHasNoMemoryReadingsAndNoProblem) 
 
 TEST(NvmlTelemetry, XidsAreToldOnce) {
   FakeNvml nvml;
-  const auto telemetry = nvml.open(card + "tick 1000\nxid 31\n");
+  const auto telemetry = nvml.open(kCard + "tick 1000\nxid 31\n");
   EXPECT_TRUE(telemetry->sample(0).xids.empty());
   nvml.at(1);
   EXPECT_THAT(telemetry->sample(0).xids, testing::ElementsAre(31));
@@ -251,11 +251,11 @@ TEST(NvmlTelemetry, ASleepingCardIsNotAskedAndWakesOnItsOwn) {
   const std::string power = "sys/bus/pci/devices/0000:19:00.0/power/";
   nvml.folder().write(power + "control", "auto\n");
   nvml.folder().write(power + "runtime_status", "suspended\n");
-  const auto telemetry = nvml.open(card + "lost_after_calls 12\n", options);
+  const auto telemetry = nvml.open(kCard + "lost_after_calls 12\n", options);
   for (int i = 0; i < 50; ++i) {
     const GpuSample sample = telemetry->sample(0);
     ASSERT_TRUE(sample.problem);
-    ASSERT_EQ(sample.problem->code, nvml::not_ready) << "the driver was asked";
+    ASSERT_EQ(sample.problem->code, nvml::kNotReady) << "the driver was asked";
     EXPECT_FALSE(sample[Metric::gpu_util].ok());
   }
   nvml.folder().write(power + "runtime_status", "active\n");
@@ -267,12 +267,12 @@ TEST(NvmlTelemetry, OnlyTheChosenCardsAreWatched) {
   FakeNvml nvml;
   TelemetryOptions options;
   options.gpus = {"1"};
-  const auto telemetry = nvml.open(card + "card\nuuid GPU-b\ngpu_util 3\n", options);
+  const auto telemetry = nvml.open(kCard + "card\nuuid GPU-b\ngpu_util 3\n", options);
   ASSERT_EQ(telemetry->gpus().size(), 1u);
   EXPECT_EQ(telemetry->gpus()[0].uuid, "GPU-b");
   EXPECT_EQ(telemetry->sample(0)[Metric::gpu_util].optional(), 3);
   options.gpus = {"7"};
-  EXPECT_THROW(nvml.open(card, options), Error);
+  EXPECT_THROW(nvml.open(kCard, options), Error);
 }
 
 TEST(NvmlTelemetry, ADriverWithoutCardsIsAProblem) {

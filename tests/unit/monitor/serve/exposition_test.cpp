@@ -15,7 +15,7 @@ using namespace testing_support;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string card_0 = R"({gpu="0",uuid="GPU-0",name="NVIDIA H200"})";
+const std::string kCard0 = R"({gpu="0",uuid="GPU-0",name="NVIDIA H200"})";
 
 std::string text_of(MonitorFacts served, const std::vector<Tick>& ticks) {
   ServedState state(std::move(served));
@@ -25,9 +25,9 @@ std::string text_of(MonitorFacts served, const std::vector<Tick>& ticks) {
 
 TEST(Exposition, ConvertsToBaseUnits) {
   const std::string text = text_of(facts(1), {served_tick(1, 100)});
-  EXPECT_THAT(text, HasSubstr("wring_gpu_memory_used_bytes" + card_0 + " 10093592576\n"));  // 9626 MiB
-  EXPECT_THAT(text, HasSubstr("wring_gpu_utilization_ratio" + card_0 + " 0.87\n"));
-  EXPECT_THAT(text, HasSubstr("wring_gpu_sm_clock_hertz" + card_0 + " 1830000000\n"));
+  EXPECT_THAT(text, HasSubstr("wring_gpu_memory_used_bytes" + kCard0 + " 10093592576\n"));  // 9626 MiB
+  EXPECT_THAT(text, HasSubstr("wring_gpu_utilization_ratio" + kCard0 + " 0.87\n"));
+  EXPECT_THAT(text, HasSubstr("wring_gpu_sm_clock_hertz" + kCard0 + " 1830000000\n"));
   EXPECT_THAT(text, HasSubstr("wring_host_memory_total_bytes 67108864000\n"));
 }
 
@@ -71,9 +71,9 @@ TEST(Exposition, CountsBusySecondsSoThatRareScrapesLoseNothing) {
   std::vector<Tick> ticks;
   for (int i = 0; i <= 10; ++i) ticks.push_back(served_tick(1, 100 + i));
   const std::string text = text_of(facts(1), ticks);
-  EXPECT_THAT(text, HasSubstr("wring_gpu_utilization_seconds_total" + card_0 + " 8.7"));
-  EXPECT_THAT(text, HasSubstr("wring_gpu_utilization_observed_seconds_total" + card_0 + " 10\n"));
-  EXPECT_THAT(text, HasSubstr("wring_gpu_tensor_activity_seconds_total" + card_0));
+  EXPECT_THAT(text, HasSubstr("wring_gpu_utilization_seconds_total" + kCard0 + " 8.7"));
+  EXPECT_THAT(text, HasSubstr("wring_gpu_utilization_observed_seconds_total" + kCard0 + " 10\n"));
+  EXPECT_THAT(text, HasSubstr("wring_gpu_tensor_activity_seconds_total" + kCard0));
 }
 
 TEST(Exposition, TellsOfALostCardAndKeepsTheOther) {
@@ -81,15 +81,15 @@ TEST(Exposition, TellsOfALostCardAndKeepsTheOther) {
   tick.gpus[0].sample = GpuSample();
   tick.gpus[0].sample->problem = fallen_off();
   const std::string text = text_of(facts(2), {tick});
-  EXPECT_THAT(text, HasSubstr("wring_gpu_up" + card_0 + " 0\n"));
+  EXPECT_THAT(text, HasSubstr("wring_gpu_up" + kCard0 + " 0\n"));
   EXPECT_THAT(text, HasSubstr(R"(wring_gpu_up{gpu="1",uuid="GPU-1",name="NVIDIA H200"} 1)"));
-  EXPECT_THAT(text, Not(HasSubstr("wring_gpu_utilization_ratio" + card_0)));
+  EXPECT_THAT(text, Not(HasSubstr("wring_gpu_utilization_ratio" + kCard0)));
 }
 
 TEST(Exposition, TellsOfAStuckDriverCall) {
   Tick tick = served_tick(1, 100);
   tick.gpus[0].stuck_for_s = 12;
-  EXPECT_THAT(text_of(facts(1), {tick}), HasSubstr("wring_gpu_stuck_seconds" + card_0 + " 12\n"));
+  EXPECT_THAT(text_of(facts(1), {tick}), HasSubstr("wring_gpu_stuck_seconds" + kCard0 + " 12\n"));
 }
 
 TEST(Exposition, NamesTheReasonsOfThrottling) {

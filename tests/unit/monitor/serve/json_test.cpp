@@ -32,7 +32,7 @@ TEST(ServerJson, DescribesTheCardsAndTheCatalogue) {
   ASSERT_EQ(json["gpus"].size(), 2U);
   EXPECT_EQ(json["gpus"][1]["uuid"], "GPU-1");
   EXPECT_TRUE(json["gpus"][1]["compute_capability"].is_null());
-  ASSERT_EQ(json["metrics"].size(), metric_count);
+  ASSERT_EQ(json["metrics"].size(), kMetricCount);
   EXPECT_EQ(json["metrics"][0]["key"], "gpu_util");
   EXPECT_EQ(json["metrics"][0]["title"], "GPU利用率");
 }

@@ -11,7 +11,7 @@ namespace {
 
 using namespace testing_support;
 
-constexpr auto util = static_cast<std::size_t>(Metric::gpu_util);
+constexpr auto kUtil = static_cast<std::size_t>(Metric::gpu_util);
 
 TEST(PlotHistory, KeepsOnePointATick) {
   PlotHistory history(2);
@@ -19,7 +19,7 @@ TEST(PlotHistory, KeepsOnePointATick) {
   const auto points = history.last(1e9);
   ASSERT_EQ(points.size(), 5U);
   EXPECT_EQ(points[0].unix_ms, 1'000'000);
-  EXPECT_EQ(points[4].gpus[1][util], 87);
+  EXPECT_EQ(points[4].gpus[1][kUtil], 87);
   EXPECT_EQ(points[4].host[PlotHistory::host_cpu], 34);
 }
 
@@ -33,8 +33,8 @@ TEST(PlotHistory, AveragesFastTicksToOnePointASecond) {
   }
   const auto points = history.last(1e9);
   ASSERT_EQ(points.size(), 2U);
-  EXPECT_FLOAT_EQ(points[0].gpus[0][util], 24.5F);
-  EXPECT_FLOAT_EQ(points[1].gpus[0][util], 80);
+  EXPECT_FLOAT_EQ(points[0].gpus[0][kUtil], 24.5F);
+  EXPECT_FLOAT_EQ(points[1].gpus[0][kUtil], 80);
 }
 
 TEST(PlotHistory, HasNotANumberWhereAReadingIsMissing) {
@@ -44,7 +44,7 @@ TEST(PlotHistory, HasNotANumberWhereAReadingIsMissing) {
   history.on_tick(tick);
   tick.gpus[0].sample.reset();
   history.on_tick(tick);
-  for (const auto& point : history.last(1e9)) EXPECT_TRUE(std::isnan(point.gpus[0][util]));
+  for (const auto& point : history.last(1e9)) EXPECT_TRUE(std::isnan(point.gpus[0][kUtil]));
 }
 
 TEST(PlotHistory, ForgetsTheOldest) {

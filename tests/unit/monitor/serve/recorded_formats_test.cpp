@@ -96,7 +96,7 @@ TEST(RecordedFormats, OfTheServersAnswers) {
   expect_as_recorded("monitor/health.json", indented(health_answer(view)));
   // The catalogue of metrics has a document of its own.
   Json gpus = Json::parse(gpus_answer(view, Language::zh));
-  EXPECT_EQ(gpus["metrics"].size(), metric_count);
+  EXPECT_EQ(gpus["metrics"].size(), kMetricCount);
   gpus["metrics"].erase(gpus["metrics"].begin() + 1, gpus["metrics"].end());
   expect_as_recorded("monitor/gpus.json", gpus.dump(1, ' ') + "\n");
   PlotHistory history(2);

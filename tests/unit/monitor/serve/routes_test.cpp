@@ -18,7 +18,7 @@ using testing::HasSubstr;
 using testing::Key;
 using testing::Pair;
 
-const char* const token = "0123456789abcdef";
+const char* const kToken = "0123456789abcdef";
 
 class Routes : public testing::Test {
  protected:
@@ -41,7 +41,7 @@ class Routes : public testing::Test {
   }
   ServerRoutes with_token() {
     ServedSources closed = sources();
-    closed.token = token;
+    closed.token = kToken;
     return ServerRoutes(closed);
   }
 

@@ -7,7 +7,7 @@ namespace {
 
 using namespace testing_support;
 
-constexpr auto util = static_cast<std::size_t>(Metric::gpu_util);
+constexpr auto kUtil = static_cast<std::size_t>(Metric::gpu_util);
 
 Tick tick_with_util(double time_s, double value) {
   Tick tick = served_tick(1, time_s);
@@ -21,15 +21,15 @@ TEST(ServedState, GathersBusySecondsBetweenTwoQuestions) {
   state.on_tick(tick_with_util(101, 50));
   state.on_tick(tick_with_util(103, 100));
   const GpuTotals totals = state.view().gpus[0].totals;
-  EXPECT_DOUBLE_EQ(totals.share_s[util], 0.5 + 2);
-  EXPECT_DOUBLE_EQ(totals.covered_s[util], 3);
+  EXPECT_DOUBLE_EQ(totals.share_s[kUtil], 0.5 + 2);
+  EXPECT_DOUBLE_EQ(totals.covered_s[kUtil], 3);
 }
 
 TEST(ServedState, CountsALongSilenceForThreeIntervalsOnly) {
   ServedState state(facts(1));
   state.on_tick(tick_with_util(100, 0));
   state.on_tick(tick_with_util(200, 100));
-  EXPECT_DOUBLE_EQ(state.view().gpus[0].totals.share_s[util], 3);
+  EXPECT_DOUBLE_EQ(state.view().gpus[0].totals.share_s[kUtil], 3);
 }
 
 TEST(ServedState, LeavesOutWhatCannotBe) {
@@ -37,8 +37,8 @@ TEST(ServedState, LeavesOutWhatCannotBe) {
   state.on_tick(tick_with_util(100, 10));
   state.on_tick(tick_with_util(101, 4294967295.0));
   const GpuTotals totals = state.view().gpus[0].totals;
-  EXPECT_EQ(totals.share_s[util], 0);
-  EXPECT_EQ(totals.covered_s[util], 0);
+  EXPECT_EQ(totals.share_s[kUtil], 0);
+  EXPECT_EQ(totals.covered_s[kUtil], 0);
 }
 
 TEST(ServedState, GathersThrottledSecondsByReason) {

@@ -160,8 +160,8 @@ TEST_F(Log, ALinkOfOursIsFollowedAndOneOfAnotherUserIsNot) {
   RotatingLog(path_, {"h\n", {}}, {.max_bytes = 0}).append("1\n");
   EXPECT_EQ(read("real.log"), "h\n1\n");
   if (::geteuid() != 0) GTEST_SKIP() << "only root can make a link of another user";
-  constexpr uid_t another = 12345;
-  ASSERT_EQ(::lchown(path_.c_str(), another, another), 0);
+  constexpr uid_t kAnother = 12345;
+  ASSERT_EQ(::lchown(path_.c_str(), kAnother, kAnother), 0);
   try {
     RotatingLog log(path_, {"h\n", {}});
     FAIL() << "nothing was thrown";

@@ -16,8 +16,8 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr TextStyle chinese{Language::zh, true};
-constexpr TextStyle english{Language::en, true};
+constexpr TextStyle kChinese{Language::zh, true};
+constexpr TextStyle kEnglish{Language::en, true};
 
 void put(GpuSummary& card, Metric metric, double mean) {
   MetricSummary summary;
@@ -55,7 +55,7 @@ void add_card(JudgedSummary& summary, const GpuSummary& card, std::vector<Findin
 }
 
 TEST(SummaryHeadline, IsTheGuidesFiveLines) {
-  EXPECT_EQ(summary_headline(guides_run(), chinese),
+  EXPECT_EQ(summary_headline(guides_run(), kChinese),
             "📊 监控总结:\n"
             "平均GPU利用率: 85.3%\n"
             "平均显存使用: 76.2%\n"
@@ -66,9 +66,9 @@ TEST(SummaryHeadline, IsTheGuidesFiveLines) {
 TEST(SummaryHeadline, AdvisesAtSeventyPerCentAndBelow) {
   JudgedSummary summary = guides_run();
   put(summary.gpus[0], Metric::gpu_util, 70);
-  EXPECT_THAT(summary_headline(summary, chinese), HasSubstr("\n💡 GPU还有余力"));
+  EXPECT_THAT(summary_headline(summary, kChinese), HasSubstr("\n💡 GPU还有余力"));
   put(summary.gpus[0], Metric::gpu_util, 70.1);
-  EXPECT_THAT(summary_headline(summary, chinese), EndsWith("✅ GPU利用率良好!\n"));
+  EXPECT_THAT(summary_headline(summary, kChinese), EndsWith("✅ GPU利用率良好!\n"));
 }
 
 TEST(SummaryHeadline, AdvisesWhatTheMostCertainVerdictSays) {
@@ -79,17 +79,17 @@ TEST(SummaryHeadline, AdvisesWhatTheMostCertainVerdictSays) {
   verdict.next_step = {"raise num_workers", "增大 num_workers"};
   verdict.confidence = 0.8;
   summary.findings[0].verdicts = {verdict};
-  EXPECT_THAT(summary_headline(summary, english), EndsWith("💡 The GPU has room: input-bound. raise num_workers\n"));
+  EXPECT_THAT(summary_headline(summary, kEnglish), EndsWith("💡 The GPU has room: input-bound. raise num_workers\n"));
 }
 
 TEST(SummaryHeadline, WithoutAVerdictItSaysThatItDoesNotKnow) {
   JudgedSummary summary = guides_run();
   put(summary.gpus[0], Metric::gpu_util, 20);
   summary.findings[0].no_verdict = {"the steady part lasted 3 s", "稳定阶段只有 3 秒"};
-  EXPECT_THAT(summary_headline(summary, english),
+  EXPECT_THAT(summary_headline(summary, kEnglish),
               EndsWith("💡 The GPU has room; why is not known: the steady part lasted 3 s\n"));
-  EXPECT_THAT(summary_headline(summary, chinese), EndsWith("💡 GPU还有余力，原因未知：稳定阶段只有 3 秒\n"));
-  EXPECT_THAT(summary_headline(summary, chinese), Not(HasSubstr("num_workers"))) << "no advice without evidence";
+  EXPECT_THAT(summary_headline(summary, kChinese), EndsWith("💡 GPU还有余力，原因未知：稳定阶段只有 3 秒\n"));
+  EXPECT_THAT(summary_headline(summary, kChinese), Not(HasSubstr("num_workers"))) << "no advice without evidence";
 }
 
 // A program that imports for half of the time and then uses the card well, and the other way round.
@@ -99,12 +99,12 @@ TEST(SummaryHeadline, JudgesTheSteadyPartAndSaysWhichMeanIsWhich) {
   SteadyPart& steady = summary.gpus[0].phases.steady;
   steady.covered_s = 20;
   steady.means[static_cast<std::size_t>(Metric::gpu_util)] = 96.4;
-  EXPECT_THAT(summary_headline(summary, english), HasSubstr("Average GPU-Util: 48.2% (steady part: 96.4%)\n"));
-  EXPECT_THAT(summary_headline(summary, chinese), HasSubstr("平均GPU利用率: 48.2%（稳定阶段: 96.4%）\n"));
-  EXPECT_THAT(summary_headline(summary, chinese), EndsWith("✅ GPU利用率良好!（稳定阶段）\n"));
+  EXPECT_THAT(summary_headline(summary, kEnglish), HasSubstr("Average GPU-Util: 48.2% (steady part: 96.4%)\n"));
+  EXPECT_THAT(summary_headline(summary, kChinese), HasSubstr("平均GPU利用率: 48.2%（稳定阶段: 96.4%）\n"));
+  EXPECT_THAT(summary_headline(summary, kChinese), EndsWith("✅ GPU利用率良好!（稳定阶段）\n"));
   steady.covered_s = 19.9;
-  EXPECT_THAT(summary_headline(summary, chinese), HasSubstr("平均GPU利用率: 48.2%\n"));
-  EXPECT_THAT(summary_headline(summary, chinese), HasSubstr("\n💡 GPU还有余力"));
+  EXPECT_THAT(summary_headline(summary, kChinese), HasSubstr("平均GPU利用率: 48.2%\n"));
+  EXPECT_THAT(summary_headline(summary, kChinese), HasSubstr("\n💡 GPU还有余力"));
 }
 
 TEST(SummaryHeadline, HighGpuUtilThatMeansLittleIsNotPraised) {
@@ -112,10 +112,10 @@ TEST(SummaryHeadline, HighGpuUtilThatMeansLittleIsNotPraised) {
   Finding verdict = verdict_named("launch-bound", 0.8);
   verdict.key = "launch_bound";
   summary.findings[0].verdicts = {verdict};
-  EXPECT_THAT(summary_headline(summary, english), EndsWith("✅ GPU-Util is high, but launch-bound. do it\n"));
-  EXPECT_THAT(summary_headline(summary, chinese), EndsWith("✅ GPU利用率良好! 但launch-bound。do it\n"));
+  EXPECT_THAT(summary_headline(summary, kEnglish), EndsWith("✅ GPU-Util is high, but launch-bound. do it\n"));
+  EXPECT_THAT(summary_headline(summary, kChinese), EndsWith("✅ GPU利用率良好! 但launch-bound。do it\n"));
   summary.findings[0].verdicts[0].key = "compute_bound";
-  EXPECT_THAT(summary_headline(summary, chinese), EndsWith("✅ GPU利用率良好!\n"));
+  EXPECT_THAT(summary_headline(summary, kChinese), EndsWith("✅ GPU利用率良好!\n"));
 }
 
 TEST(SummaryHeadline, MemoryThatIsNearlyFullIsNoReasonForRoom) {
@@ -124,15 +124,15 @@ TEST(SummaryHeadline, MemoryThatIsNearlyFullIsNoReasonForRoom) {
   Finding full = verdict_named("memory nearly full", 0.7);
   full.key = "memory_nearly_full";
   summary.findings[0].verdicts = {full};
-  EXPECT_THAT(summary_headline(summary, english), EndsWith("💡 The GPU has room; why is not known\n"));
+  EXPECT_THAT(summary_headline(summary, kEnglish), EndsWith("💡 The GPU has room; why is not known\n"));
 }
 
 TEST(SummaryHeadline, SaysWhyGpuUtilCouldNotBeRead) {
   JudgedSummary summary = guides_run();
   summary.gpus[0].metrics[static_cast<std::size_t>(Metric::gpu_util)].reset();
-  EXPECT_THAT(summary_headline(summary, english), EndsWith("❔ GPU-Util could not be read\n"));
+  EXPECT_THAT(summary_headline(summary, kEnglish), EndsWith("❔ GPU-Util could not be read\n"));
   summary.gpus[0].no_util = GpuProblem{{"MIG is on", "已启用 MIG"}, {"look at its instances", "请看各实例"}, 3};
-  EXPECT_THAT(summary_headline(summary, english),
+  EXPECT_THAT(summary_headline(summary, kEnglish),
               EndsWith("❔ GPU-Util could not be read: MIG is on → look at its instances\n"));
   EXPECT_THAT(summary_details(summary, {Language::en, false}),
               HasSubstr("GPU-Util is N/A: MIG is on -> look at its instances\n"));
@@ -146,7 +146,7 @@ TEST(SummaryHeadline, OfSeveralCardsAdvisesTheOneThatIsUsedLeast) {
   idle.gpu.index = 1;
   put(idle, Metric::gpu_util, 5);
   add_card(summary, idle, {verdict_named("idle", 0.5)});
-  EXPECT_THAT(summary_headline(summary, english), EndsWith("💡 GPU 1 has room: idle. do it\n"));
+  EXPECT_THAT(summary_headline(summary, kEnglish), EndsWith("💡 GPU 1 has room: idle. do it\n"));
 }
 
 TEST(SummaryHeadline, AGoodMeanOfSeveralCardsDoesNotHideAnIdleOne) {
@@ -156,11 +156,11 @@ TEST(SummaryHeadline, AGoodMeanOfSeveralCardsDoesNotHideAnIdleOne) {
     summary.gpus.back().gpu.index = index;
   }
   for (GpuSummary& card : summary.gpus) put(card, Metric::gpu_util, 98);
-  EXPECT_THAT(summary_headline(summary, english), EndsWith("✅ The GPU is well used!\n"));
+  EXPECT_THAT(summary_headline(summary, kEnglish), EndsWith("✅ The GPU is well used!\n"));
   put(summary.gpus[2], Metric::gpu_util, 0);
   summary.findings[2].verdicts = {verdict_named("idle", 0.95)};
   summary.findings[2].verdicts[0].key = "idle";
-  EXPECT_THAT(summary_headline(summary, english), EndsWith("✅ GPU-Util is high, but GPU 2 idle. do it\n"));
+  EXPECT_THAT(summary_headline(summary, kEnglish), EndsWith("✅ GPU-Util is high, but GPU 2 idle. do it\n"));
 }
 
 TEST(SummaryHeadline, LeavesALostCardOutUnlessAllAre) {
@@ -169,15 +169,15 @@ TEST(SummaryHeadline, LeavesALostCardOutUnlessAllAre) {
   put(lost, Metric::gpu_util, 0);
   lost.problem = GpuProblem{"it fell off the bus", "reboot", 15};
   add_card(summary, lost);
-  EXPECT_THAT(summary_headline(summary, english), HasSubstr("85.3%"));
+  EXPECT_THAT(summary_headline(summary, kEnglish), HasSubstr("85.3%"));
   summary.gpus.erase(summary.gpus.begin());
-  EXPECT_THAT(summary_headline(summary, english), HasSubstr("0.0%"));
+  EXPECT_THAT(summary_headline(summary, kEnglish), HasSubstr("0.0%"));
 }
 
 TEST(SummaryHeadline, DoesNotCallAFullCardUsedTooMuch) {
   JudgedSummary summary = guides_run();
   put(summary.gpus[0], Metric::gpu_util, 99.9);
-  EXPECT_THAT(summary_headline(summary, chinese), EndsWith("✅ GPU利用率良好!\n"));
+  EXPECT_THAT(summary_headline(summary, kChinese), EndsWith("✅ GPU利用率良好!\n"));
 }
 
 TEST(SummaryHeadline, TakesTheMeanOverSeveralCardsAndTheLargestPeak) {
@@ -186,8 +186,8 @@ TEST(SummaryHeadline, TakesTheMeanOverSeveralCardsAndTheLargestPeak) {
   put(second, Metric::gpu_util, 14.7);
   second.peak_memory_mib = 2048;
   add_card(summary, second);
-  EXPECT_THAT(summary_headline(summary, english), HasSubstr("Average GPU-Util: 50.0%\n"));
-  EXPECT_THAT(summary_headline(summary, english), HasSubstr("Peak memory use: 9.8GB\n"));
+  EXPECT_THAT(summary_headline(summary, kEnglish), HasSubstr("Average GPU-Util: 50.0%\n"));
+  EXPECT_THAT(summary_headline(summary, kEnglish), HasSubstr("Peak memory use: 9.8GB\n"));
 }
 
 TEST(SummaryHeadline, IsAsciiWhereTheTerminalIs) {
@@ -207,14 +207,14 @@ TEST(SummaryDetails, TellsPeakEnergyThrottlingAndWhatIsWrong) {
   card.xids = {{79, 1}};
   card.ecc_errors = 2;
   card.problem = GpuProblem{{"GPU is lost", "GPU 已丢失"}, {"reboot", "请重启"}, 15};
-  const std::string text = summary_details(summary, english);
+  const std::string text = summary_details(summary, kEnglish);
   for (const char* part :
        {"peak memory 9.8GB (largest sample: a lower bound)", "energy 36.00 kJ (0.0100 kWh, the card's counter)",
         "clocks held down 25.0% of the time (by power 25.0%, by heat 0.0%)", "3 impossible readings left out", "Xid 79",
         "2 uncorrected ECC errors", "GPU is lost", "5:00 at 1 s"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
-  EXPECT_THAT(summary_details(guides_run(), english), Not(HasSubstr("clocks held down")));
+  EXPECT_THAT(summary_details(guides_run(), kEnglish), Not(HasSubstr("clocks held down")));
 }
 
 TEST(SummaryJson, HoldsEverythingWithNullForWhatIsMissing) {

@@ -134,7 +134,7 @@ TEST(TickJson, IsAnObjectThatParsesWhateverAProcessIsCalled) {
   const std::string line = make_formatter(TickFormat::jsonl, {rtx4070()}, {})->lines(tick_of({sample}));
   EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);
   const auto tick = nlohmann::json::parse(line);
-  EXPECT_EQ(tick.at("schema"), tick_schema);
+  EXPECT_EQ(tick.at("schema"), kTickSchema);
   EXPECT_EQ(tick.at("time"), "2026-11-25T04:48:05.835Z");
   const auto& gpu = tick.at("gpus").at(0);
   EXPECT_EQ(gpu.at("gpu_util"), 87);

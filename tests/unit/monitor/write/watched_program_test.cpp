@@ -19,10 +19,10 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-constexpr TextStyle english{Language::en, true};
+constexpr TextStyle kEnglish{Language::en, true};
 
 std::string last_line(const WatchedProgram& program) {
-  std::string text = summary_headline(program.summary(), english);
+  std::string text = summary_headline(program.summary(), kEnglish);
   text.pop_back();
   return text.substr(text.rfind('\n') + 1);
 }
@@ -76,7 +76,7 @@ TEST(WatchedProgram, ThatValidatesAndSavesOftenIsJudgedByItsTraining) {
   EXPECT_THAT(program.verdicts(), ElementsAre("compute_bound"));
   EXPECT_DOUBLE_EQ(program.seconds_of(Phase::pause), 25);
   EXPECT_DOUBLE_EQ(program.seconds_of(Phase::steady), 48);
-  const std::string details = summary_details(program.summary(), english);
+  const std::string details = summary_details(program.summary(), kEnglish);
   EXPECT_THAT(details, HasSubstr("validation or saving 25 s"));
 }
 
@@ -85,13 +85,13 @@ TEST(WatchedProgram, IsShownWithItsPhasesAndTheirShares) {
   program.does(44, trains_a_gpt()).ends();
   // The first of the 72 readings describes the time before.
   EXPECT_THAT(
-      summary_details(program.summary(), english),
+      summary_details(program.summary(), kEnglish),
       HasSubstr("  phases: no context on the card 19 s (27%), start-up 6 s (8%), steady 44 s (62%), end 2 s (3%)\n"
                 "  GPU-Util in the steady part: 9"));
   EXPECT_THAT(summary_details(program.summary(), {Language::zh, true}),
               HasSubstr("  阶段：未使用显卡 19 s（27%）、启动 6 s（8%）、稳定 44 s（62%）、收尾 2 s（3%）"));
-  EXPECT_THAT(summary_headline(program.summary(), english), HasSubstr("Average GPU-Util: 60"));
-  EXPECT_THAT(summary_headline(program.summary(), english), HasSubstr("% (steady part: 9"));
+  EXPECT_THAT(summary_headline(program.summary(), kEnglish), HasSubstr("Average GPU-Util: 60"));
+  EXPECT_THAT(summary_headline(program.summary(), kEnglish), HasSubstr("% (steady part: 9"));
   const auto json = summary_json(program.summary(), Language::en, true);
   EXPECT_EQ(json.at("gpus").at(0).at("phases").at("no_context").at("seconds"), 19);
   EXPECT_EQ(json.at("gpus").at(0).at("phases").at("steady").at("seconds"), 44);
@@ -106,7 +106,7 @@ TEST(WatchedProgram, WithLessThanTwentySecondsOfItsSteadyPartIsNotJudged) {
   EXPECT_THAT(nearly.verdicts(), IsEmpty());
   EXPECT_EQ(last_line(nearly),
             "💡 The GPU has room; why is not known: the steady part lasted 19 s, and 20 s of it are needed");
-  EXPECT_THAT(summary_details(nearly.summary(), english), HasSubstr("  no verdict: the steady part lasted 19 s"));
+  EXPECT_THAT(summary_details(nearly.summary(), kEnglish), HasSubstr("  no verdict: the steady part lasted 19 s"));
   WatchedProgram enough = started();
   enough.does(21, launches()).ends();
   EXPECT_THAT(enough.verdicts(), ElementsAre("launch_bound"));
