@@ -151,7 +151,7 @@ int main() {
   nvml::MemoryV2 bare;
   bare.version = 2;
   fmt::print("memory v2 with version 2: code {}; with 0x{:08x}: ", nvml::call(f.device_memory_v2, card.device, &bare),
-             nvml::MemoryV2::layout_version);
+             nvml::MemoryV2::kLayoutVersion);
   nvml::MemoryV2 memory;
   const int code = nvml::call(f.device_memory_v2, card.device, &memory);
   nvml::Memory old{};

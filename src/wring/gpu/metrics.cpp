@@ -324,7 +324,7 @@ void reject_contradictions(Readings& values) {
   const auto at = [&](Metric metric) -> Reading& { return values[static_cast<std::size_t>(metric)]; };
   const Reading& total = at(memory_total);
   for (const Metric part : {memory_used, memory_reserved}) {
-    if (total.ok() && at(part).ok() && at(part).value > total.value) at(part) = Reading::failed(Reading::rejected);
+    if (total.ok() && at(part).ok() && at(part).value > total.value) at(part) = Reading::failed(Reading::kRejected);
   }
 }
 

@@ -119,7 +119,7 @@ class Card {
     summary.stuck_for_s = stuck_for_s_;
     summary.xids = xids_;
     summary.phases = phases_.summary(ended);
-    const bool unreadable = !util_.ok() && util_.code != Reading::no_data;
+    const bool unreadable = !util_.ok() && util_.code != Reading::kNoData;
     if (samples_ > 0 && !summary[Metric::gpu_util] && unreadable) summary.no_util = why_no_gpu_util(gpu_, util_);
     return summary;
   }
@@ -128,7 +128,7 @@ class Card {
   void add(const MetricRow& row, const Reading& reading, double held_s) {
     if (const std::optional<double> value = plausible(row, reading)) {
       values_[static_cast<std::size_t>(row.metric)].add(*value, held_s);
-    } else if (reading.ok() || reading.code == Reading::rejected) {
+    } else if (reading.ok() || reading.code == Reading::kRejected) {
       ++rejected_;
     }
   }

@@ -56,8 +56,8 @@ TEST(RejectContradictions, LeavesOutAPartThatIsLargerThanTheWhole) {
   EXPECT_TRUE(at(Metric::memory_used).ok());
   at(Metric::memory_used) = at(Metric::memory_reserved) = Reading::of(10.5);
   reject_contradictions(values);
-  EXPECT_EQ(at(Metric::memory_used).code, Reading::rejected);
-  EXPECT_EQ(at(Metric::memory_reserved).code, Reading::rejected);
+  EXPECT_EQ(at(Metric::memory_used).code, Reading::kRejected);
+  EXPECT_EQ(at(Metric::memory_reserved).code, Reading::kRejected);
   EXPECT_TRUE(at(Metric::memory_total).ok());
 }
 

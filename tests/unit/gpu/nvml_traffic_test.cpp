@@ -18,7 +18,7 @@ TEST(Gpm, ValuesComeWithTheSecondSampleAndKeepTheirDirections) {
   const auto telemetry = nvml.open(kCard + kGpm);
   const GpuSample first = telemetry->sample(0);
   EXPECT_EQ(first[Metric::sm_activity].state, Reading::State::error);
-  EXPECT_EQ(first[Metric::sm_activity].code, Reading::no_data) << "one sample has no window";
+  EXPECT_EQ(first[Metric::sm_activity].code, Reading::kNoData) << "one sample has no window";
   nvml.at(1);
   const GpuSample second = telemetry->sample(0);
   const std::pair<Metric, double> expected[] = {
@@ -73,7 +73,7 @@ TEST(Gpm, AUnitThatCountedNothingHasNoValueAndAFailedOneItsCode) {
   EXPECT_EQ(sample[Metric::sm_activity].state, Reading::State::not_supported);
   EXPECT_EQ(sample[Metric::sm_occupancy].code, 999);
   EXPECT_EQ(sample[Metric::tensor_activity].optional(), 100) << "rounding of two counters";
-  EXPECT_EQ(sample[Metric::dram_activity].code, Reading::rejected);
+  EXPECT_EQ(sample[Metric::dram_activity].code, Reading::kRejected);
   EXPECT_EQ(sample[Metric::fp64_activity].state, Reading::State::not_supported);
 }
 
@@ -94,7 +94,7 @@ TEST(NvLink, TheExactCountersOfAllLinksComeBeforeGpm) {
   FakeNvml nvml;
   const auto telemetry = nvml.open(kCard + kGpm + "field_138 3 0\nfield_139 3 1024\ntick 1000\nfield_138 3 2048000\n" +
                                    "field_139 3 5121024\n");
-  EXPECT_EQ(telemetry->sample(0)[Metric::nvlink_tx].code, Reading::no_data);
+  EXPECT_EQ(telemetry->sample(0)[Metric::nvlink_tx].code, Reading::kNoData);
   nvml.at(2);
   const GpuSample sample = telemetry->sample(0);
   EXPECT_EQ(sample[Metric::nvlink_tx].optional(), 1000) << "2000 MiB in two seconds";
@@ -121,7 +121,7 @@ TEST(Pcie, WithoutGpmThe32BitCountersAreReadOverAWindowInWhichTheyCannotComeRoun
 TEST(Pcie, WithoutGpmAndWithoutPassingTimeThereIsNoRate) {
   FakeNvml nvml("no_gpm");
   const auto telemetry = nvml.open(kCard + "field_197 1 5\n");
-  EXPECT_EQ(telemetry->sample(0)[Metric::pcie_tx].code, Reading::no_data);
+  EXPECT_EQ(telemetry->sample(0)[Metric::pcie_tx].code, Reading::kNoData);
 }
 
 TEST(Pcie, ADriverWithoutTheCountersSaysNotSupported) {

@@ -86,8 +86,8 @@ TEST_F(SummaryOfOneCard, ImpossibleReadingsAreCountedAndNotAveraged) {
 TEST_F(SummaryOfOneCard, ReadingsThatTheTelemetryRejectedCountToo) {
   Tick tick = tick_at(0);
   tick.gpus[0].sample = sample_at(0, {});
-  (*tick.gpus[0].sample)[Metric::gpu_util] = Reading::failed(Reading::rejected);
-  (*tick.gpus[0].sample)[Metric::power] = Reading::failed(Reading::no_data);
+  (*tick.gpus[0].sample)[Metric::gpu_util] = Reading::failed(Reading::kRejected);
+  (*tick.gpus[0].sample)[Metric::power] = Reading::failed(Reading::kNoData);
   builder_.on_tick(tick);
   EXPECT_EQ(card().rejected, 1);
 }

@@ -129,7 +129,7 @@ Reading read_smi_value(Metric metric, const std::string& text) {
   if (text.empty() || text.starts_with('[') || text == "N/A") return {};
   char* end = nullptr;
   const double value = std::strtod(text.c_str(), &end);
-  if (end == text.c_str() || !is_possible(metric, value)) return Reading::failed(Reading::rejected);
+  if (end == text.c_str() || !is_possible(metric, value)) return Reading::failed(Reading::kRejected);
   return Reading::of(value);
 }
 

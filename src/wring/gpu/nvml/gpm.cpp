@@ -38,7 +38,7 @@ Reading reading_of(const nvml::GpmMetric& metric, Metric which) {
   // A share is the ratio of two counters that are not read at the very same moment: 100.2 is full, 300 is nonsense.
   const double value =
       metric_row(which).kind == MetricKind::share && metric.value > 100 && metric.value <= 101 ? 100 : metric.value;
-  return is_possible(which, value) ? Reading::of(value) : Reading::failed(Reading::rejected);
+  return is_possible(which, value) ? Reading::of(value) : Reading::failed(Reading::kRejected);
 }
 
 }  // namespace
@@ -84,7 +84,7 @@ void NvmlGpm::take_sample(nvml::Device device, double now_s) {
   if (before_s_) {
     compute();
   } else {
-    all(Reading::failed(Reading::no_data));
+    all(Reading::failed(Reading::kNoData));
   }
   std::swap(before_, now_);
   before_s_ = now_s;

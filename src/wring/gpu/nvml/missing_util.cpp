@@ -38,7 +38,7 @@ GpuProblem why_no_gpu_util(const Gpu& gpu, const Reading& reading) {
             {"a newer driver may; nvidia-smi shows no more", "可尝试更新驱动；nvidia-smi 也不会显示更多"},
             nvml::kNotSupported};
   }
-  if (reading.code == Reading::rejected) {
+  if (reading.code == Reading::kRejected) {
     return {{"the driver's answers for GPU-Util cannot be (above 100 %)", "驱动返回的GPU利用率不合理（超过 100%）"},
             {"update the NVIDIA driver", "请更新 NVIDIA 驱动"},
             0};

@@ -60,7 +60,7 @@ void NvmlPcie::store(Metric metric, int code, const nvml::FieldValue& before, co
   }
   const double elapsed_s = elapsed(before, now, clock_s);
   if (elapsed_s > kLongestS) {
-    sample[metric] = Reading::failed(Reading::no_data);
+    sample[metric] = Reading::failed(Reading::kNoData);
     return;
   }
   CounterRate rate(kMibPerByte, kMostMibS);

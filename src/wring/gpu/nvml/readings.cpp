@@ -19,7 +19,7 @@ double mib(std::uint64_t bytes) {
 
 Reading MissingMetrics::note(Metric metric, int code, double value) {
   if (code == nvml::kSuccess) {
-    return is_possible(metric, value) ? Reading::of(value) : Reading::failed(Reading::rejected);
+    return is_possible(metric, value) ? Reading::of(value) : Reading::failed(Reading::kRejected);
   }
   if (!nvml::is_permanent(code)) return Reading::failed(code);
   missing_.set(static_cast<std::size_t>(metric));

@@ -155,10 +155,10 @@ TEST_F(Fallback, ReadingsOfNvidiaSmiThatContradictEachOtherAreLeftOut) {
   smi(kTwoCards, row("GPU-a, 87, 31, 99999, 400, 15360") + "; " + row("GPU-b, 87, 31, 5, 0, 0"));
   const auto telemetry = open_telemetry(options_);
   const GpuSample above_total = telemetry->sample(0);
-  EXPECT_EQ(above_total[Metric::memory_used].code, Reading::rejected);
+  EXPECT_EQ(above_total[Metric::memory_used].code, Reading::kRejected);
   EXPECT_EQ(above_total[Metric::memory_total].optional(), 15360);
   const GpuSample no_total = telemetry->sample(1);
-  EXPECT_EQ(no_total[Metric::memory_total].code, Reading::rejected);
+  EXPECT_EQ(no_total[Metric::memory_total].code, Reading::kRejected);
   EXPECT_EQ(no_total[Metric::memory_used].optional(), 5);
 }
 
@@ -169,8 +169,8 @@ TEST(SmiValue, BracketsAreReasonsAndNonsenseIsRejected) {
   }
   EXPECT_EQ(read_smi_value(Metric::power, "[GPU is lost]").code, 15);
   EXPECT_EQ(read_smi_value(Metric::power, "[Unknown Error]").code, 999);
-  EXPECT_EQ(read_smi_value(Metric::gpu_util, "200000").code, Reading::rejected);
-  EXPECT_EQ(read_smi_value(Metric::gpu_util, "lots").code, Reading::rejected);
+  EXPECT_EQ(read_smi_value(Metric::gpu_util, "200000").code, Reading::kRejected);
+  EXPECT_EQ(read_smi_value(Metric::gpu_util, "lots").code, Reading::kRejected);
 }
 
 TEST_F(Fallback, TheDriversProcFilesGiveNamesAndNoValues) {

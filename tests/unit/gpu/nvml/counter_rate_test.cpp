@@ -9,7 +9,7 @@ namespace {
 
 TEST(CounterRate, IsTheGrowthOverTheTime) {
   CounterRate rate(0.5, 1e9);
-  EXPECT_EQ(rate.next(10, 1000).code, Reading::no_data);
+  EXPECT_EQ(rate.next(10, 1000).code, Reading::kNoData);
   EXPECT_EQ(rate.next(12, 1400).optional(), 100);
   EXPECT_EQ(rate.next(13, 1400).optional(), 0) << "no growth is a rate of zero";
 }
@@ -29,17 +29,17 @@ TEST(CounterRate, ACounterOf64BitsMayWrap) {
 TEST(CounterRate, AStepBackThatNoWrapExplainsIsARestart) {
   CounterRate rate(1, 1000);
   rate.next(0, 5'000'000);
-  EXPECT_EQ(rate.next(1, 7).code, Reading::no_data) << "4 billion in a second is more than the link carries";
+  EXPECT_EQ(rate.next(1, 7).code, Reading::kNoData) << "4 billion in a second is more than the link carries";
   EXPECT_EQ(rate.next(2, 107).optional(), 100);
 }
 
 TEST(CounterRate, WithoutPassedTimeThereIsNoRate) {
   CounterRate rate(1, 1000);
   rate.next(3, 1);
-  EXPECT_EQ(rate.next(3, 2).code, Reading::no_data);
+  EXPECT_EQ(rate.next(3, 2).code, Reading::kNoData);
   EXPECT_EQ(rate.next(4, 12).optional(), 10);
   rate.forget();
-  EXPECT_EQ(rate.next(5, 22).code, Reading::no_data);
+  EXPECT_EQ(rate.next(5, 22).code, Reading::kNoData);
 }
 
 int calls(Pace pace, double tick_s, double seconds) {

@@ -32,7 +32,7 @@ TEST(MissingUtil, WhatIsKnownOfTheCardGoesBeforeTheReading) {
   Gpu gpu;
   EXPECT_THAT(why_no_gpu_util(gpu, Reading{}).what.en, HasSubstr("the driver does not report GPU-Util"));
   EXPECT_THAT(why_no_gpu_util(gpu, Reading::failed(4)).what.en, HasSubstr("no permission (code 4)"));
-  EXPECT_THAT(why_no_gpu_util(gpu, Reading::failed(Reading::rejected)).what.en, HasSubstr("cannot be"));
+  EXPECT_THAT(why_no_gpu_util(gpu, Reading::failed(Reading::kRejected)).what.en, HasSubstr("cannot be"));
   gpu.no_util = kMigCardHasNoUtil;
   EXPECT_THAT(why_no_gpu_util(gpu, Reading{}).what.en, HasSubstr("MIG is on"));
 }

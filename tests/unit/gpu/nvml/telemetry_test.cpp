@@ -77,7 +77,7 @@ TEST(NvmlTelemetry, SharesAboveAHundredAndAbsurdValuesAreErrorsNotReadings) {
   const GpuSample sample = telemetry->sample(0);
   for (const Metric metric : {Metric::gpu_util, Metric::memory_util, Metric::power, Metric::memory_temperature}) {
     EXPECT_EQ(sample[metric].state, Reading::State::error) << metric_row(metric).key;
-    EXPECT_EQ(sample[metric].code, Reading::rejected) << metric_row(metric).key;
+    EXPECT_EQ(sample[metric].code, Reading::kRejected) << metric_row(metric).key;
   }
   EXPECT_EQ(sample[Metric::sm_clock].optional(), 1000);
   EXPECT_FALSE(sample.problem);
@@ -87,7 +87,7 @@ TEST(NvmlTelemetry, MemoryAboveItsTotalIsAnErrorAndNoReading) {
   FakeNvml nvml;
   const auto telemetry = nvml.open("card\nmemory_total_mib 1000\nmemory_used_mib 2000\nmemory_reserved_mib 1\n");
   const GpuSample sample = telemetry->sample(0);
-  EXPECT_EQ(sample[Metric::memory_used].code, Reading::rejected);
+  EXPECT_EQ(sample[Metric::memory_used].code, Reading::kRejected);
   EXPECT_EQ(sample[Metric::memory_total].optional(), 1000);
   EXPECT_FALSE(telemetry->gpus()[0].memory_used_mib);
 }
@@ -95,7 +95,7 @@ TEST(NvmlTelemetry, MemoryAboveItsTotalIsAnErrorAndNoReading) {
 TEST(NvmlTelemetry, ATotalOfNothingIsAnErrorAndNoReading) {
   FakeNvml nvml;
   const auto telemetry = nvml.open("card\nmemory_total_mib 0\nmemory_used_mib 0\nmemory_reserved_mib 0\n");
-  EXPECT_EQ(telemetry->sample(0)[Metric::memory_total].code, Reading::rejected);
+  EXPECT_EQ(telemetry->sample(0)[Metric::memory_total].code, Reading::kRejected);
   EXPECT_FALSE(telemetry->gpus()[0].memory_total_mib);
 }
 
@@ -105,8 +105,8 @@ TEST(NvmlTelemetry, AValueOfNothingButOnesIsNoReading) {
       "card\nmemory_total_mib 17592186044415\nmemory_used_mib 17592186044415\nmemory_reserved_mib 0\n"
       "throttle 18446744073709551615\n");
   const GpuSample sample = telemetry->sample(0);
-  EXPECT_EQ(sample[Metric::memory_total].code, Reading::rejected);
-  EXPECT_EQ(sample[Metric::memory_used].code, Reading::rejected);
+  EXPECT_EQ(sample[Metric::memory_total].code, Reading::kRejected);
+  EXPECT_EQ(sample[Metric::memory_used].code, Reading::kRejected);
   EXPECT_FALSE(sample.throttle_reasons);
   EXPECT_FALSE(telemetry->gpus()[0].memory_total_mib);
 }

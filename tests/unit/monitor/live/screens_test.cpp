@@ -40,7 +40,7 @@ LiveModel waving_model(int count) {
       sample[Metric::gpu_util] = Reading::of((i * 7 + card * 13) % 101);
       sample[Metric::memory_used] = Reading::of(8000 + 700 * i + 500 * card);
       sample[Metric::power] = Reading::of(90 + (i * 31) % 600);
-      if (i % 17 == 3) sample[Metric::gpu_util] = Reading::failed(Reading::no_data);
+      if (i % 17 == 3) sample[Metric::gpu_util] = Reading::failed(Reading::kNoData);
     }
     model.absorb(tick);
   }
