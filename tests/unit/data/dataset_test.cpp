@@ -6,8 +6,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "fixtures/with_folder.h"
 #include "photographs.h"
-#include "temporary_folder.h"
 #include "unit/image/test_images.h"
 #include "wring/base/error.h"
 #include "wring/files/files.h"

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "fixtures/captured_waits.h"
-#include "temporary_folder.h"
+#include "fixtures/with_folder.h"
 #include "unit/image/test_images.h"
 #include "wring/base/error.h"
 #include "wring/files/cache_folder.h"

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "temporary_folder.h"
+#include "fixtures/with_folder.h"
 #include "unit/image/test_images.h"
 
 namespace wring {

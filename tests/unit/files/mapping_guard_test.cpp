@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
-#include "temporary_folder.h"
+#include "fixtures/with_folder.h"
 #include "wring/files/descriptor.h"
 #include "wring_train/data/memory_block.h"
 

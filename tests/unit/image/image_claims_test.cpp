@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fixtures/with_folder.h"
 #include "image_writers.h"
-#include "temporary_folder.h"
 #include "test_images.h"
 #include "wring/base/error.h"
 #include "wring/base/system_memory.h"

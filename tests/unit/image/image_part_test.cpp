@@ -3,8 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include "fixtures/with_folder.h"
 #include "image_writers.h"
-#include "temporary_folder.h"
 #include "test_images.h"
 #include "wring/base/error.h"
 #include "wring_train/image/bicubic.h"

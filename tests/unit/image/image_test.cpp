@@ -5,8 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "fixtures/with_folder.h"
 #include "image_writers.h"
-#include "temporary_folder.h"
 #include "test_images.h"
 #include "wring/base/error.h"
 #include "wring/files/files.h"

@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "fixtures/exif.h"
+#include "fixtures/with_folder.h"
 #include "image_writers.h"
-#include "temporary_folder.h"
 #include "test_images.h"
 #include "wring/files/files.h"
 #include "wring_train/data/random.h"
