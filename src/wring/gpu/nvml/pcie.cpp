@@ -9,7 +9,7 @@
 namespace wring {
 namespace {
 
-constexpr std::chrono::milliseconds window(10);
+constexpr std::chrono::milliseconds kWindow(10);
 constexpr double kMibPerByte = 1.0 / (1024 * 1024);
 constexpr double kMostMibS = 128.0 * 1024;      // sixteen lanes of the sixth generation
 constexpr double kLongestS = 4096 / kMostMibS;  // in which 32 bits cannot come round; the system may wake us too late
@@ -29,7 +29,7 @@ void NvmlPcie::read(nvml::Device device, GpuSample& sample, double (*clock)()) {
   int code = count(device, before, clock);
   // A driver that does not count is not waited for.
   if (code == nvml::kSuccess && (before.transmitted.result == 0 || before.received.result == 0)) {
-    std::this_thread::sleep_for(window);
+    std::this_thread::sleep_for(kWindow);
     code = count(device, now, clock);
   } else {
     now = before;
