@@ -21,7 +21,7 @@ tidy() {
 
 # The flags that matter to clang-tidy, without a build. LibTorch brings an fmt of its own, which only its users may see;
 # the graph engine's parts need CUDA's headers, of the toolkit and of the wheels beside torch.
-flags=(-std=c++20 -Isrc '-DWRING_VERSION="lint"')
+flags=(-std=c++20 -Isrc -I. '-DWRING_VERSION="lint"')
 free_of_torch='image|weights|data|dist/host|log'
 free_folders=('src/wring/*.cpp' 'apps/*.cpp' 'tools/*.cpp')
 mapfile -t free < <(listed "${free_folders[@]}"; listed 'src/wring_train/*.cpp' | grep -E "^src/wring_train/($free_of_torch)/")

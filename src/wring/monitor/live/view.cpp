@@ -19,22 +19,22 @@
 namespace wring {
 namespace {
 
-constexpr double kVerdictsEvery_s = 5;
+constexpr double kVerdictsEveryS = 5;
 constexpr std::chrono::milliseconds kClock{1000};  // without ticks, the time on the screen goes on
 constexpr std::size_t kOwnersKept = 1000;
 
 // What +/- go through.
-constexpr std::array kIntervals_s = {0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0};
+constexpr std::array kIntervalsS = {0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0};
 
 double longer(double interval_s) {
-  const auto next = std::ranges::find_if(kIntervals_s, [&](double each) { return each > interval_s * 1.001; });
-  return next == kIntervals_s.end() ? interval_s : *next;
+  const auto next = std::ranges::find_if(kIntervalsS, [&](double each) { return each > interval_s * 1.001; });
+  return next == kIntervalsS.end() ? interval_s : *next;
 }
 
 double shorter(double interval_s) {
   const auto next =
-      std::find_if(kIntervals_s.rbegin(), kIntervals_s.rend(), [&](double each) { return each < interval_s / 1.001; });
-  return next == kIntervals_s.rend() ? interval_s : *next;
+      std::find_if(kIntervalsS.rbegin(), kIntervalsS.rend(), [&](double each) { return each < interval_s / 1.001; });
+  return next == kIntervalsS.rend() ? interval_s : *next;
 }
 
 Text words_of(GpuSource source) {
@@ -82,7 +82,7 @@ struct LiveView::State {
 
   void absorb(const Tick& tick) {
     std::vector<std::vector<Finding>> verdicts;
-    const bool due = options.verdicts && tick.time_s - verdicts_at_s >= kVerdictsEvery_s;
+    const bool due = options.verdicts && tick.time_s - verdicts_at_s >= kVerdictsEveryS;
     if (due) verdicts = options.verdicts();
     {
       const std::scoped_lock lock(mutex);
