@@ -19,6 +19,7 @@ tests/house/results_test.py compares what the documents print with what the JSON
 import argparse
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -77,6 +78,9 @@ def searched(args, folder):
     if wring is None:
         raise Failure("wring was not found: build it, or give --wring-train beside it")
     env = environment(len(os.sched_getaffinity(0)), folder / "cache")
+    names = {sys.executable: "python3", f"{ROOT}/": ""}
+    if args.data:
+        names[str(args.data.resolve())] = "PHOTOS"
     runs = {}
 
     def run(name, config, *more):
@@ -90,8 +94,9 @@ def searched(args, folder):
         if done.returncode != 0:
             runs[name] = {"reason": (done.stderr.strip().splitlines() or ["no message"])[-1]}
             return
-        runs[name] = record.of_search(json.loads(done.stdout), time.monotonic() - began)
-        runs[name]["command"] = "wring " + " ".join(["benchmark", config.name, *map(str, more)])
+        found = record.of_search(json.loads(done.stdout), time.monotonic() - began)
+        found["command"] = shlex.join(["wring", "benchmark", config.name, *map(str, more)])
+        runs[name] = record.without_paths(found, names)
 
     if args.data:
         run("lightweight_config", ROOT / "configs" / "lightweight_config.yaml", "--budget", f"{args.search_seconds}s",

@@ -79,6 +79,19 @@ def of_search(found, seconds):
     }  # fmt: skip
 
 
+def without_paths(value, names):
+    """A JSON value in whose strings each path of `names` stands as its name there: a record is of a card, not of the folders of
+    the machine that it was in."""
+    if isinstance(value, dict):
+        return {key: without_paths(part, names) for key, part in value.items()}
+    if isinstance(value, list):
+        return [without_paths(part, names) for part in value]
+    if isinstance(value, str):
+        for path in sorted(map(str, names), key=len, reverse=True):  # the longest first: one may stand in another
+            value = value.replace(path, names[path])
+    return value
+
+
 def times(row):
     ratio = row.get("ratio")
     return "–" if ratio is None else f"{ratio['median']:.2f}"

@@ -276,5 +276,17 @@ class Records(unittest.TestCase):
         self.assertEqual(kept["after"]["samples_per_s"] / kept["before"]["samples_per_s"], kept["speed_up"])
 
 
+    def test_paths_of_the_machine_are_told_by_name(self):
+        names = {"/srv/a": "PHOTOS", "/srv/a/b/python": "python3", "/srv/repo/": ""}
+        kept = record.without_paths({"set": {"dir": "/srv/a", "n": 2}, "list": ["/srv/a/b/python /srv/repo/x/train.py"]}, names)
+        self.assertEqual(kept, {"set": {"dir": "PHOTOS", "n": 2}, "list": ["python3 x/train.py"]})
+
+    def test_no_record_names_a_path_of_its_machine(self):
+        absolute = re.compile(r"(?<![\w./])/[\w.-]+/[\w.-]+")
+        for file in sorted((ROOT / "bench" / "results").glob("*.json")):
+            with self.subTest(record=file.name):
+                self.assertEqual(absolute.findall(file.read_text(encoding="utf-8")), [])
+
+
 if __name__ == "__main__":
     unittest.main()
