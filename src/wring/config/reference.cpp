@@ -19,7 +19,7 @@ like comments and order, as they are, except slips for a key of Wring's (`batchs
 ([cli.md](cli.md#wring-optimize)), which they refuse. Booleans may be written true/false, yes/no or on/off; numbers also as
 1e-4 or 300_000, and whole numbers as 3e5 or `!!float 5e3` too. `~`, `null` and nothing after the colon mean the default.
 
-This file is made from the table in `src/wring/config/keys.cpp`; a test compares the two. After a change of the table
+This file is made from the table in `src/wring/config/keys_of_*.cpp`; a test compares the two. After a change of the table
 run the unit tests once with `WRING_UPDATE_DOCS=1`.
 )";
 
@@ -30,7 +30,7 @@ constexpr const char* kIntroductionZh = R"(# 配置
 文件（见 [cli.md](cli.md#wring-optimize)）。布尔值可写作 true/false、yes/no 或 on/off；数字也可写作 1e-4 或 300_000，整数还可写作
 3e5 或 `!!float 5e3`。`~`、`null` 或冒号后留空表示取默认值。
 
-本文件由 `src/wring/config/keys.cpp` 中的表生成，并有测试检查两者一致。修改该表后，设置 `WRING_UPDATE_DOCS=1` 运行
+本文件由 `src/wring/config/keys_of_*.cpp` 中的表生成，并有测试检查两者一致。修改该表后，设置 `WRING_UPDATE_DOCS=1` 运行
 一次单元测试即可更新。
 )";
 

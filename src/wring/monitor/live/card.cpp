@@ -169,83 +169,109 @@ void draw_verdict(const Sheet& sheet, const Finding& verdict, const std::string&
   }
 }
 
-void draw_card(const Sheet& sheet, const LiveGpu& gpu, const Area& area) {
-  const std::optional<Text> trouble = trouble_of(gpu);
-  const std::vector<Bar> activity = activity_bars(gpu);
-  const bool wide = area.columns >= kWide;
-  int row = area.row;
-  int left = area.rows;
-  const auto line = [&](int rows = 1) {
-    const Area taken{row, area.column, area.columns, rows};
-    row += rows;
-    left -= rows;
-    return taken;
+namespace {
+
+// What stands in place of readings: why there are none, the cure, and what was seen before.
+void draw_trouble(const Sheet& sheet, const LiveGpu& gpu, const Text& trouble, Area area) {
+  const auto take = [&](int rows) {
+    area.row += rows;
+    area.rows -= rows;
   };
-  if (left <= 0) return;
-  draw_header(sheet, gpu, line());
-
-  if (trouble) {
-    const Style style = gpu.problem || gpu.stuck_for_s ? Style::bad : Style::dim;
-    if (left > 0)
-      line(draw_paragraph(sheet, sheet.say(*trouble), style, {row, area.column, area.columns, std::min(left, 2)}));
-    if (gpu.problem && !gpu.problem->cure.empty() && left > 0) {
-      const std::string cure = sheet.sign("→ ", "-> ") + sheet.say(gpu.problem->cure);
-      line(draw_paragraph(sheet, cure, Style::plain, {row, area.column, area.columns, std::min(left, 3)}));
-    }
-    if (left >= kLeastPlot) draw_plots(sheet, gpu, {row, area.column, area.columns, left});
-    return;
+  const Style style = gpu.problem || gpu.stuck_for_s ? Style::bad : Style::dim;
+  if (area.rows > 0) {
+    take(draw_paragraph(sheet, sheet.say(trouble), style,
+                        {area.row, area.column, area.columns, std::min(area.rows, 2)}));
   }
+  if (gpu.problem && !gpu.problem->cure.empty() && area.rows > 0) {
+    const std::string cure = sheet.sign("→ ", "-> ") + sheet.say(gpu.problem->cure);
+    take(draw_paragraph(sheet, cure, Style::plain, {area.row, area.column, area.columns, std::min(area.rows, 3)}));
+  }
+  if (area.rows >= kLeastPlot) draw_plots(sheet, gpu, area);
+}
 
-  // What each part may have, the most important first; then they are drawn from top to bottom.
-  int budget = left;
+// How many rows each part of a card gets.
+struct CardRows {
+  int bars = 0;
+  int verdict = 0;
+  int activity = 0;
+  int rates = 0;
+  int next_step = 0;
+  int numbers = 0;
+  int processes = 0;
+  int plot_gap = 0;
+  int process_gap = 0;
+  int plots = 0;
+};
+
+// The most important part is granted its rows first.
+CardRows share_rows(const Sheet& sheet, const LiveGpu& gpu, int activity_bars, int columns, int budget) {
   const auto grant = [&](bool wanted, int rows) {
     if (!wanted || budget < rows) return 0;
     budget -= rows;
     return rows;
   };
-  const bool has_verdict = !gpu.verdicts.empty();
-  const int bars = wide ? grant(true, 1) : grant(true, 1) + grant(true, 1);
-  const int verdict = grant(has_verdict, 1);
-  const int activity_rows = activity.empty() ? 0
-                            : wide           ? grant(true, 1)
-                                             : grant(true, static_cast<int>(activity.size()));
-  const int plot_least = grant(true, kLeastPlot);
-  const int rates = grant(has_rates(gpu), 1);
-  const int next_step = grant(has_verdict && !gpu.verdicts.front().next_step.empty(), 1);
-  const int wanted = has_verdict ? rows_of_numbers(sheet, gpu.verdicts.front(), area.columns) : 0;
-  int numbers = 0;
-  while (numbers < std::min(wanted, kNumbersRows) && grant(true, 1) > 0) ++numbers;
+  const bool wide = columns >= kWide, has_verdict = !gpu.verdicts.empty();
+  CardRows rows;
+  rows.bars = wide ? grant(true, 1) : grant(true, 1) + grant(true, 1);
+  rows.verdict = grant(has_verdict, 1);
+  rows.activity = activity_bars == 0 ? 0 : grant(true, wide ? 1 : activity_bars);
+  rows.plots = grant(true, kLeastPlot);
+  rows.rates = grant(has_rates(gpu), 1);
+  rows.next_step = grant(has_verdict && !gpu.verdicts.front().next_step.empty(), 1);
+  const int wanted = has_verdict ? rows_of_numbers(sheet, gpu.verdicts.front(), columns) : 0;
+  while (rows.numbers < std::min(wanted, kNumbersRows) && grant(true, 1) > 0) ++rows.numbers;
   const int running = static_cast<int>(gpu.sample->processes.size());
-  int processes = grant(running > 0, 1 + std::min(running, kProcesses));
+  rows.processes = grant(running > 0, 1 + std::min(running, kProcesses));
   // Space above the plots and above the processes, then larger plots, then the rest of the processes.
-  const int plot_gap = grant(plot_least > 0, 1);
-  const int process_gap = grant(processes > 0, 1);
-  if (processes > 0 && running > kProcesses)
-    processes += grant(budget > 12, std::min(running - kProcesses, budget - 12));
-  const int plots = plot_least > 0 ? plot_least + budget : 0;
-
-  if (wide) {
-    if (bars > 0) draw_bars(sheet, {util_bar(gpu), memory_bar(gpu)}, line());
-    if (activity_rows > 0) draw_bars(sheet, activity, line());
-  } else {
-    if (bars > 0) draw_bars(sheet, {util_bar(gpu)}, line());
-    if (bars > 1) draw_bars(sheet, {memory_bar(gpu)}, line());
-    for (int i = 0; i < activity_rows; ++i) draw_bars(sheet, {activity[static_cast<std::size_t>(i)]}, line());
+  rows.plot_gap = grant(rows.plots > 0, 1);
+  rows.process_gap = grant(rows.processes > 0, 1);
+  if (rows.processes > 0 && running > kProcesses) {
+    rows.processes += grant(budget > 12, std::min(running - kProcesses, budget - 12));
   }
-  if (rates > 0) draw_rates(sheet, gpu, line());
-  if (verdict > 0) draw_verdict(sheet, gpu.verdicts.front(), "", line(verdict + numbers));
-  if (next_step > 0) {
+  if (rows.plots > 0) rows.plots += budget;
+  return rows;
+}
+
+}  // namespace
+
+void draw_card(const Sheet& sheet, const LiveGpu& gpu, const Area& area) {
+  const std::vector<Bar> activity = activity_bars(gpu);
+  int row = area.row;
+  const auto line = [&](int rows = 1) {
+    const Area taken{row, area.column, area.columns, rows};
+    row += rows;
+    return taken;
+  };
+  if (area.rows <= 0) return;
+  draw_header(sheet, gpu, line());
+  if (const std::optional<Text> trouble = trouble_of(gpu)) {
+    draw_trouble(sheet, gpu, *trouble, {row, area.column, area.columns, area.rows - 1});
+    return;
+  }
+
+  const CardRows rows = share_rows(sheet, gpu, static_cast<int>(activity.size()), area.columns, area.rows - 1);
+  if (area.columns >= kWide) {
+    if (rows.bars > 0) draw_bars(sheet, {util_bar(gpu), memory_bar(gpu)}, line());
+    if (rows.activity > 0) draw_bars(sheet, activity, line());
+  } else {
+    if (rows.bars > 0) draw_bars(sheet, {util_bar(gpu)}, line());
+    if (rows.bars > 1) draw_bars(sheet, {memory_bar(gpu)}, line());
+    for (int i = 0; i < rows.activity; ++i) draw_bars(sheet, {activity[static_cast<std::size_t>(i)]}, line());
+  }
+  if (rows.rates > 0) draw_rates(sheet, gpu, line());
+  if (rows.verdict > 0) draw_verdict(sheet, gpu.verdicts.front(), "", line(rows.verdict + rows.numbers));
+  if (rows.next_step > 0) {
     const Area at = line();
     sheet.canvas.put(at.row, at.column, "  " + sheet.sign("→ ", "-> ") + sheet.say(gpu.verdicts.front().next_step),
                      Style::plain, at.columns);
   }
-  if (plots > 0) {
-    line(plot_gap);
-    draw_plots(sheet, gpu, line(plots));
+  if (rows.plots > 0) {
+    line(rows.plot_gap);
+    draw_plots(sheet, gpu, line(rows.plots));
   }
-  if (processes > 0) {
-    line(process_gap);
-    draw_processes(sheet, gpu.sample->processes, line(processes));
+  if (rows.processes > 0) {
+    line(rows.process_gap);
+    draw_processes(sheet, gpu.sample->processes, line(rows.processes));
   }
 }
 
