@@ -41,8 +41,9 @@ struct Text {
     return *this;
   }
 
-  // Adds to a list: the separator stands only where there is something before it.
+  // Adds to a list what is not empty: the separator stands only where there is something before it.
   Text& append(const Text& separator, const Text& more) {
+    if (more.empty()) return *this;
     if (!empty()) *this += separator;
     return *this += more;
   }

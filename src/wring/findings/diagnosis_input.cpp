@@ -51,10 +51,10 @@ Text kinds_text(const TrialResult& step) {
     if (time.kind == KernelKind::product && rate && *rate <= 100) {
       one += Text(" (at {:.0f} % of that rate)", "（达该速率的 {:.0f}%）", *rate);
     }
-    append(list, one, ", ", "，");
+    list.append({", ", "，"}, one);
   }
-  if (all - named >= 0.5) append(list, share({"the rest", "其余"}, all - named), ", ", "，");
-  if (100 - all >= kNamedPercent) append(list, share({"no kernel", "无内核运行"}, 100 - all), ", ", "，");
+  if (all - named >= 0.5) list.append({", ", "，"}, share({"the rest", "其余"}, all - named));
+  if (100 - all >= kNamedPercent) list.append({", ", "，"}, share({"no kernel", "无内核运行"}, 100 - all));
   return {"of the step: {}", "每步中：{}", list};
 }
 
@@ -84,10 +84,6 @@ double percent(double share) {
 double confidence_of(double value, double threshold, double sure) {
   const double share = std::clamp((value - threshold) / (sure - threshold), 0.0, 1.0);
   return 0.5 + 0.45 * share;
-}
-
-void append(Text& text, const Text& more, const char* en, const char* zh) {
-  if (!more.empty()) text.append({en, zh}, more);
 }
 
 double DiagnosisInput::wait_percent() const {
@@ -152,10 +148,10 @@ Text DiagnosisInput::graph_rates() const {
 Text DiagnosisInput::arithmetic_and_activity() const {
   Text text;
   if (ran(resident)) {
-    append(text, attained_text(*resident));
-    append(text, kinds_text(*resident));
+    text.append({"; ", "；"}, attained_text(*resident));
+    text.append({"; ", "；"}, kinds_text(*resident));
   }
-  append(text, activity(load()));
+  text.append({"; ", "；"}, activity(load()));
   return text;
 }
 

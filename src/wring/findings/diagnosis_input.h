@@ -31,9 +31,6 @@ double percent(double share);
 // How sure a rule is: 0.5 at its threshold, rising to 0.95 at `sure`.
 double confidence_of(double value, double threshold, double sure);
 
-// Nothing where there is no more.
-void append(Text& text, const Text& more, const char* en = "; ", const char* zh = "；");
-
 // What was measured. Everything but `real` may be absent, and then supports no rule.
 struct DiagnosisInput {
   TrainConfig config;                   // that was measured

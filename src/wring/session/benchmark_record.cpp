@@ -154,7 +154,7 @@ Text reason_of_settings(const TuningRecord& record, const std::vector<Assignment
                                    gain, old_rate);
   }
   text += Text(".", "。");
-  if (!details.empty()) text.append({" ", ""}, details);
+  text.append({" ", ""}, details);
   return text;
 }
 

@@ -140,7 +140,7 @@ void slow_kernels(Diagnosis& diagnosis) {
   if (!far && !elsewhere && !fused_gains) return;
 
   Text numbers = in.arithmetic_and_activity();
-  if (fused_gains) append(numbers, in.graph_rates());
+  if (fused_gains) numbers.append({"; ", "；"}, in.graph_rates());
   double cost = far ? diagnosis.own_share() / 100 * (busy - found->share_percent) : 0;
   if (fused_gains) cost = std::max(cost, percent(1 - 1 / (1 + *gain / 100)));
   double sure = elsewhere ? 0.6 : 0.5;

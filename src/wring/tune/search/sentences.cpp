@@ -116,7 +116,7 @@ Text sentence_of_the_end(const BatchSearchResult& result, const BatchSearchOptio
 }  // namespace
 
 void append(Text& text, const Text& sentence) {
-  if (!sentence.empty()) text.append({" ", ""}, sentence);
+  text.append({" ", ""}, sentence);
 }
 
 const SizePicture* best_above(const BatchPicture& picture, std::int64_t batch) {
