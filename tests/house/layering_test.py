@@ -136,6 +136,17 @@ def full_folders(root):
     return found
 
 
+def own_header_later(root):
+    """Sources whose own header is not their first include, which is what shows that the header compiles alone."""
+    found = []
+    for path in sorted((root / "src").rglob("*.cpp")):
+        own = path.with_suffix(".h")
+        first = next((name for _, name in includes(path)), None)
+        if own.is_file() and first != str(own.relative_to(root / "src")):
+            found.append(f"{path.relative_to(root)}: includes {first} before its own header")
+    return found
+
+
 def torch_outside(root):
     found = []
     for folder in TORCH_FREE:
@@ -165,6 +176,9 @@ class TheTree(unittest.TestCase):
     def test_names_no_factory_that_is_gone(self):
         for name in FACTORIES:
             self.assertTrue((self.root / "src" / name).is_file(), name)
+
+    def test_includes_its_own_header_first(self):
+        self.assertEqual(own_header_later(self.root), [])
 
     def test_knows_torch_only_in_wring_train(self):
         self.assertEqual(torch_outside(self.root), [])
@@ -228,6 +242,13 @@ class PlantedViolations(unittest.TestCase):
             self.plant(f"src/wring/tune/batch_{name}.h", "")
         self.assertEqual(full_folders(self.root), [f"src/wring/plan: {MOST_FILES + 1} files",
                                                    "src/wring/tune: batch begins 4 names"])
+
+    def test_an_own_header_that_comes_second_is_found(self):
+        self.plant("src/wring/plan/a.h", "")
+        self.plant("src/wring/plan/a.cpp", '#include "wring/plan/b.h"\n#include "wring/plan/a.h"')
+        self.plant("src/wring/plan/c.cpp", '#include "wring/plan/b.h"')
+        self.assertEqual(own_header_later(self.root),
+                         ["src/wring/plan/a.cpp: includes wring/plan/b.h before its own header"])
 
     def test_torch_is_found_in_each_torch_free_part(self):
         for folder in TORCH_FREE:
