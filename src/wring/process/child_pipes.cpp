@@ -68,7 +68,7 @@ ssize_t write_quietly(int descriptor, std::string_view bytes) {
 }  // namespace
 
 ChildPipes::ChildPipes(const std::vector<std::string>& command, const ChildOptions& options, Input input,
-                       const std::filesystem::path& scratch_folder) {
+                       const std::filesystem::path& scratch_folder, Rest rest) {
   Pipe out = make_pipe(command), err = make_pipe(command), in;
   if (input == Input::pipe) {
     in = make_pipe(command);
@@ -76,10 +76,14 @@ ChildPipes::ChildPipes(const std::vector<std::string>& command, const ChildOptio
   }
   set_nonblocking(out.read);
   set_nonblocking(err.read);
-  KeptCommand started = spawn_kept(
-      command, options, {.in = in.read.get(), .out = out.write.get(), .err = err.write.get()}, scratch_folder);
-  pid_ = started.keeper;
-  control_ = std::move(started.control);
+  const ChildStreams streams{.in = in.read.get(), .out = out.write.get(), .err = err.write.get()};
+  if (rest == Rest::lives) {
+    pid_ = spawn_group(command, options, streams);
+  } else {
+    KeptCommand started = spawn_kept(command, options, streams, scratch_folder);
+    pid_ = started.keeper;
+    control_ = std::move(started.control);
+  }
   in_ = std::move(in.write);
   out_ = std::move(out.read);
   err_ = std::move(err.read);
@@ -158,7 +162,12 @@ void ChildPipes::see_end() {
 
 void ChildPipes::send(int signal) const {
   const char order = static_cast<char>(signal);
-  if (!end_) write_quietly(control_.get(), {&order, 1});
+  if (end_) return;
+  if (control_) {
+    write_quietly(control_.get(), {&order, 1});
+  } else {
+    ::kill(-pid_, signal);
+  }
 }
 
 void ChildPipes::kill() {

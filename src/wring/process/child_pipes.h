@@ -9,26 +9,29 @@
 #include <sys/types.h>
 
 #include "wring/files/descriptor.h"
-#include "wring/process/child_process.h"
+#include "wring/process/spawn.h"
 
 namespace wring {
 
 // A child that stays, with pipes to its standard streams, in a process group of its own. Whatever it does, nothing here
 // blocks, and no SIGPIPE comes of writing to it. It is killed with the object, and with this process however that ends;
-// so is what it started, wherever that went (child_keeper.h).
+// so is what it started, wherever that went (child_keeper.h). Not so one whose Rest lives.
 class ChildPipes {
  public:
   enum class Input { pipe, none };  // none: an empty standard input
+  // What it left running dies when it has ended, by its keeper; or lives, and then there is no keeper.
+  enum class Rest { dies, lives };
 
   // As run_child; options.timeout has no meaning here. `scratch_folder`, where given, is removed with all in it where
   // this process ends before the child.
   explicit ChildPipes(const std::vector<std::string>& command, const ChildOptions& options = {},
-                      Input input = Input::pipe, const std::filesystem::path& scratch_folder = {});
+                      Input input = Input::pipe, const std::filesystem::path& scratch_folder = {},
+                      Rest rest = Rest::dies);
   ~ChildPipes();
   ChildPipes(const ChildPipes&) = delete;
   ChildPipes& operator=(const ChildPipes&) = delete;
 
-  // Of its keeper, whose descendants the child and all that it started are.
+  // Of its keeper, whose descendants the child and all that it started are; without a keeper its own.
   pid_t pid() const { return pid_; }
 
   // Queued, and sent by wait() as the child reads. What it will never read is dropped.

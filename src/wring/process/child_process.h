@@ -7,12 +7,6 @@
 
 namespace wring {
 
-// How a process ended: exactly one has a value.
-struct ProcessEnd {
-  std::optional<int> exit_status;
-  std::optional<int> signal;
-};
-
 // How a child ended. Exactly one of the first two has a value, also after a timeout or too much output (then the signal
 // is SIGKILL).
 struct ChildResult {

@@ -41,6 +41,12 @@ struct ChildStreams {
   int err = -1;
 };
 
+// How a process ended: exactly one has a value.
+struct ProcessEnd {
+  std::optional<int> exit_status;
+  std::optional<int> signal;
+};
+
 // Starts the command in a process group of its own, whose number is the child's pid, with default signal handlers and
 // no other descriptor of ours. options.timeout has no meaning here. Throws Error{failed} naming the program.
 pid_t spawn_group(const std::vector<std::string>& command, const ChildOptions& options, const ChildStreams& streams);

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "wring/process/child_process.h"
+#include "wring/process/spawn.h"
 #include "wring/trial/trial.h"
 
 namespace wring {

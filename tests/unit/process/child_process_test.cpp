@@ -86,6 +86,10 @@ TEST(ChildProcess, AGrandchildThatKeepsThePipesOpenDoesNotHoldTheResultBack) {
   ::kill(grandchild, SIGKILL);
 }
 
+TEST(ChildProcess, AGrandchildThatPrintsWithoutEndDoesNotHoldTheResultBack) {
+  EXPECT_EQ(shell("yes & exit 0").exit_status, 0);
+}
+
 TEST(ChildProcess, AProgramThatDoesNotExistIsAnErrorThatNamesIt) {
   try {
     run_child({"/nonexistent/program"});
