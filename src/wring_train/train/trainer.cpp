@@ -8,9 +8,7 @@
 
 #include <ATen/DeviceAccelerator.h>
 
-#include "wring/base/error.h"
 #include "wring/config/reader.h"
-#include "wring/files/files.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/schedule.h"
 #include "wring_train/train/rank_agreement.h"
@@ -20,12 +18,6 @@ namespace wring {
 namespace {
 
 constexpr int kSmallestValidationTile = 32;
-
-// One or two steps may go wrong by chance; the weights do not change by a skipped step, so that ten in a row will go on
-// for ever.
-constexpr std::int64_t kUnstableSteps = 10;
-constexpr std::int64_t kRollbacks = 1;
-constexpr double kRollbackSlowdown = 0.5;
 
 // By how much clipping shortens a gradient, as the engines do it.
 double clip_factor(double grad_clip, double norm) {
@@ -51,16 +43,15 @@ Trainer::Trainer(TrainSetup setup)
       watch_(setup.watch),
       arithmetic_(std::move(setup.arithmetic)),
       ranks_(setup.ranks),
+      recovery_({config_, engine_, data_, experiment_, progress_, log_, checkpoints_, ranks_}),
       validation_tile_(kValidationTile),
-      saved_validation_(progress_.validated_step),
-      reported_skips_(progress_.skipped_steps) {
+      saved_validation_(progress_.validated_step) {
   if (ranks_.leads()) folder_watch_.emplace(experiment_, checkpoints_, log_);
   if (data_.validation) validator_.emplace(std::move(*data_.validation), static_cast<int>(config_.scale_factor));
 }
 
 RunEnd Trainer::run(const StopSignal& stop) {
-  if (config_.batch_size % progress_.parts != 0) progress_.parts = 1;  // resumed with another batch_size
-  if (progress_.parts > 1) cut_batches();
+  recovery_.begin();
   window_.begin();
   std::optional<RunEnd> end = validate_what_is_owed(stop);
   StepVote votes(stop, ranks_);
@@ -70,9 +61,10 @@ RunEnd Trainer::run(const StopSignal& stop) {
       break;
     }
     train_one_step();
-    const StepVote::Outcome vote = votes.after(progress_.step, engine_.unstable_in_row() >= kUnstableSteps);
+    const StepVote::Outcome vote = votes.after(progress_.step, recovery_.unstable());
     if (vote.unstable) {
-      roll_back();
+      recovery_.roll_back();
+      save();
       continue;
     }
     end = after_step(vote.stop, stop);
@@ -113,18 +105,7 @@ void Trainer::train_one_step() {
     window_.add_samples(std::int64_t{batches.back().size} * ranks_.size());
   }
   window_.add_wait(MetricsWindow::now_s() - before);
-  for (bool done = false; !done;) {
-    std::vector<Batch> micro_batches;
-    for (const Batch& batch : batches) {
-      for (Batch& part : split(batch, static_cast<int>(progress_.parts))) micro_batches.push_back(std::move(part));
-    }
-    try {
-      engine_.step(micro_batches, step_learning_rate(progress_.step));
-      done = true;
-    } catch (const DeviceMemoryError& error) {
-      step_down(error);
-    }
-  }
+  recovery_.step(batches, step_learning_rate(progress_.step));
   ++progress_.step;
   ranks_.advance();
   if (first_step_done_) {
@@ -134,43 +115,6 @@ void Trainer::train_one_step() {
     ranks_.enter(RankPhase::training);
   }
   log_.progress(progress_.step, fields());
-}
-
-// The config as it runs: batches are cut by progress_.parts.
-TrainConfig Trainer::config_in_use() const {
-  TrainConfig used = config_;
-  used.batch_size /= progress_.parts;
-  used.gradient_accumulation_steps *= progress_.parts;
-  return used;
-}
-
-// Writes the config down as it runs now, and has the device draw the samples of micro-batches, where it draws them.
-void Trainer::cut_batches() {
-  try {
-    if (ranks_.leads()) write_file_atomically(*experiment_.folder, Experiment::kConfig, to_yaml(config_in_use()));
-  } catch (const Error& error) {  // a record for the user: no reason to end the run
-    log_.warn(error.message());
-  }
-  if (!data_.on_device) return;
-  SamplerSettings settings = data_.loader->sampler();
-  settings.parts = static_cast<std::int32_t>(progress_.parts);
-  settings.batch_size /= settings.parts;
-  engine_.use_images(data_.on_device, settings);
-}
-
-void Trainer::step_down(const DeviceMemoryError& error) {
-  const std::int64_t cut = next_cut(config_.batch_size / progress_.parts);
-  if (cut == 1) throw error;
-  progress_.parts *= cut;
-  cut_batches();
-  const TrainConfig used = config_in_use();
-  const Text& what = error.message();
-  log_.warn(
-      Text("{}; step {} goes on with batch_size {} and gradient_accumulation_steps {} (the same "
-           "samples a step). Set these two in the config, or measure: wring benchmark",
-           "{}；第 {} 步起改用 batch_size {}、gradient_accumulation_steps {}（每步样本不变）。"
-           "请在配置中设置这两项，或运行 wring benchmark 测量",
-           what, progress_.step + 1, used.batch_size, used.gradient_accumulation_steps));
 }
 
 std::vector<std::string> Trainer::fields() const {
@@ -187,83 +131,15 @@ double Trainer::step_learning_rate(std::int64_t step) const {
   return learning_rate(config_, step) * progress_.lr_factor;
 }
 
-void Trainer::take_in(const StepReport& report) {
-  const std::int64_t good = report.steps - report.skipped;
-  if (good > 0) progress_.window_loss += report.loss * static_cast<double>(good);
-  progress_.window_good += good;
-  progress_.skipped_steps += report.skipped;
-  if (progress_.skipped_steps == reported_skips_) return;
-  const std::int64_t skips = progress_.skipped_steps - reported_skips_;
-  reported_skips_ = progress_.skipped_steps;
-  const std::string scale = report.loss_scale ? fmt::format("; loss scale {:g}", *report.loss_scale) : "";
-  log_.warn(
-      {"{} of the steps up to {} were skipped: their loss or gradient was not finite, and the weights "
-       "are as before them ({} since the run began){}",
-       "截至第 {1} 步跳过了 {0} 步：损失或梯度不是有限数，权重保持不变（本次训练共 {2} 步）{3}", skips, progress_.step,
-       progress_.skipped_steps, scale});
-}
-
-// The weights led into this, and the same samples at the same rate would again: back to where they were good, slower.
-void Trainer::roll_back() {
-  take_in(engine_.report());
-  if (progress_.rollbacks >= kRollbacks) {
-    const double lr = config_.lr * progress_.lr_factor;
-    throw Error(ErrorCode::failed,
-                {"training is unstable: loss or gradient was not finite in {} steps in a row up to step {}, also at "
-                 "half the learning rate",
-                 "训练不稳定：截至第 {1} 步，损失或梯度连续 {0} 步不是有限数，学习率减半后仍然如此",
-                 engine_.unstable_in_row(), progress_.step},
-                {"the checkpoint before is kept. Start anew with a lower lr (it was {:g}), grad_clip: 1.0 or "
-                 "warmup_iters: 500; with amp_dtype fp16 take bf16; look for damaged or all-black images",
-                 "之前的检查点已保留。请降低 lr（当前 {:g}），设置 grad_clip: 1.0 或 warmup_iters: 500；"
-                 "若 amp_dtype 为 fp16 则改用 bf16；并检查图像是否损坏或全黑",
-                 lr});
-  }
-  const std::int64_t from = progress_.step;
-  const SlowPart slow(ranks_);
-  std::optional<Progress> good;
-  if (ranks_.leads()) {
-    const auto loaded =
-        load_newest_state(checkpoints_.folder(), engine_, [this](const Text& text) { log_.warn(text); });
-    if (loaded) good = loaded->progress;
-  }
-  if (ranks_.any(ranks_.leads() && !good)) {
-    throw Error(ErrorCode::failed,
-                {"training is unstable at step {}, and there is no checkpoint to go back to",
-                 "训练在第 {} 步不稳定，且没有可退回的检查点", from},
-                {"start anew with a lower lr", "请降低 lr 后重新开始"});
-  }
-  if (!good) good.emplace();
-  share_state(ranks_, engine_, *good);
-  progress_.step = good->step;
-  progress_.validations_without_gain = good->validations_without_gain;
-  progress_.validated_step = std::min(progress_.validated_step, good->step);  // what is repeated is validated again
-  progress_.window_loss = good->window_loss;
-  progress_.window_good = good->window_good;
-  progress_.rollbacks = good->rollbacks + 1;
-  progress_.lr_factor = good->lr_factor * kRollbackSlowdown;
-  data_.loader->seek(progress_.step * config_.gradient_accumulation_steps);
-  log_.warn(
-      {"loss or gradient was not finite in {} steps in a row up to step {}: back to the checkpoint of "
-       "step {}, and on at half the learning rate",
-       "截至第 {1} 步，损失或梯度连续 {0} 步不是有限数：退回第 {2} 步的检查点，以一半的学习率继续", kUnstableSteps,
-       from, progress_.step});
-  log_.metrics(progress_.step, {{"rolled_back_from", static_cast<double>(from)},
-                                {"lr_factor", progress_.lr_factor},
-                                {"skipped_steps", static_cast<double>(progress_.skipped_steps)}});
-  save();
-}
-
 void Trainer::look_after_folder() {
   if (!folder_watch_ || folder_watch_->look()) return;
   const SlowPart slow(ranks_);
-  stop_without_folder(experiment_, checkpoints_, engine_, progress_, to_yaml(config_in_use()), !validator_);
+  stop_without_folder(experiment_, checkpoints_, engine_, progress_, to_yaml(recovery_.config_in_use()), !validator_);
 }
 
 void Trainer::write_metrics() {
   look_after_folder();
-  const StepReport report = engine_.report();
-  take_in(report);
+  const StepReport report = recovery_.report();
   const double loss = progress_.window_good > 0 ? progress_.window_loss / static_cast<double>(progress_.window_good)
                                                 : std::numeric_limits<double>::quiet_NaN();
   last_loss_ = loss;
@@ -349,8 +225,7 @@ void Trainer::keep_score(const Score& mean, double seconds) {
 
 // Nothing while steps are being skipped: the checkpoint to go back to must be from before.
 void Trainer::save() {
-  const StepReport report = engine_.report();
-  take_in(report);
+  const StepReport report = recovery_.report();
   if (report.unstable_in_row > 0 && progress_.step < config_.total_iters) return;
   const SlowPart slow(ranks_);
   look_after_folder();

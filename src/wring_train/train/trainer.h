@@ -5,13 +5,13 @@
 #include <vector>
 
 #include "wring_train/dist/ranks.h"
-#include "wring_train/engine/memory_error.h"
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/train/checkpoints.h"
 #include "wring_train/train/experiment.h"
 #include "wring_train/train/folder_watch.h"
 #include "wring_train/train/gpu_watch.h"
 #include "wring_train/train/metrics_window.h"
+#include "wring_train/train/recovery.h"
 #include "wring_train/train/run_log.h"
 #include "wring_train/train/run_state.h"
 #include "wring_train/train/stop_signal.h"
@@ -46,6 +46,8 @@ struct TrainSetup {
 class Trainer {
  public:
   explicit Trainer(TrainSetup setup);
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
 
   // Called once, when the device has finished the first step; gives the seconds since the process began, which the
   // first record of the metrics tells as startup_s.
@@ -71,13 +73,8 @@ class Trainer {
   std::optional<RunEnd> validate_what_is_owed(const StopSignal& stop);
   std::optional<RunEnd> after_step(bool stop_wanted, const StopSignal& stop);
   void train_one_step();
-  TrainConfig config_in_use() const;
-  void cut_batches();
-  void step_down(const DeviceMemoryError& error);
   std::vector<std::string> fields() const;
   double step_learning_rate(std::int64_t step) const;
-  void take_in(const StepReport& report);
-  void roll_back();
   void look_after_folder();
   void write_metrics();
   std::optional<Score> validation_score(const StopSignal& stop);
@@ -97,6 +94,7 @@ class Trainer {
   ArithmeticFacts arithmetic_;
   Ranks& ranks_;
   std::optional<Validator> validator_;
+  Recovery recovery_;
   std::optional<FolderWatch> folder_watch_;  // of the rank that writes
   int validation_tile_;                      // LR pixels
   std::function<double()> first_step_done_;
@@ -104,7 +102,6 @@ class Trainer {
   MetricsWindow window_;
   double validation_s_ = 0;
   std::int64_t saved_validation_;  // progress_.validated_step of the newest state
-  std::int64_t reported_skips_;    // of progress_.skipped_steps, said to the user
   std::optional<double> last_loss_;
   std::optional<double> last_psnr_;
 };
