@@ -2,33 +2,33 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
+#include <initializer_list>
 
 #include "wring/base/display_text.h"
 #include "wring/base/error.h"
 
 namespace wring {
 
-std::string_view deciding_locale(const char* category) {
-  for (const char* variable : {"LC_ALL", category, "LANG"}) {
-    const char* value = std::getenv(variable);
-    if (value != nullptr && *value != '\0') return value;
+DecidingLocale deciding_locale(VariableName category) {
+  for (const VariableName variable : std::initializer_list<VariableName>{"LC_ALL", category, "LANG"}) {
+    const std::string_view value = environment(variable).value_or("");
+    if (!value.empty()) return {variable.text(), value};
   }
-  return "";
+  return {};
 }
 
 bool locale_is_utf8() {
-  std::string name(deciding_locale("LC_CTYPE"));
+  std::string name(deciding_locale("LC_CTYPE").name);
   std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return name.find("utf-8") != std::string::npos || name.find("utf8") != std::string::npos;
 }
 
 Language shown_language(Language asked) {
-  return deciding_locale("LC_CTYPE").starts_with("zh") && !locale_is_utf8() ? Language::en : asked;
+  return deciding_locale("LC_CTYPE").name.starts_with("zh") && !locale_is_utf8() ? Language::en : asked;
 }
 
 Language language_from_environment() {
-  return deciding_locale("LC_MESSAGES").starts_with("zh") && locale_is_utf8() ? Language::zh : Language::en;
+  return deciding_locale("LC_MESSAGES").name.starts_with("zh") && locale_is_utf8() ? Language::zh : Language::en;
 }
 
 Language parse_language(std::string_view name) {

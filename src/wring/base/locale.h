@@ -2,12 +2,19 @@
 #include <string>
 #include <string_view>
 
+#include "wring/base/environment.h"
 #include "wring/base/text.h"
 
 namespace wring {
 
+// A locale, and the variable that names it. Both are empty where none is set.
+struct DecidingLocale {
+  std::string_view variable;
+  std::string_view name;
+};
+
 // The locale of a category ("LC_CTYPE"): the first of LC_ALL, the category and LANG that is set, as setlocale has it.
-std::string_view deciding_locale(const char* category);
+DecidingLocale deciding_locale(VariableName category);
 
 // Whether the locale of LC_CTYPE names UTF-8. A name without an encoding does not: the C library reads zh_CN as GB2312
 // and zh_TW as Big5.

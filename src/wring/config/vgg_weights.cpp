@@ -1,10 +1,11 @@
 #include "wring/config/vgg_weights.h"
 
-#include <cstdlib>
 #include <string>
 #include <system_error>
 
 #include <fmt/format.h>
+
+#include "wring/base/environment.h"
 
 namespace wring {
 namespace fs = std::filesystem;
@@ -12,22 +13,16 @@ namespace {
 
 constexpr const char* kRandom = "random";
 
-// Empty where it is not set.
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
-
 // "~" and "~/x" as torch's expanduser has them.
-fs::path expanded(const std::string& path) {
-  const std::string home = variable("HOME");
+fs::path expanded(std::string_view path) {
+  const std::string_view home = environment("HOME").value_or("");
   const bool in_home = path == "~" || path.starts_with("~/");
-  return in_home && !home.empty() ? fs::path(home + path.substr(1)) : fs::path(path);
+  return in_home && !home.empty() ? fs::path(home) += path.substr(1) : fs::path(path);
 }
 
 fs::path torch_home() {
-  if (const std::string given = variable("TORCH_HOME"); !given.empty()) return expanded(given);
-  const std::string cache = variable("XDG_CACHE_HOME");
+  if (const auto given = environment("TORCH_HOME").value_or(""); !given.empty()) return expanded(given);
+  const std::string_view cache = environment("XDG_CACHE_HOME").value_or("");
   return expanded(cache.empty() ? "~/.cache" : cache) / "torch";
 }
 

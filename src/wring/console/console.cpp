@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "wring/base/environment.h"
 #include "wring/base/locale.h"
 #include "wring/base/message.h"
 #include "wring/console/memory_error.h"
@@ -22,18 +23,13 @@
 namespace wring {
 namespace {
 
-std::string_view environment(const char* variable) {
-  const char* value = std::getenv(variable);
-  return value == nullptr ? "" : value;
-}
-
 // The option wins, then NO_COLOR (no-color.org), then FORCE_COLOR, then whether somebody looks at a terminal.
 bool wants_color(const std::string& option, int descriptor) {
   if (option == "always") return true;
-  if (option == "never" || !environment("NO_COLOR").empty()) return false;
-  const std::string_view forced = environment("FORCE_COLOR");
+  if (option == "never" || !environment("NO_COLOR").value_or("").empty()) return false;
+  const std::string_view forced = environment("FORCE_COLOR").value_or("");
   if (!forced.empty()) return forced != "0";
-  const std::string_view terminal = environment("TERM");
+  const std::string_view terminal = environment("TERM").value_or("");
   return ::isatty(descriptor) != 0 && !terminal.empty() && terminal != "dumb";
 }
 

@@ -1,13 +1,13 @@
 #include "wring/console/progress_bar.h"
 
 #include <chrono>
-#include <cstdlib>
 #include <utility>
 
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "wring/base/display_text.h"
+#include "wring/base/environment.h"
 #include "wring/base/locale.h"
 
 namespace wring {
@@ -17,14 +17,10 @@ constexpr double kRedrawS = 0.1;
 constexpr int kUsualWidth = 80;
 constexpr const char* kClearLine = "\r\x1b[K";
 
-std::string_view environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
 // A terminal that can go back to the line's beginning and clear it.
 bool is_terminal(std::FILE* stream) {
-  return ::isatty(::fileno(stream)) != 0 && environment("TERM") != "dumb" && !environment("TERM").empty();
+  return ::isatty(::fileno(stream)) != 0 && environment("TERM").value_or("") != "dumb" &&
+         !environment("TERM").value_or("").empty();
 }
 
 int width_of(std::FILE* stream) {
@@ -39,7 +35,7 @@ ProgressOptions completed(ProgressOptions options) {
       return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
     };
   }
-  if (!options.color) options.color = environment("NO_COLOR").empty();
+  if (!options.color) options.color = environment("NO_COLOR").value_or("").empty();
   if (!options.utf8) options.utf8 = locale_is_utf8();
   return options;
 }

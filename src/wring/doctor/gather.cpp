@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -81,14 +80,6 @@ void read_limits(MachineFacts& facts, const fs::path& root) {
   if (!facts.memory_mib || mib < *facts.memory_mib) facts.memory_limit_mib = mib;
 }
 
-std::string deciding_locale() {
-  for (const char* variable : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-    const char* value = std::getenv(variable);
-    if (value != nullptr && *value != '\0') return fmt::format("{}={}", variable, value);
-  }
-  return "";
-}
-
 std::optional<std::string> text_or_nothing(const nlohmann::json& json, const char* key) {
   const auto found = json.find(key);
   if (found == json.end() || !found->is_string()) return std::nullopt;
@@ -128,7 +119,8 @@ MachineFacts gather_facts(const GatherOptions& options) {
   read_limits(facts, options.root);
   facts.disk = measure_disk(options.experiments);
   facts.utf8 = locale_is_utf8();
-  facts.locale = deciding_locale();
+  const auto [variable, name] = deciding_locale("LC_CTYPE");
+  if (!name.empty()) facts.locale = fmt::format("{}={}", variable, name);
   return facts;
 }
 

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "wring/base/environment.h"
 #include "wring/base/error.h"
 #include "wring/files/file_errors.h"
 #include "wring/files/files.h"
@@ -24,22 +25,18 @@ namespace {
 
 constexpr std::int64_t kShareOfDisk = 5;
 
-std::optional<std::string> variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
-}
-
 std::optional<std::int64_t> limit_of_environment() {
-  const auto given = variable("WRING_CACHE_LIMIT_GIB");
+  const auto given = environment("WRING_CACHE_LIMIT_GIB");
   if (!given) return std::nullopt;
+  const std::string text(*given);
   char* end = nullptr;
-  const double gib = std::strtod(given->c_str(), &end);
+  const double gib = std::strtod(text.c_str(), &end);
   const double bytes = gib * (1 << 30);
   const bool tiny = gib > 0 && bytes < 1;  // which would be none at all
-  if (given->empty() || *end != '\0' || !(gib >= 0) || gib > 1e9 || tiny) {
+  if (text.empty() || *end != '\0' || !(gib >= 0) || gib > 1e9 || tiny) {
     throw Error(ErrorCode::usage,
                 {"WRING_CACHE_LIMIT_GIB is '{}', which is no number of GiB",
-                 "WRING_CACHE_LIMIT_GIB 为“{}”，不是 GiB 数值", *given},
+                 "WRING_CACHE_LIMIT_GIB 为“{}”，不是 GiB 数值", text},
                 {"for example: WRING_CACHE_LIMIT_GIB=50; or unset it", "例如：WRING_CACHE_LIMIT_GIB=50；或取消该变量"});
   }
   return static_cast<std::int64_t>(bytes);
@@ -100,13 +97,13 @@ bool is_earlier_set(const Folder& images, const std::string& name) {
 }  // namespace
 
 std::optional<fs::path> cache_folder() {
-  if (const auto given = variable("WRING_CACHE_DIR")) {
+  if (const auto given = environment("WRING_CACHE_DIR")) {
     if (given->empty()) return std::nullopt;
     return fs::path(*given);
   }
-  const auto xdg = variable("XDG_CACHE_HOME");
+  const auto xdg = environment("XDG_CACHE_HOME");
   if (xdg && fs::path(*xdg).is_absolute()) return fs::path(*xdg) / "wring";  // the standard says: ignore relative ones
-  const auto home = variable("HOME");
+  const auto home = environment("HOME");
   if (home && !home->empty()) return fs::path(*home) / ".cache" / "wring";
   return std::nullopt;
 }

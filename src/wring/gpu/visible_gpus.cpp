@@ -8,9 +8,9 @@
 
 namespace wring {
 
-std::vector<Gpu> visible_gpus(const std::vector<Gpu>& gpus, const char* variable) {
-  if (variable == nullptr) return gpus;
-  const std::string list = variable;
+std::vector<Gpu> visible_gpus(const std::vector<Gpu>& gpus, std::optional<std::string_view> variable) {
+  if (!variable) return gpus;
+  const std::string list(*variable);
   std::vector<Gpu> visible;
   for (std::size_t begin = 0; begin <= list.size();) {
     const std::size_t end = std::min(list.find(',', begin), list.size());

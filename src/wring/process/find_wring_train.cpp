@@ -1,13 +1,13 @@
 #include "wring/process/find_wring_train.h"
 
 #include <chrono>
-#include <cstdlib>
 #include <sstream>
 #include <vector>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "wring/base/environment.h"
 #include "wring/console/console.h"
 #include "wring/files/files.h"
 #include "wring/process/child_process.h"
@@ -25,8 +25,7 @@ bool is_program(const fs::path& path) {
 std::vector<fs::path> candidates() {
   const fs::path here = this_program().parent_path();
   std::vector<fs::path> paths = {here / kTrainProgram, here.parent_path() / "libexec" / "wring" / kTrainProgram};
-  const char* variable = std::getenv("PATH");
-  std::string_view folders = variable != nullptr ? variable : "";
+  std::string_view folders = environment("PATH").value_or("");
   while (!folders.empty()) {
     const auto colon = folders.find(':');
     if (colon != 0) paths.push_back(fs::path(folders.substr(0, colon)) / kTrainProgram);

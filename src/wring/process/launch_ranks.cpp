@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <set>
 #include <thread>
@@ -16,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "wring/base/environment.h"
 #include "wring/base/error.h"
 #include "wring/base/message.h"
 #include "wring/process/line_splitter.h"
@@ -57,8 +57,8 @@ ChildOptions rank_environment(int rank, int count, std::uint16_t port) {
   set("LOCAL_WORLD_SIZE", std::to_string(count));
   set("MASTER_ADDR", "127.0.0.1");
   set("MASTER_PORT", std::to_string(port));
-  set(kLauncherVariable, std::to_string(::getpid()));
-  if (std::getenv("OMP_NUM_THREADS") == nullptr) {
+  set(kLauncherVariable.text(), std::to_string(::getpid()));
+  if (!environment("OMP_NUM_THREADS")) {
     const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     set("OMP_NUM_THREADS", std::to_string(std::max(1, cores / count)));
   }
@@ -231,11 +231,11 @@ void require_rank_count(std::optional<int> nproc) {
 }
 
 int launch_ranks(const std::filesystem::path& program, const Arguments& arguments, int count, int input) {
-  for (const char* name : {"RANK", "WORLD_SIZE"}) {
-    if (std::getenv(name) == nullptr) continue;
+  for (const VariableName name : std::initializer_list<VariableName>{"RANK", "WORLD_SIZE"}) {
+    if (!environment(name)) continue;
     throw Error(ErrorCode::usage,
                 {"--nproc starts the ranks, and {} is set: a launcher has started this one",
-                 "--nproc 会启动各进程，但 {} 已设置：本进程已由启动器启动", name},
+                 "--nproc 会启动各进程，但 {} 已设置：本进程已由启动器启动", name.text()},
                 {"leave --nproc out under torchrun, srun and the like; where nothing launched this process: "
                  "env -u RANK -u WORLD_SIZE wring train … --nproc N",
                  "在 torchrun、srun 等之下请去掉 --nproc；若并非由启动器启动："

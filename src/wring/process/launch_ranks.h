@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "wring/base/environment.h"
 #include "wring/console/console.h"
 
 namespace wring {
@@ -17,7 +18,7 @@ namespace wring {
 int launch_ranks(const std::filesystem::path& program, const Arguments& arguments, int count, int input = -1);
 
 // Set in the ranks that launch_ranks() starts.
-inline constexpr const char* kLauncherVariable = "WRING_LAUNCHER_PID";
+inline constexpr VariableName kLauncherVariable = "WRING_LAUNCHER_PID";
 
 // Throws Error{usage} where --nproc was given another number than one of ranks that a machine can have.
 void require_rank_count(std::optional<int> nproc);

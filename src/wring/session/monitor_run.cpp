@@ -178,7 +178,7 @@ class MonitorRun {
   }
 
   bool start_command() {
-    ::unsetenv(kTokenVariable);  // it is the server's alone, which has read it
+    ::unsetenv(kTokenVariable.text());  // it is the server's alone, which has read it
     command_.emplace(options_.command);
     if (!command_->failure()) return true;
     print_error(Error(ErrorCode::failed, *command_->failure(),

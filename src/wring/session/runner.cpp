@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/environment.h"
 #include "wring/process/find_wring_train.h"
 #include "wring/trial/command_runner.h"
 #include "wring/trial/worker_runner.h"
@@ -21,18 +22,19 @@ using std::chrono::milliseconds;
 // data it has five times as long, as without the variable.
 constexpr int kStartFactor = 5;
 constexpr milliseconds kShortestGrace{1'000};
-constexpr const char* kTimeoutVariable = "WRING_TRIAL_TIMEOUT";
+constexpr VariableName kTimeoutVariable = "WRING_TRIAL_TIMEOUT";
 
 std::optional<milliseconds> given_timeout() {
-  const char* text = std::getenv(kTimeoutVariable);
-  if (text == nullptr) return std::nullopt;
+  const auto given = environment(kTimeoutVariable);
+  if (!given) return std::nullopt;
+  const std::string text(*given);
   char* end = nullptr;
-  const double seconds = std::strtod(text, &end);
+  const double seconds = std::strtod(text.c_str(), &end);
   constexpr double kShortestS = 0.001;
-  if (end != text && *end == '\0' && seconds >= kShortestS && seconds < 1e6) {
+  if (end != text.c_str() && *end == '\0' && seconds >= kShortestS && seconds < 1e6) {
     return milliseconds(static_cast<std::int64_t>(seconds * 1000));
   }
-  throw Error(ErrorCode::usage, {"{}: '{}' is no number of seconds", "{}：“{}”不是秒数", kTimeoutVariable, text},
+  throw Error(ErrorCode::usage, {"{}: '{}' is no number of seconds", "{}：“{}”不是秒数", kTimeoutVariable.text(), text},
               {"give seconds, or unset it", "请给出秒数，或取消该变量"});
 }
 

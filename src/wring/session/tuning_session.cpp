@@ -4,11 +4,11 @@
 #include <charconv>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include "wring/base/environment.h"
 #include "wring/base/message.h"
 #include "wring/config/document.h"
 #include "wring/config/keys.h"
@@ -149,7 +149,7 @@ void TuningSession::take_batch() {
 void TuningSession::ask_machine() {
   inventory_ = take_inventory();
   // The trials' programs take the first card that they see, which need not be the driver's first.
-  inventory_.gpus = visible_gpus(inventory_.gpus, std::getenv("CUDA_VISIBLE_DEVICES"));
+  inventory_.gpus = visible_gpus(inventory_.gpus, environment("CUDA_VISIBLE_DEVICES"));
   machine_ = machine_of(inventory_, usable_cores());
   if (options_.device == Device::cuda && inventory_.gpus.empty()) {
     const Text cure = inventory_.problems.empty() ? Text() : inventory_.problems.front().cure;

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/environment.h"
 #include "wring/base/error.h"
 #include "wring/config/document.h"
 #include "wring/config/patcher.h"
@@ -41,8 +42,7 @@ class ScratchFolder {
   ScratchFolder() {
     std::error_code error;
     const fs::path where = fs::temp_directory_path(error);
-    const char* given = std::getenv("TMPDIR");
-    if (error) throw no_scratch_folder(given != nullptr ? given : "/tmp", error.message());
+    if (error) throw no_scratch_folder(std::string(environment("TMPDIR").value_or("/tmp")), error.message());
     std::string name = (where / "wring-trial-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) throw no_scratch_folder(where.string(), std::strerror(errno));
     path_ = name;

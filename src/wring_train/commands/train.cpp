@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/environment.h"
 #include "wring/base/error.h"
 #include "wring/base/system_memory.h"
 #include "wring/config/overrides.h"
@@ -52,7 +53,7 @@ RunConfig load_config(const TrainOptions& options) {
 std::string resume_command(const TrainOptions& options, const TrainConfig& config, const Experiment& experiment) {
   std::string command = "wring train " + shell_quoted_path(options.config) + " --resume";
   // Its launcher's --nproc, which the ranks themselves do not get.
-  if (std::getenv(kLauncherVariable) != nullptr) command += fmt::format(" --nproc {}", std::getenv("WORLD_SIZE"));
+  if (environment(kLauncherVariable)) command += fmt::format(" --nproc {}", *environment("WORLD_SIZE"));
   for (const std::string& assignment : options.set) command += " --set " + shell_quoted(assignment);
   if (options.device == Device::cpu) command += " --device cpu";
   if (options.device == Device::cuda) command += " --device cuda";

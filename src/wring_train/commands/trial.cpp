@@ -3,7 +3,6 @@
 // With --nproc it is N ranks that run every request together; rank 0 speaks for them.
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <iostream>
 #include <optional>
@@ -11,6 +10,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "wring/base/environment.h"
 #include "wring/base/error.h"
 #include "wring/files/files.h"
 #include "wring/process/launch_ranks.h"
@@ -114,7 +114,7 @@ int trial_command(int argc, char** argv) {
   const TrainConfig config = trial_config(options.config, options.set);
   set_cublas_workspaces(config.base_channels);
   // Without --nproc a trial is one process, whatever a launcher's variables say of the job that it runs in.
-  if (std::getenv(kLauncherVariable) == nullptr) {
+  if (!environment(kLauncherVariable)) {
     return serve(options, choose_device(wanted_device(options)), lone_rank(), events);
   }
   const auto [device, ranks] = start_ranks(wanted_device(options), config, {});

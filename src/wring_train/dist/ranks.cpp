@@ -1,12 +1,12 @@
 #include "wring_train/dist/ranks.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include <fmt/format.h>
 
 #include <ATen/ATen.h>
 
+#include "wring/base/environment.h"
 #include "wring/files/wait_notice.h"
 #include "wring_train/dist/host/host_group.h"
 #include "wring_train/dist/nccl.h"
@@ -97,7 +97,7 @@ std::unique_ptr<Ranks> join_ranks(const RankPlace& place, at::Device device, con
   options.rank = place.rank;
   options.size = place.size;
   options.address = place.address;
-  options.times = watch_times(std::getenv("WRING_RANK_TIMEOUT"));
+  options.times = watch_times(environment("WRING_RANK_TIMEOUT").value_or(""));
   const Rendezvous rendezvous(place, options.arrival);
   return std::make_unique<JoinedRanks>(place, options, rendezvous.board(), device, facts, hint, std::move(give_up));
 }

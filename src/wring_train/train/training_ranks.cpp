@@ -11,6 +11,7 @@
 
 #include <c10/util/Exception.h>
 
+#include "wring/base/environment.h"
 #include "wring/base/error.h"
 #include "wring/console/console.h"
 #include "wring/process/launch_ranks.h"
@@ -24,15 +25,15 @@ namespace {
 
 // A launcher that is killed takes its ranks with it.
 void end_with_launcher() {
-  const char* launcher = std::getenv(kLauncherVariable);
-  if (launcher == nullptr) return;
+  const auto launcher = environment(kLauncherVariable);
+  if (!launcher) return;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != std::atoi(launcher)) std::_Exit(static_cast<int>(ErrorCode::failed));
+  if (::getppid() != std::atoi(std::string(*launcher).c_str())) std::_Exit(static_cast<int>(ErrorCode::failed));
 }
 
 // The driver reads the variable once, at the first call to it: nothing may have asked for devices before.
 void take_own_gpu(const RankPlace& place) {
-  ::setenv("CUDA_VISIBLE_DEVICES", own_gpu(std::getenv("CUDA_VISIBLE_DEVICES"), place).c_str(), 1);
+  ::setenv("CUDA_VISIBLE_DEVICES", own_gpu(environment("CUDA_VISIBLE_DEVICES"), place).c_str(), 1);
 }
 
 // While ranks wait for each other there is nothing to save, and nobody looks whether a stop was asked for: a signal
@@ -59,7 +60,7 @@ class EndedBySignals {
 
 TrainingRanks start_ranks(Device wanted, const TrainConfig& config, const CommonOptions& common) {
   end_with_launcher();
-  const RankPlace place = rank_place([](const char* name) { return std::getenv(name); });
+  const RankPlace place = rank_place(environment);
   TrainingRanks started;
   if (place.size > 1 && wanted != Device::cpu) take_own_gpu(place);
   started.device = choose_device(wanted);

@@ -9,7 +9,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-std::vector<int> seen(const char* variable) {
+std::vector<int> seen(std::optional<std::string_view> variable) {
   std::vector<Gpu> gpus(3);
   for (int i = 0; i < 3; ++i) {
     gpus[i].index = i;
@@ -21,7 +21,7 @@ std::vector<int> seen(const char* variable) {
 }
 
 TEST(VisibleGpus, WithoutTheVariableAllCardsAreSeen) {
-  EXPECT_THAT(seen(nullptr), ElementsAre(0, 1, 2));
+  EXPECT_THAT(seen(std::nullopt), ElementsAre(0, 1, 2));
 }
 
 TEST(VisibleGpus, IndicesAndUuidsNameCardsInTheirOrder) {

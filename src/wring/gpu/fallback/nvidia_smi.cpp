@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "wring/base/display_text.h"
+#include "wring/base/environment.h"
 #include "wring/base/error.h"
 #include "wring/gpu/nvml/errors.h"
 #include "wring/process/child_process.h"
@@ -101,10 +101,9 @@ GpuProblem trouble(const ChildResult& result, std::chrono::milliseconds timeout,
 }
 
 std::vector<std::string> command_for(const std::vector<std::string>& fields) {
-  const char* replacement = std::getenv("WRING_NVIDIA_SMI");
-  const bool replaced = replacement != nullptr && *replacement != '\0';
-  return {replaced ? replacement : "nvidia-smi", fmt::format("--query-gpu={}", fmt::join(fields, ",")),
-          "--format=csv,noheader,nounits"};
+  const std::string_view replacement = environment("WRING_NVIDIA_SMI").value_or("");
+  return {std::string(replacement.empty() ? "nvidia-smi" : replacement),
+          fmt::format("--query-gpu={}", fmt::join(fields, ",")), "--format=csv,noheader,nounits"};
 }
 
 // Empty fields count: "0, GPU-a, " has three.

@@ -1,11 +1,11 @@
 #include "wring/gpu/nvml/library.h"
 
-#include <cstdlib>
 #include <initializer_list>
 #include <vector>
 
 #include <dlfcn.h>
 
+#include "wring/base/environment.h"
 #include "wring/gpu/nvml/errors.h"
 
 namespace wring::nvml {
@@ -14,8 +14,8 @@ namespace {
 // The bare libnvidia-ml.so can be the CUDA toolkit's stub, so it is never asked for. Under WSL the library
 // lies in a folder that the loader may not know.
 std::vector<std::string> library_names() {
-  const char* replacement = std::getenv("WRING_NVML_LIBRARY");
-  if (replacement != nullptr && *replacement != '\0') return {replacement};
+  const std::string_view replacement = environment("WRING_NVML_LIBRARY").value_or("");
+  if (!replacement.empty()) return {std::string(replacement)};
   return {"libnvidia-ml.so.1", "/usr/lib/wsl/lib/libnvidia-ml.so.1"};
 }
 

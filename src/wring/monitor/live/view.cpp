@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdlib>
 #include <mutex>
 #include <string_view>
 #include <thread>
@@ -11,6 +10,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "wring/base/environment.h"
 #include "wring/monitor/live/layout.h"
 #include "wring/monitor/live/screen.h"
 #include "wring/monitor/live/view_signals.h"
@@ -51,8 +51,7 @@ Text words_of(GpuSource source) {
 }  // namespace
 
 bool live_view_possible() {
-  const char* name = std::getenv("TERM");
-  const std::string_view terminal = name == nullptr ? "" : name;
+  const std::string_view terminal = environment("TERM").value_or("");
   return !terminal.empty() && terminal != "dumb" && ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0 &&
          ::tcgetpgrp(STDIN_FILENO) == ::getpgrp();
 }

@@ -5,7 +5,6 @@
 #include <cctype>
 #include <cerrno>
 #include <charconv>
-#include <cstdlib>
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -125,12 +124,7 @@ ListenAddress parse_listen_address(std::string_view text) {
 }
 
 std::string read_token(const std::optional<std::filesystem::path>& file) {
-  std::string token;
-  if (file) {
-    token = first_line_of_private_file(*file);
-  } else if (const char* variable = std::getenv(kTokenVariable)) {
-    token = variable;
-  }
+  std::string token = file ? first_line_of_private_file(*file) : std::string(environment(kTokenVariable).value_or(""));
   const auto printable = [](unsigned char c) { return c > 0x20 && c < 0x7F; };
   if (!std::ranges::all_of(token, printable)) {
     throw token_error({"the token has blanks or characters beyond ASCII", "令牌含有空白或非 ASCII 字符"});

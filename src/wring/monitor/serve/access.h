@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "wring/base/environment.h"
+
 namespace wring {
 
 // Where the server listens.
@@ -16,7 +18,7 @@ struct ListenAddress {
 };
 
 inline constexpr std::uint16_t kDefaultMonitorPort = 9835;
-inline constexpr const char* kTokenVariable = "WRING_MONITOR_TOKEN";
+inline constexpr VariableName kTokenVariable = "WRING_MONITOR_TOKEN";
 
 // "127.0.0.1:9835", "[::1]:9835", "localhost:0", ":9835" and "9835" (both on 127.0.0.1), "0.0.0.0" (the default port).
 // Throws Error{usage} for anything else; names other than localhost are not looked up.

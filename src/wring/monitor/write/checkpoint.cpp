@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <ctime>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -10,6 +9,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "wring/base/environment.h"
 #include "wring/base/error.h"
 #include "wring/base/json_text.h"
 #include "wring/files/files.h"
@@ -23,10 +23,10 @@ constexpr const char* kPrefix = "monitor-";
 
 std::optional<fs::path> state_folder() {
   // As the XDG base directory specification has it: a path that is not absolute is to be ignored.
-  if (const char* folder = std::getenv("XDG_STATE_HOME"); folder != nullptr && *folder == '/') {
+  if (const auto folder = environment("XDG_STATE_HOME").value_or(""); folder.starts_with('/')) {
     return fs::path(folder) / "wring";
   }
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/') {
+  if (const auto home = environment("HOME").value_or(""); home.starts_with('/')) {
     return fs::path(home) / ".local" / "state" / "wring";
   }
   return std::nullopt;

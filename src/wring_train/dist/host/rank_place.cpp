@@ -19,42 +19,43 @@ constexpr int kSlurmPorts = 10000;
 class Variables {
  public:
   // `signs`: by which this launcher is known.
-  Variables(const VariableLookup& lookup, std::vector<const char*> signs) : lookup_(lookup), signs_(std::move(signs)) {}
+  Variables(const VariableLookup& lookup, std::vector<VariableName> signs)
+      : lookup_(lookup), signs_(std::move(signs)) {}
 
-  bool has(const char* name) const { return text(name).has_value(); }
-  std::optional<std::string> text(const char* name) const {
-    const char* value = lookup_(name);
-    return value != nullptr && *value != '\0' ? std::optional<std::string>(value) : std::nullopt;
+  bool has(VariableName name) const { return text(name).has_value(); }
+  std::optional<std::string> text(VariableName name) const {
+    const auto value = lookup_(name);
+    return value && !value->empty() ? std::optional<std::string>(*value) : std::nullopt;
   }
 
-  int number(const char* name, int least, int most) const {
+  int number(VariableName name, int least, int most) const {
     const std::optional<std::string> value = text(name);
     if (!value) missing(name);
     int result = 0;
     const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), result);
     if (error != std::errc() || end != value->data() + value->size() || result < least || result > most) {
-      throw Error(ErrorCode::usage, {"{} is \"{}\"", "{} 的值为 \"{}\"", name, *value},
+      throw Error(ErrorCode::usage, {"{} is \"{}\"", "{} 的值为 \"{}\"", name.text(), *value},
                   {"it must be a number from {} to {}", "应为 {} 到 {} 的整数", least, most});
     }
     return result;
   }
-  int number(const char* name, int least, int most, int otherwise) const {
+  int number(VariableName name, int least, int most, int otherwise) const {
     return has(name) ? number(name, least, most) : otherwise;
   }
 
   // Names what made this process look for others: a job system or an image may export it for every process.
-  [[noreturn]] void missing(const char* name) const {
+  [[noreturn]] void missing(VariableName name) const {
     Text set;
     std::string without = "env";
-    for (const char* sign : signs_) {
+    for (const VariableName sign : signs_) {
       const std::optional<std::string> value = text(sign);
       if (!value) continue;
       const char* separator = set.empty() ? "" : ", ";
-      set = {fmt::format("{}{}{} is set to {}", set.en, separator, sign, *value),
-             fmt::format("{}{}{} 已设为 {}", set.zh, set.empty() ? "" : "，", sign, *value)};
-      without += fmt::format(" -u {}", sign);
+      set = {fmt::format("{}{}{} is set to {}", set.en, separator, sign.text(), *value),
+             fmt::format("{}{}{} 已设为 {}", set.zh, set.empty() ? "" : "，", sign.text(), *value)};
+      without += fmt::format(" -u {}", sign.text());
     }
-    throw Error(ErrorCode::usage, {"{}, but {} is not set", "{}，但未设置 {}", set, name},
+    throw Error(ErrorCode::usage, {"{}, but {} is not set", "{}，但未设置 {}", set, name.text()},
                 {"to train alone: {} wring train …; for several ranks: torchrun, srun, or wring train CONFIG --nproc "
                  "N, which set all that they need",
                  "单进程训练：{} wring train …；多进程训练：torchrun、srun 或 wring train CONFIG --nproc N，"
@@ -64,13 +65,13 @@ class Variables {
 
  private:
   const VariableLookup& lookup_;
-  std::vector<const char*> signs_;
+  std::vector<VariableName> signs_;
 };
 
 constexpr int kMost = 1 << 20;
 
-void read_ranks(RankPlace& place, const Variables& variables, const char* rank, const char* size,
-                const char* local_rank) {
+void read_ranks(RankPlace& place, const Variables& variables, VariableName rank, VariableName size,
+                VariableName local_rank) {
   place.size = variables.number(size, 1, kMost);
   place.rank = variables.number(rank, 0, place.size - 1);
   place.local_rank = variables.number(local_rank, 0, place.size - 1, place.rank);
@@ -112,7 +113,8 @@ RankPlace from_mpirun(const Variables& variables) {
 
 RankPlace from_srun(const Variables& variables) {
   RankPlace place;
-  const char* size = variables.has("SLURM_STEP_NUM_TASKS") ? "SLURM_STEP_NUM_TASKS" : "SLURM_NTASKS";
+  const VariableName size =
+      variables.has("SLURM_STEP_NUM_TASKS") ? VariableName("SLURM_STEP_NUM_TASKS") : "SLURM_NTASKS";
   read_ranks(place, variables, "SLURM_PROCID", size, "SLURM_LOCALID");
   const auto machines = variables.text("SLURM_STEP_NODELIST");
   // "4" or "4(x2),3": tasks of each machine. The one that asks is not told which it is, so the first number serves.
@@ -147,10 +149,10 @@ std::string first_machine(const std::string& list) {
   return name + list.substr(number, list.find_first_of("-,]", number) - number);
 }
 
-std::string own_gpu(const char* visible, const RankPlace& place) {
-  if (visible == nullptr) return std::to_string(place.local_rank);
+std::string own_gpu(std::optional<std::string_view> visible, const RankPlace& place) {
+  if (!visible) return std::to_string(place.local_rank);
   std::vector<std::string> gpus;
-  std::string list = visible;
+  std::string list(*visible);
   for (std::size_t begin = 0; begin <= list.size();) {
     const std::size_t end = std::min(list.find(',', begin), list.size());
     gpus.push_back(list.substr(begin, end - begin));

@@ -52,13 +52,13 @@ Text what_is_done(RankPhase phase, std::int64_t steps) {
 
 }  // namespace
 
-WatchTimes watch_times(const char* timeout) {
+WatchTimes watch_times(std::string_view timeout) {
   WatchTimes times;
-  if (timeout == nullptr || *timeout == '\0') return times;
+  if (timeout.empty()) return times;
   constexpr double kMost = 1e6;
   double seconds = 0;
-  const char* const end = timeout + std::strlen(timeout);
-  const auto [stop, error] = std::from_chars(timeout, end, seconds);
+  const char* const end = timeout.data() + timeout.size();
+  const auto [stop, error] = std::from_chars(timeout.data(), end, seconds);
   // Written so that nan is refused too.
   if (error != std::errc() || stop != end || !(seconds >= 1 && seconds <= kMost)) {
     throw Error(ErrorCode::usage,

@@ -25,9 +25,9 @@ struct WatchTimes {
   std::chrono::milliseconds grace{3000};       // for the main thread to come out of what it waits in
 };
 
-// With the text of WRING_RANK_TIMEOUT, which sets other seconds for silence and stall; null or empty: none is given.
+// With the text of WRING_RANK_TIMEOUT, which sets other seconds for silence and stall; empty: none is given.
 // Throws Error{usage} that names the variable where it is no number of seconds from 1 to a million.
-WatchTimes watch_times(const char* timeout);
+WatchTimes watch_times(std::string_view timeout);
 
 // Notices within seconds when a rank dies, hangs or gives up, and tells every rank which one and why. A thread of each
 // rank exchanges signs of life with rank 0 over a connection of its own, whatever the main thread is doing: a rank that

@@ -14,9 +14,9 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 RankPlace place_in(const std::map<std::string, std::string>& variables) {
-  return rank_place([&](const char* name) {
-    const auto found = variables.find(name);
-    return found == variables.end() ? nullptr : found->second.c_str();
+  return rank_place([&](VariableName name) {
+    const auto found = variables.find(name.text());
+    return found == variables.end() ? std::nullopt : std::optional<std::string_view>(found->second);
   });
 }
 
@@ -117,7 +117,7 @@ TEST(RankPlace, AMissingOrWrongVariableIsNamed) {
 TEST(OwnGpu, EveryRankOfAMachineGetsOneOfTheVisibleGpus) {
   RankPlace place;
   place.local_rank = 1;
-  EXPECT_EQ(own_gpu(nullptr, place), "1");
+  EXPECT_EQ(own_gpu(std::nullopt, place), "1");
   EXPECT_EQ(own_gpu("4,6", place), "6");
   EXPECT_EQ(own_gpu("3", place), "3");  // the launcher has chosen
   place.local_rank = 2;
