@@ -46,8 +46,8 @@ class GeneratedImages {
 void loader(benchmark::State& state, bool cached) {
   static const GeneratedImages images;
   wring::LoaderOptions options;
-  options.batch_size = kBatch;
-  options.patch_size = 192;
+  options.samples.batch_size = kBatch;
+  options.samples.patch_size = 192;
   options.num_workers = static_cast<int>(state.range(0));
   options.cache_decoded = cached;
   wring::Loader loader(images.set(), options);

@@ -26,11 +26,11 @@ int measure(const Options& options) {
   wring::LoaderOptions loader_options = options.loader;
   loader_options.cache_decoded = options.cache == "host";
   loader_options.prefetch_factor = 4;
-  auto images = wring::scan_images(options.hr, lr, loader_options.scale, loader_options.patch_size);
+  auto images = wring::scan_images(options.hr, lr, loader_options.samples.scale, loader_options.samples.patch_size);
   const auto image_count = static_cast<std::int64_t>(images.pairs.size());
   wring::Loader loader(std::move(images), loader_options);
   // Long enough to fill the window, and with a cache to have met nearly every image.
-  const std::int64_t met = options.cache == "host" ? 5 * image_count / loader_options.batch_size : 0;
+  const std::int64_t met = options.cache == "host" ? 5 * image_count / loader_options.samples.batch_size : 0;
   for (std::int64_t i = 0; i < met + 4; ++i) loader.next();
 
   std::int64_t batches = 0;
@@ -42,7 +42,7 @@ int measure(const Options& options) {
     took = Clock::now() - began;
   }
   const nlohmann::json result{
-      {"samples_per_s", static_cast<double>(batches) * loader_options.batch_size / took.count()},
+      {"samples_per_s", static_cast<double>(batches) * loader_options.samples.batch_size / took.count()},
       {"batches", batches},
       {"seconds", took.count()}};
   fmt::print("{}\n", result.dump());
@@ -56,9 +56,9 @@ int main(int argc, char** argv) {
   CLI::App app("Samples per second of the data loader alone");
   app.add_option("--hr", options.hr)->required();
   app.add_option("--lr", options.lr);
-  app.add_option("--patch", options.loader.patch_size)->required();
-  app.add_option("--batch", options.loader.batch_size)->required();
-  app.add_option("--scale", options.loader.scale);
+  app.add_option("--patch", options.loader.samples.patch_size)->required();
+  app.add_option("--batch", options.loader.samples.batch_size)->required();
+  app.add_option("--scale", options.loader.samples.scale);
   app.add_option("--workers", options.loader.num_workers);
   app.add_option("--cache", options.cache)->check(CLI::IsMember({"none", "host"}));
   app.add_option("--seconds", options.seconds)->check(CLI::PositiveNumber);

@@ -49,15 +49,15 @@ class SampleBatch : public GpuTest {
 
   void expect_the_loaders_batches(LoaderOptions options, int steps) const {
     DecodeOptions decode;
-    decode.scale = options.scale;
+    decode.scale = options.samples.scale;
     options.decoded = std::make_shared<const DecodedSet>(decode_to_memory(images_, decode));
     for (const auto place : {DeviceImages::Place::device, DeviceImages::Place::pinned_host}) {
-      SCOPED_TRACE(testing::Message() << "scale " << options.scale << ", patch " << options.patch_size << ", rank "
-                                      << options.rank << ", place " << static_cast<int>(place));
+      SCOPED_TRACE(testing::Message() << "scale " << options.samples.scale << ", patch " << options.samples.patch_size
+                                      << ", rank " << options.samples.rank << ", place " << static_cast<int>(place));
       Loader host(images_, options);
       DeviceSampler device(std::make_shared<const DeviceImages>(options.decoded->bytes(), options.decoded->images(),
                                                                 at::Device(at::kCUDA, 0), place),
-                           host.sampler(), at::Device(at::kCUDA, 0));
+                           options.samples, at::Device(at::kCUDA, 0));
       for (int step = 0; step < steps; ++step) {
         const Batch expected = host.next();
         const SampledBatch cut = device.cut(expected.step);
@@ -72,10 +72,10 @@ class SampleBatch : public GpuTest {
 
   static LoaderOptions options(int scale, int patch) {
     LoaderOptions options;
-    options.scale = scale;
-    options.patch_size = patch;
-    options.batch_size = 5;
-    options.seed = 17;
+    options.samples.scale = scale;
+    options.samples.patch_size = patch;
+    options.samples.batch_size = 5;
+    options.samples.seed = 17;
     return options;
   }
 
@@ -95,8 +95,8 @@ TEST_F(SampleBatch, PatchesThatAreNoMultipleOfATileAreWholeToo) {
 TEST_F(SampleBatch, SwitchedOffTurnsNeverHappen) {
   for (const bool hflip : {false, true}) {
     LoaderOptions with = options(4, 64);
-    with.hflip = hflip;
-    with.rotate = !hflip;
+    with.samples.hflip = hflip;
+    with.samples.rotate = !hflip;
     expect_the_loaders_batches(with, 16);
   }
 }
@@ -104,16 +104,16 @@ TEST_F(SampleBatch, SwitchedOffTurnsNeverHappen) {
 TEST_F(SampleBatch, EveryRankCutsItsOwnShare) {
   for (int rank = 0; rank < 3; ++rank) {
     LoaderOptions with = options(2, 48);
-    with.batch_size = 2;
-    with.rank = rank;
-    with.world_size = 3;
+    with.samples.batch_size = 2;
+    with.samples.rank = rank;
+    with.samples.world_size = 3;
     expect_the_loaders_batches(with, 12);
   }
 }
 
 TEST_F(SampleBatch, ABatchLargerThanABlockOfThreadsIsDrawnWhole) {
   LoaderOptions with = options(4, 16);
-  with.batch_size = 300;
+  with.samples.batch_size = 300;
   expect_the_loaders_batches(with, 8);
 }
 
@@ -121,7 +121,7 @@ TEST_F(SampleBatch, OneImageFillsEveryBatch) {
   images_.pairs.resize(1);
   images_.sizes.resize(1);
   LoaderOptions with = options(4, 96);
-  with.batch_size = 256;
+  with.samples.batch_size = 256;
   expect_the_loaders_batches(with, 4);
 }
 
@@ -130,7 +130,7 @@ TEST_F(SampleBatch, EitherHalfCanBeLeftOut) {
   DecodeOptions decode;
   const DecodedSet set = decode_to_memory(images_, decode);
   const DeviceImages images(set.bytes(), set.images(), at::Device(at::kCUDA, 0), DeviceImages::Place::device);
-  const SamplerSettings settings = Loader(images_, with).sampler();
+  const SamplerSettings settings = with.samples;
   const auto device = at::TensorOptions(at::kCUDA).dtype(at::kByte);
   const auto step = at::full({}, 3, device.dtype(at::kLong));
   const auto draws = at::empty({settings.batch_size, 16}, device);

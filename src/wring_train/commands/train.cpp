@@ -338,7 +338,7 @@ ReadyRun make_ready(Start& start, const std::optional<Experiment>& earlier, bool
   start.startup.add({"engine", "引擎"}, engine_s.count());
   ready.data =
       start_loading(std::move(images), config, options, ready.progress.step * config.gradient_accumulation_steps);
-  if (ready.data.on_device) ready.engine->use_images(ready.data.on_device, ready.data.loader->sampler());
+  if (ready.data.on_device) ready.engine->use_images(ready.data.on_device, ready.data.samples);
   return ready;
 }
 

@@ -17,17 +17,18 @@ const LoaderOptions& checked(const LoaderOptions& options) {
     if (holds) return;
     throw Error(ErrorCode::usage, {"{} is {}", "{} 为 {}", key, value}, {"{} must be {}", "{} 必须{}", key, rule});
   };
+  const SamplerSettings& samples = options.samples;
   const Text at_least_0{"0 or more", "不小于 0"};
   const Text at_least_1{"1 or more", "不小于 1"};
-  require(options.scale >= 1, "scale_factor", options.scale, at_least_1);
-  require(options.batch_size >= 1, "batch_size", options.batch_size, at_least_1);
-  require(options.patch_size >= 1 && options.patch_size % options.scale == 0, "patch_size", options.patch_size,
+  require(samples.scale >= 1, "scale_factor", samples.scale, at_least_1);
+  require(samples.batch_size >= 1, "batch_size", samples.batch_size, at_least_1);
+  require(samples.patch_size >= 1 && samples.patch_size % samples.scale == 0, "patch_size", samples.patch_size,
           {"a multiple of scale_factor", "是 scale_factor 的倍数"});
   require(options.num_workers >= 0, "num_workers", options.num_workers, at_least_0);
   require(options.prefetch_factor >= 1, "prefetch_factor", options.prefetch_factor, at_least_1);
   require(options.enlarge_ratio >= 1, "dataset_enlarge_ratio", options.enlarge_ratio, at_least_1);
-  require(options.world_size >= 1, {"the number of processes", "进程数"}, options.world_size, at_least_1);
-  require(options.rank >= 0 && options.rank < options.world_size, {"the rank", "进程编号"}, options.rank,
+  require(samples.world_size >= 1, {"the number of processes", "进程数"}, samples.world_size, at_least_1);
+  require(samples.rank >= 0 && samples.rank < samples.world_size, {"the rank", "进程编号"}, samples.rank,
           {"below the number of processes", "小于进程数"});
   return options;
 }
@@ -38,64 +39,50 @@ std::size_t patch_bytes(int patch) {
 
 }  // namespace
 
-SamplerSettings sampler_settings(const LoaderOptions& options) {
-  SamplerSettings settings;
-  settings.seed = options.seed;
-  settings.batch_size = options.batch_size;
-  settings.world_size = options.world_size;
-  settings.rank = options.rank;
-  settings.scale = options.scale;
-  settings.patch_size = options.patch_size;
-  settings.hflip = options.hflip;
-  settings.rotate = options.rotate;
-  return settings;
-}
-
 BatchMaker::BatchMaker(ImageSet images, const LoaderOptions& options)
     : options_(checked(options)),
-      lr_patch_(options.patch_size / options.scale),
+      samples_(options_.samples),
       image_count_(images.pairs.size()),
       epoch_samples_(std::uint64_t(image_count_) * options.enlarge_ratio),
-      sampler_(sampler_settings(options)),
       decoded_(options.decoded) {
   if (image_count_ == 0)
     throw Error(ErrorCode::usage, {"the data set has no images", "数据集中没有图像"},
                 {"check the data folder", "请检查数据文件夹"});
   if (!decoded_ && options_.cache_decoded) {
-    decoded_ = std::make_shared<const DecodedSet>(decode_to_memory(images, {options_.scale, options_.on_skip, {}, {}}));
+    decoded_ = std::make_shared<const DecodedSet>(decode_to_memory(images, {samples_.scale, options_.on_skip, {}, {}}));
   }
   if (decoded_) {
-    any_decoded_ = std::ranges::any_of(decoded_->images(), [&](const StoredImage& i) { return usable(i, sampler_); });
+    any_decoded_ = std::ranges::any_of(decoded_->images(), [&](const StoredImage& i) { return usable(i, samples_); });
     images_ = std::move(images);
   } else {
-    files_.emplace(std::move(images), ImageFilesOptions{options_.scale, options_.patch_size, options_.on_skip});
+    files_.emplace(std::move(images), ImageFilesOptions{samples_.scale, samples_.patch_size, options_.on_skip});
   }
-  hr_buffers_ = std::make_shared<BufferPool>(patch_bytes(options_.patch_size) * options_.batch_size, options_.allocate);
-  lr_buffers_ = std::make_shared<BufferPool>(patch_bytes(lr_patch_) * options_.batch_size, options_.allocate);
+  hr_buffers_ = std::make_shared<BufferPool>(patch_bytes(samples_.patch_size) * samples_.batch_size, options_.allocate);
+  lr_buffers_ = std::make_shared<BufferPool>(patch_bytes(samples_.lr_patch()) * samples_.batch_size, options_.allocate);
 }
 
 double BatchMaker::epochs_before(std::int64_t step) const {
-  return static_cast<double>(std::uint64_t(step) * sampler_.global_batch()) / static_cast<double>(epoch_samples_);
+  return static_cast<double>(std::uint64_t(step) * samples_.global_batch()) / static_cast<double>(epoch_samples_);
 }
 
 std::int64_t BatchMaker::next_epoch(std::int64_t step) const {
-  const std::uint64_t batch = sampler_.global_batch();
+  const std::uint64_t batch = samples_.global_batch();
   const std::uint64_t begins = (std::uint64_t(step) * batch / epoch_samples_ + 1) * epoch_samples_;
   return static_cast<std::int64_t>((begins + batch - 1) / batch);
 }
 
 std::optional<Batch> BatchMaker::make(std::int64_t step, const std::atomic<bool>& stop) {
-  Batch batch{step, options_.batch_size, options_.patch_size, lr_patch_, nullptr, nullptr};
+  Batch batch{step, samples_.batch_size, samples_.patch_size, samples_.lr_patch(), nullptr, nullptr};
   if (decoded_ && !any_decoded_) none_usable();
   if (options_.without_bytes) return batch;
   batch.hr = hr_buffers_->take();
   batch.lr = lr_buffers_->take();
   const bool decoded = decoded_ && !decoded_->block().lost();
   if (decoded_ && !decoded) go_on_from_files();
-  for (int i = 0; i < options_.batch_size; ++i) {
+  for (int i = 0; i < samples_.batch_size; ++i) {
     if (stop.load(std::memory_order_relaxed)) return std::nullopt;
-    std::uint8_t* hr = batch.hr.get() + i * patch_bytes(options_.patch_size);
-    std::uint8_t* lr = batch.lr.get() + i * patch_bytes(lr_patch_);
+    std::uint8_t* hr = batch.hr.get() + i * patch_bytes(samples_.patch_size);
+    std::uint8_t* lr = batch.lr.get() + i * patch_bytes(samples_.lr_patch());
     if (decoded) {
       cut_decoded(step, i, hr, lr);
     } else {
@@ -109,7 +96,7 @@ std::optional<Batch> BatchMaker::make(std::int64_t step, const std::atomic<bool>
 // The samples stay the same, to the byte.
 void BatchMaker::go_on_from_files() {
   std::call_once(fall_back_, [this] {
-    files_.emplace(std::move(images_), ImageFilesOptions{options_.scale, options_.patch_size, options_.on_skip});
+    files_.emplace(std::move(images_), ImageFilesOptions{samples_.scale, samples_.patch_size, options_.on_skip});
     if (!options_.note) return;
     options_.note(
         {"the cache file of the decoded images cannot be read any more (it was cut short, or its disk fails): from now "
@@ -122,35 +109,35 @@ void BatchMaker::go_on_from_files() {
 
 void BatchMaker::cut_decoded(std::int64_t step, int i, std::uint8_t* hr, std::uint8_t* lr) const {
   const auto images = decoded_->images();
-  const SampleDraw draw = draw_sample(sampler_, images.data(), images.size(), std::uint64_t(step), std::uint64_t(i));
+  const SampleDraw draw = draw_sample(samples_, images.data(), images.size(), std::uint64_t(step), std::uint64_t(i));
   const StoredImage& image = images[draw.image];
   const auto cut = [&](std::uint64_t offset, int width, int x, int y, int patch, std::uint8_t* out) {
     const std::size_t stride = std::size_t(width) * 3;
     copy_patch(decoded_->bytes().data() + offset + std::size_t(y) * stride + std::size_t(x) * 3, stride, patch, draw,
                out);
   };
-  cut(image.hr_offset, image.hr_width, draw.x * options_.scale, draw.y * options_.scale, options_.patch_size, hr);
-  cut(image.lr_offset, image.lr_width, draw.x, draw.y, lr_patch_, lr);
+  cut(image.hr_offset, image.hr_width, draw.x * samples_.scale, draw.y * samples_.scale, samples_.patch_size, hr);
+  cut(image.lr_offset, image.lr_width, draw.x, draw.y, samples_.lr_patch(), lr);
 }
 
 void BatchMaker::cut_from_files(std::int64_t step, int i, std::uint8_t* hr, std::uint8_t* lr) {
-  const std::uint64_t number = sample_number(sampler_, std::uint64_t(step), std::uint64_t(i));
+  const std::uint64_t number = sample_number(samples_, std::uint64_t(step), std::uint64_t(i));
   SampleDraw draw;
   std::optional<ImageFiles::Patch> patch;
   const auto can_be_read = [&](std::uint64_t index) {
     if (!files_->usable(index)) return false;
     const ImageSize size = files_->size_of(index);
-    draw = draw_from(sampler_, number, index, size.width, size.height);
+    draw = draw_from(samples_, number, index, size.width, size.height);
     patch = files_->read(index, draw.x, draw.y);
     return patch.has_value();
   };
-  if (find_image(sampler_.seed, number, image_count_, can_be_read) == image_count_) none_usable();
+  if (find_image(samples_.seed, number, image_count_, can_be_read) == image_count_) none_usable();
   const auto cut = [&](const ImagePart& part, int x, int y, int side, std::uint8_t* out) {
     const std::size_t stride = std::size_t(part.pixels.width) * 3;
     copy_patch(part.pixels.row(y - part.y) + std::size_t(x - part.x) * 3, stride, side, draw, out);
   };
-  cut(patch->hr, draw.x * options_.scale, draw.y * options_.scale, options_.patch_size, hr);
-  cut(patch->lr, draw.x, draw.y, lr_patch_, lr);
+  cut(patch->hr, draw.x * samples_.scale, draw.y * samples_.scale, samples_.patch_size, hr);
+  cut(patch->lr, draw.x, draw.y, samples_.lr_patch(), lr);
 }
 
 void BatchMaker::none_usable() const {

@@ -18,19 +18,12 @@
 namespace wring {
 
 struct LoaderOptions {
-  int batch_size = 1;
-  int patch_size = 0;  // HR pixels, a multiple of scale
-  int scale = 4;
+  SamplerSettings samples;         // that the batches hold
   int num_workers = 0;             // 0: batches are made in next(), in the caller's thread
   int prefetch_factor = 2;         // finished batches kept ready per worker
   bool persistent_workers = true;  // false: worker threads end where an epoch begins, and start anew
-  bool hflip = true;
-  bool rotate = true;     // vertical flip and transpose, each with probability 1/2, as BasicSR's use_rot
-  int enlarge_ratio = 1;  // every image counts this often in an epoch
-  std::uint64_t seed = 0;
-  std::int64_t first_step = 0;  // resume: the batch that next() gives first
-  int rank = 0;                 // of world_size processes that share each batch of all among them
-  int world_size = 1;
+  int enlarge_ratio = 1;           // every image counts this often in an epoch
+  std::int64_t first_step = 0;     // resume: the batch that next() gives first
   // The images, decoded (the caller decides whether they fit). Without it, cache_decoded says whether the loader
   // decodes them itself before the first batch, or each file anew for every sample.
   std::shared_ptr<const DecodedSet> decoded;
@@ -46,9 +39,6 @@ struct LoaderOptions {
   std::function<void(const Text&)> note;
 };
 
-// What decides the samples that a loader with these options gives.
-SamplerSettings sampler_settings(const LoaderOptions& options);
-
 // Makes batch k of a Loader, from any thread: what a batch holds, without when and where it is made.
 class BatchMaker {
  public:
@@ -61,8 +51,6 @@ class BatchMaker {
   std::int64_t next_epoch(std::int64_t step) const;
   std::size_t image_count() const { return image_count_; }
 
-  const SamplerSettings& sampler() const { return sampler_; }
-
   // nullopt when `stop` was set meanwhile. Throws Error{failed} when no usable image is left.
   std::optional<Batch> make(std::int64_t step, const std::atomic<bool>& stop);
 
@@ -73,10 +61,9 @@ class BatchMaker {
   [[noreturn]] void none_usable() const;
 
   const LoaderOptions options_;
-  const int lr_patch_;
+  const SamplerSettings& samples_;  // of options_
   const std::size_t image_count_;
   const std::uint64_t epoch_samples_;  // images × enlarge ratio
-  SamplerSettings sampler_;
   std::shared_ptr<const DecodedSet> decoded_;
   bool any_decoded_ = false;         // some image of decoded_ can be used
   ImageSet images_;                  // of decoded_, to go on from when its cache file is lost

@@ -136,9 +136,6 @@ Batch Loader::next() {
 void Loader::seek(std::int64_t step) {
   state_->seek(step);
 }
-SamplerSettings Loader::sampler() const {
-  return state_->maker.sampler();
-}
 double Loader::epochs_before(std::int64_t step) const {
   return state_->maker.epochs_before(step);
 }

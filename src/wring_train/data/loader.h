@@ -5,7 +5,6 @@
 
 #include "wring_train/data/batch_maker.h"
 #include "wring_train/data/dataset.h"
-#include "wring_train/data/sampling.h"
 
 namespace wring {
 
@@ -29,8 +28,6 @@ class Loader {
   // Goes on with batch `step`, as a loader made with that first_step does: when training goes back to a checkpoint.
   void seek(std::int64_t step);
 
-  // What decides the samples, for a device that cuts them.
-  SamplerSettings sampler() const;
   // Epochs that have passed before batch `step`.
   double epochs_before(std::int64_t step) const;
   std::size_t image_count() const;

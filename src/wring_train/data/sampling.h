@@ -17,14 +17,14 @@ inline constexpr std::int64_t kSamplingVersion = 2;
 struct SamplerSettings {
   std::uint64_t seed = 0;
   std::int32_t batch_size = 0;
-  std::int32_t parts =
-      1;  // micro-batches that share a loader's batch: each has batch_size samples, one after the other
+  // Micro-batches that share a loader's batch: each has batch_size samples, one after the other.
+  std::int32_t parts = 1;
   std::int32_t world_size = 1;
-  std::int32_t rank = 0;
+  std::int32_t rank = 0;  // of world_size processes that share each batch of all among them
   std::int32_t scale = 4;
-  std::int32_t patch_size = 0;  // HR pixels
+  std::int32_t patch_size = 0;  // HR pixels, a multiple of scale
   bool hflip = true;
-  bool rotate = true;
+  bool rotate = true;  // vertical flip and transpose, each with probability 1/2, as BasicSR's use_rot
 
   constexpr std::uint64_t whole_batch() const {
     return static_cast<std::uint64_t>(batch_size) * static_cast<std::uint64_t>(parts);

@@ -80,7 +80,7 @@ class FedEngine {
                                  device, say, ranks)),
         loader_(data.loader.get()) {
     if (data.on_device) {
-      engine_->use_images(data.on_device, loader_->sampler());
+      engine_->use_images(data.on_device, data.samples);
     } else if (wanted == TrialData::resident) {
       batch_ = std::exchange(loader_, nullptr)->next();
       if (device.is_cpu()) return;

@@ -87,10 +87,10 @@ void Recovery::cut_batches() {
     run_.log.warn(error.message());
   }
   if (!run_.data.on_device) return;
-  SamplerSettings settings = run_.data.loader->sampler();
-  settings.parts = static_cast<std::int32_t>(run_.progress.parts);
-  settings.batch_size /= settings.parts;
-  run_.engine.use_images(run_.data.on_device, settings);
+  SamplerSettings samples = run_.data.samples;
+  samples.parts = static_cast<std::int32_t>(run_.progress.parts);
+  samples.batch_size /= samples.parts;
+  run_.engine.use_images(run_.data.on_device, samples);
 }
 
 StepReport Recovery::report() {

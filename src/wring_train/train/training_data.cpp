@@ -193,20 +193,23 @@ TrainingImages open_training_images(const TrainConfig& config, const TrainingDat
 
 TrainingData start_loading(TrainingImages images, const TrainConfig& config, const TrainingDataOptions& options,
                            std::int64_t first_step) {
+  TrainingData data;
+  data.samples.seed = static_cast<std::uint64_t>(config.seed);
+  data.samples.batch_size = static_cast<std::int32_t>(config.batch_size);
+  data.samples.world_size = options.place.size;
+  data.samples.rank = options.place.rank;
+  data.samples.scale = static_cast<std::int32_t>(config.scale_factor);
+  data.samples.patch_size = static_cast<std::int32_t>(config.patch_size);
+  data.samples.hflip = config.use_hflip;
+  data.samples.rotate = config.use_rot;
+
   LoaderOptions loader;
-  loader.batch_size = static_cast<int>(config.batch_size);
-  loader.patch_size = static_cast<int>(config.patch_size);
-  loader.scale = static_cast<int>(config.scale_factor);
+  loader.samples = data.samples;
   loader.num_workers = static_cast<int>(config.num_workers);
   loader.prefetch_factor = static_cast<int>(config.prefetch_factor);
   loader.persistent_workers = config.persistent_workers;
-  loader.hflip = config.use_hflip;
-  loader.rotate = config.use_rot;
   loader.enlarge_ratio = static_cast<int>(config.dataset_enlarge_ratio);
-  loader.seed = static_cast<std::uint64_t>(config.seed);
   loader.first_step = first_step;
-  loader.rank = options.place.rank;
-  loader.world_size = options.place.size;
   loader.decoded = images.decoded;
   loader.cache_decoded = false;
   loader.without_bytes = images.on_device != nullptr;
@@ -214,7 +217,6 @@ TrainingData start_loading(TrainingImages images, const TrainConfig& config, con
   loader.on_skip = skip_warning(options);
   loader.note = options.warn;
 
-  TrainingData data;
   data.loader = std::make_unique<Loader>(std::move(images.train), loader);
   data.validation = std::move(images.validation);
   data.on_device = std::move(images.on_device);

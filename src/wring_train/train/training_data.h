@@ -52,6 +52,7 @@ TrainingImages open_training_images(const TrainConfig& config, const TrainingDat
 
 // The batches of a run and, where the data have one, the validation set.
 struct TrainingData {
+  SamplerSettings samples;  // of every batch, for the loader and for a device that cuts them
   std::unique_ptr<Loader> loader;
   std::optional<ImageSet> validation;
   std::shared_ptr<const DeviceImages> on_device;  // set: batches have no bytes; give it to the engine's use_images()

@@ -154,10 +154,10 @@ TEST_F(LoaderTest, OptionsOutOfRangeAreUsageErrors) {
       return error.code() == ErrorCode::usage;
     }
   };
-  EXPECT_TRUE(refused([](LoaderOptions& o) { o.patch_size = 7; }));
-  EXPECT_TRUE(refused([](LoaderOptions& o) { o.batch_size = 0; }));
+  EXPECT_TRUE(refused([](LoaderOptions& o) { o.samples.patch_size = 7; }));
+  EXPECT_TRUE(refused([](LoaderOptions& o) { o.samples.batch_size = 0; }));
   EXPECT_TRUE(refused([](LoaderOptions& o) { o.prefetch_factor = 0; }));
-  EXPECT_TRUE(refused([](LoaderOptions& o) { o.rank = 1; }));
+  EXPECT_TRUE(refused([](LoaderOptions& o) { o.samples.rank = 1; }));
   EXPECT_THROW(Loader({}, options()), Error);
 }
 

@@ -90,18 +90,18 @@ class LoaderTest : public testing::Test {
 
   LoaderOptions options() const {
     LoaderOptions options;
-    options.batch_size = 3;
-    options.patch_size = kPatch;
-    options.scale = kScale;
-    options.seed = 11;
+    options.samples.batch_size = 3;
+    options.samples.patch_size = kPatch;
+    options.samples.scale = kScale;
+    options.samples.seed = 11;
     return options;
   }
 
   // HR and LR of sample i of a batch, as the documentation says they are cut, the slow way.
   void expect_sample(const Batch& batch, int i, const Image& hr, const Image& lr, const LoaderOptions& options) const {
     const int lr_patch = kPatch / kScale;
-    const SampleCrop crop = draw_crop(options.seed, batch.step * batch.size + i, lr.width - lr_patch + 1,
-                                      lr.height - lr_patch + 1, options.hflip, options.rotate);
+    const SampleCrop crop = draw_crop(options.samples.seed, batch.step * batch.size + i, lr.width - lr_patch + 1,
+                                      lr.height - lr_patch + 1, options.samples.hflip, options.samples.rotate);
     const auto expect_patch = [&](const Image& image, int left, int top, int patch, const std::uint8_t* pixels) {
       for (int y = 0; y < patch; ++y) {
         for (int x = 0; x < patch; ++x) {

@@ -69,13 +69,13 @@ TEST_F(LoaderTest, APatchLargerThanATileIsTurnedRightly) {
     image.pixels[i] = static_cast<std::uint8_t>(random_bits(1, 2, i));
   write_png(folder_ / "large.png", image);
   LoaderOptions with = options();
-  with.scale = 1;
-  with.patch_size = 37;
-  with.batch_size = 1;
+  with.samples.scale = 1;
+  with.samples.patch_size = 37;
+  with.samples.batch_size = 1;
   Loader loader({{{folder_ / "large.png", std::nullopt}}, {{52, 50}}, {}}, with);
   for (int step = 0; step < 16; ++step) {
     const Batch batch = loader.next();
-    const SampleCrop crop = draw_crop(with.seed, step, 52 - 37 + 1, 50 - 37 + 1, true, true);
+    const SampleCrop crop = draw_crop(with.samples.seed, step, 52 - 37 + 1, 50 - 37 + 1, true, true);
     for (int y = 0; y < 37; ++y) {
       for (int x = 0; x < 37; ++x) {
         const int across = crop.transpose ? y : x;
@@ -93,7 +93,7 @@ TEST_F(LoaderTest, APatchLargerThanATileIsTurnedRightly) {
 TEST_F(LoaderTest, EveryImageIsShownEquallyOftenUpToOne) {
   for (const int batch_size : {1, 4, 6, 7, 40}) {
     LoaderOptions with = options();
-    with.batch_size = batch_size;
+    with.samples.batch_size = batch_size;
     with.num_workers = 2;
     Loader loader(images_, with);
     std::vector<int> shown(kImages);
@@ -112,7 +112,7 @@ TEST_F(LoaderTest, OneImageFillsAnyBatchWithCropsOfItsOwn) {
   one.sizes = {images_.sizes[5]};
   for (const bool cached : {true, false}) {
     LoaderOptions with = options();
-    with.batch_size = 24;
+    with.samples.batch_size = 24;
     with.cache_decoded = cached;
     Loader loader(one, with);
     const Batch batch = loader.next();
@@ -130,9 +130,9 @@ TEST_F(LoaderTest, AnEpochIsTheImagesTimesTheEnlargeRatio) {
   LoaderOptions with = options();
   with.enlarge_ratio = 4;
   EXPECT_DOUBLE_EQ(Loader(images_, with).epochs_before(4), 0.5);  // 12 of 24 samples
-  with.batch_size = 48;
+  with.samples.batch_size = 48;
   EXPECT_DOUBLE_EQ(Loader(images_, with).epochs_before(4), 8);
-  with.world_size = 2;
+  with.samples.world_size = 2;
   EXPECT_DOUBLE_EQ(Loader(images_, with).epochs_before(4), 16);
 }
 
@@ -140,7 +140,7 @@ TEST_F(LoaderTest, WorkersThatEndWithTheEpochGiveTheSameBatchesWhateverTheEpoch)
   for (const int batch_size : {4, 5, 40}) {
     for (const int ratio : {1, 3}) {
       LoaderOptions with = options();
-      with.batch_size = batch_size;
+      with.samples.batch_size = batch_size;
       with.enlarge_ratio = ratio;
       Loader reference(images_, with);
       const std::vector<Bytes> expected = take(reference, 12);
@@ -155,7 +155,7 @@ TEST_F(LoaderTest, WorkersThatEndWithTheEpochGiveTheSameBatchesWhateverTheEpoch)
 TEST_F(LoaderTest, EpochsAndSeedsDiffer) {
   Loader loader(images_, options());
   LoaderOptions other = options();
-  other.seed = 12;
+  other.samples.seed = 12;
   Loader reseeded(images_, other);
   std::set<Bytes> epochs;
   for (int epoch = 0; epoch < 5; ++epoch) {
@@ -205,8 +205,8 @@ TEST_F(LoaderTest, ProcessesShareABatchBetweenThem) {
   std::set<Bytes> patches;
   for (int rank = 0; rank < 2; ++rank) {
     LoaderOptions with = options();
-    with.rank = rank;
-    with.world_size = 2;
+    with.samples.rank = rank;
+    with.samples.world_size = 2;
     Loader loader(images_, with);
     const Batch batch = loader.next();
     for (int i = 0; i < batch.size; ++i) ++shown[image_of(batch, i)];
@@ -215,7 +215,7 @@ TEST_F(LoaderTest, ProcessesShareABatchBetweenThem) {
   EXPECT_THAT(shown, testing::Each(1));
   // Together they are the batch that one process would have made.
   LoaderOptions whole = options();
-  whole.batch_size = 6;
+  whole.samples.batch_size = 6;
   Loader loader(images_, whole);
   const Bytes all = hr_of(loader.next());
   EXPECT_TRUE(patches.contains(Bytes(all.begin(), all.begin() + all.size() / 2)));
