@@ -18,7 +18,7 @@ foreach(name IN LISTS files)
   string(APPEND rows "    {\"${path}\", \"${types_${extension}}\", R\"wring_page(${content})wring_page\"},\n")
 endforeach()
 file(WRITE "${OUTPUT}"
-  "#include \"wring/monitor/serve/page_assets.h\"\n\n#include <array>\n\nnamespace wring {\n\n"
+  "#include \"wring/monitor/serve/page_assets.h\"\n\n#include <array>\n\nnamespace wring::serve {\n\n"
   "std::span<const PageAsset> page_assets() {\n  static const auto assets = std::to_array<PageAsset>({\n"
   "${rows}"
-  "  });\n  return assets;\n}\n\n}  // namespace wring\n")
+  "  });\n  return assets;\n}\n\n}  // namespace wring::serve\n")

@@ -48,7 +48,7 @@ TickFormat format_of_log(const MonitorOptions& options) {
 }
 
 bool wants_live_view(const MonitorOptions& options) {
-  return !options.format && !options.common.quiet && options.command.empty() && live_view_possible();
+  return !options.format && !options.common.quiet && options.command.empty() && live::live_view_possible();
 }
 
 // Processes cost the driver a call per card and tick, so they are read where something shows them.
@@ -173,12 +173,12 @@ class MonitorRun {
         options_, *telemetry_, [this] { return summary(); }, [this] { return recent_summary(); });
     sampler_.add(*server_);
     // Nobody else knows a port that was chosen here.
-    if (console_.quiet && parse_listen_address(*options_.serve).port != 0) return;
+    if (console_.quiet && serve::parse_listen_address(*options_.serve).port != 0) return;
     write_message(fmt::format("{} {}\n", console_.text({"Open in a browser:", "请在浏览器中打开："}), server_->url()));
   }
 
   bool start_command() {
-    ::unsetenv(kTokenVariable.text());  // it is the server's alone, which has read it
+    ::unsetenv(serve::kTokenVariable.text());  // it is the server's alone, which has read it
     command_.emplace(options_.command);
     if (!command_->failure()) return true;
     print_error(Error(ErrorCode::failed, *command_->failure(),
@@ -203,7 +203,7 @@ class MonitorRun {
   }
 
   void open_live_view() {
-    LiveViewOptions view;
+    live::LiveViewOptions view;
     view.language = console_.language;
     view.color = console_.color_out;
     view.utf8 = console_.utf8;
@@ -225,7 +225,7 @@ class MonitorRun {
       if (run_) add_straggler(verdicts);
       return verdicts;
     };
-    view_ = LiveView::open(std::move(view));
+    view_ = live::LiveView::open(std::move(view));
     if (!view_) return;
     notices_.hold();
     sampler_.add(*view_);
@@ -333,9 +333,9 @@ class MonitorRun {
   History recent_;
   std::optional<RunMetrics> run_;
   std::unique_ptr<LogWriter> log_;
-  std::unique_ptr<MonitorServer> server_;
+  std::unique_ptr<serve::MonitorServer> server_;
   std::unique_ptr<StreamWriter> lines_;
-  std::unique_ptr<LiveView> view_;
+  std::unique_ptr<live::LiveView> view_;
   std::optional<WatchedCommand> command_;
   InterruptPatience patience_;
   std::atomic<bool> failed_ = false;

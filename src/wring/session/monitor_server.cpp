@@ -22,18 +22,18 @@ std::int64_t unix_ms_now() {
 
 }  // namespace
 
-std::unique_ptr<MonitorServer> make_monitor_server(const MonitorOptions& options, const Telemetry& telemetry,
-                                                   std::function<JudgedSummary()> run,
-                                                   std::function<JudgedSummary()> recent) {
-  ServerOptions server;
-  server.address = parse_listen_address(*options.serve);
+std::unique_ptr<serve::MonitorServer> make_monitor_server(const MonitorOptions& options, const Telemetry& telemetry,
+                                                          std::function<JudgedSummary()> run,
+                                                          std::function<JudgedSummary()> recent) {
+  serve::ServerOptions server;
+  server.address = serve::parse_listen_address(*options.serve);
   server.allow_remote = options.allow_remote;
-  server.token = read_token(options.token_file);
+  server.token = serve::read_token(options.token_file);
   server.facts = {WRING_VERSION,        host_name(),      telemetry.source(), telemetry.driver_version(),
                   telemetry.problems(), telemetry.gpus(), unix_ms_now()};
   server.run = std::move(run);
   server.recent = std::move(recent);
-  return std::make_unique<MonitorServer>(std::move(server));
+  return std::make_unique<serve::MonitorServer>(std::move(server));
 }
 
 }  // namespace wring

@@ -4,7 +4,7 @@
 
 #include "wring/base/display_text.h"
 
-namespace wring {
+namespace wring::live {
 namespace {
 
 std::string ascii_only(std::string_view text) {
@@ -84,4 +84,4 @@ std::string Canvas::text(int row) const {
   return line.substr(0, line.find_last_not_of(' ') + 1);
 }
 
-}  // namespace wring
+}  // namespace wring::live

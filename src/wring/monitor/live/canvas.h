@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace wring {
+namespace wring::live {
 
 // What a piece of the screen means; the painter decides how it looks with and without colour.
 enum class Style : std::uint8_t {
@@ -70,4 +70,4 @@ class Canvas {
   std::vector<Cell> cells_;
 };
 
-}  // namespace wring
+}  // namespace wring::live

@@ -8,7 +8,7 @@
 #include "wring/monitor/live/pieces.h"
 #include "wring/monitor/live/words.h"
 
-namespace wring {
+namespace wring::live {
 namespace {
 
 constexpr int kWide = 100;        // columns from which bars stand side by side
@@ -275,4 +275,4 @@ void draw_card(const Sheet& sheet, const LiveGpu& gpu, const Area& area) {
   }
 }
 
-}  // namespace wring
+}  // namespace wring::live

@@ -11,7 +11,7 @@
 #include "wring/monitor/live/pieces.h"
 #include "wring/monitor/live/words.h"
 
-namespace wring {
+namespace wring::live {
 namespace {
 
 constexpr int kCardRows = 9;       // from which a card among several is worth its own block
@@ -207,4 +207,4 @@ Canvas layout_live(const LiveModel& model, const LiveStatus& status, const LiveL
   return canvas;
 }
 
-}  // namespace wring
+}  // namespace wring::live

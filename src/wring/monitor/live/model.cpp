@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace wring {
+namespace wring::live {
 namespace {
 
 // Wider than any terminal in use; more ticks than columns cannot be drawn.
@@ -76,4 +76,4 @@ void LiveModel::absorb(const Tick& tick) {
   }
 }
 
-}  // namespace wring
+}  // namespace wring::live

@@ -9,7 +9,7 @@
 #include "wring/findings/finding.h"
 #include "wring/telemetry/tick.h"
 
-namespace wring {
+namespace wring::live {
 
 // One card as the live view shows it.
 struct LiveGpu {
@@ -71,4 +71,4 @@ struct LiveLook {
   Language language = Language::en;
 };
 
-}  // namespace wring
+}  // namespace wring::live

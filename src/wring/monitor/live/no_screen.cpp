@@ -1,10 +1,10 @@
 // Linked instead of live_screen.cpp where ncursesw is absent: the monitor then writes lines.
 #include "wring/monitor/live/screen.h"
 
-namespace wring {
+namespace wring::live {
 
 std::unique_ptr<LiveScreen> open_live_screen(const ScreenOptions& /*options*/) {
   return nullptr;
 }
 
-}  // namespace wring
+}  // namespace wring::live

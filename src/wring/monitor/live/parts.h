@@ -7,7 +7,7 @@
 #include "wring/monitor/live/model.h"
 #include "wring/monitor/live/plot.h"
 
-namespace wring {
+namespace wring::live {
 
 // The parts that layout_live() puts together. Each writes into its area and nowhere else.
 
@@ -44,4 +44,4 @@ void draw_help(const Sheet& sheet, const Area& area);
 // Text in lines of the area's width; returns how many it took.
 int draw_paragraph(const Sheet& sheet, const std::string& text, Style style, const Area& area);
 
-}  // namespace wring
+}  // namespace wring::live

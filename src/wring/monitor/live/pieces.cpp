@@ -4,7 +4,7 @@
 
 #include "wring/base/display_text.h"
 
-namespace wring {
+namespace wring::live {
 
 int columns_of(const std::vector<Piece>& pieces, const Canvas& canvas) {
   int columns = 0;
@@ -36,4 +36,4 @@ int put_pieces(Canvas& canvas, int row, int column, const std::vector<Piece>& pi
   return column;
 }
 
-}  // namespace wring
+}  // namespace wring::live

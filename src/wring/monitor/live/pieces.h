@@ -4,7 +4,7 @@
 
 #include "wring/monitor/live/canvas.h"
 
-namespace wring {
+namespace wring::live {
 
 // Words of one line that come and go whole: when there is no room for all, those of the highest rank go first, of
 // equal ones the last.
@@ -25,4 +25,4 @@ std::vector<Piece> fit_pieces(std::vector<Piece> pieces, int room, const Canvas&
 // Writes them from the column on; the last one left is cut when even it is too long. Returns the column after them.
 int put_pieces(Canvas& canvas, int row, int column, const std::vector<Piece>& pieces, int room);
 
-}  // namespace wring
+}  // namespace wring::live

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace wring {
+namespace wring::live {
 namespace {
 
 constexpr char32_t kFull = U'█';
@@ -57,4 +57,4 @@ void draw_history(Canvas& canvas, const Area& area, std::span<const std::optiona
   }
 }
 
-}  // namespace wring
+}  // namespace wring::live

@@ -5,7 +5,7 @@
 
 #include "wring/monitor/live/canvas.h"
 
-namespace wring {
+namespace wring::live {
 
 // Where something is drawn.
 struct Area {
@@ -31,4 +31,4 @@ void draw_bar(Canvas& canvas, const Area& area, std::span<const BarPart> parts);
 void draw_history(Canvas& canvas, const Area& area, std::span<const std::optional<float>> values, double top,
                   const std::function<Style(double)>& style_of);
 
-}  // namespace wring
+}  // namespace wring::live

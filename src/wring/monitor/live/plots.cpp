@@ -8,7 +8,7 @@
 #include "wring/monitor/live/pieces.h"
 #include "wring/monitor/live/words.h"
 
-namespace wring {
+namespace wring::live {
 namespace {
 
 constexpr int kThreeAcross = 110;  // columns from which the three plots stand side by side
@@ -101,4 +101,4 @@ void draw_plots(const Sheet& sheet, const LiveGpu& gpu, const Area& area) {
   draw_across(sheet, rest, {area.row + area.rows - rest_rows, area.column, area.columns, rest_rows});
 }
 
-}  // namespace wring
+}  // namespace wring::live

@@ -5,7 +5,7 @@
 #include "wring/monitor/live/parts.h"
 #include "wring/monitor/live/words.h"
 
-namespace wring {
+namespace wring::live {
 namespace {
 
 constexpr int kPid = 8;
@@ -51,4 +51,4 @@ void draw_processes(const Sheet& sheet, const std::vector<GpuProcess>& processes
   }
 }
 
-}  // namespace wring
+}  // namespace wring::live

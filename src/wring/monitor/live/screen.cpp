@@ -22,7 +22,7 @@
 
 #include "wring/monitor/live/terminal_guard.h"
 
-namespace wring {
+namespace wring::live {
 namespace {
 
 // Characters are wide or not by the locale. Where the user's own is missing or not UTF-8 but UTF-8 is wanted, glibc's
@@ -290,4 +290,4 @@ std::unique_ptr<LiveScreen> open_live_screen(const ScreenOptions& options) {
   return std::make_unique<NcursesScreen>(screen, found, utf8, options.color);
 }
 
-}  // namespace wring
+}  // namespace wring::live

@@ -3,7 +3,7 @@
 
 #include "wring/monitor/live/canvas.h"
 
-namespace wring {
+namespace wring::live {
 
 struct ScreenSize {
   int columns = 0;
@@ -35,4 +35,4 @@ struct ScreenOptions {
 // Takes the terminal over. Null where this build has no ncurses or the terminal cannot be used (an unknown TERM).
 std::unique_ptr<LiveScreen> open_live_screen(const ScreenOptions& options);
 
-}  // namespace wring
+}  // namespace wring::live

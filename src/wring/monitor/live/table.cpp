@@ -6,7 +6,7 @@
 #include "wring/monitor/live/parts.h"
 #include "wring/monitor/live/words.h"
 
-namespace wring {
+namespace wring::live {
 namespace {
 
 // A column of the table. Those of the highest rank go first where the line is narrow.
@@ -189,4 +189,4 @@ void draw_table(const Sheet& sheet, const Area& area) {
   }
 }
 
-}  // namespace wring
+}  // namespace wring::live

@@ -11,7 +11,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-namespace wring {
+namespace wring::live {
 namespace {
 
 // What a signal handler needs, in place before the first one can run.
@@ -65,4 +65,4 @@ TerminalGuard::~TerminalGuard() {
   }
 }
 
-}  // namespace wring
+}  // namespace wring::live

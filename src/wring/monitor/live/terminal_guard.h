@@ -3,7 +3,7 @@
 
 #include <termios.h>
 
-namespace wring {
+namespace wring::live {
 
 // While it lives, the terminal is given back as it was found also where nothing is unwound: a crash, abort(), exit(),
 // Ctrl-\, and signals that nobody else handles. One at a time.
@@ -19,4 +19,4 @@ class TerminalGuard {
 // Gives the terminal back now, if it is guarded; for handlers that end the process (async-signal-safe).
 void restore_terminal_now();
 
-}  // namespace wring
+}  // namespace wring::live

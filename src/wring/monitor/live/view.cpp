@@ -16,7 +16,7 @@
 #include "wring/monitor/live/view_signals.h"
 #include "wring/monitor/process_owner.h"
 
-namespace wring {
+namespace wring::live {
 namespace {
 
 constexpr double kVerdictsEveryS = 5;
@@ -246,4 +246,4 @@ void LiveView::on_tick(const Tick& tick) {
   state_->absorb(tick);
 }
 
-}  // namespace wring
+}  // namespace wring::live

@@ -9,7 +9,7 @@
 #include "wring/findings/finding.h"
 #include "wring/telemetry/tick.h"
 
-namespace wring {
+namespace wring::live {
 
 // Whether somebody can look at a live view and type: standard input and output are a terminal that can be painted
 // (TERM), and this process is in its foreground. In the background, taking the terminal would stop the process.
@@ -53,4 +53,4 @@ class LiveView : public TickSink {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace wring
+}  // namespace wring::live

@@ -11,7 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-namespace wring {
+namespace wring::live {
 namespace {
 
 std::atomic<int> wake_descriptor{-1};
@@ -92,4 +92,4 @@ void ViewSignals::listen_here() {
   ::pthread_sigmask(SIG_SETMASK, &others, nullptr);
 }
 
-}  // namespace wring
+}  // namespace wring::live

@@ -1,6 +1,6 @@
 #pragma once
 
-namespace wring {
+namespace wring::live {
 
 // The signals that concern whoever has the terminal, turned into something to wait for: a change of its size, Ctrl-Z,
 // and going on after a stop. One at a time.
@@ -31,4 +31,4 @@ class ViewSignals {
   int descriptor_ = -1;
 };
 
-}  // namespace wring
+}  // namespace wring::live

@@ -6,7 +6,7 @@
 
 #include "wring/base/duration.h"
 
-namespace wring {
+namespace wring::live {
 namespace {
 
 constexpr double kMibPerGib = 1024;
@@ -98,4 +98,4 @@ Style host_style(std::optional<double> percent, double warn_from) {
   return percent && *percent >= warn_from ? Style::warn : Style::plain;
 }
 
-}  // namespace wring
+}  // namespace wring::live

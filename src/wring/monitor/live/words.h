@@ -8,7 +8,7 @@
 #include "wring/monitor/live/canvas.h"
 #include "wring/monitor/live/model.h"
 
-namespace wring {
+namespace wring::live {
 
 // Values as the live view words them. A missing one is "n/a", or "" where the line can do without it.
 
@@ -33,4 +33,4 @@ Style memory_style(double share);  // of used and reserved: near 1 the next allo
 Style temperature_style(double celsius);
 Style host_style(std::optional<double> percent, double warn_from);
 
-}  // namespace wring
+}  // namespace wring::live

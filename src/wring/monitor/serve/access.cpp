@@ -16,7 +16,7 @@
 #include "wring/files/folder.h"
 #include "wring/process/shell_words.h"
 
-namespace wring {
+namespace wring::serve {
 namespace {
 
 constexpr std::size_t kShortestToken = 16;
@@ -164,4 +164,4 @@ bool same_token(std::string_view expected, std::string_view given) {
   return difference == 0 && !expected.empty();
 }
 
-}  // namespace wring
+}  // namespace wring::serve

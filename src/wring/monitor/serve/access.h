@@ -7,7 +7,7 @@
 
 #include "wring/base/environment.h"
 
-namespace wring {
+namespace wring::serve {
 
 // Where the server listens.
 struct ListenAddress {
@@ -40,4 +40,4 @@ bool is_loopback_host(std::string_view host_header);
 // Compares in a time that does not depend on where the two differ.
 bool same_token(std::string_view expected, std::string_view given);
 
-}  // namespace wring
+}  // namespace wring::serve

@@ -7,7 +7,7 @@
 
 #include "wring/telemetry/throttle.h"
 
-namespace wring {
+namespace wring::serve {
 namespace {
 
 using Labels = std::vector<std::pair<std::string_view, std::string>>;
@@ -197,4 +197,4 @@ std::string prometheus_text(const MonitorView& view) {
   return out.take();
 }
 
-}  // namespace wring
+}  // namespace wring::serve

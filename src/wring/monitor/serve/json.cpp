@@ -11,7 +11,7 @@
 #include "wring/monitor/write/tick_format.h"
 #include "wring/telemetry/throttle.h"
 
-namespace wring {
+namespace wring::serve {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -187,4 +187,4 @@ std::string error_answer(int status, const std::string& message) {
   return dumped({{"error", {{"status", status}, {"message", message}}}});
 }
 
-}  // namespace wring
+}  // namespace wring::serve

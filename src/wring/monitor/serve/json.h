@@ -7,7 +7,7 @@
 #include "wring/monitor/serve/plot_history.h"
 #include "wring/monitor/serve/served_state.h"
 
-namespace wring {
+namespace wring::serve {
 
 // The answers under /api/v1, as JSON text. Numbers are numbers, what is missing is null, texts are in `language`. Keys
 // of metrics are those of metric_rows(); their units are in the answer of gpus_answer().
@@ -35,4 +35,4 @@ std::string health_answer(const MonitorView& view);
 
 std::string error_answer(int status, const std::string& message);
 
-}  // namespace wring
+}  // namespace wring::serve

@@ -2,7 +2,7 @@
 #include "wring/base/error.h"
 #include "wring/monitor/serve/server.h"
 
-namespace wring {
+namespace wring::serve {
 
 struct MonitorServer::State {
   std::string url;
@@ -23,4 +23,4 @@ const std::string& MonitorServer::url() const {
 void MonitorServer::start() {}
 void MonitorServer::on_tick(const Tick& /*tick*/) {}
 
-}  // namespace wring
+}  // namespace wring::serve

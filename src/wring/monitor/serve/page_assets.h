@@ -2,7 +2,7 @@
 #include <span>
 #include <string_view>
 
-namespace wring {
+namespace wring::serve {
 
 // The files of src/wring/monitor/serve/page, which the build puts into the program.
 struct PageAsset {
@@ -13,4 +13,4 @@ struct PageAsset {
 
 std::span<const PageAsset> page_assets();
 
-}  // namespace wring
+}  // namespace wring::serve

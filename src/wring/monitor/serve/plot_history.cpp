@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-namespace wring {
+namespace wring::serve {
 namespace {
 
 constexpr double kShortestPointS = 1;
@@ -69,4 +69,4 @@ std::vector<PlotHistory::Point> PlotHistory::last(double seconds) const {
   return {first, points_.end()};
 }
 
-}  // namespace wring
+}  // namespace wring::serve

@@ -8,7 +8,7 @@
 
 #include "wring/telemetry/tick.h"
 
-namespace wring {
+namespace wring::serve {
 
 // What plots of the past are drawn from: every metric of every card as one float a point, NaN where it is missing. A
 // point is a tick, or the mean of a second where ticks come faster, so that an hour of eight cards takes 3 MB.
@@ -43,4 +43,4 @@ class PlotHistory : public TickSink {
   std::deque<Point> points_;
 };
 
-}  // namespace wring
+}  // namespace wring::serve

@@ -11,7 +11,7 @@
 #include "wring/monitor/serve/json.h"
 #include "wring/monitor/serve/page_assets.h"
 
-namespace wring {
+namespace wring::serve {
 namespace {
 
 constexpr double kSummaryLivesS = 1;
@@ -184,4 +184,4 @@ HttpReply ServerRoutes::summary(std::string_view query, Language language) {
   return json_reply(summary_answer(cached->summary, language));
 }
 
-}  // namespace wring
+}  // namespace wring::serve

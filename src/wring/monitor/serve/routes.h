@@ -10,7 +10,7 @@
 #include "wring/monitor/serve/plot_history.h"
 #include "wring/monitor/serve/served_state.h"
 
-namespace wring {
+namespace wring::serve {
 
 // What of an HTTP request matters here. A header that was not sent is absent.
 struct HttpRequest {
@@ -66,4 +66,4 @@ const std::vector<std::pair<std::string, std::string>>& security_headers();
 
 HttpReply error_reply(int status, const std::string& message);
 
-}  // namespace wring
+}  // namespace wring::serve

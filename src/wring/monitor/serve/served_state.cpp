@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-namespace wring {
+namespace wring::serve {
 namespace {
 
 // A reading describes the time since the reading before it, but no more than this many intervals: what the card did
@@ -95,4 +95,4 @@ MonitorView ServedState::view() const {
   return view;
 }
 
-}  // namespace wring
+}  // namespace wring::serve

@@ -11,7 +11,7 @@
 #include "wring/gpu/telemetry.h"
 #include "wring/telemetry/tick.h"
 
-namespace wring {
+namespace wring::serve {
 
 // What stays the same while a monitor runs.
 struct MonitorFacts {
@@ -74,4 +74,4 @@ class ServedState : public TickSink {
   double last_tick_s_ = 0;
 };
 
-}  // namespace wring
+}  // namespace wring::serve

@@ -28,7 +28,7 @@
 #include "wring/base/error.h"
 #include "wring/monitor/serve/routes.h"
 
-namespace wring {
+namespace wring::serve {
 namespace {
 
 namespace asio = boost::asio;
@@ -311,4 +311,4 @@ void MonitorServer::on_tick(const Tick& tick) {
   state_->history.on_tick(tick);
 }
 
-}  // namespace wring
+}  // namespace wring::serve

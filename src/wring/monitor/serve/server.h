@@ -9,7 +9,7 @@
 #include "wring/monitor/serve/served_state.h"
 #include "wring/telemetry/tick.h"
 
-namespace wring {
+namespace wring::serve {
 
 struct ServerOptions {
   ListenAddress address;
@@ -44,4 +44,4 @@ class MonitorServer : public TickSink {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace wring
+}  // namespace wring::serve

@@ -8,7 +8,7 @@
 #include "wring/monitor/live/pieces.h"
 #include "wring/monitor/live/plot.h"
 
-namespace wring {
+namespace wring::live {
 namespace {
 
 TEST(Canvas, PutsTextAndSaysWhereItEnded) {
@@ -138,4 +138,4 @@ TEST(Plot, FillsSeveralLinesFromBelow) {
 }
 
 }  // namespace
-}  // namespace wring
+}  // namespace wring::live

@@ -9,7 +9,7 @@
 #include "unit/monitor/live/ticks.h"
 #include "wring/base/display_text.h"
 
-namespace wring {
+namespace wring::live {
 namespace {
 
 using namespace testing_support;
@@ -256,4 +256,4 @@ TEST_P(LiveLayoutOfAnySize, FitsTheScreen) {
 INSTANTIATE_TEST_SUITE_P(Cards, LiveLayoutOfAnySize, testing::Values(0, 1, 2, 4, 8, 16));
 
 }  // namespace
-}  // namespace wring
+}  // namespace wring::live

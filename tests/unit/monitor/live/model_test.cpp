@@ -4,7 +4,7 @@
 
 #include "unit/monitor/live/ticks.h"
 
-namespace wring {
+namespace wring::live {
 namespace {
 
 using namespace testing_support;
@@ -91,4 +91,4 @@ TEST(LiveModel, BelievesTheHardwareBitWhenItStays) {
 }
 
 }  // namespace
-}  // namespace wring
+}  // namespace wring::live

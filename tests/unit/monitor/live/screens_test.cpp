@@ -7,7 +7,7 @@
 #include "unit/monitor/live/ticks.h"
 #include "wring/monitor/live/layout.h"
 
-namespace wring {
+namespace wring::live {
 namespace {
 
 using namespace testing_support;
@@ -128,4 +128,4 @@ TEST(LiveScreens, WithoutACardTheReasonsAndTheHelp) {
 }
 
 }  // namespace
-}  // namespace wring
+}  // namespace wring::live

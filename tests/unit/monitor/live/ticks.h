@@ -44,8 +44,8 @@ inline Tick busy_tick(int count, double time_s) {
   return tick;
 }
 
-inline LiveModel busy_model(int count, int ticks = 30) {
-  LiveModel model(cards(count));
+inline live::LiveModel busy_model(int count, int ticks = 30) {
+  live::LiveModel model(cards(count));
   for (int i = 0; i < ticks; ++i) model.absorb(busy_tick(count, 1000 + i));
   return model;
 }

@@ -7,7 +7,7 @@
 #include "fixtures/temporary_folder.h"
 #include "wring/base/error.h"
 
-namespace wring {
+namespace wring::serve {
 namespace {
 
 using namespace testing_support;
@@ -114,4 +114,4 @@ TEST(Token, InAFifoOrADeviceIsRefusedAtOnce) {
 }
 
 }  // namespace
-}  // namespace wring
+}  // namespace wring::serve

@@ -8,7 +8,7 @@
 
 #include "unit/monitor/serve/served_ticks.h"
 
-namespace wring {
+namespace wring::serve {
 namespace {
 
 using namespace testing_support;
@@ -110,4 +110,4 @@ TEST(Exposition, TellsOfItselfBeforeTheFirstTick) {
 }
 
 }  // namespace
-}  // namespace wring
+}  // namespace wring::serve

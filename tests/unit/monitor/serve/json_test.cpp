@@ -6,7 +6,7 @@
 
 #include "unit/monitor/serve/served_ticks.h"
 
-namespace wring {
+namespace wring::serve {
 namespace {
 
 using namespace testing_support;
@@ -111,4 +111,4 @@ TEST(ServerJson, HealthNamesLostCards) {
 }
 
 }  // namespace
-}  // namespace wring
+}  // namespace wring::serve

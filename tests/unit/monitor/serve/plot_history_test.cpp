@@ -6,7 +6,7 @@
 
 #include "unit/monitor/serve/served_ticks.h"
 
-namespace wring {
+namespace wring::serve {
 namespace {
 
 using namespace testing_support;
@@ -63,4 +63,4 @@ TEST(PlotHistory, GivesTheLastSecondsOnly) {
 }
 
 }  // namespace
-}  // namespace wring
+}  // namespace wring::serve

@@ -12,7 +12,7 @@
 #include "wring/monitor/serve/json.h"
 #include "wring/monitor/write/tick_format.h"
 
-namespace wring {
+namespace wring::serve {
 namespace {
 
 using namespace testing_support;
@@ -105,4 +105,4 @@ TEST(RecordedFormats, OfTheServersAnswers) {
 }
 
 }  // namespace
-}  // namespace wring
+}  // namespace wring::serve

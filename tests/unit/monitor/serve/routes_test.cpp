@@ -8,7 +8,7 @@
 #include "unit/monitor/serve/served_ticks.h"
 #include "wring/monitor/serve/page_assets.h"
 
-namespace wring {
+namespace wring::serve {
 namespace {
 
 using namespace testing_support;
@@ -175,4 +175,4 @@ TEST(PageAssets, NameNothingElsewhere) {
 }
 
 }  // namespace
-}  // namespace wring
+}  // namespace wring::serve

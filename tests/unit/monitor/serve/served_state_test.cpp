@@ -2,7 +2,7 @@
 
 #include "unit/monitor/serve/served_ticks.h"
 
-namespace wring {
+namespace wring::serve {
 namespace {
 
 using namespace testing_support;
@@ -86,4 +86,4 @@ TEST(ServedState, HasNoAgeBeforeTheFirstTick) {
 }
 
 }  // namespace
-}  // namespace wring
+}  // namespace wring::serve

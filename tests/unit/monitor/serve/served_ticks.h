@@ -6,8 +6,8 @@
 
 namespace wring::testing_support {
 
-inline MonitorFacts facts(int count) {
-  MonitorFacts facts;
+inline serve::MonitorFacts facts(int count) {
+  serve::MonitorFacts facts;
   facts.version = "0.1.0";
   facts.host_name = "gpu-box";
   facts.source = GpuSource::nvml;
