@@ -16,7 +16,6 @@
 #include "wring/files/file_errors.h"
 #include "wring/files/lock_holder.h"
 #include "wring/files/wait_notice.h"
-#include "wring_train/data/decoded_file.h"
 #include "wring_train/data/fingerprint.h"
 
 namespace wring {
@@ -39,16 +38,9 @@ void add_file(Fingerprint& fingerprint, const fs::path& path) {
 
 // Images that could not be used when the set was kept may be readable by now (a lost network folder is back): then what
 // was kept is out of date. Those that still cannot are reported again.
-bool unusable_ones_still_are(const ImageSet& images, const DecodedLayout& layout, const DecodeOptions& decode) {
-  DecodedLayout one_by_one = layout_of(images, decode.scale);
-  for (std::size_t i = 0; i < layout.images.size(); ++i) {
-    if (layout.images[i].hr_width > 0) continue;
-    const StoredImage& place = one_by_one.images[i];
-    const std::uint64_t end = i + 1 < layout.images.size() ? one_by_one.images[i + 1].hr_offset : one_by_one.bytes;
-    std::vector<std::uint8_t> bytes(end - place.hr_offset);
-    ImageSet single{{images.pairs[i]}, {images.sizes[i]}, {}};
-    DecodedLayout single_layout = layout_of(single, decode.scale);
-    if (decode_image(single, 0, decode, bytes, single_layout)) return false;
+bool unusable_ones_still_are(const ImageSet& images, const DecodedSet& kept, const DecodeOptions& decode) {
+  for (std::size_t i = 0; i < images.pairs.size(); ++i) {
+    if (kept.images()[i].hr_width == 0 && decode_image(images, i, decode)) return false;
   }
   return true;
 }
@@ -159,22 +151,18 @@ std::shared_ptr<const DecodedSet> DecodedCache::open_file(const Folder& cache, c
   struct stat status {};
   if (!file || ::fstat(file.get(), &status) != 0) return drop(std::strerror(errno));
   if (const auto why = why_not_trusted(status)) return drop(*why);
-  DecodedLayout layout = layout_of(images, decode.scale);
   MemoryBlock block = MemoryBlock::of_file(file.get(), static_cast<std::size_t>(status.st_size), false);
-  block.will_need();
-  auto damage = read_decoded_header(block.bytes(), layout, name);
   const auto began = std::chrono::steady_clock::now();
-  if (!damage) damage = check_decoded_pixels(block.bytes(), layout, decode.cancelled);
-  if (block.lost()) damage = "it was cut short, or its disk fails";
-  if (damage) return drop(*damage);
+  std::string damage;
+  auto set = read_decoded_file(std::move(block), name, images, decode, damage);
+  if (!set) return drop(damage);
   checked_s_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  if (!unusable_ones_still_are(images, layout, decode)) {
+  if (!unusable_ones_still_are(images, *set, decode)) {
     cache.remove(name);
     return nullptr;
   }
   mark_used(cache, name);
-  const std::size_t start = decoded_block_start(layout);
-  return std::make_shared<const DecodedSet>(std::move(block), start, std::move(layout));
+  return set;
 }
 
 void DecodedCache::note(const Text& text) const {
@@ -205,25 +193,20 @@ std::shared_ptr<const DecodedSet> DecodedCache::decode_into_memory(const ImageSe
 std::shared_ptr<const DecodedSet> DecodedCache::build(const Folder& cache, const std::string& name,
                                                       const ImageSet& images, const DecodeOptions& decode,
                                                       Descriptor lock) {
-  DecodedLayout layout = layout_of(images, decode.scale);
-  const std::size_t bytes = decoded_file_bytes(layout);
-  MemoryBlock block;
+  const std::size_t bytes = decoded_file_bytes(layout_of(images, decode.scale));
+  std::shared_ptr<const DecodedSet> set;
   try {
     remove_left_overs(cache);
     claim_disk(cache, lock.get(), bytes);
-    block = MemoryBlock::of_file(lock.get(), bytes, true);
+    MemoryBlock block = MemoryBlock::of_file(lock.get(), bytes, true);
     if (options_.decoding) options_.decoding(static_cast<std::int64_t>(images.pairs.size()));
-    decode_images(images, decode, block.bytes().subspan(decoded_block_start(layout)), layout);
-    write_decoded_header(block.bytes(), layout, name);
-    if (block.lost())
+    set = decode_to_file(std::move(block), name, images, decode);
+    if (set->block().lost())
       throw Error(ErrorCode::failed, {"the file was cut short while it was written", "文件在写入时被截短"});
   } catch (...) {
     cache.remove(partial_of(name));
     throw;
   }
-  block.make_read_only();
-  const std::size_t start = decoded_block_start(layout);
-  auto set = std::make_shared<const DecodedSet>(std::move(block), start, std::move(layout));
   // A file that changed while it was decoded must not be kept under the name of what it was.
   publish(cache, name, set, name_now(images, decode.scale) == name, std::move(lock));
   return set;

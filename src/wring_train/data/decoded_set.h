@@ -1,7 +1,9 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -9,6 +11,7 @@
 
 #include "wring_train/data/dataset.h"
 #include "wring_train/data/memory_block.h"
+#include "wring_train/image/image.h"
 #include "wring_train/image/stored_image.h"
 
 namespace wring {
@@ -20,9 +23,6 @@ struct DecodedLayout {
   std::uint64_t bytes = 0;
 };
 DecodedLayout layout_of(const ImageSet& images, int scale);
-
-// The checksum of image `index` as `bytes` has it.
-std::uint32_t pixel_checksum(const DecodedLayout& layout, std::size_t index, std::span<const std::uint8_t> bytes);
 
 struct DecodeOptions {
   int scale = 4;
@@ -52,16 +52,25 @@ class DecodedSet {
 
 [[noreturn]] void throw_interrupted();
 
-// Decodes image `index` to its place in `bytes`; its LR image is read, or made by bicubic_shrink. Says whether it can
-// be used; if not, its hr_width in the layout becomes 0 and on_skip is told why.
-bool decode_image(const ImageSet& images, std::size_t index, const DecodeOptions& options,
-                  std::span<std::uint8_t> bytes, DecodedLayout& layout);
+// Image `index`, HR and LR; the LR image is read, or made by bicubic_shrink. Absent where it cannot be used: on_skip is
+// told why.
+std::optional<std::array<Image, 2>> decode_image(const ImageSet& images, std::size_t index,
+                                                 const DecodeOptions& options);
 
-// Decodes every image, on all cores. Holds one image per core beside the block.
-void decode_images(const ImageSet& images, const DecodeOptions& options, std::span<std::uint8_t> bytes,
-                   DecodedLayout& layout);
-
-// The same into memory of the process.
+// Decodes every image into memory of the process, on all cores. Holds one image per core beside it.
 DecodedSet decode_to_memory(const ImageSet& images, const DecodeOptions& options);
+
+// The size of a file that holds such a set: a header, the table of images, the checksum of each one's bytes, then from
+// a multiple of 4096 the block of bytes. Numbers as this machine stores them: the file is a cache and does not travel.
+std::size_t decoded_file_bytes(const DecodedLayout& layout);
+
+// The same into a file of that size, and its header. `name` is the cache's name for the set.
+std::shared_ptr<const DecodedSet> decode_to_file(MemoryBlock file, const std::string& name, const ImageSet& images,
+                                                 const DecodeOptions& options);
+
+// The set in a file, once every image's bytes have been compared with their checksum, on all cores. Or nothing, and in
+// `damage` why: cut short, another name, damaged, or not the layout that the images need.
+std::shared_ptr<const DecodedSet> read_decoded_file(MemoryBlock file, const std::string& name, const ImageSet& images,
+                                                    const DecodeOptions& options, std::string& damage);
 
 }  // namespace wring
