@@ -2,11 +2,11 @@
 // Samples per second of the data loader alone, without a training step, on the image files of a folder; one JSON
 // object: {"samples_per_s", "batches", "seconds"}. bench/vs_pytorch.py sets it beside PyTorch's DataLoader.
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
+#include "wring/base/clock.h"
 #include "wring/base/error.h"
 #include "wring_train/data/loader.h"
 
@@ -21,7 +21,6 @@ struct Options {
 };
 
 int measure(const Options& options) {
-  using Clock = std::chrono::steady_clock;
   const auto lr = options.lr.empty() ? std::nullopt : std::optional<std::filesystem::path>(options.lr);
   wring::LoaderOptions loader_options = options.loader;
   loader_options.cache_decoded = options.cache == "host";
@@ -34,17 +33,17 @@ int measure(const Options& options) {
   for (std::int64_t i = 0; i < met + 4; ++i) loader.next();
 
   std::int64_t batches = 0;
-  const auto began = Clock::now();
-  std::chrono::duration<double> took{};
-  while (took.count() < options.seconds) {
+  const auto began = wring::SteadyClock::now();
+  double seconds = 0;
+  while (seconds < options.seconds) {
     loader.next();
     ++batches;
-    took = Clock::now() - began;
+    seconds = wring::seconds_since(began);
   }
   const nlohmann::json result{
-      {"samples_per_s", static_cast<double>(batches) * loader_options.samples.batch_size / took.count()},
+      {"samples_per_s", static_cast<double>(batches) * loader_options.samples.batch_size / seconds},
       {"batches", batches},
-      {"seconds", took.count()}};
+      {"seconds", seconds}};
   fmt::print("{}\n", result.dump());
   return 0;
 }

@@ -26,7 +26,7 @@ class SteadyCard : public Telemetry {
   const std::vector<Gpu>& gpus() const override { return gpus_; }
   GpuSample sample(std::size_t) override {
     GpuSample sample;
-    sample.time_s = std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    sample.time_s = steady_seconds();
     sample[Metric::gpu_util] = Reading::of(97);
     sample[Metric::power] = Reading::failed(999);
     return sample;

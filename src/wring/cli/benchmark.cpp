@@ -1,11 +1,11 @@
 #include "wring/cli/benchmark.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "wring/base/clock.h"
 #include "wring/base/system_memory.h"
 #include "wring/config/keys.h"
 #include "wring/config/unknown_keys.h"
@@ -28,7 +28,6 @@ namespace wring {
 namespace {
 
 namespace fs = std::filesystem;
-using SteadyClock = std::chrono::steady_clock;
 
 // The loader's own: they move neither the memory of the card nor the time of a step that does not wait.
 bool only_loader_keys(const std::vector<Assignment>& kept) {
@@ -79,7 +78,7 @@ class BenchmarkRun {
     return !chosen_ && (record_.disturbed || fs::exists(output_, error));
   }
 
-  double spent_s() const { return std::chrono::duration<double>(SteadyClock::now() - began_).count(); }
+  double spent_s() const { return seconds_since(began_); }
   double left_s() const { return std::max(kLeastBudgetS, options_.budget_s - spent_s()); }
 
   // What would fail at the end fails before minutes of measuring.

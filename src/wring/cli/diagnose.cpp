@@ -1,10 +1,10 @@
 #include "wring/cli/diagnose.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include <fmt/format.h>
 
+#include "wring/base/clock.h"
 #include "wring/cli/benchmark.h"
 #include "wring/console/paths.h"
 #include "wring/findings/judge.h"
@@ -21,7 +21,6 @@ namespace wring {
 namespace {
 
 namespace fs = std::filesystem;
-using SteadyClock = std::chrono::steady_clock;
 
 class DiagnoseRun {
  public:
@@ -44,7 +43,7 @@ class DiagnoseRun {
     }
     record_.interrupted = session_.interrupted();
     record_.trials = progress_.trials();
-    record_.seconds = std::chrono::duration<double>(SteadyClock::now() - begin).count();
+    record_.seconds = seconds_since(begin);
     point_at_trials();
     const std::vector<Text> notes = session_.notes();
     record_.notes.insert(record_.notes.end(), notes.begin(), notes.end());

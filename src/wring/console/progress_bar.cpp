@@ -1,11 +1,11 @@
 #include "wring/console/progress_bar.h"
 
-#include <chrono>
 #include <utility>
 
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "wring/base/clock.h"
 #include "wring/base/display_text.h"
 #include "wring/base/environment.h"
 #include "wring/base/locale.h"
@@ -30,11 +30,7 @@ int width_of(std::FILE* stream) {
 }
 
 ProgressOptions completed(ProgressOptions options) {
-  if (!options.clock) {
-    options.clock = [] {
-      return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-    };
-  }
+  if (!options.clock) options.clock = steady_seconds;
   if (!options.color) options.color = environment("NO_COLOR").value_or("").empty();
   if (!options.utf8) options.utf8 = locale_is_utf8();
   return options;

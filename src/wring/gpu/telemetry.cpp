@@ -6,10 +6,6 @@
 
 namespace wring {
 
-double steady_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 std::unique_ptr<Telemetry> open_telemetry(const TelemetryOptions& options) {
   std::vector<GpuProblem> problems;
   if (auto telemetry = open_nvml_telemetry(options, problems)) return telemetry;

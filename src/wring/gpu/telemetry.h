@@ -1,5 +1,4 @@
 #pragma once
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -7,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "wring/base/clock.h"
 #include "wring/gpu/inventory.h"
 #include "wring/gpu/metrics.h"
 
@@ -44,9 +44,6 @@ struct GpuSample {
   const Reading& operator[](Metric metric) const { return values[static_cast<std::size_t>(metric)]; }
   Reading& operator[](Metric metric) { return values[static_cast<std::size_t>(metric)]; }
 };
-
-// Seconds of the steady clock.
-double steady_seconds();
 
 struct TelemetryOptions {
   bool activity = true;  // GPM: SM, tensor, DRAM activity

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "wring/base/clock.h"
 #include "wring/base/message.h"
 #include "wring/monitor/live/view.h"
 #include "wring/monitor/notices.h"
@@ -29,15 +30,13 @@ namespace wring {
 namespace {
 
 namespace fs = std::filesystem;
-using SteadyClock = std::chrono::steady_clock;
 using Deadline = std::optional<SteadyClock::time_point>;
 
 // The live view's verdicts are about this much of the past.
 constexpr double kVerdictWindowS = 60;
 
 SteadyClock::duration duration(double seconds) {
-  return std::chrono::duration_cast<SteadyClock::duration>(
-      std::chrono::duration<double>(std::min(seconds, kLongestMonitorS)));
+  return steady_duration(std::min(seconds, kLongestMonitorS));
 }
 
 TickFormat format_of_log(const MonitorOptions& options) {

@@ -1,10 +1,10 @@
 #include "wring/session/monitor_server.h"
 
 #include <array>
-#include <chrono>
 
 #include <unistd.h>
 
+#include "wring/base/clock.h"
 #include "wring/base/display_text.h"
 
 namespace wring {
@@ -13,11 +13,6 @@ namespace {
 std::string host_name() {
   std::array<char, 256> name{};
   return ::gethostname(name.data(), name.size() - 1) == 0 ? without_controls(name.data()) : "localhost";
-}
-
-std::int64_t unix_ms_now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
 }  // namespace
@@ -30,7 +25,7 @@ std::unique_ptr<serve::MonitorServer> make_monitor_server(const MonitorOptions& 
   server.allow_remote = options.allow_remote;
   server.token = serve::read_token(options.token_file);
   server.facts = {WRING_VERSION,        host_name(),      telemetry.source(), telemetry.driver_version(),
-                  telemetry.problems(), telemetry.gpus(), unix_ms_now()};
+                  telemetry.problems(), telemetry.gpus(), unix_ms()};
   server.run = std::move(run);
   server.recent = std::move(recent);
   return std::make_unique<serve::MonitorServer>(std::move(server));

@@ -1,7 +1,6 @@
 #include "wring/telemetry/sampler.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <condition_variable>
 #include <mutex>
@@ -11,19 +10,10 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "wring/base/clock.h"
+
 namespace wring {
 namespace {
-
-using SteadyClock = std::chrono::steady_clock;
-using Seconds = std::chrono::duration<double>;
-
-double seconds(SteadyClock::time_point time) {
-  return Seconds(time.time_since_epoch()).count();
-}
-
-SteadyClock::duration duration(double seconds) {
-  return std::chrono::duration_cast<SteadyClock::duration>(Seconds(seconds));
-}
 
 // A tick waits this long for the calls that it began; what comes later is in the next tick.
 double patience_s(double interval_s) {
@@ -80,7 +70,7 @@ struct Sampler::Shared {
       if (ended) return;
       card.wanted = false;
       card.busy = true;
-      card.since_s = seconds(SteadyClock::now());
+      card.since_s = steady_seconds();
       lock.unlock();
       GpuSample sample = telemetry->sample(gpu);
       lock.lock();
@@ -111,11 +101,11 @@ struct Sampler::Shared {
       asked.push_back(i);
     }
     if (!asked.empty()) work.notify_all();
-    change.wait_for(lock, duration(wait_s), [&] {
+    change.wait_for(lock, steady_duration(wait_s), [&] {
       return std::ranges::none_of(asked, [&](std::size_t i) { return cards[i].wanted || cards[i].busy; });
     });
     std::vector<GpuTick> ticks(cards.size());
-    const double now = seconds(SteadyClock::now());
+    const double now = steady_seconds();
     for (std::size_t i = 0; i < cards.size(); ++i) {
       ticks[i].sample = std::exchange(cards[i].fresh, std::nullopt);
       if (cards[i].busy && now - cards[i].since_s >= overdue_s) ticks[i].stuck_for_s = now - cards[i].since_s;
@@ -225,17 +215,15 @@ void Sampler::clock_loop() {
     made.gpus = shared_->collect(patience_s(interval_s), state.options.overdue_s);
     made.host = state.host.sample();
     if (state.program) made.program = state.program->sample(made.host.time_s);
-    made.time_s = seconds(SteadyClock::now());
-    made.unix_ms =
-        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-            .count();
+    made.time_s = steady_seconds();
+    made.unix_ms = unix_ms();
     state.emit(made);
   };
   for (std::int64_t k = 0;;) {
-    const Wake wake = shared_->wait_until(start + duration(static_cast<double>(k) * interval_s), interval_s);
+    const Wake wake = shared_->wait_until(start + steady_duration(static_cast<double>(k) * interval_s), interval_s);
     if (wake == Wake::stop) {
       // Less than a quarter of an interval is not worth a line of its own.
-      if (SteadyClock::now() - last > duration(interval_s / 4)) tick();
+      if (SteadyClock::now() - last > steady_duration(interval_s / 4)) tick();
       return;
     }
     if (wake == Wake::retimed) {
@@ -244,7 +232,7 @@ void Sampler::clock_loop() {
       continue;
     }
     tick();
-    const double behind = Seconds(SteadyClock::now() - start).count() / interval_s;
+    const double behind = seconds_since(start) / interval_s;
     const std::int64_t next = std::max(k + 1, static_cast<std::int64_t>(std::floor(behind)));
     state.missed += next - (k + 1);
     k = next;

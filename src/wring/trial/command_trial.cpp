@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include "wring/base/clock.h"
 #include "wring/base/error.h"
 #include "wring/process/line_splitter.h"
 #include "wring/trial/outcome.h"
@@ -17,7 +18,6 @@
 namespace wring {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kAskInterval{50};
@@ -25,10 +25,6 @@ constexpr milliseconds kAskInterval{50};
 constexpr milliseconds kShortGrace{1'000};
 constexpr std::size_t kRatesWanted = 3;               // of which the first two are of the start
 constexpr int kNotExecutable = 126, kNotFound = 127;  // a shell's exit codes
-
-double seconds_between(Clock::time_point start, Clock::time_point end) {
-  return std::chrono::duration<double>(end - start).count();
-}
 
 // A shell tells of a signal that ended its command by an exit code above 128.
 ProcessEnd seen_through_shell(const ProcessEnd& end) {
@@ -51,7 +47,7 @@ class CommandTrial {
         phase_(pattern != nullptr ? kFirstRatePhase : kStartPhase) {
     deadline_ = start_ + options.start_timeout;
     if (const auto limit = request.time_limit_s) {
-      ends_ = start_ + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(*limit));
+      ends_ = start_ + steady_duration(*limit);
     }
   }
 
@@ -66,7 +62,7 @@ class CommandTrial {
     }
     add_readings();
     stop();
-    result_->seconds = seconds_between(start_, Clock::now());
+    result_->seconds = seconds_since(start_);
     return *result_;
   }
 
@@ -74,7 +70,7 @@ class CommandTrial {
   // Until the time that the request allows; an hour where it sets none.
   milliseconds limit_left() const {
     if (!ends_) return std::chrono::hours(1);
-    return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(*ends_ - Clock::now()));
+    return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(*ends_ - SteadyClock::now()));
   }
 
   void ask_cancelled() const {
@@ -95,7 +91,7 @@ class CommandTrial {
     const auto rate = pattern_ != nullptr ? pattern_->rate_in(line) : std::nullopt;
     if (!rate) return;
     rates_.push_back(*rate);
-    deadline_ = Clock::now() + options_.event_timeout;
+    deadline_ = SteadyClock::now() + options_.event_timeout;
     if (rates_.size() == 1) begin_measure();
   }
 
@@ -113,7 +109,7 @@ class CommandTrial {
 
   void take(const TrialEvent& event) {
     speaks_protocol_ = true;
-    deadline_ = Clock::now() + (event.phase == "load" ? options_.start_timeout : options_.event_timeout);
+    deadline_ = SteadyClock::now() + (event.phase == "load" ? options_.start_timeout : options_.event_timeout);
     if (event.done) {
       result_ = event.done;
       result_->message = led_by_telling_line(result_->message);
@@ -125,7 +121,7 @@ class CommandTrial {
   }
 
   void begin_measure() {
-    first_rate_ = Clock::now();
+    first_rate_ = SteadyClock::now();
     if (speaks_protocol_) return;  // it names its phases itself
     if (options_.meter) options_.meter->begin_measure();
     phase_ = "measure";
@@ -133,7 +129,7 @@ class CommandTrial {
   }
 
   void judge() {
-    const auto now = Clock::now();
+    const auto now = SteadyClock::now();
     const double wanted_s =
         std::max(std::chrono::duration<double>(options_.trial_time).count(), request_.measure.min_seconds);
     const bool enough = first_rate_ && rates_.size() >= kRatesWanted && seconds_between(*first_rate_, now) >= wanted_s;
@@ -233,7 +229,7 @@ class CommandTrial {
     if (result_->outcome != TrialOutcome::hang) {
       const milliseconds grace = std::min(options_.grace, std::max(limit_left(), kShortGrace));
       child_.send(SIGTERM);
-      for (const auto patience = Clock::now() + grace; !child_.end() && Clock::now() < patience;) {
+      for (const auto patience = SteadyClock::now() + grace; !child_.end() && SteadyClock::now() < patience;) {
         ask_cancelled();
         child_.wait(kAskInterval);
         child_.take_out();
@@ -249,11 +245,11 @@ class CommandTrial {
   const std::optional<std::int64_t> batch_;
   ChildPipes& child_;
   const std::optional<long long> kills_before_ = kernel_oom_kills();
-  const Clock::time_point start_ = Clock::now();
-  Clock::time_point deadline_;
-  std::optional<Clock::time_point> ends_;  // by the request's limit
+  const SteadyClock::time_point start_ = SteadyClock::now();
+  SteadyClock::time_point deadline_;
+  std::optional<SteadyClock::time_point> ends_;  // by the request's limit
   std::string phase_;
-  std::optional<Clock::time_point> first_rate_;
+  std::optional<SteadyClock::time_point> first_rate_;
   LineSplitter out_{"\r\n"};  // progress bars begin their line anew by \r
   LineSplitter err_{"\r\n"};
   OutputTail words_;

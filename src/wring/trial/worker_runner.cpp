@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/clock.h"
 #include "wring/base/error.h"
 #include "wring/process/child_pipes.h"
 #include "wring/process/line_splitter.h"
@@ -14,16 +15,11 @@
 namespace wring {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kAskInterval{50};
 // What closes its output, or is told that no more comes, has this long to end.
 constexpr milliseconds kEndPatience{2'000};
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // A worker's error as ours: "error: what is wrong" and "  → what to do" as every program of Wring prints them, or
 // whatever its last words were.
@@ -61,10 +57,10 @@ struct WorkerRunner::Worker {
 // One request, from its line to its outcome.
 class WorkerRunner::Trial {
  public:
-  Trial(const WorkerOptions& options, Worker& worker, const NumberedRequest& numbered, Clock::time_point began)
+  Trial(const WorkerOptions& options, Worker& worker, const NumberedRequest& numbered, SteadyClock::time_point began)
       : options_(options), worker_(worker), numbered_(numbered) {
     if (const auto limit = numbered.request.time_limit_s) {
-      ends_ = began + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(*limit));
+      ends_ = began + steady_duration(*limit);
     }
     const bool starting = !worker.has_spoken;
     wait_for_event(starting ? options.start_timeout : event_time());
@@ -95,17 +91,17 @@ class WorkerRunner::Trial {
 
   void wait_for_event(milliseconds timeout) {
     patience_ = timeout;
-    deadline_ = Clock::now() + timeout;
+    deadline_ = SteadyClock::now() + timeout;
   }
 
   milliseconds time_left() const {
-    return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(deadline_ - Clock::now()));
+    return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(deadline_ - SteadyClock::now()));
   }
 
   // Until the time that the request allows; an hour where it sets none.
   milliseconds limit_left() const {
     if (!ends_) return std::chrono::hours(1);
-    return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(*ends_ - Clock::now()));
+    return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(*ends_ - SteadyClock::now()));
   }
 
   void cut_off() {
@@ -150,7 +146,7 @@ class WorkerRunner::Trial {
   void check_worker() {
     if (worker_.pipes.end()) {
       take_end(*worker_.pipes.end());
-    } else if (Clock::now() >= deadline_) {
+    } else if (SteadyClock::now() >= deadline_) {
       if (closed_) {
         const std::string line = telling_line(worker_.words.text());
         fail(TrialOutcome::error, "closed its output without a result" + (line.empty() ? "" : ": " + line));
@@ -188,8 +184,8 @@ class WorkerRunner::Trial {
   const NumberedRequest& numbered_;
   const std::optional<long long> kills_before_ = kernel_oom_kills();
   milliseconds patience_{};
-  Clock::time_point deadline_;
-  std::optional<Clock::time_point> ends_;  // by the request's limit
+  SteadyClock::time_point deadline_;
+  std::optional<SteadyClock::time_point> ends_;  // by the request's limit
   std::string phase_ = kStartPhase;
   bool closed_ = false;
   std::optional<TrialResult> result_;
@@ -202,7 +198,7 @@ WorkerRunner::~WorkerRunner() {
 }
 
 TrialResult WorkerRunner::run(const TrialRequest& request) {
-  const auto start = Clock::now();
+  const auto start = SteadyClock::now();
   if (worker_) worker_->pipes.wait(milliseconds(0));
   if (worker_ && worker_->pipes.end()) end_worker();
   const bool fresh = !worker_;
@@ -225,7 +221,8 @@ TrialResult WorkerRunner::run(const TrialRequest& request) {
 void WorkerRunner::end_worker() {
   if (!worker_) return;
   worker_->pipes.close_input();
-  for (const auto deadline = Clock::now() + kEndPatience; !worker_->pipes.end() && Clock::now() < deadline;) {
+  for (const auto deadline = SteadyClock::now() + kEndPatience;
+       !worker_->pipes.end() && SteadyClock::now() < deadline;) {
     worker_->pipes.wait(milliseconds(10));
     worker_->pipes.take_out();
     worker_->pipes.take_err();

@@ -1,5 +1,4 @@
 #include <atomic>
-#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstdlib>
@@ -9,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/clock.h"
 #include "wring/base/environment.h"
 #include "wring/base/error.h"
 #include "wring/base/system_memory.h"
@@ -325,9 +325,9 @@ ReadyRun make_ready(Start& start, const std::optional<Experiment>& earlier, bool
   const TrainConfig& config = start.config;
   const TrainingDataOptions options = data_options(start);
   ImagesInParallel images_in_parallel(config, options);
-  const auto engine_began = std::chrono::steady_clock::now();
+  const auto engine_began = SteadyClock::now();
   ReadyRun ready{make_engine(start, earlier, resuming), {}, {}};
-  const std::chrono::duration<double> engine_s = std::chrono::steady_clock::now() - engine_began;
+  const double engine_s = seconds_since(engine_began);
   TrainingImages images = images_in_parallel.take();
   if (start.ranks.any(start.stop.requested())) stopped_before_the_start();
   require_equal_start(start.ranks, images, ready.engine->name());
@@ -335,7 +335,7 @@ ReadyRun make_ready(Start& start, const std::optional<Experiment>& earlier, bool
   for (const Text& change : changed_facts(ready.earlier_facts, ready.facts)) start.messages.note(change);
   if (!images.on_device) check_loader_memory(config, available_memory_bytes());
   start.startup.add({"data", "数据"}, images.seconds);
-  start.startup.add({"engine", "引擎"}, engine_s.count());
+  start.startup.add({"engine", "引擎"}, engine_s);
   ready.data =
       start_loading(std::move(images), config, options, ready.progress.step * config.gradient_accumulation_steps);
   if (ready.data.on_device) ready.engine->use_images(ready.data.on_device, ready.data.samples);

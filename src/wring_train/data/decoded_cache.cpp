@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "wring/base/clock.h"
 #include "wring/base/error.h"
 #include "wring/files/cache_folder.h"
 #include "wring/files/file_errors.h"
@@ -152,11 +153,11 @@ std::shared_ptr<const DecodedSet> DecodedCache::open_file(const Folder& cache, c
   if (!file || ::fstat(file.get(), &status) != 0) return drop(std::strerror(errno));
   if (const auto why = why_not_trusted(status)) return drop(*why);
   MemoryBlock block = MemoryBlock::of_file(file.get(), static_cast<std::size_t>(status.st_size), false);
-  const auto began = std::chrono::steady_clock::now();
+  const auto began = SteadyClock::now();
   std::string damage;
   auto set = read_decoded_file(std::move(block), name, images, decode, damage);
   if (!set) return drop(damage);
-  checked_s_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  checked_s_ = seconds_since(began);
   if (!unusable_ones_still_are(images, *set, decode)) {
     cache.remove(name);
     return nullptr;

@@ -2,11 +2,12 @@
 
 #include <array>
 #include <bit>
-#include <chrono>
 #include <utility>
 
 #include <fmt/format.h>
 #include <unistd.h>
+
+#include "wring/base/clock.h"
 
 namespace wring {
 namespace tensorboard {
@@ -135,15 +136,10 @@ std::string scalar_event(std::int64_t step, double wall_time, std::span<const Sc
 
 namespace {
 
-// Events carry the time of day, so this is the one place where the system clock is right.
-double seconds_since_1970() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 std::string event_file() {
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0 || host[0] == '\0') host = {'l', 'o', 'c', 'a', 'l'};
-  return fmt::format("events.out.tfevents.{:010}.{}.{}", static_cast<std::int64_t>(seconds_since_1970()), host.data(),
+  return fmt::format("events.out.tfevents.{:010}.{}.{}", static_cast<std::int64_t>(unix_seconds()), host.data(),
                      ::getpid());
 }
 
@@ -151,10 +147,10 @@ std::string event_file() {
 
 TensorBoardWriter::TensorBoardWriter(std::shared_ptr<const Folder> folder, std::optional<std::int64_t> resumed_step)
     : file_(std::move(folder), event_file()) {
-  file_.append(tensorboard::frame_record(tensorboard::file_version_event(seconds_since_1970())));
+  file_.append(tensorboard::frame_record(tensorboard::file_version_event(unix_seconds())));
   if (resumed_step) {
     // TensorBoard drops what earlier files hold from a session's first step on.
-    file_.append(tensorboard::frame_record(tensorboard::session_start_event(*resumed_step + 1, seconds_since_1970())));
+    file_.append(tensorboard::frame_record(tensorboard::session_start_event(*resumed_step + 1, unix_seconds())));
   }
 }
 
@@ -163,7 +159,7 @@ void TensorBoardWriter::write(std::int64_t step, double wall_time, std::span<con
 }
 
 void TensorBoardWriter::write(std::int64_t step, std::span<const Scalar> scalars) {
-  write(step, seconds_since_1970(), scalars);
+  write(step, unix_seconds(), scalars);
 }
 
 }  // namespace wring

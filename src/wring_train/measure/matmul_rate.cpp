@@ -1,13 +1,13 @@
 #include "wring_train/measure/matmul_rate.h"
 
 #include <algorithm>
-#include <chrono>
 #include <vector>
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 #include <c10/util/Exception.h>
 
+#include "wring/base/clock.h"
 #include "wring_train/engine/device.h"
 
 namespace wring {
@@ -34,11 +34,10 @@ std::optional<double> measured_matmul_tflops(at::Device device, at::ScalarType t
     at::Tensor product = at::empty({side, side}, options);
     for (int i = 0; i < kWarmup + kProducts; ++i) {
       synchronize(device);
-      const auto began = std::chrono::steady_clock::now();
+      const auto began = SteadyClock::now();
       at::mm_out(product, a, b);
       synchronize(device);
-      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-      if (i >= kWarmup) seconds.push_back(took.count());
+      if (i >= kWarmup) seconds.push_back(seconds_since(began));
     }
   } catch (const c10::OutOfMemoryError&) {
     seconds.clear();

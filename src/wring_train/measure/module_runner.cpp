@@ -1,7 +1,6 @@
 #include "wring_train/measure/module_runner.h"
 
 #include <charconv>
-#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -11,6 +10,7 @@
 #include <ATen/DeviceAccelerator.h>
 #include <ATen/core/grad_mode.h>
 
+#include "wring/base/clock.h"
 #include "wring/base/error.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/eager/optimizer.h"
@@ -19,12 +19,6 @@
 
 namespace wring {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point began) {
-  return std::chrono::duration<double>(Clock::now() - began).count();
-}
 
 // Copies in the host's memory, where they do not count as the trial's, put back when the trial has ended.
 class KeptValues {
@@ -83,7 +77,7 @@ class ModuleRunner : public TrialRunner {
   }
 
   TrialResult run(const TrialRequest& request) override {
-    const auto began = Clock::now();
+    const auto began = SteadyClock::now();
     const KeptValues kept(model_);
     TrialResult result = guarded_trial([&] { return measured(request); });
     // Whatever the trial held is gone by now but the gradients.
@@ -130,7 +124,7 @@ class ModuleRunner : public TrialRunner {
           [this] { synchronize(device()); });
     };
     TrialResult result;
-    const auto warming = Clock::now();
+    const auto warming = SteadyClock::now();
     const double about_ms = warm_up(request.measure, timed);
     result.warmup_s = seconds_since(warming);
     if (request.measure.validate) {

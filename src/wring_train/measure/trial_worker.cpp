@@ -1,7 +1,6 @@
 #include "wring_train/measure/trial_worker.h"
 
 #include <algorithm>
-#include <chrono>
 #include <numeric>
 #include <type_traits>
 #include <utility>
@@ -11,6 +10,7 @@
 #include <ATen/ATen.h>
 #include <ATen/DeviceAccelerator.h>
 
+#include "wring/base/clock.h"
 #include "wring/base/message.h"
 #include "wring/config/keys.h"
 #include "wring/config/overrides.h"
@@ -30,14 +30,8 @@
 namespace wring {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr int kProfiledSteps = 10;
 constexpr std::size_t kValidationImages = 2;
-
-double seconds_since(Clock::time_point began) {
-  return std::chrono::duration<double>(Clock::now() - began).count();
-}
 
 // What decides which images are open and where they lie.
 std::string image_keys(const TrainConfig& c) {
@@ -97,7 +91,7 @@ class FedEngine {
 
   void run(int steps) {
     for (int i = 0; i < steps; ++i) {
-      const auto asked = Clock::now();
+      const auto asked = SteadyClock::now();
       std::vector<Batch> micro_batches;
       for (std::int64_t m = 0; m < config_.gradient_accumulation_steps; ++m) {
         micro_batches.push_back(loader_ != nullptr ? loader_->next() : batch_);
@@ -174,7 +168,7 @@ TrialResult TrialWorker::step_rate(const TrainConfig& config, const TrainingData
   const auto timed = [&](int steps) { return timed_ms_of_all(steps, run_steps); };
 
   phase("warmup");
-  const auto warming = Clock::now();
+  const auto warming = SteadyClock::now();
   const double about_ms = warm_up(measure, timed);
   result.warmup_s = seconds_since(warming);
   reset_peak_memory(device_);
@@ -216,7 +210,7 @@ TrialResult TrialWorker::loader_rate(const TrainConfig& config, Loader& loader, 
     });
   };
   TrialResult result;
-  const auto warming = Clock::now();
+  const auto warming = SteadyClock::now();
   const double about_ms = warm_up(measure, timed);
   result.warmup_s = seconds_since(warming);
   result.step_ms = measure_steps(measure, about_ms, timed);

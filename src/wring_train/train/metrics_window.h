@@ -1,7 +1,8 @@
 #pragma once
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
+
+#include "wring/base/clock.h"
 
 namespace wring {
 
@@ -14,14 +15,14 @@ class MetricsWindow {
     double wait_share = 0;  // of the time, for batches
   };
 
-  void begin() { began_s_ = now_s(); }
+  void begin() { began_s_ = steady_seconds(); }
   void add_samples(std::int64_t samples) { samples_ += samples; }
   void add_wait(double seconds) { wait_s_ += seconds; }
   // A validation is no training time.
   void leave_out(double seconds) { began_s_ += seconds; }
 
   Rates rates() const {
-    const double elapsed = std::max(1e-9, now_s() - began_s_);
+    const double elapsed = std::max(1e-9, steady_seconds() - began_s_);
     return {elapsed, static_cast<double>(samples_) / elapsed, wait_s_ / elapsed};
   }
 
@@ -36,10 +37,6 @@ class MetricsWindow {
 
   // Up to the last close(); 0 before it.
   double samples_per_s_of_run() const { return run_s_ > 0 ? static_cast<double>(run_samples_) / run_s_ : 0; }
-
-  static double now_s() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-  }
 
  private:
   double began_s_ = 0;

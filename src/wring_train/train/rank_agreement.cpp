@@ -10,6 +10,7 @@
 
 #include <ATen/ATen.h>
 
+#include "wring/base/clock.h"
 #include "wring/base/error.h"
 
 namespace wring {
@@ -43,8 +44,8 @@ StepVote::Outcome StepVote::after(std::int64_t step, bool unstable) {
   if (ranks_.alone()) return {stop_.requested(), unstable};
   if (step <= asked_at_) asked_at_ = next_ = -1;  // training went back to a checkpoint
   if (step < next_) return {};
-  const auto now = std::chrono::steady_clock::now();
-  const double elapsed = asked_at_ < 0 ? 0 : std::chrono::duration<double>(now - asked_when_).count();
+  const auto now = SteadyClock::now();
+  const double elapsed = asked_at_ < 0 ? 0 : seconds_between(asked_when_, now);
   const auto votes = ranks_.gather({stop_.requested() ? 1.0 : 0.0, unstable ? 1.0 : 0.0, elapsed});
   // Rank 0's clock decides when to ask again: all have to agree on that too. The pace may change, so never much later
   // than the last time.

@@ -14,6 +14,7 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include "wring/base/clock.h"
 #include "wring/base/display_text.h"
 #include "wring/base/error.h"
 #include "wring/base/message.h"
@@ -67,10 +68,6 @@ ProgressOptions bar_options(std::int64_t first_step, const CommonOptions& option
 std::string stamped(std::string_view text) {
   const auto now = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
   return fmt::format("{:%Y-%m-%d %H:%M:%S}Z {}\n", now, text);
-}
-
-double unix_time_s() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 // A run that starts anew has no metrics yet; one that is resumed drops those beyond its step.
@@ -166,7 +163,7 @@ void RunLog::metrics(std::int64_t step, const std::vector<std::pair<std::string,
   for (const auto& [name, value] : values) record[name] = value;
   State& s = *state_;
   s.unwritten_metrics.add([&s, record] { s.metrics.write(record); });
-  s.unwritten_events.add([&s, step, at = unix_time_s(), values] {
+  s.unwritten_events.add([&s, step, at = unix_seconds(), values] {
     std::vector<Scalar> scalars;
     for (const auto& [name, value] : values) scalars.push_back({name, value});
     s.tensorboard.write(step, at, scalars);

@@ -8,6 +8,7 @@
 
 #include <ATen/DeviceAccelerator.h>
 
+#include "wring/base/clock.h"
 #include "wring/config/reader.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/schedule.h"
@@ -98,13 +99,13 @@ std::optional<RunEnd> Trainer::after_step(bool stop_wanted, const StopSignal& st
 }
 
 void Trainer::train_one_step() {
-  const double before = MetricsWindow::now_s();
+  const double before = steady_seconds();
   std::vector<Batch> batches;
   for (std::int64_t i = 0; i < config_.gradient_accumulation_steps; ++i) {
     batches.push_back(data_.loader->next());
     window_.add_samples(std::int64_t{batches.back().size} * ranks_.size());
   }
-  window_.add_wait(MetricsWindow::now_s() - before);
+  window_.add_wait(steady_seconds() - before);
   recovery_.step(batches, step_learning_rate(progress_.step));
   ++progress_.step;
   ranks_.advance();
@@ -193,15 +194,15 @@ std::optional<Score> Trainer::validation_score(const StopSignal& stop) {
 // Whether it was done; false where a signal ended it.
 bool Trainer::validate(const StopSignal& stop) {
   const SlowPart slow(ranks_, RankPhase::validating);
-  const double began = MetricsWindow::now_s();
+  const double began = steady_seconds();
   const std::optional<Score> mean = validation_score(stop);
   if (mean) {
-    keep_score(*mean, MetricsWindow::now_s() - began);
+    keep_score(*mean, steady_seconds() - began);
   } else {
     log_.line({"step {}: the validation was given up, since the run is to stop; resuming begins with it",
                "第 {} 步: 收到停止信号，放弃本次验证；继续训练时先补做", progress_.step});
   }
-  const double seconds = MetricsWindow::now_s() - began;
+  const double seconds = steady_seconds() - began;
   validation_s_ += seconds;
   window_.leave_out(seconds);
   return mean.has_value();

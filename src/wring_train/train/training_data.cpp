@@ -1,6 +1,5 @@
 #include "wring_train/train/training_data.h"
 
-#include <chrono>
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -8,6 +7,7 @@
 #include <ATen/ATen.h>
 #include <ATen/DeviceAccelerator.h>
 
+#include "wring/base/clock.h"
 #include "wring/base/error.h"
 #include "wring/base/system_memory.h"
 #include "wring/console/progress_bar.h"
@@ -22,10 +22,6 @@ namespace {
 
 // One worker cuts more than 20 000 patches of 128 pixels a second.
 constexpr std::int64_t kWorkersThatKeepUp = 4;
-
-double now_s() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 TierChoice choose_tier(const TrainConfig& config, const ImageSet& images, const TrainingDataOptions& options) {
   const at::Device device = options.device;
@@ -153,7 +149,7 @@ bool workers_cut_for_gpu(const TrainConfig& config) {
 }
 
 TrainingImages open_training_images(const TrainConfig& config, const TrainingDataOptions& options) {
-  const double began = now_s();
+  const auto began = SteadyClock::now();
   const int scale = static_cast<int>(config.scale_factor);
   const bool on_gpu = !options.device.is_cpu();
   TrainingImages images;
@@ -179,7 +175,7 @@ TrainingImages open_training_images(const TrainConfig& config, const TrainingDat
   if (images.tier != DataTier::none) decode(images, scale, options);
   const bool gpu_cuts = images.tier == DataTier::gpu || (images.tier == DataTier::host && !workers_cut_for_gpu(config));
   if (gpu_cuts && on_gpu && kernels::available()) put_on_device(images, config, options);
-  images.seconds = now_s() - began;
+  images.seconds = seconds_since(began);
   const Text name = name_of(images, config, on_gpu);
   Text source;
   if (images.cache && images.cache->hit()) {

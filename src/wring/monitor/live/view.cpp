@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "wring/base/clock.h"
 #include "wring/base/environment.h"
 #include "wring/monitor/live/layout.h"
 #include "wring/monitor/live/screen.h"
@@ -57,8 +58,6 @@ bool live_view_possible() {
 }
 
 struct LiveView::State {
-  using Clock = std::chrono::steady_clock;
-
   State(LiveViewOptions given, std::unique_ptr<LiveScreen> terminal)
       : options(std::move(given)), screen(std::move(terminal)), model(options.gpus) {
     status.driver_version = options.driver_version;
@@ -185,7 +184,7 @@ struct LiveView::State {
   }
 
   void draw() {
-    status.elapsed_s = std::chrono::duration<double>(Clock::now() - start).count();
+    status.elapsed_s = seconds_since(start);
     if (options.duration_s) status.remaining_s = std::max(0.0, *options.duration_s - status.elapsed_s);
     const ScreenSize size = screen->size();
     const LiveLook look{size.columns, size.rows, screen->utf8(), screen->utf8() ? options.language : Language::en};
@@ -215,7 +214,7 @@ struct LiveView::State {
   }
 
   const LiveViewOptions options;
-  const Clock::time_point start = Clock::now();
+  const SteadyClock::time_point start = SteadyClock::now();
   std::unique_ptr<LiveScreen> screen;
   ViewSignals signals;
 

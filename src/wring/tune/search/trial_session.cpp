@@ -1,8 +1,8 @@
 #include "wring/tune/search/trial_session.h"
 
 #include <algorithm>
-#include <chrono>
 
+#include "wring/base/clock.h"
 #include "wring/tune/search/trial.h"
 
 namespace wring {
@@ -17,8 +17,7 @@ TrialSession::TrialSession(TrialRunner& runner, double budget_s, const SearchCon
     : runner_(runner), budget_s_(budget_s), control_(control), began_s_(now_s()), costs_(starts_anew) {}
 
 double TrialSession::now_s() const {
-  if (control_.now_s) return control_.now_s();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return control_.now_s ? control_.now_s() : steady_seconds();
 }
 
 bool TrialSession::asked_to_stop() {
