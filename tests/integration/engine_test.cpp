@@ -1,5 +1,4 @@
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <limits>
 #include <map>
@@ -95,18 +94,16 @@ TEST(EagerEngine, AStepWithoutAFiniteLossChangesNothingAndIsCounted) {
     TrainConfig config = tiny_config();
     config.optimizer = optimizer;
     config.grad_clip = 1.0;
-    const auto engine = make_engine(config);
+    const auto engine = make_engine(config, read_faults("", "2-3"));
     Batch batch = random_batch(2, 8, 2, 1);
     for (batch.step = 0; batch.step < 2; ++batch.step) step(*engine, batch);
     const double norm = engine->report().gradient_norm;
     const auto before = saved(*engine);
-    ::setenv("WRING_TEST_NAN_LOSS", "2-3", 1);
     for (; batch.step < 4; ++batch.step) step(*engine, batch);
     EXPECT_EQ(engine->unstable_in_row(), 2);
     const auto after = saved(*engine);
     for (const auto& [name, tensor] : before) EXPECT_TRUE(at::equal(tensor, after.at(name))) << optimizer << name;
     step(*engine, batch);
-    ::unsetenv("WRING_TEST_NAN_LOSS");
     const StepReport report = engine->report();
     EXPECT_EQ(report.steps, 3);
     EXPECT_EQ(report.skipped, 2);
@@ -129,10 +126,8 @@ TEST(EagerEngine, AnInfiniteWeightDoesNotReachTheAverage) {
 }
 
 TEST(EagerEngine, WhereAllStepsWereSkippedThereIsNoLoss) {
-  const auto engine = make_engine(tiny_config());
-  ::setenv("WRING_TEST_NAN_LOSS", "0-9", 1);
+  const auto engine = make_engine(tiny_config(), read_faults("", "0-9"));
   step(*engine, random_batch(2, 8, 2, 1));
-  ::unsetenv("WRING_TEST_NAN_LOSS");
   EXPECT_TRUE(std::isnan(engine->report().loss));
   EXPECT_EQ(engine->report().unstable_in_row, 1);
 }

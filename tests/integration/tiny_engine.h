@@ -13,6 +13,7 @@
 
 #include "wring/config/train_config.h"
 #include "wring_train/data/batch_maker.h"
+#include "wring_train/engine/faulty_engine.h"
 #include "wring_train/engine/step_engine.h"
 
 namespace wring::testing_support {
@@ -31,6 +32,10 @@ inline std::unique_ptr<StepEngine> make_engine(const TrainConfig& config, std::v
                           at::Device(at::kCPU), [notes](const Text& note) {
                             if (notes != nullptr) notes->push_back(note.en);
                           });
+}
+
+inline std::unique_ptr<StepEngine> make_engine(const TrainConfig& config, const Faults& faults, int rank = 0) {
+  return std::make_unique<FaultyEngine>(make_engine(config), faults, rank);
 }
 
 inline double largest_difference(const Edsr& a, const Edsr& b) {

@@ -11,6 +11,7 @@
 #include "wring_train/data/fingerprint.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/eager/eager_engine.h"
+#include "wring_train/engine/faulty_engine.h"
 #include "wring_train/engine/graph/graph_engine.h"
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/kernels/available.h"
@@ -90,6 +91,8 @@ std::unique_ptr<StepEngine> make_step_engine(const TrainConfig& config, Edsr mod
   auto engine = std::make_unique<EagerEngine>(config, std::move(model), device, low_precision, ranks);
   if (engine->perceptual() != nullptr) note(engine->perceptual()->note());
   note(engine_note(engine->name(), why_eager(config, device)));
+  const Faults faults = faults_of_environment();
+  if (device.is_cpu() && faults.any()) return std::make_unique<FaultyEngine>(std::move(engine), faults, ranks.rank());
   return engine;
 }
 

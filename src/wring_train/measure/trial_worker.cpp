@@ -18,7 +18,6 @@
 #include "wring/config/values.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/graph/graph_engine.h"
-#include "wring_train/engine/memory_limit_for_tests.h"
 #include "wring_train/engine/schedule.h"
 #include "wring_train/engine/step_engine.h"
 #include "wring_train/measure/guarded_trial.h"
@@ -137,10 +136,6 @@ TrialResult TrialWorker::measured(const TrialRequest& request, const std::functi
   const TrialMeasure& measure = request.measure;
   const TrainConfig config = with(request);
   phase("load");
-  if (over_limit_for_tests(config.batch_size, [] { return 0; })) {
-    return failed_trial(TrialOutcome::oom,
-                        fmt::format("batch_size {} is above WRING_TEST_OOM_ABOVE_BATCH", config.batch_size));
-  }
   // What the trial before left in the allocator's hands would count as this one's.
   if (!device_.is_cpu()) {
     release_workspaces();

@@ -1,7 +1,5 @@
 #include "wring_train/engine/eager/eager_engine.h"
 
-#include <limits>
-
 #include <ATen/ATen.h>
 #include <ATen/DeviceAccelerator.h>
 #include <c10/core/GradMode.h>
@@ -11,8 +9,6 @@
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/eager/batch_tensor.h"
 #include "wring_train/engine/memory_error.h"
-#include "wring_train/engine/memory_limit_for_tests.h"
-#include "wring_train/engine/poison_for_tests.h"
 #include "wring_train/engine/precision.h"
 #include "wring_train/engine/saved_state.h"
 
@@ -89,12 +85,11 @@ at::Tensor EagerEngine::loss_of(const Batch& batch) {
 }
 
 // Returns the step's loss.
-at::Tensor EagerEngine::add_gradients(std::span<const Batch> micro_batches, double lr) {
+at::Tensor EagerEngine::add_gradients(std::span<const Batch> micro_batches) {
   at::Tensor sum = at::zeros({}, at::TensorOptions(device_).dtype(at::kFloat));
   const double share = 1.0 / static_cast<double>(micro_batches.size());
   for (const Batch& batch : micro_batches) {
     at::Tensor loss = loss_of(batch);
-    if (poisoned_for_tests(batch.step, lr)) loss = loss * std::numeric_limits<float>::quiet_NaN();
     if (micro_batches.size() > 1) loss = loss * share;
     (scaler_ ? scaler_->scale(loss) : loss).backward();
     sum = sum + loss.detach();
@@ -124,12 +119,7 @@ void EagerEngine::step(std::span<const Batch> micro_batches, double lr) {
   at::Tensor loss;
   bool fits = true;
   try {
-    if (over_limit_for_tests(
-            micro_batches.front().size, [this] { return optimizer_.steps_done(); }, ranks_.rank())) {
-      fits = false;
-    } else {
-      loss = add_gradients(micro_batches, lr);
-    }
+    loss = add_gradients(micro_batches);
   } catch (const c10::OutOfMemoryError&) {
     fits = false;
   }

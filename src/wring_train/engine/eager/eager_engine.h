@@ -38,7 +38,7 @@ class EagerEngine : public StepEngine {
   SampledBatch load(const Batch& batch);
   at::Tensor upload(const std::shared_ptr<std::uint8_t>& bytes, std::int64_t batch, std::int64_t side);
   at::Tensor loss_of(const Batch& batch);
-  at::Tensor add_gradients(std::span<const Batch> micro_batches, double lr);
+  at::Tensor add_gradients(std::span<const Batch> micro_batches);
   at::Tensor mean_over_ranks(const at::Tensor& loss);
   void average();
   void release_finished_uploads();
