@@ -1,6 +1,6 @@
 # find_package(wring): defines wring::core, the library without LibTorch. Needs the packages that it was built with.
 include("${CMAKE_CURRENT_LIST_DIR}/CoreDependencies.cmake")
-foreach(needed yaml re2 utf8proc)
+foreach(needed yaml re2 utf8proc zlib)
   if(NOT TARGET wring_${needed})
     set(wring_FOUND FALSE)
     set(wring_NOT_FOUND_MESSAGE "The library ${needed} was not found.")

@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 packages=(
   build-essential cmake ninja-build ccache git python3 python3-venv
-  libyaml-cpp-dev libcli11-dev libfmt-dev nlohmann-json3-dev libre2-dev libutf8proc-dev
+  libyaml-cpp-dev libcli11-dev libfmt-dev nlohmann-json3-dev libre2-dev libutf8proc-dev zlib1g-dev
   libgtest-dev libgmock-dev libbenchmark-dev libjpeg-dev libpng-dev libdeflate-dev libwebp-dev
   libncurses-dev libboost-dev
 )

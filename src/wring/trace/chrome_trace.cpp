@@ -1,0 +1,225 @@
+#include "wring/trace/chrome_trace.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <istream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <unordered_map>
+
+#include "wring/base/error.h"
+#include "wring/trace/gzip_stream.h"
+
+namespace wring {
+namespace {
+
+using nlohmann::json;
+
+// "5185465560531.720", microseconds, in ns. As a double it would lose them in traces that count from 1970.
+std::optional<std::int64_t> ns_of_us(std::string_view text) {
+  if (text.find_first_not_of("-.0123456789") != std::string_view::npos) return std::nullopt;  // an exponent
+  const std::size_t point = std::min(text.find('.'), text.size());
+  const std::string_view fraction = text.substr(std::min(point + 1, text.size()));
+  std::string digits(text.substr(0, point));
+  for (std::size_t i = 0; i < 3; ++i) digits += i < fraction.size() ? fraction[i] : '0';
+  std::int64_t ns = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), ns);
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  return ns;
+}
+
+// Kineto's words for the inputs of an operator: those of tensors are the names of their types, in C++ or LibTorch.
+bool is_tensor_type(std::string_view word) {
+  return word.starts_with("c10::") || (!word.empty() && word[0] >= 'a' && word[0] <= 'z');
+}
+
+// An event as it is read, member by member.
+struct Draft {
+  std::string phase;
+  std::string category;
+  std::string name;
+  std::string input_type;
+  std::optional<std::int64_t> begin_ns;
+  std::int64_t duration_ns = 0;
+  std::int64_t thread = 0;
+  std::int64_t stream = 0;
+  std::int64_t bytes = 0;
+  std::uint64_t external = 0;
+  std::uint64_t correlation = 0;
+};
+
+// Where in the file the parser stands; `elsewhere` is all that is of no interest, at any depth.
+enum class Place { root, events, event, args, types, elsewhere };
+
+class TraceBuilder : public nlohmann::json_sax<json> {
+ public:
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool number_integer(number_integer_t value) override { return take_integer(value); }
+  bool number_unsigned(number_unsigned_t value) override {
+    constexpr auto kMost = static_cast<number_unsigned_t>(std::numeric_limits<std::int64_t>::max());
+    return take_integer(static_cast<std::int64_t>(std::min(value, kMost)));
+  }
+  bool number_float(number_float_t value, const string_t& text) override {
+    if (place() == Place::event && (key_ == "ts" || key_ == "dur")) {
+      constexpr double kMostUs = 9e15;
+      const auto rounded = static_cast<std::int64_t>(std::llround(1e3 * std::clamp(value, -kMostUs, kMostUs)));
+      take_time(ns_of_us(text).value_or(rounded));
+    }
+    return true;
+  }
+  bool string(string_t& value) override {
+    if (place() == Place::event) {
+      if (key_ == "ph") draft_.phase = std::move(value);
+      if (key_ == "cat") draft_.category = std::move(value);
+      if (key_ == "name") draft_.name = std::move(value);
+    } else if (place() == Place::types && draft_.input_type.empty() && is_tensor_type(value)) {
+      draft_.input_type = std::move(value);
+    }
+    return true;
+  }
+  bool start_object(std::size_t) override {
+    const bool first = places_.empty();
+    const Place outer = place();
+    Place inner = first ? Place::root : Place::elsewhere;
+    if (outer == Place::events) inner = Place::event;
+    if (outer == Place::event && key_ == "args") inner = Place::args;
+    if (inner == Place::event) draft_ = Draft();
+    places_.push_back(inner);
+    return true;
+  }
+  bool end_object() override {
+    if (place() == Place::event) keep();
+    places_.pop_back();
+    return true;
+  }
+  bool start_array(std::size_t) override {
+    const Place outer = place();
+    Place inner = Place::elsewhere;
+    if (outer == Place::root && key_ == "traceEvents") inner = Place::events;
+    if (outer == Place::args && key_ == "Input type") inner = Place::types;
+    has_events_ = has_events_ || inner == Place::events;
+    places_.push_back(inner);
+    return true;
+  }
+  bool end_array() override {
+    places_.pop_back();
+    return true;
+  }
+  bool key(string_t& value) override {
+    key_ = std::move(value);
+    return true;
+  }
+  bool parse_error(std::size_t position, const std::string&, const json::exception&) override {
+    error_at_ = position;
+    return false;
+  }
+
+  bool has_events() const { return has_events_; }
+  std::size_t error_at() const { return error_at_; }
+
+  // Both lists in order, from the first event on.
+  Trace finish() {
+    std::ranges::stable_sort(trace_.host, {}, &HostEvent::begin_ns);
+    std::ranges::stable_sort(trace_.device, {}, &DeviceEvent::begin_ns);
+    std::int64_t first_ns = std::numeric_limits<std::int64_t>::max();
+    if (!trace_.host.empty()) first_ns = trace_.host.front().begin_ns;
+    if (!trace_.device.empty()) first_ns = std::min(first_ns, trace_.device.front().begin_ns);
+    for (HostEvent& event : trace_.host) event.begin_ns -= first_ns, event.end_ns -= first_ns;
+    for (DeviceEvent& event : trace_.device) event.begin_ns -= first_ns, event.end_ns -= first_ns;
+    return std::move(trace_);
+  }
+
+ private:
+  Place place() const { return places_.empty() ? Place::elsewhere : places_.back(); }
+
+  void take_time(std::int64_t ns) {
+    // Half of what the type holds: neither an end nor a difference of two times goes over.
+    constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 4;
+    ns = std::clamp(ns, -kMost, kMost);
+    if (key_ == "ts") draft_.begin_ns = ns;
+    if (key_ == "dur") draft_.duration_ns = std::max<std::int64_t>(ns, 0);
+  }
+
+  bool take_integer(std::int64_t value) {
+    if (place() == Place::event) {
+      constexpr std::int64_t kMostUs = std::numeric_limits<std::int64_t>::max() / 1000;
+      if (key_ == "ts" || key_ == "dur") take_time(1000 * std::clamp(value, -kMostUs, kMostUs));
+      if (key_ == "tid") draft_.thread = value;
+    } else if (place() == Place::args) {
+      if (key_ == "External id") draft_.external = static_cast<std::uint64_t>(value);
+      if (key_ == "correlation") draft_.correlation = static_cast<std::uint64_t>(value);
+      if (key_ == "stream") draft_.stream = value;
+      if (key_ == "bytes") draft_.bytes = value;
+    }
+    return true;
+  }
+
+  static std::optional<HostKind> host_kind(std::string_view category) {
+    if (category == "cpu_op") return HostKind::op;
+    if (category == "user_annotation") return HostKind::annotation;
+    if (category == "cuda_runtime" || category == "cuda_driver") return HostKind::call;
+    return std::nullopt;
+  }
+
+  static std::optional<DeviceKind> device_kind(std::string_view category) {
+    if (category == "kernel") return DeviceKind::kernel;
+    if (category == "gpu_memcpy") return DeviceKind::copy;
+    if (category == "gpu_memset") return DeviceKind::fill;
+    return std::nullopt;
+  }
+
+  void keep() {
+    if (draft_.phase != "X" || !draft_.begin_ns) return;
+    const std::int64_t begin_ns = *draft_.begin_ns;
+    const std::int64_t end_ns = begin_ns + draft_.duration_ns;
+    if (const auto kind = host_kind(draft_.category)) {
+      trace_.host.push_back({begin_ns, end_ns, draft_.thread, draft_.external, draft_.correlation,
+                             interned(draft_.name), interned(draft_.input_type), *kind});
+    } else if (const auto device = device_kind(draft_.category)) {
+      trace_.device.push_back({begin_ns, end_ns, draft_.stream, draft_.bytes, draft_.external, draft_.correlation,
+                               interned(draft_.name), *device});
+    }
+  }
+
+  NameId interned(const std::string& name) {
+    const auto [place, is_new] = numbers_.try_emplace(name, static_cast<NameId>(trace_.names.size()));
+    if (is_new) trace_.names.push_back(name);
+    return place->second;
+  }
+
+  Trace trace_;
+  std::unordered_map<std::string, NameId> numbers_ = {{"", 0}};
+  std::vector<Place> places_;
+  std::string key_;
+  Draft draft_;
+  bool has_events_ = false;
+  std::size_t error_at_ = 0;
+};
+
+[[noreturn]] void throw_damaged(const std::filesystem::path& path, const Text& why) {
+  throw Error(
+      ErrorCode::failed,
+      {"{} is no whole trace of PyTorch's profiler: {}", "{} 不是完整的 PyTorch 性能分析记录：{}", path.string(), why},
+      {"record it again", "请重新采集"});
+}
+
+}  // namespace
+
+Trace read_trace(const std::filesystem::path& path) {
+  GzipBuffer content(path);
+  std::istream stream(&content);
+  TraceBuilder builder;
+  const bool whole = json::sax_parse(stream, &builder);
+  if (content.damage()) throw_damaged(path, *content.damage());
+  if (!whole) {
+    throw_damaged(path, {"no JSON at byte {}", "第 {} 字节处不是合法的 JSON", builder.error_at()});
+  }
+  if (!builder.has_events()) throw_damaged(path, {"it has no list traceEvents", "缺少 traceEvents 列表"});
+  return builder.finish();
+}
+
+}  // namespace wring
