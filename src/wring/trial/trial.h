@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "wring/config/patcher.h"
-#include "wring/trial/kernel_kinds.h"
+#include "wring/trace/kernel_kinds.h"
 
 namespace wring {
 

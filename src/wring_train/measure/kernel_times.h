@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "wring/trial/kernel_kinds.h"
+#include "wring/trace/kernel_kinds.h"
 
 namespace wring {
 

@@ -1,4 +1,4 @@
-#include "wring/trial/kernel_kinds.h"
+#include "wring/trace/kernel_kinds.h"
 
 #include <algorithm>
 #include <charconv>
