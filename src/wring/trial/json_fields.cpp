@@ -12,14 +12,12 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t kLongestLineBytes = 1 << 20;
 constexpr int kDeepest = 8;
 
 const char* const kCureEn = "docs/trial_protocol.md shows every line of the trial protocol";
 const char* const kCureZh = "docs/trial_protocol.md 列出了试运行协议的每一种行";
 
-[[noreturn]] void refuse(const std::string& en, const std::string& zh,
-                         const Text& subject = {"trial protocol", "试运行协议"}) {
+[[noreturn]] void refuse(const std::string& en, const std::string& zh, const Text& subject) {
   throw Error(ErrorCode::failed, {"{}: {}", "{}：{}", subject, Text(en, zh)}, {kCureEn, kCureZh});
 }
 
@@ -34,17 +32,17 @@ std::string shown(const Json& value) {
 
 }  // namespace
 
-Json parse_json_line(std::string_view line) {
-  if (line.size() > kLongestLineBytes) refuse("a line of more than 1 MiB", "一行超过 1 MiB");
-  const auto check_depth = [](int depth, Json::parse_event_t, Json&) {
-    if (depth > kDeepest) refuse("a line nested too deep", "嵌套过深的行");
+Json parse_json_line(std::string_view line, const Text& subject) {
+  if (line.size() > kLongestJsonLineBytes) refuse("a line of more than 1 MiB", "一行超过 1 MiB", subject);
+  const auto check_depth = [&](int depth, Json::parse_event_t, Json&) {
+    if (depth > kDeepest) refuse("a line nested too deep", "嵌套过深的行", subject);
     return true;
   };
   Json json = Json::parse(line, check_depth, /*allow_exceptions=*/false);
   if (json.is_discarded()) {
-    refuse("a line that is not JSON (NaN and infinities are none)", "不是 JSON 的行（NaN 与无穷大不是 JSON）");
+    refuse("a line that is not JSON (NaN and infinities are none)", "不是 JSON 的行（NaN 与无穷大不是 JSON）", subject);
   }
-  if (!json.is_object()) refuse("a line that is not a JSON object", "不是 JSON 对象的行");
+  if (!json.is_object()) refuse("a line that is not a JSON object", "不是 JSON 对象的行", subject);
   return json;
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -10,8 +11,12 @@
 
 namespace wring {
 
+// The longest line that is read as JSON.
+inline constexpr std::size_t kLongestJsonLineBytes = 1 << 20;
+
 // The JSON object on one line. Throws Error{failed}: longer than 1 MiB, not JSON, nested deeper than 8, not an object.
-nlohmann::json parse_json_line(std::string_view line);
+// `subject`: what the line is part of, for errors.
+nlohmann::json parse_json_line(std::string_view line, const Text& subject = {"trial protocol", "试运行协议"});
 
 // The fields of one object, read with checks. Each is absent where it is not there or null, and throws Error{failed}
 // naming the field where it has another type or is out of range. The object must outlive it.
