@@ -1,0 +1,66 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "wring/agent/messages.h"
+#include "wring/base/text.h"
+#include "wring/files/descriptor.h"
+
+namespace wring {
+
+// What is known of one process that has said hello.
+struct AgentClient {
+  ObservedProcess process;
+  std::string phase;                       // the window that it was last in; "" before the first
+  std::optional<Observation> observation;  // once it is done
+  std::optional<Text> failure;             // why there will be none: the agent's own words, or what is wrong with them
+  bool gone = false;                       // it has closed its end
+
+  bool finished() const { return observation || failure || gone; }
+};
+
+// The socket at which the processes of a program report: each is asked once, when it says hello. Nothing here blocks,
+// and nothing that a process says is believed beyond its own report: one that breaks the protocol is dropped alone.
+class AgentServer {
+ public:
+  // `request.folder`: traces must lie in it. Throws Error{failed} naming the socket.
+  AgentServer(const std::filesystem::path& socket, AgentRequest request);
+  ~AgentServer();
+  AgentServer(const AgentServer&) = delete;
+  AgentServer& operator=(const AgentServer&) = delete;
+
+  // Waits until a process says something, or `also` can be read, or the time is up, and takes in what there is.
+  void wait(std::chrono::milliseconds timeout, int also = -1);
+
+  // In the order of their hellos.
+  const std::vector<AgentClient>& clients() const { return clients_; }
+
+ private:
+  struct Connection {
+    Descriptor socket;
+    std::string to_write;
+    std::string line;                   // what came of the next one
+    std::optional<std::size_t> client;  // its place in clients_, from its hello on
+  };
+
+  void accept_all();
+  void read_some(Connection& connection);
+  void write_some(Connection& connection) const;
+  void take_lines(Connection& connection, std::string_view piece);
+  void take(Connection& connection, std::string_view line);
+  void take_done(AgentClient& client, Observation observation) const;
+  void drop(Connection& connection, const Text& why);
+
+  std::filesystem::path path_;
+  AgentRequest request_;
+  Descriptor listener_;
+  std::vector<Connection> connections_;
+  std::vector<AgentClient> clients_;
+};
+
+}  // namespace wring
