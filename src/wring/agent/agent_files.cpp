@@ -1,0 +1,81 @@
+#include "wring/agent/agent_files.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <system_error>
+
+#include <stdlib.h>
+
+#include "wring/base/error.h"
+#include "wring/files/file_errors.h"
+#include "wring/files/folder.h"
+
+namespace wring {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::size_t kLongestSocketPath = 107;  // sun_path with its end
+
+// PYTHONPATH has colons between its folders, and JSON knows UTF-8 alone.
+bool may_be_named_everywhere(const std::string& path) {
+  const auto suits = [](unsigned char c) { return c >= ' ' && c < 0x7F && c != ':'; };
+  return std::ranges::all_of(path, suits);
+}
+
+void write_new_file(const fs::path& path, std::string_view content) {
+  std::ofstream file(path, std::ios::binary);
+  file << content;
+  file.close();
+  if (!file) throw_unwritable(path, errno);
+}
+
+void remove_quietly(const fs::path& folder) {
+  std::error_code ignored;
+  fs::remove_all(folder, ignored);
+}
+
+}  // namespace
+
+fs::path make_private_folder() {
+  Text tried;
+  const std::array<const char*, 3> places = {std::getenv("XDG_RUNTIME_DIR"), std::getenv("TMPDIR"), "/tmp"};
+  for (const char* const place : places) {
+    if (place == nullptr || *place == '\0') continue;
+    std::error_code ignored;
+    std::string pattern = (fs::absolute(place, ignored) / "wring-XXXXXX").lexically_normal().string();
+    const bool too_long = (fs::path(pattern) / "agent.sock").string().size() > kLongestSocketPath;
+    if (too_long || !may_be_named_everywhere(pattern)) {
+      tried.append({", ", "，"}, {"{} (its name does not suit a socket)", "{}（名称不适用于套接字）", place});
+      continue;
+    }
+    if (::mkdtemp(pattern.data()) != nullptr) return pattern;
+    tried.append({", ", "，"}, {"{} ({})", "{}（{}）", place, std::strerror(errno)});
+  }
+  throw Error(ErrorCode::failed, {"no folder can be made for the agent: {}", "无法为探针创建文件夹：{}", tried},
+              {"set TMPDIR to a folder that can be written to", "请把 TMPDIR 设为可写入的文件夹"});
+}
+
+AgentFiles::AgentFiles(const std::optional<fs::path>& kept_traces) {
+  if (kept_traces) make_folder(*kept_traces);
+  folder_ = make_private_folder();
+  traces_ = kept_traces ? fs::absolute(*kept_traces).lexically_normal() : folder_ / "traces";
+  try {
+    make_folder(site());
+    make_folder(traces_);
+    write_new_file(site() / "sitecustomize.py", agent_source());
+  } catch (...) {
+    remove_quietly(folder_);
+    throw;
+  }
+}
+
+AgentFiles::~AgentFiles() {
+  remove_quietly(folder_);
+}
+
+}  // namespace wring
