@@ -16,11 +16,12 @@ namespace wring {
 namespace {
 
 // A tick waits this long for the calls that it began; what comes later is in the next tick.
+constexpr double kLongestPatience_s = 0.5;
 double patience_s(double interval_s) {
-  return std::min(interval_s / 2, 0.5);
+  return std::min(interval_s / 2, kLongestPatience_s);
 }
 
-enum class Wake { due, stop, retimed };
+enum class Wake { due, stop, retimed, asked };
 
 // The program's signals go to its main thread, which waits for them.
 class SignalsBlocked {
@@ -55,10 +56,13 @@ struct Sampler::Shared {
   std::mutex mutex;
   std::condition_variable work;    // for the cards' threads
   std::condition_variable change;  // for the clock
+  std::condition_variable answer;  // for tick_now()
   bool stopping = false;           // one more tick, then the end
   double interval_s = 1;
   bool retimed = false;  // interval_s is new
   bool ended = false;    // the cards' threads leave
+  // Calls of tick_now(), those that the clock has seen, and those whose tick the sinks have.
+  std::int64_t asked = 0, taken = 0, answered = 0;
   std::vector<Card> cards;
 
   // The thread of one card.
@@ -80,23 +84,30 @@ struct Sampler::Shared {
     }
   }
 
-  // Until the moment that is due, or what comes before it. A new interval is put into `into_interval_s`.
+  // Once a tick is made: until the next moment that is due, or what comes before it. A new interval is put into
+  // `into_interval_s`.
   Wake wait_until(SteadyClock::time_point due, double& into_interval_s) {
     std::unique_lock lock(mutex);
-    change.wait_until(lock, due, [&] { return stopping || retimed; });
+    answered = taken;
+    answer.notify_all();
+    change.wait_until(lock, due, [&] { return stopping || retimed || asked > answered; });
+    taken = asked;
     if (stopping) return Wake::stop;
+    if (asked > answered) return Wake::asked;
     if (!retimed) return Wake::due;
     retimed = false;
     into_interval_s = interval_s;
     return Wake::retimed;
   }
 
-  // Asks every card that is free, waits for their answers as long as a tick may, and takes what is there.
-  std::vector<GpuTick> collect(double wait_s, double overdue_s) {
+  // Asks every card that is free, waits for their answers as long as a tick may, and takes what is there. `anew`: asks
+  // every card, and what was read before does not count.
+  std::vector<GpuTick> collect(double wait_s, double overdue_s, bool anew) {
     std::unique_lock lock(mutex);
     std::vector<std::size_t> asked;
     for (std::size_t i = 0; i < cards.size(); ++i) {
-      if (cards[i].busy) continue;
+      if (cards[i].busy && !anew) continue;
+      if (anew) cards[i].fresh.reset();
       cards[i].wanted = true;
       asked.push_back(i);
     }
@@ -207,12 +218,13 @@ void Sampler::clock_loop() {
   double interval_s = state.options.interval_s;
   auto start = SteadyClock::now();
   SteadyClock::time_point last{};
-  const auto tick = [&] {
+  const auto tick = [&](bool asked = false) {
     last = SteadyClock::now();
     Tick made;
     made.interval_s = interval_s;
     made.missed = state.missed;
-    made.gpus = shared_->collect(patience_s(interval_s), state.options.overdue_s);
+    const double wait_s = asked ? kLongestPatience_s : patience_s(interval_s);
+    made.gpus = shared_->collect(wait_s, state.options.overdue_s, asked);
     made.host = state.host.sample();
     if (state.program) made.program = state.program->sample(made.host.time_s);
     made.time_s = steady_seconds();
@@ -226,7 +238,8 @@ void Sampler::clock_loop() {
       if (SteadyClock::now() - last > steady_duration(interval_s / 4)) tick();
       return;
     }
-    if (wake == Wake::retimed) {
+    if (wake == Wake::asked) tick(true);
+    if (wake != Wake::due) {
       start = last;
       k = 1;
       continue;
@@ -237,6 +250,14 @@ void Sampler::clock_loop() {
     state.missed += next - (k + 1);
     k = next;
   }
+}
+
+void Sampler::tick_now() {
+  std::unique_lock lock(shared_->mutex);
+  const std::int64_t mine = ++shared_->asked;
+  if (!state_->thread.joinable()) start();
+  shared_->change.notify_one();
+  shared_->answer.wait_for(lock, duration(kLongestPatience_s), [&] { return shared_->answered >= mine; });
 }
 
 void Sampler::set_interval(double interval_s) {

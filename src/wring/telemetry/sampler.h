@@ -45,6 +45,10 @@ class Sampler {
   // From the next tick on; from any thread.
   void set_interval(double interval_s);
 
+  // A tick whose readings begin now, from any thread; waits until the sinks have it, for half a second at most. Starts
+  // the sampler where it has not started. The tick after it is due an interval later.
+  void tick_now();
+
   // Makes a last tick of the time since the one before it, and ends; waits for the sinks, never for the driver. The
   // thread of a call that hangs is left behind, together with its share of the telemetry.
   void stop();

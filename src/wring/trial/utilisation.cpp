@@ -2,36 +2,19 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
-#include <condition_variable>
 #include <mutex>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include <pthread.h>
-#include <signal.h>
-
 #include "wring/process/process_tree.h"
+#include "wring/telemetry/distribution.h"
+#include "wring/telemetry/sampler.h"
 
 namespace wring {
 namespace {
 
-using namespace std::chrono_literals;
-
 constexpr std::array kShares = {Metric::gpu_util, Metric::sm_activity, Metric::tensor_activity, Metric::dram_activity};
-// The end of the trial waits this long for a reading that runs now, and the meter's end for its thread.
-constexpr auto kPatience = 500ms;
-
-struct WeightedMean {
-  double sum = 0;
-  double weight = 0;
-  void add(double value, double seconds) {
-    sum += value * seconds;
-    weight += seconds;
-  }
-  std::optional<double> value() const { return weight > 0 ? std::optional(sum / weight) : std::nullopt; }
-};
+constexpr double kBetweenTrials_s = 1e6;  // the sampler rests
 
 std::optional<std::int64_t> mib(const Reading& reading) {
   return reading.ok() ? std::optional(static_cast<std::int64_t>(reading.value)) : std::nullopt;
@@ -51,52 +34,16 @@ std::optional<std::int64_t> memory_of(pid_t process, const GpuSample& sample) {
   return held;
 }
 
-}  // namespace
-
-// What the thread shares with the meter. A thread whose driver call never comes back keeps it alive.
-struct UtilisationMeter::Shared {
-  explicit Shared(std::shared_ptr<Telemetry> source, double interval)
-      : telemetry(std::move(source)), interval_s(interval) {}
-
-  const std::shared_ptr<Telemetry> telemetry;
-  const double interval_s;
-
-  std::mutex mutex;
-  std::condition_variable change;
-  bool running = false;    // between begin() and end()
-  bool measuring = false;  // and within the phase "measure"
-  bool wanted = false;     // a reading now, whenever the next one is due
-  bool leave = false;
-  bool left = false;
-  std::int64_t readings = 0;
-
+// What one trial shows of the card.
+struct Seen {
   pid_t process = 0;
+  bool measuring = false;        // within the phase "measure"
   std::optional<double> last_s;  // of the reading before, within the same measurement
-  std::array<WeightedMean, kShares.size()> means;
-  std::optional<std::int64_t> used_before, free_before, total, most_used, most_held;
+  std::vector<Distribution> shares{kShares.size(), Distribution(Distribution::Bins::tenths)};
+  std::optional<std::int64_t> used_before, total, most_used, most_held;
 
-  void serve() {
-    std::unique_lock lock(mutex);
-    while (true) {
-      change.wait_for(lock, std::chrono::duration<double>(interval_s), [&] { return leave || wanted; });
-      if (!leave && !running) change.wait(lock, [&] { return leave || running; });
-      if (leave) break;
-      wanted = false;
-      const pid_t watched = process;
-      lock.unlock();
-      const GpuSample sample = telemetry->sample(0);
-      const auto held = memory_of(watched, sample);
-      lock.lock();
-      if (watched == process) take(sample, held);
-      ++readings;
-      change.notify_all();
-    }
-    left = true;
-    change.notify_all();
-  }
-
-  void take(const GpuSample& sample, std::optional<std::int64_t> held) {
-    most_held = std::max(most_held, held);
+  void add(const GpuSample& sample) {
+    most_held = std::max(most_held, memory_of(process, sample));
     const auto used = mib(sample[Metric::memory_used]);
     if (!total) total = mib(sample[Metric::memory_total]);
     if (!used_before) used_before = used;
@@ -105,103 +52,105 @@ struct UtilisationMeter::Shared {
     // A share tells of the time since the reading before: the first one of a measurement tells of the warm-up.
     if (last_s && sample.time_s > *last_s) {
       for (std::size_t i = 0; i < kShares.size(); ++i) {
-        if (const Reading& share = sample[kShares[i]]; share.ok()) means[i].add(share.value, sample.time_s - *last_s);
+        if (const Reading& share = sample[kShares[i]]; share.ok()) shares[i].add(share.value, sample.time_s - *last_s);
       }
     }
     last_s = sample.time_s;
   }
 
-  // Waits for a reading that begins now.
-  void read_now(std::unique_lock<std::mutex>& lock) {
-    const std::int64_t before = readings;
-    wanted = true;
-    change.notify_all();
-    change.wait_for(lock, kPatience, [&] { return readings > before && !wanted; });
+  std::optional<double> mean(std::size_t share) const {
+    return shares[share].empty() ? std::nullopt : std::optional(shares[share].mean());
   }
 };
 
+}  // namespace
+
+struct UtilisationMeter::State : TickSink {
+  State(std::shared_ptr<Telemetry> telemetry, double interval)
+      : interval_s(interval), sampler(std::move(telemetry), {.interval_s = kBetweenTrials_s, .on_sink_error = {}}) {
+    sampler.add(*this);
+  }
+
+  void on_tick(const Tick& tick) override {
+    const std::scoped_lock lock(mutex);
+    if (tick.gpus.front().sample) seen.add(*tick.gpus.front().sample);
+  }
+
+  const double interval_s;
+  std::mutex mutex;
+  Seen seen;
+  Sampler sampler;  // the last member: its threads end before what they write to
+};
+
 UtilisationMeter::UtilisationMeter(std::shared_ptr<Telemetry> telemetry, double interval_s) {
-  if (!telemetry || telemetry->gpus().empty()) return;
-  shared_ = std::make_shared<Shared>(std::move(telemetry), interval_s);
-  sigset_t all, before;  // the program's signals go to its other threads
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread([shared = shared_] { shared->serve(); }).detach();
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (telemetry && !telemetry->gpus().empty()) state_ = std::make_unique<State>(std::move(telemetry), interval_s);
 }
 
-UtilisationMeter::~UtilisationMeter() {
-  if (!shared_) return;
-  std::unique_lock lock(shared_->mutex);
-  shared_->leave = true;
-  shared_->change.notify_all();
-  shared_->change.wait_for(lock, kPatience, [&] { return shared_->left; });
-}
+UtilisationMeter::~UtilisationMeter() = default;
 
 void UtilisationMeter::begin(pid_t process) {
-  if (!shared_) return;
-  std::unique_lock lock(shared_->mutex);
-  shared_->running = true;
-  shared_->measuring = false;
-  shared_->process = process;
-  shared_->last_s.reset();
-  shared_->means = {};
-  shared_->used_before.reset();
-  shared_->most_used.reset();
-  shared_->most_held.reset();
-  shared_->total.reset();
-  shared_->read_now(lock);
+  if (!state_) return;
+  {
+    const std::scoped_lock lock(state_->mutex);
+    state_->seen = {};
+    state_->seen.process = process;
+  }
+  state_->sampler.set_interval(state_->interval_s);
+  state_->sampler.tick_now();
 }
 
 void UtilisationMeter::begin_measure() {
-  if (!shared_) return;
-  std::unique_lock lock(shared_->mutex);
-  if (shared_->measuring) return;
-  shared_->measuring = true;
-  shared_->last_s.reset();
-  shared_->read_now(lock);
+  if (!state_) return;
+  {
+    const std::scoped_lock lock(state_->mutex);
+    if (std::exchange(state_->seen.measuring, true)) return;
+    state_->seen.last_s.reset();
+  }
+  state_->sampler.tick_now();
 }
 
 void UtilisationMeter::end_measure() {
-  if (!shared_) return;
-  std::unique_lock lock(shared_->mutex);
-  if (shared_->measuring) shared_->read_now(lock);
-  shared_->measuring = false;
+  if (!state_) return;
+  std::unique_lock lock(state_->mutex);
+  if (!state_->seen.measuring) return;
+  lock.unlock();
+  state_->sampler.tick_now();
+  lock.lock();
+  state_->seen.measuring = false;
 }
 
 TrialUtilisation UtilisationMeter::end() {
   TrialUtilisation utilisation;
-  if (!shared_) return utilisation;
+  if (!state_) return utilisation;
   end_measure();
-  const std::scoped_lock lock(shared_->mutex);
-  shared_->running = false;
-  const auto& means = shared_->means;
-  utilisation.gpu_util = means[0].value();
-  utilisation.sm_activity = means[1].value();
-  utilisation.tensor_activity = means[2].value();
-  utilisation.dram_activity = means[3].value();
+  state_->sampler.set_interval(kBetweenTrials_s);
+  const std::scoped_lock lock(state_->mutex);
+  utilisation.gpu_util = state_->seen.mean(0);
+  utilisation.sm_activity = state_->seen.mean(1);
+  utilisation.tensor_activity = state_->seen.mean(2);
+  utilisation.dram_activity = state_->seen.mean(3);
   return utilisation;
 }
 
 std::optional<std::int64_t> UtilisationMeter::peak_memory_mib() const {
-  if (!shared_) return std::nullopt;
-  const std::scoped_lock lock(shared_->mutex);
-  if (shared_->most_held) return shared_->most_held;
-  if (!shared_->most_used || !shared_->used_before) return std::nullopt;
-  return std::max<std::int64_t>(0, *shared_->most_used - *shared_->used_before);
+  if (!state_) return std::nullopt;
+  const std::scoped_lock lock(state_->mutex);
+  if (state_->seen.most_held) return state_->seen.most_held;
+  if (!state_->seen.most_used || !state_->seen.used_before) return std::nullopt;
+  return std::max<std::int64_t>(0, *state_->seen.most_used - *state_->seen.used_before);
 }
 
 std::optional<std::int64_t> UtilisationMeter::memory_free_mib() const {
-  if (!shared_) return std::nullopt;
-  const std::scoped_lock lock(shared_->mutex);
-  if (!shared_->total || !shared_->used_before) return std::nullopt;
-  return *shared_->total - *shared_->used_before;
+  if (!state_) return std::nullopt;
+  const std::scoped_lock lock(state_->mutex);
+  if (!state_->seen.total || !state_->seen.used_before) return std::nullopt;
+  return *state_->seen.total - *state_->seen.used_before;
 }
 
 std::optional<std::int64_t> UtilisationMeter::memory_total_mib() const {
-  if (!shared_) return std::nullopt;
-  const std::scoped_lock lock(shared_->mutex);
-  return shared_->total;
+  if (!state_) return std::nullopt;
+  const std::scoped_lock lock(state_->mutex);
+  return state_->seen.total;
 }
 
 }  // namespace wring

@@ -10,8 +10,8 @@
 
 namespace wring {
 
-// Samples a card beside a trial, from a thread of its own: a driver call that hangs holds no trial up, and is left
-// behind when the meter goes.
+// Samples a card beside a trial (telemetry/sampler.h): a driver call that hangs holds no trial up, and is left behind
+// when the meter goes.
 class UtilisationMeter {
  public:
   // Watches the first card of `telemetry`; without a card (or null) everything is absent.
@@ -38,8 +38,8 @@ class UtilisationMeter {
   std::optional<std::int64_t> memory_total_mib() const;
 
  private:
-  struct Shared;
-  std::shared_ptr<Shared> shared_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace wring

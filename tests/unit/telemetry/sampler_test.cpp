@@ -144,6 +144,19 @@ TEST(Sampler, MakesALastTickOfTheTimeThatIsLeft) {
   EXPECT_TRUE(recorder.ticks().back().gpus[0].sample);
 }
 
+TEST(Sampler, ATickThatIsAskedForIsThereWhenTheCallReturns) {
+  const auto count = [](std::size_t, int call) { return sample_at(0, {{Metric::gpu_util, call}}); };
+  Sampler sampler(std::make_shared<ScriptedTelemetry>(1, count), every(3600));
+  Recorder recorder;
+  sampler.add(recorder);
+  for (std::size_t i = 0; i < 3; ++i) {
+    sampler.tick_now();
+    ASSERT_EQ(recorder.ticks().size(), i + 1);
+    ASSERT_TRUE(recorder.ticks()[i].gpus[0].sample) << "the sampler starts with the first one";
+    EXPECT_EQ((*recorder.ticks()[i].gpus[0].sample)[Metric::gpu_util].value, static_cast<double>(i));
+  }
+}
+
 TEST(Sampler, ASinkThatThrowsIsReportedOnceAndTheOthersGoOn) {
   struct Broken : TickSink {
     void on_tick(const Tick&) override { throw Error(ErrorCode::failed, "the disk is full"); }
