@@ -66,7 +66,9 @@ int try_spawn_group(const std::vector<std::string>& command, const ChildOptions&
   }
   ::posix_spawn_file_actions_adddup2(&actions, streams.out, STDOUT_FILENO);
   ::posix_spawn_file_actions_adddup2(&actions, streams.err, STDERR_FILENO);
-  ::posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+  if (!options.keep_inherited_descriptors) {
+    ::posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+  }
   if (!options.working_folder.empty()) {
     ::posix_spawn_file_actions_addchdir_np(&actions, options.working_folder.c_str());
   }

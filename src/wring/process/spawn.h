@@ -33,6 +33,8 @@ struct ChildOptions {
   std::vector<std::pair<std::string, std::optional<std::string>>> environment;
   // Bytes on either stream beyond which the child is killed. Absent: no limit. Only run_child knows it.
   std::optional<std::size_t> most_output = std::nullopt;
+  // The child gets the descriptors that whoever started this process left open, as a shell's `<(…)` makes them.
+  bool keep_inherited_descriptors = false;
 };
 
 struct ChildStreams {
@@ -48,7 +50,7 @@ struct ProcessEnd {
 };
 
 // Starts the command in a process group of its own, whose number is the child's pid, with default signal handlers and
-// no other descriptor of ours. options.timeout has no meaning here. Throws Error{failed} naming the program.
+// no other descriptor of ours: all that this program opens closes on exec. options.timeout has no meaning here. Throws Error{failed} naming the program.
 pid_t spawn_group(const std::vector<std::string>& command, const ChildOptions& options, const ChildStreams& streams);
 
 // The same without an exception: the number of what went wrong (errno(3)), or 0 and the child.
