@@ -1,0 +1,187 @@
+#include "wring/agent/observed_program.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <thread>
+#include <utility>
+
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "wring/process/child_keeper.h"
+#include "wring/process/interrupt_watch.h"
+#include "wring/process/spawn.h"
+
+namespace wring {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+constexpr auto kTurn = 50ms;          // how often we look whether the program has ended
+constexpr auto kGrace = 5s;           // from the request to end until it is killed
+constexpr auto kKillPatience = 12s;   // its keeper gives up before
+constexpr auto kRanksPatience = 30s;  // with ranks that have not said hello: they may be on other machines
+
+// An event that poll() sees.
+Descriptor make_wake() {
+  return Descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
+ChildOptions with_agent(const AgentFiles& files) {
+  std::string path = files.site().string();
+  const char* const before = std::getenv("PYTHONPATH");
+  if (before != nullptr && *before != '\0') path += std::string(":") + before;
+  ChildOptions child;
+  child.environment = {{"PYTHONPATH", path}, {"WRING_AGENT_SOCKET", files.socket().string()}};
+  child.keep_inherited_descriptors = true;
+  return child;
+}
+
+AgentRequest request_into(const AgentFiles& files, AgentRequest request) {
+  request.folder = files.traces();
+  return request;
+}
+
+class ObservedRun {
+ public:
+  ObservedRun(const std::vector<std::string>& command, const AgentFiles& files, const ObserveOptions& options)
+      : options_(options), watch_([this] { wake(); }) {
+    std::signal(SIGPIPE, SIG_IGN);  // the keeper may have gone
+    server_.emplace(files.socket(), request_into(files, options.request));
+    const ChildStreams streams{
+        .in = STDIN_FILENO, .out = options.output_to_errors ? STDERR_FILENO : STDOUT_FILENO, .err = STDERR_FILENO};
+    kept_ = spawn_kept(command, with_agent(files), streams, files.folder());
+  }
+  ~ObservedRun() { kill(); }
+  ObservedRun(const ObservedRun&) = delete;
+  ObservedRun& operator=(const ObservedRun&) = delete;
+
+  ObservedProgram run() {
+    observe();
+    if (options_.to_the_end && !ended_ && seen_.how != EndOfProgram::interrupted) {
+      collect();
+      server_.reset();  // the agents let go
+      if (options_.on_observed) options_.on_observed(seen_);
+      while (!ended_ && !watch_.interrupted()) turn(kTurn);
+      seen_.how = watch_.interrupted() ? EndOfProgram::interrupted : EndOfProgram::by_itself;
+    }
+    if (!ended_) end_program();
+    if (server_) collect();
+    return std::move(seen_);
+  }
+
+ private:
+  void observe() {
+    const auto begin = Clock::now();
+    news_ = begin;
+    while (!ended_ && !watch_.interrupted() && !all_reported() && Clock::now() - begin < options_.timeout) turn(kTurn);
+    seen_.waited_s = std::chrono::duration<double>(Clock::now() - begin).count();
+    seen_.how = watch_.interrupted() ? EndOfProgram::interrupted
+                : ended_             ? EndOfProgram::by_itself
+                : all_reported()     ? EndOfProgram::observed
+                                     : EndOfProgram::timed_out;
+  }
+
+  // One that is ended here may still report on its way out.
+  void end_program() {
+    send(seen_.how == EndOfProgram::interrupted ? SIGINT : SIGTERM);
+    for (const auto deadline = Clock::now() + kGrace; !ended_ && Clock::now() < deadline;) turn(kTurn);
+    if (ended_) return;
+    seen_.killed = true;
+    kill();
+  }
+
+  void turn(std::chrono::milliseconds timeout) {
+    const int wake = watch_.interrupted() ? -1 : wake_.get();
+    if (server_) {
+      server_->wait(timeout, wake);
+    } else {
+      std::this_thread::sleep_for(timeout);
+    }
+    see_end();
+  }
+
+  // All ranks that there are, of which one at least gave what we want. Where some never come, or all have failed, it is
+  // over once nothing new has come for a while.
+  bool all_reported() {
+    std::int64_t world = 1, reported = 0, observed = 0;
+    bool all_finished = true;
+    for (const AgentClient& client : server_->clients()) {
+      world = std::max(world, client.process.world_size);
+      reported += client.observation || client.failure ? 1 : 0;
+      observed += client.observation ? 1 : 0;
+      all_finished = all_finished && client.finished();
+    }
+    if (std::exchange(reported_, reported) != reported) news_ = Clock::now();
+    if (observed > 0 && reported >= world) return true;
+    return reported > 0 && all_finished && Clock::now() - news_ >= kRanksPatience;
+  }
+
+  void see_end() {
+    int status = 0;
+    pid_t ended = 0;
+    while (!ended_ && (ended = ::waitpid(kept_.keeper, &status, WNOHANG)) < 0 && errno == EINTR) {
+    }
+    if (ended_ || ended != kept_.keeper) return;
+    ended_ = true;
+    if (WIFSIGNALED(status)) {
+      seen_.end.signal = WTERMSIG(status);
+    } else {
+      seen_.end.exit_status = WEXITSTATUS(status);
+    }
+    if (server_) server_->wait(0ms);  // its last words
+  }
+
+  void send(int signal) const {
+    const char order = static_cast<char>(signal);
+    [[maybe_unused]] const ssize_t written = ::write(kept_.control.get(), &order, 1);
+  }
+
+  void kill() {
+    if (ended_) return;
+    send(SIGKILL);
+    for (const auto deadline = Clock::now() + kKillPatience; !ended_ && Clock::now() < deadline;) turn(5ms);
+  }
+
+  void wake() const {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
+  }
+
+  void collect() {
+    seen_.observations.clear();
+    seen_.silent.clear();
+    for (const AgentClient& client : server_->clients()) {
+      if (client.observation) {
+        seen_.observations.push_back(*client.observation);
+      } else {
+        seen_.silent.push_back(client);
+      }
+    }
+    std::ranges::stable_sort(seen_.observations, {}, [](const Observation& one) { return one.process.rank; });
+    std::ranges::stable_sort(seen_.silent, {}, [](const AgentClient& one) { return one.process.rank; });
+  }
+
+  const ObserveOptions& options_;
+  Descriptor wake_ = make_wake();
+  InterruptWatch watch_;  // before the program, which is not to inherit what is blocked
+  std::optional<AgentServer> server_;
+  KeptCommand kept_;
+  bool ended_ = false;
+  ObservedProgram seen_;
+  std::int64_t reported_ = 0;
+  Clock::time_point news_;  // when the last process reported
+};
+
+}  // namespace
+
+ObservedProgram observe_program(const std::vector<std::string>& command, const AgentFiles& files,
+                                const ObserveOptions& options) {
+  return ObservedRun(command, files, options).run();
+}
+
+}  // namespace wring
