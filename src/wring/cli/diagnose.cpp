@@ -171,6 +171,7 @@ int diagnose_command(const Arguments& arguments, const CommonOptions& common) {
   options.tuning.common = common;
   options.tuning.command_line = "wring diagnose " + shell_line(arguments);
   if (const auto done = parse_diagnose(arguments, options)) return *done;
+  if (options.program) return diagnose_program(*options.program);
   return diagnose_config(options);
 }
 

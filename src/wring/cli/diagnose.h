@@ -2,11 +2,15 @@
 #include <filesystem>
 #include <optional>
 
+#include "wring/cli/diagnose_program.h"
 #include "wring/session/tuning_session.h"
 
 namespace wring {
 
+// Of one of its two forms: a configuration of wring's own, or any program.
 struct DiagnoseOptions {
+  std::optional<DiagnoseProgramOptions> program;  // then nothing of the rest counts
+
   TuningOptions tuning;
   std::optional<std::filesystem::path> output;  // with fix; absent: benchmarked_path(config)
   bool fix = false;

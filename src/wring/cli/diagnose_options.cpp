@@ -1,17 +1,153 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
 #include "wring/cli/command_parser.h"
 #include "wring/cli/diagnose.h"
 #include "wring/cli/tuning_options.h"
 #include "wring/console/assignments.h"
 
 namespace wring {
+namespace {
+
+constexpr int kMostSteps = 1'000'000;
+constexpr double kLongestS = 7 * 24 * 3600;
+
+// "20" → steps, "5s" → seconds. The other one then has no say.
+void set_warm_up(const std::string& text, AgentRequest& request) {
+  char* end = nullptr;
+  const double number = std::strtod(text.c_str(), &end);
+  const std::string unit = end;
+  const bool in_seconds = unit == "s", whole = number == std::floor(number);
+  if (end == text.c_str() || !(number >= 0) || (!in_seconds && (!unit.empty() || !whole || number > kMostSteps)) ||
+      number > kLongestS) {
+    throw Error(ErrorCode::usage,
+                {"--after: '{}' is neither steps nor seconds", "--after：“{}”既不是步数也不是秒数", text},
+                {"for example --after 100 or --after 30s", "例如 --after 100 或 --after 30s"});
+  }
+  request.after_steps = in_seconds ? 0 : static_cast<std::int64_t>(number);
+  request.after_seconds = in_seconds ? number : 0;
+}
+
+// What is for a program alone.
+class ProgramArguments {
+ public:
+  void add_to(CommandParser& parser) {
+    parser.option(
+        "--steps", "N", steps_,
+        {"with COMMAND: steps to measure (default: 50, or what comes in 15 s); beyond them a few for the trace",
+         "配合 COMMAND：测量的步数（默认：50，或 15 秒内的步数）；另有几步用于性能记录"});
+    parser.option(
+        "--after", "N|Ns", after_,
+        {"with COMMAND: first pass over so many steps, or seconds (default: 20 steps and 2 s), until they are steady",
+         "配合 COMMAND：先跳过这些步或秒（默认：20 步且 2 秒），直到步长稳定"});
+    parser.option("--timeout", "S", timeout_,
+                  {"with COMMAND: seconds until all must be measured, its start included (default: 600)",
+                   "配合 COMMAND：完成测量的秒数上限，含启动（默认：600）"});
+    parser.flag("--to-the-end", to_the_end_,
+                {"with COMMAND: let it run on after the measurements, and keep its exit code",
+                 "配合 COMMAND：测量后让它继续运行，并保留其退出码"});
+    parser.option(
+        "--keep-trace", "DIR", keep_trace_,
+        {"with COMMAND: keep torch's traces of a few steps there", "配合 COMMAND：把几步的 torch 性能记录保存于此"});
+  }
+
+  // One that was given; "" where none was.
+  std::string given() const {
+    return steps_        ? "--steps"
+           : after_      ? "--after"
+           : timeout_    ? "--timeout"
+           : to_the_end_ ? "--to-the-end"
+           : keep_trace_ ? "--keep-trace"
+                         : "";
+  }
+
+  // Throws Error{usage}.
+  DiagnoseProgramOptions options() const {
+    DiagnoseProgramOptions program;
+    program.timeout_s = timeout_.value_or(program.timeout_s);
+    if (!(program.timeout_s >= 1 && program.timeout_s <= kLongestS)) {
+      throw Error(ErrorCode::usage,
+                  {"--timeout takes seconds, from 1 to {}", "--timeout 的值为秒数，从 1 到 {}", kLongestS});
+    }
+    if (after_) set_warm_up(*after_, program.request);
+    if (steps_) {
+      if (*steps_ < 1 || *steps_ > kMostSteps) {
+        throw Error(ErrorCode::usage, {"--steps takes a number from 1 to {}", "--steps 的值从 1 到 {}", kMostSteps});
+      }
+      program.request.steps = *steps_;
+      program.request.max_seconds = program.timeout_s;  // those that were asked for, however long they take
+    }
+    program.to_the_end = to_the_end_;
+    program.keep_trace = keep_trace_;
+    return program;
+  }
+
+ private:
+  std::optional<int> steps_;
+  std::optional<std::string> after_;
+  std::optional<double> timeout_;
+  bool to_the_end_ = false;
+  std::optional<std::filesystem::path> keep_trace_;
+};
+
+void add_examples(CommandParser& parser) {
+  parser.example("wring diagnose -- python train.py --epochs 3",
+                 {"what the steps of any PyTorch program wait for; it is ended once that is known",
+                  "任何 PyTorch 程序的每步在等什么；测完即结束该程序"});
+  parser.example("wring diagnose --to-the-end -- torchrun --nproc-per-node 2 train.py",
+                 {"each rank, and the training goes on", "每个进程都测，训练继续进行"});
+  parser.example("wring diagnose configs/lightweight_config.yaml",
+                 {"what the GPU waits for, with numbers", "GPU 在等什么，附数据"});
+  parser.example("wring diagnose configs/lightweight_config.yaml --fix",
+                 {"measures the cure, and writes it where it is faster", "实测解决办法，确有提速才写入"});
+}
+
+[[noreturn]] void refuse_in_this_form(const std::string& option, bool has_command) {
+  if (has_command) {
+    throw Error(ErrorCode::usage, {"{} belongs to wring diagnose CONFIG", "{} 只用于 wring diagnose CONFIG", option},
+                {"options of COMMAND itself go after it", "COMMAND 自身的选项写在它之后"});
+  }
+  throw Error(ErrorCode::usage,
+              {"{} belongs to wring diagnose -- COMMAND", "{} 只用于 wring diagnose -- COMMAND", option},
+              {"for example: wring diagnose -- python train.py", "例如：wring diagnose -- python train.py"});
+}
+
+// The one configuration; or what a command without its dashes looks like.
+std::filesystem::path config_of(const std::vector<std::string>& words) {
+  const Text dashes{"a program to run goes after --: wring diagnose -- python train.py",
+                    "要运行的程序写在 -- 之后：wring diagnose -- python train.py"};
+  if (words.empty()) {
+    throw Error(ErrorCode::usage, {"CONFIG is missing", "缺少 CONFIG"}, dashes);
+  }
+  if (words.size() > 1) {
+    throw Error(ErrorCode::usage, {"unexpected argument '{}'", "多余的参数“{}”", words[1]}, dashes);
+  }
+  if (words[0].ends_with(".py")) {
+    throw Error(ErrorCode::usage, {"{} is a program, not a configuration", "{} 是程序而非配置", words[0]}, dashes);
+  }
+  return words[0];
+}
+
+}  // namespace
 
 std::optional<int> parse_diagnose(const Arguments& arguments, DiagnoseOptions& options) {
-  CommandParser parser("wring diagnose", "CONFIG [--fix] [-o OUT] [--json]",
-                       {"Measures why the GPU waits during training, and says what to change.",
-                        "实测训练时 GPU 为何空等，并给出应做的改动。"},
-                       options.tuning.common);
+  const auto dashes = std::ranges::find(arguments, "--");
+  const bool has_command = dashes != arguments.end();
+  CommandParser parser(
+      "wring diagnose", "CONFIG [--fix [-o OUT]] [--json] | [OPTIONS] -- COMMAND …",
+      {"Measures why the GPU waits during training, and says what to change: of a configuration, or of "
+       "any PyTorch program as it is.",
+       "实测训练时 GPU 为何空等，并给出应做的改动：针对一个配置，或任何未经修改的 PyTorch 程序。"},
+      options.tuning.common);
+  std::vector<std::string> words;
+  parser.arguments("CONFIG", words,
+                   {"the training configuration (YAML); nothing where COMMAND stands after --",
+                    "训练配置（YAML）；-- 之后有 COMMAND 时省略"});
   TuningArguments common;
-  common.add_to(parser, options.tuning);
+  common.add_options_to(parser, options.tuning);
   parser.flag(
       "--fix", options.fix,
       {"measure with the change and without it in turns, and write it (…_optimized.yaml beside CONFIG) where it "
@@ -20,15 +156,35 @@ std::optional<int> parse_diagnose(const Arguments& arguments, DiagnoseOptions& o
   parser.option(
       "-o,--output", "OUT", options.output,
       {"the file that --fix writes, with OUT.json and OUT.html", "--fix 要写入的文件，另有 OUT.json 和 OUT.html"});
-  parser.flag("--json", options.json, {"print one JSON object instead of text", "输出一个 JSON 对象而非文本"});
-  parser.example("wring diagnose configs/lightweight_config.yaml",
-                 {"what the GPU waits for, with numbers", "GPU 在等什么，附数据"});
-  parser.example("wring diagnose configs/lightweight_config.yaml --fix",
-                 {"measures the cure, and writes it where it is faster", "实测解决办法，确有提速才写入"});
-  if (const auto done = parser.parse(separate_assignments(arguments))) return done;
+  ProgramArguments program;
+  program.add_to(parser);
+  parser.flag("--json", options.json,
+              {"print one JSON object instead of text; what COMMAND prints goes to standard error",
+               "输出一个 JSON 对象而非文本；COMMAND 的输出转到标准错误"});
+  add_examples(parser);
+  if (const auto done = parser.parse(separate_assignments(Arguments(arguments.begin(), dashes)))) return done;
   common.apply(options.tuning);
-  if (options.output && !options.fix) {
-    throw Error(ErrorCode::usage, {"-o belongs to --fix", "-o 只用于 --fix"});
+  if (!has_command) {
+    options.tuning.config = config_of(words);
+    if (const std::string other = program.given(); !other.empty()) refuse_in_this_form(other, has_command);
+    if (options.output && !options.fix) throw Error(ErrorCode::usage, {"-o belongs to --fix", "-o 只用于 --fix"});
+    return std::nullopt;
+  }
+  const std::string other = options.fix ? "--fix" : options.output ? "-o" : common.given(options.tuning);
+  if (!other.empty()) refuse_in_this_form(other, has_command);
+  if (!words.empty()) {
+    throw Error(
+        ErrorCode::usage,
+        {"'{}' stands before --, where no configuration is wanted", "“{}”写在 -- 之前，此处不需要配置", words[0]},
+        {"COMMAND and all its arguments go after --", "COMMAND 及其全部参数写在 -- 之后"});
+  }
+  options.program = program.options();
+  options.program->command.assign(dashes + 1, arguments.end());
+  options.program->common = options.tuning.common;
+  options.program->json = options.json;
+  if (options.program->command.empty()) {
+    throw Error(ErrorCode::usage, {"there is no command after --", "-- 之后没有命令"},
+                {"for example: wring diagnose -- python train.py", "例如：wring diagnose -- python train.py"});
   }
   return std::nullopt;
 }

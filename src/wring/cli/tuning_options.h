@@ -10,8 +10,12 @@ namespace wring {
 class TuningArguments {
  public:
   void add_to(CommandParser& parser, TuningOptions& options);
+  // All but CONFIG.
+  void add_options_to(CommandParser& parser, TuningOptions& options);
   // After the parser has run. Throws Error{usage}.
   void apply(TuningOptions& options) const;
+  // One of its options that was given; "" where none was.
+  std::string given(const TuningOptions& options) const;
 
  private:
   std::string device_ = "auto";

@@ -1,0 +1,160 @@
+#include "wring/cli/diagnose_program.h"
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "wring/agent/agent_files.h"
+#include "wring/agent/observation_json.h"
+#include "wring/agent/observed_program.h"
+#include "wring/agent/silence.h"
+#include "wring/base/error.h"
+#include "wring/base/json_text.h"
+#include "wring/base/message.h"
+#include "wring/report/observed_facts.h"
+
+namespace wring {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+const char* key_of(EndOfProgram how) {
+  switch (how) {
+    case EndOfProgram::by_itself:
+      return "by_itself";
+    case EndOfProgram::observed:
+      return "observed";
+    case EndOfProgram::timed_out:
+      return "timed_out";
+    case EndOfProgram::interrupted:
+      return "interrupted";
+  }
+  return "";
+}
+
+template <typename Value>
+Json or_null(const std::optional<Value>& value) {
+  return value ? Json(*value) : Json();
+}
+
+Json text_json(const Text& text, Language language) {
+  return text.empty() ? Json() : Json(text.in(language));
+}
+
+Json silent_json(const ObservedProgram& seen, Language language) {
+  Json list = Json::array();
+  for (const AgentClient& client : seen.silent) {
+    list.push_back({{"pid", client.process.pid},
+                    {"rank", client.process.rank},
+                    {"phase", client.phase.empty() ? Json() : Json(client.phase)},
+                    {"reason", why_silent(seen, client).why.in(language)}});
+  }
+  return list;
+}
+
+class ProgramDiagnosis {
+ public:
+  explicit ProgramDiagnosis(const DiagnoseProgramOptions& options)
+      : options_(options), console_(console_for(options.common)) {}
+
+  int run() {
+    if (const auto isolated = isolated_python(options_.command)) {
+      print_warning(isolated->why, isolated->way_out, console_);
+    }
+    const AgentFiles files(options_.keep_trace);
+    ObserveOptions observe;
+    observe.request = options_.request;
+    observe.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(options_.timeout_s * 1000));
+    observe.to_the_end = options_.to_the_end;
+    observe.output_to_errors = options_.json;
+    if (!options_.json) {
+      observe.on_observed = [this](const ObservedProgram& seen) {
+        print_text(seen);
+        printed_ = true;
+      };
+    }
+    const ObservedProgram seen = observe_program(options_.command, files, observe);
+    if (options_.json) {
+      print_json(seen);
+    } else if (!printed_) {
+      print_text(seen);
+    }
+    return exit_code(seen);
+  }
+
+ private:
+  void print_text(const ObservedProgram& seen) const {
+    if (const auto silence = why_silent(seen, options_.command)) {
+      print_error(
+          Error(ErrorCode::failed, {"nothing could be measured: {}", "未能测量：{}", silence->why}, silence->way_out),
+          options_.common);
+      return;
+    }
+    if (console_.quiet) return;
+    std::string text = "\n";
+    for (const Observation& rank : seen.observations) {
+      std::size_t indent = 0;
+      for (const Text& line : observed_facts(rank)) {
+        text += fmt::format("{}{}\n", std::string(indent, ' '), console_.text(line));
+        indent = 2;
+      }
+      if (rank.trace && options_.keep_trace) {
+        const Text kept{"trace of {} steps: {}", "{} 步的性能记录：{}", rank.trace->steps, rank.trace->path.string()};
+        text += fmt::format("  {}\n", console_.text(kept));
+      }
+    }
+    for (const AgentClient& client : seen.silent) {
+      text += console_.text({"not measured: {}", "未测量：{}", why_silent(seen, client).why}) + "\n";
+    }
+    if (seen.killed) {
+      text += console_.text(
+          {"the program did not end when it was asked to, and was killed", "程序未按要求结束，已被强制终止"});
+      text += "\n";
+    }
+    write_message(text);
+  }
+
+  void print_json(const ObservedProgram& seen) const {
+    Json ranks = Json::array();
+    for (const Observation& rank : seen.observations) {
+      Json json = observation_json(rank);
+      // Another one's path is gone with the agent's folder.
+      if (rank.trace && !options_.keep_trace) json["trace"]["path"] = nullptr;
+      ranks.push_back(std::move(json));
+    }
+    const auto silence = why_silent(seen, options_.command);
+    const Language language = console_.language;
+    print_out("{}\n", json_text(Json{{"command", options_.command},
+                                     {"ended", key_of(seen.how)},
+                                     {"exit_status", or_null(seen.end.exit_status)},
+                                     {"signal", or_null(seen.end.signal)},
+                                     {"killed", seen.killed},
+                                     {"waited_s", json_number(seen.waited_s)},
+                                     {"ranks", std::move(ranks)},
+                                     {"silent", silent_json(seen, language)},
+                                     {"reason", silence ? text_json(silence->why, language) : Json()},
+                                     {"way_out", silence ? text_json(silence->way_out, language) : Json()}}));
+  }
+
+  int exit_code(const ObservedProgram& seen) const {
+    if (seen.how == EndOfProgram::interrupted) return static_cast<int>(ErrorCode::interrupted);
+    const int own = seen.end.signal ? 128 + *seen.end.signal : seen.end.exit_status.value_or(0);
+    if (options_.to_the_end || (seen.how == EndOfProgram::by_itself && own != 0)) return own;
+    return seen.observations.empty() ? static_cast<int>(ErrorCode::failed) : 0;
+  }
+
+  const DiagnoseProgramOptions& options_;
+  const Console console_;
+  bool printed_ = false;
+};
+
+}  // namespace
+
+int diagnose_program(const DiagnoseProgramOptions& options) {
+  return ProgramDiagnosis(options).run();
+}
+
+}  // namespace wring

@@ -1,0 +1,155 @@
+#include "wring/report/observed_facts.h"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+namespace wring {
+namespace {
+
+const Text& yes_no(bool value) {
+  static const Text yes{"yes", "是"}, no{"no", "否"};
+  return value ? yes : no;
+}
+
+const Text& on_off(bool value) {
+  static const Text on{"on", "开"}, off{"off", "关"};
+  return value ? on : off;
+}
+
+// Three figures, whatever the size.
+std::string figure(double value) {
+  return value >= 100  ? fmt::format("{:.0f}", value)
+         : value >= 10 ? fmt::format("{:.1f}", value)
+                       : fmt::format("{:.2f}", value);
+}
+
+Text process_line(const Observation& seen) {
+  const ObservedProcess& process = seen.process;
+  const std::string device =
+      process.device_name.empty() ? process.device : fmt::format("{} ({})", process.device_name, process.device);
+  return {"rank {} of {}, pid {}: {}, torch {}, Python {}",
+          "rank {}（共 {} 个），pid {}：{}，torch {}，Python {}",
+          process.rank,
+          process.world_size,
+          process.pid,
+          device,
+          process.torch,
+          process.python};
+}
+
+void add_steps(const Observation& seen, std::vector<Text>& lines) {
+  const ObservedSteps& steps = seen.steps;
+  if (steps.n == 0) {
+    lines.push_back({"no steps were measured", "没有测到任何步"});
+    return;
+  }
+  lines.push_back({"step: median {} ms, spread {} ms, 95 % below {} ms, of {} steps",
+                   "每步：中位数 {} ms，离散 {} ms，95% 低于 {} ms，共 {} 步", figure(steps.step_ms.median),
+                   figure(steps.step_ms.mad), figure(steps.step_ms.p95), steps.n});
+  if (steps.samples_per_step && steps.mean_ms > 0) {
+    lines.push_back({"speed: {} samples/s, {} samples a step", "速度：{} 样本/秒，每步 {} 个样本",
+                     figure(*steps.samples_per_step * 1000 / steps.mean_ms), figure(*steps.samples_per_step)});
+  }
+  const double share = steps.mean_ms > 0 ? 100 * steps.loader_wait_ms / steps.mean_ms : 0;
+  lines.push_back({"waits for the loader: {} ms a step, {} % of it", "等待数据加载：每步 {} ms，占 {}%",
+                   figure(steps.loader_wait_ms), fmt::format("{:.0f}", share)});
+}
+
+Text loader_line(const ObservedLoader& loader, const ObservedProcess& process) {
+  const std::string batch = loader.batch_size ? fmt::to_string(*loader.batch_size) : "–";
+  const std::string ahead = loader.prefetch_factor ? fmt::to_string(*loader.prefetch_factor) : "–";
+  Text line{
+      "{}  DataLoader of {}: batch_size {}, num_workers {}, pin_memory {}, persistent_workers {}, "
+      "prefetch_factor {}, {} ms a step",
+      "{}  {} 的 DataLoader：batch_size {}，num_workers {}，pin_memory {}，persistent_workers {}，"
+      "prefetch_factor {}，每步 {} ms",
+      place_text(loader.place, process),
+      loader.dataset,
+      batch,
+      loader.num_workers,
+      yes_no(loader.pin_memory),
+      yes_no(loader.persistent_workers),
+      ahead,
+      figure(loader.wait_ms)};
+  if (!loader.in_stepping_thread) line += {", in a thread of its own", "，在另一线程中"};
+  return line;
+}
+
+// Which of its implementations steps, where the program chose one.
+Text implementation_of(const ObservedOptimizer& optimizer) {
+  if (optimizer.fused.value_or(false)) return {"fused", "fused"};
+  if (optimizer.foreach_.value_or(false)) return {"foreach", "foreach"};
+  if (optimizer.fused || optimizer.foreach_) return {"single-tensor", "逐张量"};
+  return {"torch's choice of implementation", "由 torch 选择实现"};
+}
+
+Text optimizer_line(const ObservedOptimizer& optimizer, const ObservedProcess& process) {
+  return {"{}  {}: {} tensors, {} elements, {}, {} steps",
+          "{}  {}：{} 个张量，{} 个元素，{}，{} 步",
+          place_text(optimizer.place, process),
+          optimizer.type,
+          optimizer.tensors,
+          optimizer.elements,
+          implementation_of(optimizer),
+          optimizer.steps};
+}
+
+Text precision_line(const Observation& seen) {
+  std::string types;
+  for (const ParameterType& type : seen.precision.parameters) types += (types.empty() ? "" : ", ") + type.type;
+  const Text none{"none", "无"};
+  return {"precision: parameters {}, autocast {}, TF32 {} in matrix products, {} in cuDNN",
+          "精度：参数 {}，autocast {}，矩阵乘法的 TF32 {}，cuDNN 的 TF32 {}",
+          types.empty() ? none : Text(types),
+          seen.precision.autocast.empty() ? none : Text(seen.precision.autocast),
+          on_off(seen.precision.tf32_matmul),
+          on_off(seen.precision.tf32_cudnn)};
+}
+
+void add_settings(const Observation& seen, std::vector<Text>& lines) {
+  lines.push_back(precision_line(seen));
+  if (seen.conv_weights > 0) {
+    lines.push_back({"layout: {} of {} convolution weights are channels-last",
+                     "布局：{1} 个卷积权重中 {0} 个为 channels-last", seen.channels_last, seen.conv_weights});
+  }
+  lines.push_back({"compiled modules: {}; cudnn.benchmark {}; deterministic {}",
+                   "已编译模块：{}；cudnn.benchmark {}；确定性算法 {}", seen.compiled_modules,
+                   on_off(seen.cudnn_benchmark), on_off(seen.deterministic)});
+  if (seen.memory && seen.memory->peak_allocated_mib && seen.memory->device_total_mib) {
+    lines.push_back({"memory: {} MiB at most in tensors, {} MiB reserved, of {} MiB",
+                     "显存：张量最多 {} MiB，预留 {} MiB，共 {} MiB", *seen.memory->peak_allocated_mib,
+                     seen.memory->peak_reserved_mib.value_or(0), *seen.memory->device_total_mib});
+  }
+}
+
+void add_windows(const Observation& seen, std::vector<Text>& lines) {
+  for (const ObservedSync& sync : seen.syncs.value_or(std::vector<ObservedSync>())) {
+    lines.push_back({"{}  waits for the GPU {} × a step", "{}  每步 {} 次等待 GPU",
+                     place_text(sync.place, seen.process), figure(sync.per_step)});
+  }
+  if (!seen.no_trace.empty()) lines.push_back({"no trace: {}", "没有性能记录：{}", seen.no_trace});
+  lines.push_back({"the agent's hooks took {} µs a step, its start {} ms", "探针每步耗时 {} µs，启动耗时 {} ms",
+                   figure(seen.steps.hook_us), figure(seen.process.startup_ms)});
+}
+
+}  // namespace
+
+std::string place_text(const CodePlace& place, const ObservedProcess& process) {
+  if (place.file.empty()) return "";
+  const std::filesystem::path file = place.file, below = file.lexically_relative(process.cwd);
+  const bool inside = file.is_absolute() && !below.empty() && *below.begin() != "..";
+  return fmt::format("{}:{}", inside ? below.string() : place.file, place.line);
+}
+
+std::vector<Text> observed_facts(const Observation& observation) {
+  std::vector<Text> lines{process_line(observation)};
+  add_steps(observation, lines);
+  for (const ObservedLoader& loader : observation.loaders) lines.push_back(loader_line(loader, observation.process));
+  for (const ObservedOptimizer& one : observation.optimizers) lines.push_back(optimizer_line(one, observation.process));
+  add_settings(observation, lines);
+  add_windows(observation, lines);
+  return lines;
+}
+
+}  // namespace wring
