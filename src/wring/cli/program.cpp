@@ -104,6 +104,8 @@ std::string map_of_needs(const Console& console) {
   static const std::vector<std::pair<Text, std::string>> needs = {
       {{"Will training run on this machine at all?", "这台机器能不能训练？"}, "wring doctor"},
       {{"Is the GPU busy, and with what?", "GPU 忙不忙，在忙什么？"}, "wring monitor"},
+      {{"Why does it wait while my own program trains?", "我自己的程序训练时，GPU 为什么空等？"},
+       "wring diagnose -- COMMAND"},
       {{"Why does it wait while I train?", "训练时 GPU 为什么空等？"}, "wring diagnose CONFIG"},
       {{"Which configuration fits my card?", "什么配置适合我的显卡？"}, "wring optimize CONFIG"},
       {{"Which batch size and settings are fastest?", "哪个批大小和设置最快？"}, "wring benchmark CONFIG"},
