@@ -1,6 +1,5 @@
 #include "wring/base/json_text.h"
 
-#include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
@@ -72,11 +71,6 @@ std::string json_text(const nlohmann::json& value, int indent) {
 
 std::string json_text(const nlohmann::ordered_json& value, int indent) {
   return with_escaped_controls(of_utf8(value).dump(indent));
-}
-
-nlohmann::ordered_json json_number(std::optional<double> value) {
-  if (!value || !std::isfinite(*value)) return {};
-  return std::round(*value * 1000) / 1000;
 }
 
 }  // namespace wring

@@ -1,6 +1,5 @@
 #pragma once
 #include <nlohmann/json_fwd.hpp>
-#include <optional>
 #include <string>
 
 namespace wring {
@@ -12,8 +11,5 @@ namespace wring {
 // own escapes. indent: as of dump(); negative: one line.
 std::string json_text(const nlohmann::json& value, int indent = -1);
 std::string json_text(const nlohmann::ordered_json& value, int indent = -1);
-
-// Rounded to a thousandth, which is beyond what any reading knows; null where there is none.
-nlohmann::ordered_json json_number(std::optional<double> value);
 
 }  // namespace wring

@@ -1,6 +1,5 @@
 #pragma once
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 
 #include "wring/plan/planner.h"
@@ -9,11 +8,6 @@
 namespace wring {
 
 // What the JSON of a plan and of a tuning record have in common.
-
-template <typename T>
-nlohmann::ordered_json or_null(const std::optional<T>& value) {
-  return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
-}
 
 // YAML text: numbers, booleans and null as such, everything else as a string.
 nlohmann::ordered_json value_json(const std::string& yaml);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/json.h"
 #include "wring/base/json_text.h"
 #include "wring/base/message.h"
 #include "wring/report/json_parts.h"

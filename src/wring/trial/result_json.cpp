@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "wring/base/json.h"
+
 namespace wring {
 namespace {
 
@@ -72,7 +74,7 @@ class Fields {
 
   template <typename Value>
   void put(const char* name, const std::optional<Value>& value) {
-    put_if(value.has_value(), name, value ? Json(*value) : Json());
+    put_if(value.has_value(), name, or_null(value));
   }
   void put(const char* name, const std::string& text) { put_if(!text.empty(), name, text); }
   void put_if(bool present, const char* name, Json value) {

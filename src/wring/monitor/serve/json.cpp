@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/json.h"
 #include "wring/base/json_text.h"
 #include "wring/monitor/write/summary_json.h"
 #include "wring/monitor/write/tick_format.h"
@@ -42,7 +43,7 @@ Json problem_json(const std::optional<GpuProblem>& problem, Language language) {
 
 Json card_json(const Gpu& gpu, Language language) {
   Json json = {{"index", gpu.index}, {"uuid", gpu.uuid}, {"name", gpu.name}, {"pci_bus_id", gpu.pci_bus_id}};
-  json["memory_total_mib"] = gpu.memory_total_mib ? Json(*gpu.memory_total_mib) : Json();
+  json["memory_total_mib"] = or_null(gpu.memory_total_mib);
   json["compute_capability"] =
       gpu.compute_capability_major && gpu.compute_capability_minor
           ? Json(fmt::format("{}.{}", *gpu.compute_capability_major, *gpu.compute_capability_minor))

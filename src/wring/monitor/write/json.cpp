@@ -1,3 +1,5 @@
+#include "wring/base/json.h"
+
 #include <ctime>
 #include <nlohmann/json.hpp>
 
@@ -18,12 +20,12 @@ Json gpu_json(const Gpu& gpu, const GpuTick& tick) {
   for (const MetricRow& row : metric_rows()) {
     json[std::string(row.key)] = json_number(plausible(row, sample[row.metric]));
   }
-  json["throttle_reasons"] = sample.throttle_reasons ? Json(*sample.throttle_reasons) : Json();
+  json["throttle_reasons"] = or_null(sample.throttle_reasons);
   json["processes"] = Json::array();
   for (const GpuProcess& process : sample.processes) {
     json["processes"].push_back({{"pid", process.pid},
                                  {"name", process.name.empty() ? Json() : Json(process.name)},
-                                 {"memory_mib", process.memory_mib ? Json(*process.memory_mib) : Json()},
+                                 {"memory_mib", or_null(process.memory_mib)},
                                  {"sm_util", json_number(process.sm_util)}});
   }
   json["xids"] = sample.xids;
@@ -43,10 +45,6 @@ Json program_json(const std::optional<ProgramSample>& program) {
           {"readers_wanting_percent", json_number(program->readers_wanting)},
           {"readers_at_disk_percent", json_number(program->readers_at_disk)},
           {"read_mib_s", json_number(program->read_mib_s)}};
-}
-
-Json integer(std::optional<std::int64_t> value) {
-  return value ? Json(*value) : Json();
 }
 
 // "2026-11-25T04:35:17.123Z"
@@ -69,8 +67,8 @@ nlohmann::ordered_json tick_json(const Tick& tick, const std::vector<Gpu>& gpus)
   json["host"] = {{"cpu_percent", json_number(tick.host.cpu_percent)},
                   {"busiest_core_percent", json_number(tick.host.busiest_core_percent)},
                   {"iowait_percent", json_number(tick.host.iowait_percent)},
-                  {"memory_used_mib", integer(tick.host.memory_used_mib)},
-                  {"memory_total_mib", integer(tick.host.memory_total_mib)},
+                  {"memory_used_mib", or_null(tick.host.memory_used_mib)},
+                  {"memory_total_mib", or_null(tick.host.memory_total_mib)},
                   {"disk_read_mib_s", json_number(tick.host.disk_read_mib_s)}};
   json["program"] = program_json(tick.program);
   return json;

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "wring/base/json_text.h"
+#include "wring/base/json.h"
 #include "wring/monitor/write/tick_format.h"
 
 namespace wring {
@@ -108,7 +108,7 @@ Json run_json(const RunSummary& run, Language language) {
           {"lines", run.lines},
           {"ranks", run.ranks},
           {"data_wait_spread", json_number(run.spread)},
-          {"slowest_rank", run.slowest ? Json(*run.slowest) : Json()},
+          {"slowest_rank", or_null(run.slowest)},
           {"straggler", run.straggler ? verdict_json(*run.straggler, language) : Json()}};
 }
 

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "wring/base/json.h"
 #include "wring/base/json_text.h"
 #include "wring/findings/attainable.h"
 #include "wring/report/json_parts.h"
