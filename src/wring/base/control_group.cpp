@@ -1,12 +1,13 @@
 #include "wring/base/control_group.h"
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <string>
 #include <string_view>
 
 #include <fmt/format.h>
+
+#include "wring/base/parse.h"
 
 namespace wring {
 namespace fs = std::filesystem;
@@ -22,21 +23,14 @@ std::string first_line(const fs::path& path) {
   return line;
 }
 
-std::optional<std::int64_t> number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;  // "max" is no number
-  return value;
-}
-
 void tighten_memory(ControlGroupLimits& limits, std::string_view text) {
-  const auto bytes = number(text);
+  const auto bytes = parse_number<std::int64_t>(text);  // "max" is no number
   if (!bytes || *bytes <= 0 || *bytes >= kUnlimited) return;
   limits.memory_bytes = std::min(limits.memory_bytes.value_or(*bytes), *bytes);
 }
 
 void tighten_cpu(ControlGroupLimits& limits, std::string_view quota, std::string_view period) {
-  const auto q = number(quota), p = number(period);
+  const auto q = parse_number<std::int64_t>(quota), p = parse_number<std::int64_t>(period);
   if (!q || !p || *q <= 0 || *p <= 0) return;
   const double cores = static_cast<double>(*q) / static_cast<double>(*p);
   limits.cpu_cores = std::min(limits.cpu_cores.value_or(cores), cores);

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 #include <fmt/format.h>
 
+#include "wring/base/parse.h"
 #include "wring/cli/command_parser.h"
 #include "wring/session/monitor_run.h"
 
@@ -17,10 +17,8 @@ constexpr double kLongestIntervalS = 86400;
 constexpr double kShortestMonitorS = 0.001;
 
 std::optional<double> number(const std::string& text) {
-  char* end = nullptr;
-  const double value = std::strtod(text.c_str(), &end);
-  if (text.empty() || end != text.c_str() + text.size() || !std::isfinite(value)) return std::nullopt;
-  return value;
+  const auto value = parse_c_number(text);
+  return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
 double seconds_of(const std::string& text) {

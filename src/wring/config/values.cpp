@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -12,6 +11,7 @@
 
 #include "wring/base/display_text.h"
 #include "wring/base/nearest.h"
+#include "wring/base/parse.h"
 #include "wring/config/lookalikes.h"
 
 namespace wring {
@@ -53,13 +53,9 @@ std::optional<std::string> without_underscores(std::string_view text) {
 std::optional<double> to_number(std::string_view text) {
   const auto plain = without_underscores(text);
   if (!plain) return std::nullopt;
-  const char* begin = plain->data();
-  const char* end = begin + plain->size();
-  if (plain->starts_with('+') && !plain->starts_with("+-")) ++begin;
-  double value = 0.0;
-  const auto [stop, error] = std::from_chars(begin, end, value);
-  if (begin == end || error != std::errc() || stop != end || !std::isfinite(value)) return std::nullopt;
-  return value;
+  const bool plus = plain->starts_with('+') && !plain->starts_with("+-");
+  const auto value = parse_number<double>(std::string_view(*plain).substr(plus ? 1 : 0));
+  return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
 // Decimal only: YAML 1.1 would read 010 as 8 and 1:30 as 90, and nobody means that here. 3e5 and 16.0 are the whole

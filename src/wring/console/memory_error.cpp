@@ -1,12 +1,12 @@
 #include "wring/console/memory_error.h"
 
 #include <algorithm>
-#include <charconv>
 #include <string>
 
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include "wring/base/parse.h"
 #include "wring/base/system_memory.h"
 
 namespace wring {
@@ -51,10 +51,7 @@ std::optional<std::int64_t> bytes_denied(std::string_view message) {
   constexpr std::string_view kTried = "tried to allocate ";
   const std::size_t at = message.find(kTried, std::min(message.find(kAllocator), message.size()));
   if (at == std::string_view::npos) return std::nullopt;
-  const std::string_view number = message.substr(at + kTried.size());
-  std::int64_t bytes = 0;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), bytes);
-  return error == std::errc() ? std::optional(bytes) : std::nullopt;
+  return parse_leading<std::int64_t>(message.substr(at + kTried.size()));
 }
 
 }  // namespace wring

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <numeric>
 #include <string>
 #include <system_error>
@@ -16,6 +15,7 @@
 
 #include "wring/base/environment.h"
 #include "wring/base/error.h"
+#include "wring/base/parse.h"
 #include "wring/files/file_errors.h"
 #include "wring/files/files.h"
 
@@ -29,11 +29,10 @@ std::optional<std::int64_t> limit_of_environment() {
   const auto given = environment("WRING_CACHE_LIMIT_GIB");
   if (!given) return std::nullopt;
   const std::string text(*given);
-  char* end = nullptr;
-  const double gib = std::strtod(text.c_str(), &end);
+  const double gib = parse_c_number(text).value_or(-1);
   const double bytes = gib * (1 << 30);
   const bool tiny = gib > 0 && bytes < 1;  // which would be none at all
-  if (text.empty() || *end != '\0' || !(gib >= 0) || gib > 1e9 || tiny) {
+  if (!(gib >= 0) || gib > 1e9 || tiny) {
     throw Error(ErrorCode::usage,
                 {"WRING_CACHE_LIMIT_GIB is '{}', which is no number of GiB",
                  "WRING_CACHE_LIMIT_GIB 为“{}”，不是 GiB 数值", text},

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <map>
 #include <string>
 #include <string_view>
@@ -11,19 +10,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "wring/base/parse.h"
 #include "wring/files/descriptor.h"
 
 namespace wring {
 namespace fs = std::filesystem;
 namespace {
-
-template <typename Number>
-std::optional<Number> whole_number(std::string_view text) {
-  Number value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 // Takes the next word off the text, "" at its end.
 std::string_view take_word(std::string_view& text) {
@@ -62,13 +54,13 @@ std::optional<ProcessStat> read_process_stat(const fs::path& folder) {
   std::array<std::string_view, 23> fields;
   std::string_view rest = std::string_view(*line).substr(name_end + 1);
   for (std::size_t i = 3; i < fields.size(); ++i) fields[i] = take_word(rest);
-  const auto parent = whole_number<pid_t>(fields[4]);
+  const auto parent = parse_number<pid_t>(fields[4]);
   if (fields[3].empty() || !parent) return std::nullopt;
   stat.state = fields[3].front();
   stat.parent = *parent;
   stat.cpu_ticks =
-      whole_number<std::uint64_t>(fields[14]).value_or(0) + whole_number<std::uint64_t>(fields[15]).value_or(0);
-  stat.started_ticks = whole_number<std::uint64_t>(fields[22]).value_or(0);
+      parse_number<std::uint64_t>(fields[14]).value_or(0) + parse_number<std::uint64_t>(fields[15]).value_or(0);
+  stat.started_ticks = parse_number<std::uint64_t>(fields[22]).value_or(0);
   return stat;
 }
 
@@ -76,7 +68,7 @@ std::vector<pid_t> numbered_entries(const fs::path& folder) {
   std::vector<pid_t> found;
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    if (const auto name = whole_number<pid_t>(entry->path().filename().string())) found.push_back(*name);
+    if (const auto name = parse_number<pid_t>(entry->path().filename().string())) found.push_back(*name);
   }
   return found;
 }
@@ -89,7 +81,7 @@ std::optional<std::vector<pid_t>> children(pid_t process, const fs::path& proc) 
     if (!line) continue;
     if (!found) found.emplace();
     std::string_view words = *line;
-    while (const auto child = whole_number<pid_t>(take_word(words))) found->push_back(*child);
+    while (const auto child = parse_number<pid_t>(take_word(words))) found->push_back(*child);
   }
   return found;
 }

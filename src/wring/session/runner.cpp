@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdlib>
 #include <string>
 
 #include <fmt/format.h>
 
 #include "wring/base/environment.h"
+#include "wring/base/parse.h"
 #include "wring/process/find_wring_train.h"
 #include "wring/trial/command_runner.h"
 #include "wring/trial/worker_runner.h"
@@ -28,11 +28,10 @@ std::optional<milliseconds> given_timeout() {
   const auto given = environment(kTimeoutVariable);
   if (!given) return std::nullopt;
   const std::string text(*given);
-  char* end = nullptr;
-  const double seconds = std::strtod(text.c_str(), &end);
+  const auto seconds = parse_c_number(text);
   constexpr double kShortestS = 0.001;
-  if (end != text.c_str() && *end == '\0' && seconds >= kShortestS && seconds < 1e6) {
-    return milliseconds(static_cast<std::int64_t>(seconds * 1000));
+  if (seconds && *seconds >= kShortestS && *seconds < 1e6) {
+    return milliseconds(static_cast<std::int64_t>(*seconds * 1000));
   }
   throw Error(ErrorCode::usage, {"{}: '{}' is no number of seconds", "{}：“{}”不是秒数", kTimeoutVariable.text(), text},
               {"give seconds, or unset it", "请给出秒数，或取消该变量"});

@@ -1,7 +1,8 @@
 #include "wring/trace/kernel_kinds.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "wring/base/parse.h"
 
 namespace wring {
 namespace {
@@ -185,10 +186,7 @@ bool is_small_launch(std::string_view metadata) {
   constexpr double kFilled = 0.75;  // persistent kernels leave a few multiprocessors out
   const std::size_t at = metadata.find(kField);
   if (at == std::string_view::npos) return false;
-  const std::string_view number = metadata.substr(at + kField.size());
-  double blocks = kFilled;
-  std::from_chars(number.data(), number.data() + number.size(), blocks);
-  return blocks < kFilled;
+  return parse_leading<double>(metadata.substr(at + kField.size())).value_or(kFilled) < kFilled;
 }
 
 }  // namespace wring

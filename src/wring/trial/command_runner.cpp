@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <system_error>
@@ -12,6 +11,7 @@
 
 #include "wring/base/environment.h"
 #include "wring/base/error.h"
+#include "wring/base/parse.h"
 #include "wring/config/document.h"
 #include "wring/config/patcher.h"
 #include "wring/files/files.h"
@@ -77,13 +77,6 @@ std::string with_config(std::string command, const fs::path& config) {
   return command;
 }
 
-std::optional<std::int64_t> whole_number(const std::string& text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value <= 0) return std::nullopt;
-  return value;
-}
-
 // By the config's own name for the batch size; of a key that is set twice the last value.
 std::vector<Assignment> assignments_of(const TrialRequest& request, const std::string& batch_key) {
   std::vector<Assignment> assignments;
@@ -144,9 +137,9 @@ TrialResult CommandRunner::run(const TrialRequest& request) {
   const std::string text = patch_yaml(state_->config_text, assignments_of(request, options.batch_key), options.config);
   std::optional<std::int64_t> batch;
   for (const DocumentEntry& entry : parse_document(text, options.config)) {
-    if (entry.key == options.batch_key) batch = whole_number(entry.value.text);
+    if (entry.key == options.batch_key) batch = parse_number<std::int64_t>(entry.value.text);
   }
-
+  if (batch && *batch <= 0) batch = std::nullopt;
   const fs::path config = state_->folder.path() / plain_name(options.config);
   write_file_atomically(config, text);
   ChildPipes child({"/bin/sh", "-c", kPatientShell + with_config(options.command, config)},

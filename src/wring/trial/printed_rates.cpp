@@ -1,13 +1,13 @@
 #include "wring/trial/printed_rates.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include <fmt/format.h>
 #include <re2/re2.h>
 
 #include "wring/base/error.h"
+#include "wring/base/parse.h"
 
 namespace wring {
 namespace {
@@ -87,10 +87,8 @@ std::optional<double> RatePattern::rate_in(std::string_view line) const {
     if (!re2::RE2::FullMatch(digits, groups)) return std::nullopt;
     std::erase(digits, ',');
   }
-  double rate = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), rate);
-  const bool whole = error == std::errc() && end == digits.data() + digits.size();
-  return whole && rate > 0 && std::isfinite(rate) ? std::optional(rate) : std::nullopt;
+  const auto rate = parse_number<double>(digits);
+  return rate && *rate > 0 && std::isfinite(*rate) ? rate : std::nullopt;
 }
 
 RateSummary summarise_rates(std::vector<double> rates, std::optional<std::int64_t> batch) {

@@ -1,7 +1,6 @@
 #include "wring/trial/protocol.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -9,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "wring/base/json_text.h"
+#include "wring/base/parse.h"
 #include "wring/config/values.h"
 #include "wring/trial/json_fields.h"
 #include "wring/trial/result_json.h"
@@ -20,20 +20,12 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::int64_t kLargestId = std::numeric_limits<std::int64_t>::max();
 
-template <typename Number>
-std::optional<Number> parsed(std::string_view text) {
-  Number number{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 // YAML text as a JSON value: bare where the same text comes back from it, else a string.
 Json to_json(const std::string& text) {
   if (text == "true" || text == "false") return text == "true";
-  const auto whole = parsed<std::int64_t>(text);
+  const auto whole = parse_number<std::int64_t>(text);
   if (whole && fmt::to_string(*whole) == text) return *whole;
-  const auto real = parsed<double>(text);
+  const auto real = parse_number<double>(text);
   if (real && std::isfinite(*real) && number_text(*real) == text) return *real;
   return text;
 }

@@ -1,6 +1,5 @@
 #include "wring_train/measure/module_runner.h"
 
-#include <charconv>
 #include <optional>
 #include <utility>
 
@@ -12,6 +11,7 @@
 
 #include "wring/base/clock.h"
 #include "wring/base/error.h"
+#include "wring/base/parse.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/eager/optimizer.h"
 #include "wring_train/measure/guarded_trial.h"
@@ -43,13 +43,11 @@ std::optional<std::int64_t> batch_of(const TrialRequest& request) {
   for (const Assignment& assignment : request.set) {
     if (assignment.key != "batch_size") continue;
     const std::string& text = assignment.value;
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || value < 1) {
+    batch = parse_number<std::int64_t>(text);
+    if (!batch || *batch < 1) {
       throw Error(ErrorCode::usage,
                   {"batch_size: '{}' is no number from 1 on", "batch_size：“{}”不是大于等于 1 的数", text});
     }
-    batch = value;
   }
   return batch;
 }

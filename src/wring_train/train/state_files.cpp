@@ -1,13 +1,13 @@
 #include "wring_train/train/state_files.h"
 
 #include <algorithm>
-#include <charconv>
 #include <functional>
 #include <optional>
 #include <string_view>
 
 #include <fmt/format.h>
 
+#include "wring/base/parse.h"
 #include "wring/files/file_errors.h"
 
 namespace wring {
@@ -21,10 +21,8 @@ std::optional<std::int64_t> step_of(const std::string& name) {
   if (!name.starts_with(kPrefix) || !name.ends_with(kEnding) || name.size() <= kPrefix.size() + kEnding.size()) {
     return std::nullopt;
   }
-  const char* const end = name.data() + name.size() - kEnding.size();
-  std::int64_t step = 0;
-  const auto [stopped, error] = std::from_chars(name.data() + kPrefix.size(), end, step);
-  return error == std::errc() && stopped == end ? std::optional(step) : std::nullopt;
+  const std::size_t digits = name.size() - kPrefix.size() - kEnding.size();
+  return parse_number<std::int64_t>(std::string_view(name).substr(kPrefix.size(), digits));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 
 #include "wring/base/environment.h"
 #include "wring/base/error.h"
+#include "wring/base/parse.h"
 #include "wring/console/console.h"
 #include "wring/process/launch_ranks.h"
 #include "wring/process/signal_wait.h"
@@ -28,7 +29,7 @@ void end_with_launcher() {
   const auto launcher = environment(kLauncherVariable);
   if (!launcher) return;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != std::atoi(std::string(*launcher).c_str())) std::_Exit(static_cast<int>(ErrorCode::failed));
+  if (::getppid() != parse_number<pid_t>(*launcher)) std::_Exit(static_cast<int>(ErrorCode::failed));
 }
 
 // The driver reads the variable once, at the first call to it: nothing may have asked for devices before.

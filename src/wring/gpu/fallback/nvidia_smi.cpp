@@ -1,7 +1,6 @@
 #include "wring/gpu/fallback/nvidia_smi.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,6 +8,7 @@
 #include "wring/base/display_text.h"
 #include "wring/base/environment.h"
 #include "wring/base/error.h"
+#include "wring/base/parse.h"
 #include "wring/gpu/nvml/errors.h"
 #include "wring/process/child_process.h"
 
@@ -41,14 +41,6 @@ std::string first_line(std::string_view text) {
   return without_controls(trim(words.substr(0, words.find('\n'))).substr(0, kLongestWords));
 }
 
-template <typename Number>
-std::optional<Number> number(std::string_view text) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 GpuProblem lost_card(int code) {
   const nvml::ErrorRow& row = nvml::error_row(code);
   return {row.message, row.cure, code};
@@ -57,17 +49,17 @@ GpuProblem lost_card(int code) {
 void store(std::string_view field, std::string_view value, Gpu& gpu, std::string& driver_version) {
   if (value == "[GPU is lost]") gpu.problem = lost_card(nvml::kGpuIsLost);
   if (value.starts_with('[') || value.empty()) return;
-  if (field == "index") gpu.index = number<int>(value).value_or(gpu.index);
+  if (field == "index") gpu.index = parse_number<int>(value).value_or(gpu.index);
   if (field == "uuid") gpu.uuid = value;
   if (field == "name") gpu.name = value;
   if (field == "pci.bus_id") gpu.pci_bus_id = value;
-  if (field == "memory.total") gpu.memory_total_mib = number<std::int64_t>(value);
-  if (field == "memory.used") gpu.memory_used_mib = number<std::int64_t>(value);
-  if (field == "memory.reserved") gpu.memory_reserved_mib = number<std::int64_t>(value);
+  if (field == "memory.total") gpu.memory_total_mib = parse_number<std::int64_t>(value);
+  if (field == "memory.used") gpu.memory_used_mib = parse_number<std::int64_t>(value);
+  if (field == "memory.reserved") gpu.memory_reserved_mib = parse_number<std::int64_t>(value);
   if (field == "driver_version") driver_version = value;
   if (field == "compute_cap") {
-    const auto major = number<int>(take_until(value, '.'));
-    const auto minor = number<int>(value);
+    const auto major = parse_number<int>(take_until(value, '.'));
+    const auto minor = parse_number<int>(value);
     if (!major || !minor) return;
     gpu.compute_capability_major = major;
     gpu.compute_capability_minor = minor;

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <utility>
 
+#include "wring/base/parse.h"
 #include "wring/gpu/fallback/nvidia_smi.h"
 #include "wring/gpu/nvml/errors.h"
 #include "wring/gpu/nvml/missing_util.h"
@@ -127,10 +128,8 @@ Reading read_smi_value(Metric metric, const std::string& text) {
   if (text == "[GPU is lost]") return Reading::failed(nvml::kGpuIsLost);
   if (text.starts_with("[Unknown") || text.starts_with("ERR")) return Reading::failed(nvml::error_row(999).code);
   if (text.empty() || text.starts_with('[') || text == "N/A") return {};
-  char* end = nullptr;
-  const double value = std::strtod(text.c_str(), &end);
-  if (end == text.c_str() || !is_possible(metric, value)) return Reading::failed(Reading::kRejected);
-  return Reading::of(value);
+  const auto value = parse_leading<double>(text);
+  return value && is_possible(metric, *value) ? Reading::of(*value) : Reading::failed(Reading::kRejected);
 }
 
 std::unique_ptr<Telemetry> open_smi_telemetry(const TelemetryOptions& options, std::vector<GpuProblem>& problems,

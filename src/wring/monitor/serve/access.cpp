@@ -4,7 +4,6 @@
 #include <array>
 #include <cctype>
 #include <cerrno>
-#include <charconv>
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "wring/base/error.h"
+#include "wring/base/parse.h"
 #include "wring/files/file_errors.h"
 #include "wring/files/folder.h"
 #include "wring/process/shell_words.h"
@@ -26,13 +26,6 @@ Error not_an_address(std::string_view text) {
   return Error(ErrorCode::usage, {"--serve: '{}' is not an address and a port", "--serve：“{}”不是地址和端口", text},
                {"for example: --serve 127.0.0.1:9835, --serve [::1]:9835, or --serve 127.0.0.1:0 for a free port",
                 "例如：--serve 127.0.0.1:9835、--serve [::1]:9835，或用 --serve 127.0.0.1:0 选取空闲端口"});
-}
-
-std::optional<std::uint16_t> port_of(std::string_view text) {
-  unsigned port = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (text.empty() || problem != std::errc() || end != text.data() + text.size() || port > 65535) return std::nullopt;
-  return static_cast<std::uint16_t>(port);
 }
 
 bool is_ipv4(const std::string& host) {
@@ -105,7 +98,7 @@ std::string first_line_of_private_file(const std::filesystem::path& path) {
 
 ListenAddress parse_listen_address(std::string_view text) {
   ListenAddress address;
-  if (const auto port = port_of(text)) {
+  if (const auto port = parse_number<std::uint16_t>(text)) {
     address.host = "127.0.0.1";
     address.port = *port;
     address.loopback = true;
@@ -116,7 +109,7 @@ ListenAddress parse_listen_address(std::string_view text) {
   address.host = parts->host.empty() || parts->host == "localhost" ? "127.0.0.1" : parts->host;
   address.ipv6 = parts->bracketed;
   if (!(address.ipv6 ? is_ipv6(address.host) : is_ipv4(address.host))) throw not_an_address(text);
-  const auto port = parts->port.empty() ? std::optional(kDefaultMonitorPort) : port_of(parts->port);
+  const auto port = parts->port.empty() ? std::optional(kDefaultMonitorPort) : parse_number<std::uint16_t>(parts->port);
   if (!port) throw not_an_address(text);
   address.port = *port;
   address.loopback = is_loopback(address.host, address.ipv6);
@@ -148,7 +141,7 @@ void check_exposure(const ListenAddress& address, bool allow_remote, std::string
 
 bool is_loopback_host(std::string_view host_header) {
   auto parts = split(host_header);
-  if (!parts || (!parts->port.empty() && !port_of(parts->port))) return false;
+  if (!parts || (!parts->port.empty() && !parse_number<std::uint16_t>(parts->port))) return false;
   std::ranges::transform(parts->host, parts->host.begin(), [](unsigned char c) { return std::tolower(c); });
   if (parts->bracketed) return is_loopback(parts->host, true);
   return parts->host == "localhost" || (is_ipv4(parts->host) && is_loopback(parts->host, false));

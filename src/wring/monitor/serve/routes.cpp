@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/parse.h"
 #include "wring/monitor/serve/access.h"
 #include "wring/monitor/serve/exposition.h"
 #include "wring/monitor/serve/json.h"
@@ -158,10 +159,8 @@ HttpReply ServerRoutes::answer_get(const HttpRequest& request, std::string_view 
 HttpReply ServerRoutes::history(std::string_view query) const {
   double seconds = kDefaultHistoryS;
   if (const auto asked = parameter(query, "seconds")) {
-    const auto [end, problem] = std::from_chars(asked->data(), asked->data() + asked->size(), seconds);
-    const bool number = problem == std::errc() && end == asked->data() + asked->size();
-    if (!number || !std::isfinite(seconds) || seconds < 0)
-      return error_reply(400, "seconds must be a number from 0 on");
+    seconds = parse_number<double>(*asked).value_or(-1);
+    if (!std::isfinite(seconds) || seconds < 0) return error_reply(400, "seconds must be a number from 0 on");
   }
   std::vector<std::string> only;
   if (const auto asked = parameter(query, "metrics")) only = split_commas(*asked);

@@ -1,6 +1,5 @@
 #include "wring_train/dist/host/rank_place.h"
 
-#include <charconv>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -8,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "wring/base/error.h"
+#include "wring/base/parse.h"
 
 namespace wring {
 namespace {
@@ -31,13 +31,12 @@ class Variables {
   int number(VariableName name, int least, int most) const {
     const std::optional<std::string> value = text(name);
     if (!value) missing(name);
-    int result = 0;
-    const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), result);
-    if (error != std::errc() || end != value->data() + value->size() || result < least || result > most) {
+    const auto result = parse_number<int>(*value);
+    if (!result || *result < least || *result > most) {
       throw Error(ErrorCode::usage, {"{} is \"{}\"", "{} 的值为 \"{}\"", name.text(), *value},
                   {"it must be a number from {} to {}", "应为 {} 到 {} 的整数", least, most});
     }
-    return result;
+    return *result;
   }
   int number(VariableName name, int least, int most, int otherwise) const {
     return has(name) ? number(name, least, most) : otherwise;
@@ -119,7 +118,7 @@ RankPlace from_srun(const Variables& variables) {
   const auto machines = variables.text("SLURM_STEP_NODELIST");
   // "4" or "4(x2),3": tasks of each machine. The one that asks is not told which it is, so the first number serves.
   if (const auto tasks = variables.text("SLURM_STEP_TASKS_PER_NODE")) {
-    std::from_chars(tasks->data(), tasks->data() + tasks->size(), place.local_size);
+    place.local_size = parse_leading<int>(*tasks).value_or(place.local_size);
   }
   place.port =
       static_cast<std::uint16_t>(kFirstSlurmPort + variables.number("SLURM_JOB_ID", 0, INT32_MAX, 0) % kSlurmPorts);

@@ -1,13 +1,14 @@
 #include "wring_train/dist/host/rank_watch.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
+
+#include "wring/base/parse.h"
 
 namespace wring {
 namespace {
@@ -30,12 +31,6 @@ std::vector<std::string> fields_of(std::string_view line) {
   }
 }
 
-std::int64_t number(const std::string& text) {
-  std::int64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
 Text what_is_done(RankPhase phase, std::int64_t steps) {
   switch (phase) {
     case RankPhase::training:
@@ -56,11 +51,9 @@ WatchTimes watch_times(std::string_view timeout) {
   WatchTimes times;
   if (timeout.empty()) return times;
   constexpr double kMost = 1e6;
-  double seconds = 0;
-  const char* const end = timeout.data() + timeout.size();
-  const auto [stop, error] = std::from_chars(timeout.data(), end, seconds);
+  const double seconds = parse_number<double>(timeout).value_or(0);
   // Written so that nan is refused too.
-  if (error != std::errc() || stop != end || !(seconds >= 1 && seconds <= kMost)) {
+  if (!(seconds >= 1 && seconds <= kMost)) {
     throw Error(ErrorCode::usage,
                 {"WRING_RANK_TIMEOUT: '{}' is no number of seconds from 1 to 1000000",
                  "WRING_RANK_TIMEOUT：“{}”不是 1 到 1000000 之间的秒数", timeout},
@@ -148,7 +141,8 @@ void RankWatch::take(Peer& peer, std::string_view line) {
   peer.heard = Clock::now();
   if (fields[0] == "bye") peer.gone = true;
   if (fields[0] == "beat" && fields.size() == 3) {
-    update(peer.standing, number(fields[1]), static_cast<RankPhase>(number(fields[2])));
+    update(peer.standing, parse_leading<std::int64_t>(fields[1]).value_or(0),
+           static_cast<RankPhase>(parse_leading<std::int64_t>(fields[2]).value_or(0)));
   }
   if (fields[0] == "fail" && fields.size() == 3) {
     peer.gone = true;
