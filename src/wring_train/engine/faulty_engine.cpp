@@ -57,10 +57,6 @@ std::int64_t steps_done(const StepEngine& engine) {
   return std::ranges::find(state, "optimizer.step", &NamedTensor::name)->tensor.item<std::int64_t>();
 }
 
-std::string variable(const char* name) {
-  return std::string(environment(name).value_or(""));
-}
-
 }  // namespace
 
 Faults read_faults(const std::string& memory_limit, const std::string& nan_loss) {
@@ -84,7 +80,8 @@ Faults read_faults(const std::string& memory_limit, const std::string& nan_loss)
 }
 
 Faults faults_of_environment() {
-  return read_faults(variable("WRING_TEST_OOM_ABOVE_BATCH"), variable("WRING_TEST_NAN_LOSS"));
+  return read_faults(std::string(environment("WRING_TEST_OOM_ABOVE_BATCH").value_or("")),
+                     std::string(environment("WRING_TEST_NAN_LOSS").value_or("")));
 }
 
 FaultyEngine::FaultyEngine(std::unique_ptr<StepEngine> engine, const Faults& faults, int rank)
