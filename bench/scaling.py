@@ -25,7 +25,7 @@ from vs_pytorch import ddp_worker
 from vs_pytorch.inputs import with_perceptual_weights, write_inputs
 from vs_pytorch.machine import describe_machine
 from vs_pytorch.markdown import machine_line, number, table
-from vs_pytorch.processes import environment, find_wring_train, reason_of
+from vs_pytorch.processes import environment, find_wring_steps, find_wring_train, reason_of
 from vs_pytorch.settings import Failure, Unavailable, describe, guide_configs, typed, with_assignments, write_flat_yaml
 
 SIDES = ("wring", "pytorch")
@@ -87,7 +87,7 @@ class Config:
         out = self.folder / "record.json"
         out.unlink(missing_ok=True)
         inputs = inputs or self.inputs()
-        command = [str(find_wring_train(self.arguments.wring_train)), "steps", str(config or self.folder / "config.yaml")]
+        command = [str(find_wring_steps(self.arguments.wring_train)), str(config or self.folder / "config.yaml")]
         command += ["--weights", inputs["weights"], "--batches", inputs["batches"], "--out", str(out)]
         command += ["--device", self.arguments.device, "--steps", str(steps or self.steps), "--warmup", "20"]
         command += ["--data", data or ("resident" if self.arguments.device == "cuda" else "host")]

@@ -20,8 +20,8 @@ The configurations are four tuned ones without the perceptual loss, or files as 
     bench/vs_pytorch.py --suite step --configs shipped --variants expert,folded_expert,amp --json OUT.json --markdown OUT.md
     bench/vs_pytorch.py --suite step --configs configs/balanced.yaml,mine.yaml
 
-Each side runs as a process of its own, in turns. wring-train's part is `wring-train steps`, whose protocol is at the top of
-src/wring_train/commands/steps.cpp, and `wring-train train`. A variant that cannot run becomes a row with the reason.
+Each side runs as a process of its own, in turns. wring-train's part is the program wring_steps beside it, whose protocol is at
+the top of bench/steps.cpp, and `wring-train train`. A variant that cannot run becomes a row with the reason.
 Needs torch, numpy and safetensors; Pillow where image files are read. WRING_BUILD_DIR names a build that was made elsewhere and
 carried here. vs_pytorch/__init__.py says what is where.
 """

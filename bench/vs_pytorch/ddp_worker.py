@@ -55,7 +55,7 @@ class Measurement:
         self.done = 0
 
     def step(self):
-        """Rank r of W has batch (i · W + r) mod M in step i, as `wring-train steps`."""
+        """Rank r of W has batch (i · W + r) mod M in step i, as in wring_steps."""
         lr, hr = self.batches[(self.done * self.ranks + self.rank) % len(self.batches)]
         self.done += 1
         return self.trainer.step_on(lr, hr)

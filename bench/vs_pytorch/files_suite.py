@@ -14,7 +14,7 @@ import time
 from .gpu_sampler import sampling
 from .image_files import FileSet
 from .inputs import with_perceptual_weights, write_inputs, write_weights
-from .processes import Deadline, Worker, environment, find_program, find_wring_train, reason_of
+from .processes import Deadline, Worker, environment, find_program, find_wring_steps, find_wring_train, reason_of
 from .settings import Failure, Unavailable, describe, guide_configs, typed, with_assignments, write_flat_yaml
 from .wring_run import WringRun
 
@@ -175,7 +175,8 @@ class Bench:
         write_inputs(folder, settings, None, 2)
         out = folder / "record.json"
         steps = 400 if self.on_gpu else 10
-        command = [str(self.wring_train), "steps", str(folder / "config.yaml"), "--out", str(out), "--data", "resident"]
+        program = find_wring_steps(self.arguments.wring_train)
+        command = [str(program), str(folder / "config.yaml"), "--out", str(out), "--data", "resident"]
         command += ["--weights", str(folder / "weights.safetensors"), "--steps", str(steps)]
         command += ["--batches", str(folder / "batches.safetensors"), "--device", self.arguments.device]
         finished = subprocess.run(command, env=self.env, capture_output=True, text=True)

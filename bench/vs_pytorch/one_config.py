@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from .inputs import with_perceptual_weights, write_inputs
-from .processes import environment, find_wring_train
+from .processes import environment, find_wring_steps
 from .settings import COMMAND, FORCED, Failure, read_flat_yaml, typed, with_assignments, write_flat_yaml
 from .trainers import Trainer
 
@@ -117,7 +117,7 @@ def compare(arguments):
     settings = typed(values)
     env = environment(arguments.threads, fp32_exact=arguments.fp32_exact)
     sides = {
-        "wring": [find_wring_train(arguments.wring_train), "steps"],
+        "wring": [find_wring_steps(arguments.wring_train)],
         "pytorch": [sys.executable, COMMAND, "--side", "pytorch"],
     }
     records = {name: [] for name in sides}

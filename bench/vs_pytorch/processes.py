@@ -39,6 +39,14 @@ def find_wring_train(given):
     return path
 
 
+def find_wring_steps(wring_train):
+    """The program that measures wring-train's steps: beside the wring-train that was given, or as that is found."""
+    path = find_program("wring_steps", wring_train and wring_train.with_name("wring_steps"))
+    if path is None:
+        raise Failure("wring_steps was not found beside wring-train. Build it: its CMake target is wring_steps.")
+    return path
+
+
 def torch_libraries():
     """Folders of this torch's libraries, which a carried build runs with in the place of those that it was linked with."""
     packages = Path(torch.__file__).resolve().parent.parent

@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 from .inputs import with_perceptual_weights, write_inputs
-from .processes import Deadline, Worker, environment, find_wring_train, reason_of
+from .processes import Deadline, Worker, environment, find_wring_steps, reason_of
 from .settings import Failure, Unavailable, describe, guide_configs, typed, with_assignments, write_flat_yaml
 from .step_worker import CANDIDATES, EXPERTS, VARIANTS
 
@@ -142,7 +142,7 @@ class OneConfig:
     def run_wring(self):
         out, kernels = self.folder / "record.json", self.folder / "kernels.txt"
         out.unlink(missing_ok=True)
-        command = [str(find_wring_train(self.arguments.wring_train)), "steps", str(self.folder / "config.yaml")]
+        command = [str(find_wring_steps(self.arguments.wring_train)), str(self.folder / "config.yaml")]
         command += ["--weights", str(self.folder / "weights.safetensors"), "--out", str(out)]
         command += ["--batches", str(self.folder / "batches.safetensors"), "--device", self.arguments.device]
         command += ["--steps", str(self.steps_for_wring()), "--warmup", "20"]
@@ -151,7 +151,7 @@ class OneConfig:
         try:
             finished = subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=120)
         except subprocess.TimeoutExpired:
-            raise Unavailable("wring-train steps took more than 120 s") from None
+            raise Unavailable("wring_steps took more than 120 s") from None
         if finished.returncode == 2 and self.resident:
             self.resident = False
             note = f"each batch copied from host memory: {reason_of(finished.stderr)}"

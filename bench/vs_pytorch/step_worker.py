@@ -12,7 +12,7 @@ from .processes import emit, serve
 from .settings import Unavailable
 from .trainers import CapturedTrainer, Trainer
 
-# Steps between two looks at the clock, as `wring-train steps` has it: few where a step is long, and so many where it is
+# Steps between two looks at the clock, as wring_steps has it: few where a step is long, and so many where it is
 # short that waiting for the device, which a training loop does not do, no longer shows.
 FEWEST_STEPS, MOST_STEPS, GROUP_MS = 5, 50, 30
 

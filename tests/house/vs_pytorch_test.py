@@ -366,6 +366,20 @@ class Processes(unittest.TestCase):
             os.environ.pop("WRING_BUILD_DIR", None)
             self.assertEqual(processes.environment(1).get("LD_LIBRARY_PATH"), os.environ.get("LD_LIBRARY_PATH"))
 
+    def test_the_program_for_steps_is_the_one_beside_the_given_wring_train(self):
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        for program in ("wring-train", "wring_steps"):
+            (folder / program).touch()
+        for given in ("wring", "wring-train"):
+            self.assertEqual(processes.find_wring_steps(folder / given), (folder / "wring_steps").resolve())
+        (folder / "wring_steps").unlink()
+        with self.assertRaisesRegex(settings.Failure, "wring_steps"):
+            processes.find_wring_steps(folder / "wring-train")
+        (folder / "bin").mkdir()
+        (folder / "bin" / "wring_steps").touch()
+        with mock.patch.dict(os.environ, {"WRING_BUILD_DIR": str(folder)}):
+            self.assertEqual(processes.find_wring_steps(None), (folder / "bin" / "wring_steps").resolve())
+
     def test_wrings_own_error_line_is_the_reason(self):
         self.assertEqual(processes.reason_of("a\nerror: no room\nhint: less\n"), "error: no room")
         self.assertEqual(processes.reason_of("\nKilled\n"), "Killed")

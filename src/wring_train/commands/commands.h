@@ -8,13 +8,10 @@ int train_command(const TrainOptions& options);
 int evaluate_command(const EvaluateOptions& options);
 int upscale_command(const UpscaleOptions& options);
 
-// `wring-train steps …`: measures training steps on stored batches, for bench/vs_pytorch.py. See steps_command.cpp.
-int steps_command(int argc, char** argv);
-
-// `wring-train trial …`: measures training steps on request. See trial_command.cpp.
+// `wring-train trial …`: measures training steps on request. See trial.cpp.
 int trial_command(int argc, char** argv);
 
-// `wring-train about`: the versions of its libraries as JSON, for `wring doctor`. See about_command.cpp.
+// `wring-train about`: the versions of its libraries as JSON, for `wring doctor`. See about.cpp.
 int about_command();
 
 }  // namespace wring

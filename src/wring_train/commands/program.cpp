@@ -36,7 +36,6 @@ const Text kLessImages{
     "请使用更小的图像或网络，或提高限制（ulimit -v、容器内存）"};
 
 int dispatch(int argc, char** argv) {
-  if (argc > 1 && std::strcmp(argv[1], "steps") == 0) return steps_command(argc - 1, argv + 1);
   if (argc > 1 && std::strcmp(argv[1], "trial") == 0) return trial_command(argc - 1, argv + 1);
   if (argc > 1 && std::strcmp(argv[1], "about") == 0) return about_command();
   end_on_stop_signals(early_options(std::vector<std::string>(argv + 1, argv + argc)));
@@ -62,11 +61,15 @@ void set_cublas_workspaces(std::int64_t channels) {
 }
 
 int run_wring_train(int argc, char** argv) {
+  return run_with_torch(argc, argv, [=] { return dispatch(argc, argv); });
+}
+
+int run_with_torch(int argc, char** argv, const std::function<int()>& program) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   tell_waits(early_options(arguments));
   return run_guarded(early_options(arguments), [&] {
     try {
-      return dispatch(argc, argv);
+      return program();
     } catch (const c10::OutOfMemoryError& error) {
       throw Error(ErrorCode::failed, std::string("the GPU is out of memory: ") + error.what_without_backtrace(),
                   "lower batch_size (64 → 48 → 32 → 16) or patch_size, or raise gradient_accumulation_steps");

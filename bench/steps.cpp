@@ -1,6 +1,7 @@
-// `wring-train steps CONFIG --weights W --batches B --steps N --warmup K --device D --out R [--data host|resident]
-// [--kernel-times FILE]`: runs training steps on stored batches and writes what they took, so that the benchmarks can
-// compare the same work.
+// wring_steps CONFIG --weights W --batches B --steps N --warmup K --device D --out R [--data host|resident]
+//   [--kernel-times FILE] [--set KEY=VALUE …]
+// Runs wring-train's steps on stored batches and writes what they took, so that the benchmarks can compare the same
+// work.
 //   W  safetensors: the initial parameters
 //   B  safetensors: hr uint8 (M, B, H, W, 3) and lr uint8 (M, B, h, w, 3); step i uses batch i mod M
 //   R  JSON: engine, loss of each of the first N steps, samples_per_s, step_ms {median, mad, n}, peak_memory_mib,
@@ -26,7 +27,6 @@
 #include "wring/base/message.h"
 #include "wring/config/reader.h"
 #include "wring/files/files.h"
-#include "wring_train/commands/commands.h"
 #include "wring_train/commands/program.h"
 #include "wring_train/engine/device.h"
 #include "wring_train/engine/schedule.h"
@@ -100,7 +100,7 @@ StepsOptions parse(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    throw Error(ErrorCode::usage, error.what(), "see the first lines of steps_command.cpp");
+    throw Error(ErrorCode::usage, error.what(), "see the first lines of bench/steps.cpp");
   }
   return options;
 }
@@ -188,9 +188,7 @@ int measure(const StepsOptions& options, const TrainConfig& config, at::Device d
   return 0;
 }
 
-}  // namespace
-
-int steps_command(int argc, char** argv) {
+int run_steps(int argc, char** argv) {
   const StepsOptions options = parse(argc, argv);
   TrainConfig config = read_config(options.config, UnknownKeys::reject).values;
   for (const std::string& assignment : options.set) set_value(config, assignment);
@@ -203,4 +201,9 @@ int steps_command(int argc, char** argv) {
                       [&, device = device, &ranks = ranks] { return measure(options, config, device, *ranks); });
 }
 
+}  // namespace
 }  // namespace wring
+
+int main(int argc, char** argv) {
+  return wring::run_with_torch(argc, argv, [&] { return wring::run_steps(argc, argv); });
+}
