@@ -11,6 +11,7 @@
 
 #include "wring/base/error.h"
 #include "wring/trace/gzip_stream.h"
+#include "wring/trace/kernel_kinds.h"
 
 namespace wring {
 namespace {
@@ -48,6 +49,7 @@ struct Draft {
   std::int64_t bytes = 0;
   std::uint64_t external = 0;
   std::uint64_t correlation = 0;
+  bool small = false;
 };
 
 // Where in the file the parser stands; `elsewhere` is all that is of no interest, at any depth.
@@ -68,6 +70,8 @@ class TraceBuilder : public nlohmann::json_sax<json> {
       constexpr double kMostUs = 9e15;
       const auto rounded = static_cast<std::int64_t>(std::llround(1e3 * std::clamp(value, -kMostUs, kMostUs)));
       take_time(ns_of_us(text).value_or(rounded));
+    } else if (place() == Place::args && key_ == "blocks per SM") {
+      draft_.small = is_small_launch(value);
     }
     return true;
   }
@@ -154,6 +158,7 @@ class TraceBuilder : public nlohmann::json_sax<json> {
       if (key_ == "correlation") draft_.correlation = static_cast<std::uint64_t>(value);
       if (key_ == "stream") draft_.stream = value;
       if (key_ == "bytes") draft_.bytes = value;
+      if (key_ == "blocks per SM") draft_.small = is_small_launch(static_cast<double>(value));
     }
     return true;
   }
@@ -181,7 +186,7 @@ class TraceBuilder : public nlohmann::json_sax<json> {
                              interned(draft_.name), interned(draft_.input_type), *kind});
     } else if (const auto device = device_kind(draft_.category)) {
       trace_.device.push_back({begin_ns, end_ns, draft_.stream, draft_.bytes, draft_.external, draft_.correlation,
-                               interned(draft_.name), *device});
+                               interned(draft_.name), *device, draft_.small});
     }
   }
 

@@ -40,6 +40,7 @@ struct DeviceEvent {
   std::uint64_t correlation = 0;
   NameId name = 0;
   DeviceKind kind = DeviceKind::kernel;
+  bool small = false;  // a kernel with too few blocks for the device's multiprocessors
 
   bool operator==(const DeviceEvent&) const = default;
 };

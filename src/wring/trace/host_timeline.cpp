@@ -7,26 +7,18 @@
 
 #include "wring/trace/cuda_calls.h"
 #include "wring/trace/intervals.h"
+#include "wring/trace/program_parts.h"
 
 namespace wring {
 namespace {
-
-bool is_loader(std::string_view name) {
-  return name.starts_with("enumerate(DataLoader)") && name.find("__next__") != std::string_view::npos;
-}
-
-bool is_backward(std::string_view name) {
-  return name.starts_with("autograd::engine::evaluate_function");
-}
 
 class TimelineBuilder {
  public:
   TimelineBuilder(const Trace& trace, const StepWindow& window)
       : trace_(trace),
         window_(window),
-        threads_(launching_threads()),
-        loader_(loader_waits()),
-        optimizer_(optimizer_steps()),
+        loader_(loader_waits(trace, window)),
+        optimizer_(optimizer_steps(trace, window)),
         quiet_(quiet_stretches()),
         device_(device_work()) {
     find_blocking_operators();
@@ -56,46 +48,11 @@ class TimelineBuilder {
     bool only_waits;  // the queue of the device was full
   };
 
-  std::set<std::int64_t> launching_threads() const {
-    std::set<std::int64_t> threads = {window_.thread};
-    for (const StepEvent& event : window_.events) {
-      if (event.launch != kNoLaunch) threads.insert(trace_.host[event.launch].thread);
-    }
-    return threads;
-  }
-
-  Cover loader_waits() const {
-    std::vector<Interval> waits;
-    for (const HostEvent& event : trace_.host) {
-      if (event.kind == HostKind::call || event.thread != window_.thread || !is_loader(trace_.name_of(event))) continue;
-      waits.push_back({event.begin_ns, event.end_ns});
-    }
-    return Cover(std::move(waits));
-  }
-
-  // From the last backward pass in it on: a closure runs the model within the optimiser's step.
-  Cover optimizer_steps() const {
-    std::vector<Interval> steps;
-    for (const HostEvent& event : trace_.host) {
-      if (event.kind != HostKind::annotation || event.thread != window_.thread) continue;
-      if (trace_.name_of(event).starts_with("Optimizer.step#")) steps.push_back({event.begin_ns, event.end_ns});
-    }
-    for (const HostEvent& event : trace_.host) {
-      if (event.kind != HostKind::op || !is_backward(trace_.name_of(event))) continue;
-      for (Interval& step : steps) {
-        if (event.begin_ns < step.end_ns && event.end_ns > step.begin_ns) {
-          step.begin_ns = std::min(step.end_ns, std::max(step.begin_ns, event.end_ns));
-        }
-      }
-    }
-    return Cover(std::move(steps));
-  }
-
   Cover quiet_stretches() const {
     constexpr std::int64_t kLongNs = 1'000'000;
     std::vector<Interval> heard;
     for (const HostEvent& event : trace_.host) {
-      if (event.kind == HostKind::annotation || !threads_.contains(event.thread)) continue;
+      if (event.kind == HostKind::annotation || !window_.threads.contains(event.thread)) continue;
       heard.push_back({event.begin_ns, std::max(event.end_ns, event.begin_ns + 1)});
     }
     heard.push_back({window_.end_ns, window_.end_ns + 1});
@@ -126,7 +83,7 @@ class TimelineBuilder {
       if (outermost != nullptr && outermost->end_ns <= event.begin_ns) outermost = nullptr;
       if (event.kind == HostKind::op) {
         if (outermost == nullptr && trace_.name_of(event).starts_with("aten::")) outermost = &event;
-      } else if (outermost != nullptr && threads_.contains(event.thread)) {
+      } else if (outermost != nullptr && window_.threads.contains(event.thread)) {
         const Blocking kind = blocking.of(event);
         if (kind == Blocking::no) continue;
         (kind == Blocking::copy ? copies : syncs).push_back({outermost->begin_ns, outermost->end_ns});
@@ -166,7 +123,7 @@ class TimelineBuilder {
     };
     const std::set<const HostEvent*> full = calls_at_a_full_queue();
     for (const HostEvent& call : trace_.host) {
-      if (!window_.contains(call) || call.kind != HostKind::call || !threads_.contains(call.thread)) continue;
+      if (!window_.contains(call) || call.kind != HostKind::call || !window_.threads.contains(call.thread)) continue;
       if (state_at(call.begin_ns) == HostState::loader) continue;  // part of the wait for a batch
       const Blocking kind = blocking.of(call);
       if (kind == Blocking::no) {
@@ -248,7 +205,6 @@ class TimelineBuilder {
 
   const Trace& trace_;
   const StepWindow& window_;
-  std::set<std::int64_t> threads_;
   Cover loader_;
   Cover optimizer_;
   Cover quiet_;

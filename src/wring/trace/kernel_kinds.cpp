@@ -59,21 +59,28 @@ constexpr std::array kOwnKernels{
 };
 
 constexpr std::array kOperators{
-    Sign{"convolution", KernelKind::product},
-    Sign{"aten::mm", KernelKind::product},
-    Sign{"aten::addmm", KernelKind::product},
-    Sign{"aten::bmm", KernelKind::product},
-    Sign{"aten::baddbmm", KernelKind::product},
-    Sign{"aten::_fused_adam", KernelKind::update},
-    Sign{"aten::_foreach", KernelKind::update},
+    Sign{"convolution", KernelKind::product},      Sign{"aten::mm", KernelKind::product},
+    Sign{"aten::addmm", KernelKind::product},      Sign{"aten::bmm", KernelKind::product},
+    Sign{"aten::baddbmm", KernelKind::product},    Sign{"aten::_scaled_mm", KernelKind::product},  // in 8 bits
+    Sign{"_attention_", KernelKind::product},  // flash, memory-efficient and cuDNN's: two products in one
+    Sign{"aten::_fused_adam", KernelKind::update}, Sign{"aten::_foreach", KernelKind::update},
     Sign{"aten::copy_", KernelKind::layout},  // .to() and .contiguous() end in it
-    Sign{"aten::cat", KernelKind::layout},
-    Sign{"aten::sum", KernelKind::reduction},
-    Sign{"aten::mean", KernelKind::reduction},
+    Sign{"aten::cat", KernelKind::layout},         Sign{"aten::sum", KernelKind::reduction},
+    Sign{"aten::mean", KernelKind::reduction},     Sign{"linalg_vector_norm", KernelKind::reduction},
+    Sign{"batch_norm", KernelKind::elementwise},   Sign{"layer_norm", KernelKind::elementwise},
+    Sign{"group_norm", KernelKind::elementwise},   Sign{"softmax", KernelKind::elementwise},
+    Sign{"dropout", KernelKind::elementwise},      Sign{"nll_loss", KernelKind::elementwise},
+    Sign{"embedding", KernelKind::elementwise},
 };
 
 // Families of the libraries, for a replayed graph, of which no operator is known.
 constexpr std::array kNames{
+    Sign{"triton_tem", KernelKind::product},  // torch.compile's, by the template that it came from
+    Sign{"triton_red", KernelKind::reduction},
+    Sign{"triton_per", KernelKind::reduction},
+    Sign{"triton_", KernelKind::elementwise},
+    Sign{"flash_", KernelKind::product},  // attention
+    Sign{"fmha", KernelKind::product},
     Sign{"direct_copy_kernel", KernelKind::layout},
     Sign{"copy_kernel_cuda", KernelKind::layout},
     Sign{"CatArrayBatchedCopy", KernelKind::layout},
@@ -183,10 +190,14 @@ DividedTime divide_time(std::span<const KernelRun> runs) {
 
 bool is_small_launch(std::string_view metadata) {
   constexpr std::string_view kField = "\"blocks per SM\": ";
-  constexpr double kFilled = 0.75;  // persistent kernels leave a few multiprocessors out
   const std::size_t at = metadata.find(kField);
   if (at == std::string_view::npos) return false;
-  return parse_leading<double>(metadata.substr(at + kField.size())).value_or(kFilled) < kFilled;
+  return is_small_launch(parse_leading<double>(metadata.substr(at + kField.size())).value_or(1));
+}
+
+bool is_small_launch(double blocks_per_multiprocessor) {
+  constexpr double kFilled = 0.75;  // persistent kernels leave a few multiprocessors out
+  return blocks_per_multiprocessor < kFilled;
 }
 
 }  // namespace wring

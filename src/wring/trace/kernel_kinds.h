@@ -74,5 +74,6 @@ DividedTime divide_time(std::span<const KernelRun> runs);
 // Whether a launch leaves a quarter of the multiprocessors and more without a block, by what Kineto says of it
 // (`"blocks per SM": 0.5, …`); false where it says nothing.
 bool is_small_launch(std::string_view metadata);
+bool is_small_launch(double blocks_per_multiprocessor);
 
 }  // namespace wring

@@ -46,6 +46,10 @@ FoundSteps find_steps(const Trace& trace) {
   if (window.events.empty()) {
     return {std::nullopt, {"the profile shows no work on a GPU", "性能分析记录中没有 GPU 上的工作"}};
   }
+  window.threads = {window.thread};
+  for (const StepEvent& event : window.events) {
+    if (event.launch != kNoLaunch) window.threads.insert(trace.host[event.launch].thread);
+  }
   return {std::move(window), {}};
 }
 

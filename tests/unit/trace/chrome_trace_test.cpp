@@ -33,7 +33,7 @@ constexpr const char* kTrace = R"json({
   {"ph": "X", "cat": "cuda_driver", "name": "cuLaunchKernelEx", "pid": 1511, "tid": 1551,
    "ts": 5185465560550, "dur": 4.5, "args": {"cbid": 652, "correlation": 100}},
   {"ph": "X", "cat": "kernel", "name": "nvjet_tst", "pid": 0, "tid": 7, "ts": 5185465560560.5, "dur": 8.25,
-   "args": {"External id": 7, "device": 0, "stream": 13, "correlation": 99, "grid": [64, 1, 1]}},
+   "args": {"External id": 7, "device": 0, "stream": 13, "correlation": 99, "blocks per SM": 0.484848, "grid": [64, 1, 1]}},
   {"ph": "X", "cat": "gpu_user_annotation", "name": "Optimizer.step#SGD.step", "pid": 0, "tid": 7,
    "ts": 5185465560560.5, "dur": 8.25, "args": {"External id": 1}},
   {"ph": "X", "cat": "gpu_memcpy", "name": "Memcpy HtoD (Pageable -> Device)", "pid": 0, "tid": 7,
@@ -116,8 +116,10 @@ TEST_F(ChromeTraceTest, DeviceEventsAreKernelsCopiesAndFills) {
   EXPECT_EQ(trace.device[0].correlation, 99U);
   EXPECT_EQ(trace.device[0].begin_ns, 29'780);
   EXPECT_EQ(trace.device[0].end_ns, 38'030);
+  EXPECT_TRUE(trace.device[0].small);
   EXPECT_EQ(trace.device[1].kind, DeviceKind::copy);
   EXPECT_EQ(trace.device[1].bytes, 4096);
+  EXPECT_FALSE(trace.device[1].small);
   EXPECT_EQ(trace.device[2].kind, DeviceKind::fill);
   EXPECT_EQ(trace.device[2].end_ns - trace.device[2].begin_ns, 1);
 }

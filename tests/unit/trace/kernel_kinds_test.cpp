@@ -33,6 +33,25 @@ TEST(KernelKind, AConvolutionsConversionsAreNoProducts) {
             KernelKind::layout);
 }
 
+TEST(KernelKind, OperatorsOfOtherNetworksAreKnown) {
+  const auto of_op = [](const char* op) {
+    return kernel_kind({.name = "void some::kernel<4>", .op = op, .input_type = "float"}, false);
+  };
+  EXPECT_EQ(of_op("aten::_efficient_attention_backward"), KernelKind::product);
+  EXPECT_EQ(of_op("aten::_scaled_dot_product_flash_attention"), KernelKind::other);  // launches nothing itself
+  EXPECT_EQ(of_op("aten::_scaled_mm"), KernelKind::product);
+  EXPECT_EQ(of_op("aten::native_batch_norm_backward"), KernelKind::elementwise);
+  EXPECT_EQ(of_op("aten::native_layer_norm"), KernelKind::elementwise);
+  EXPECT_EQ(of_op("aten::_log_softmax"), KernelKind::elementwise);
+}
+
+TEST(KernelKind, CompiledModelsNameTheirKernelsByTemplate) {
+  EXPECT_EQ(of_name("triton_tem_fused_addmm_3"), KernelKind::product);
+  EXPECT_EQ(of_name("triton_red_fused_native_layer_norm_2"), KernelKind::reduction);
+  EXPECT_EQ(of_name("triton_per_fused_sum_1"), KernelKind::reduction);
+  EXPECT_EQ(of_name("triton_poi_fused_gelu_0"), KernelKind::elementwise);
+}
+
 TEST(KernelKind, AnFp32StepHasNoFp32PartsToBlame) {
   EXPECT_EQ(kernel_kind({.name = "ampere_sgemm_128x64_nn", .op = "aten::mm", .input_type = "float"}, false),
             KernelKind::product);

@@ -33,8 +33,14 @@ class PlantedTrace {
   }
   PlantedTrace& op(const std::string& name, double begin, double length, const std::string& input_type = "") {
     host(HostKind::op, name, begin, length, 0);
-    trace_.host.back().external = ++external_;
+    op_ = ++ops_;
+    trace_.host.back().external = op_;
     trace_.host.back().input_type = number(input_type);
+    return *this;
+  }
+  // What follows is made by no operator.
+  PlantedTrace& outside() {
+    op_ = 0;
     return *this;
   }
   PlantedTrace& loader(double begin, double length) {
@@ -58,8 +64,8 @@ class PlantedTrace {
   }
   // Something else that the last call launched.
   PlantedTrace& more(const Run& run) {
-    trace_.device.push_back({ns(run.begin), ns(run.begin + run.length), run.stream, 0, external_, correlation_,
-                             number(run.name), DeviceKind::kernel});
+    trace_.device.push_back({ns(run.begin), ns(run.begin + run.length), run.stream, 0, op_, correlation_,
+                             number(run.name), DeviceKind::kernel, false});
     return *this;
   }
 
@@ -80,8 +86,8 @@ class PlantedTrace {
   }
 
   PlantedTrace& host(HostKind kind, const std::string& name, double begin, double length, std::uint64_t correlation) {
-    trace_.host.push_back({ns(begin), ns(begin + length), thread_, kind == HostKind::call ? external_ : 0, correlation,
-                           number(name), 0, kind});
+    trace_.host.push_back(
+        {ns(begin), ns(begin + length), thread_, kind == HostKind::call ? op_ : 0, correlation, number(name), 0, kind});
     return *this;
   }
 
@@ -89,7 +95,8 @@ class PlantedTrace {
   std::map<std::string, NameId> numbers_ = {{"", 0}};
   std::int64_t thread_ = kStepper;
   std::uint64_t correlation_ = 0;
-  std::uint64_t external_ = 0;
+  std::uint64_t ops_ = 0;
+  std::uint64_t op_ = 0;  // the last one
 };
 
 }  // namespace wring
