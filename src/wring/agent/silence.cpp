@@ -98,7 +98,11 @@ Silence of_program(const ObservedProgram& program) {
 Silence why_silent(const ObservedProgram& program, const AgentClient& client) {
   const std::string rank = rank_name(client);
   if (client.failure && client.process.pid == 0) return {*client.failure, {}};
-  if (client.failure) return {{"rank {}: {}", "rank {}：{}", rank, *client.failure}, {}};
+  if (client.failure) {
+    const bool too_early = program.how == EndOfProgram::by_itself && client.phase == "warmup";
+    return {{"rank {}: {}", "rank {}：{}", rank, *client.failure},
+            too_early ? Text("--after 5 --steps 10 need fewer steps", "--after 5 --steps 10 所需步数更少") : Text()};
+  }
   const std::string phase = client.phase.empty() ? "start" : client.phase;
   if (client.gone) {
     return {{"rank {} ended in the phase {}, before all was measured", "rank {} 在 {} 阶段结束，尚未测完", rank, phase},
