@@ -16,7 +16,7 @@ wring/base wring/files wring/console wring/process wring/config
 wring/gpu wring/gpu/nvml wring/gpu/fallback wring/telemetry
 wring/plan wring/plan/rules wring/trace wring/trial wring/tune wring/tune/search wring/tune/knobs wring/agent
 wring/findings wring/findings/rules wring/monitor wring/monitor/write wring/monitor/live wring/monitor/serve
-wring/report wring/report/tuning wring/doctor wring/session wring/cli
+wring/report wring/report/tuning wring/report/program wring/doctor wring/session wring/cli
 wring_train/image wring_train/weights wring_train/data
 wring_train/kernels wring_train/kernels/conv wring_train/kernels/tail wring_train/kernels/step
 wring_train/nn wring_train/dist/host wring_train/dist

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "wring/base/environment.h"
 #include "wring/base/error.h"
 #include "wring/files/file_errors.h"
 #include "wring/files/folder.h"
@@ -43,9 +44,10 @@ void remove_quietly(const fs::path& folder) {
 
 fs::path make_private_folder() {
   Text tried;
-  const std::array<const char*, 3> places = {std::getenv("XDG_RUNTIME_DIR"), std::getenv("TMPDIR"), "/tmp"};
-  for (const char* const place : places) {
-    if (place == nullptr || *place == '\0') continue;
+  const std::array<std::string_view, 3> places = {environment("XDG_RUNTIME_DIR").value_or(""),
+                                                  environment("TMPDIR").value_or(""), "/tmp"};
+  for (const std::string_view place : places) {
+    if (place.empty()) continue;
     std::error_code ignored;
     std::string pattern = (fs::absolute(place, ignored) / "wring-XXXXXX").lexically_normal().string();
     const bool too_long = (fs::path(pattern) / "agent.sock").string().size() > kLongestSocketPath;

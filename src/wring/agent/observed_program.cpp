@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <thread>
 #include <utility>
 
@@ -11,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "wring/base/environment.h"
 #include "wring/process/child_keeper.h"
 #include "wring/process/interrupt_watch.h"
 #include "wring/process/spawn.h"
@@ -33,8 +33,8 @@ Descriptor make_wake() {
 
 ChildOptions with_agent(const AgentFiles& files) {
   std::string path = files.site().string();
-  const char* const before = std::getenv("PYTHONPATH");
-  if (before != nullptr && *before != '\0') path += std::string(":") + before;
+  const std::string_view before = environment("PYTHONPATH").value_or("");
+  if (!before.empty()) path.append(":").append(before);
   ChildOptions child;
   child.environment = {{"PYTHONPATH", path}, {"WRING_AGENT_SOCKET", files.socket().string()}};
   child.keep_inherited_descriptors = true;

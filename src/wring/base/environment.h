@@ -49,6 +49,10 @@ inline constexpr EnvironmentVariable kEnvironment[] = {
     {VariableGroup::folders, "TMPDIR", "`wring`",
      "folder of temporary files, for the patched configurations of `--command`; the command gets one of its own (else "
      "`TMP`, `TEMP`, `TEMPDIR`, then `/tmp`)"},
+    {VariableGroup::folders, "XDG_RUNTIME_DIR", "`wring`",
+     "folder of the agent's files and socket, for `wring diagnose -- COMMAND` (else `TMPDIR`, then `/tmp`)"},
+    {VariableGroup::folders, "PYTHONPATH", "`wring`",
+     "folders of Python's modules: a command that `wring diagnose` starts gets the agent's before them"},
     {VariableGroup::folders, "PATH", "`wring`", "where `wring-train` is looked for that does not stand beside `wring`"},
 
     {VariableGroup::terminal, "LC_ALL", "both", "locale, before those of the next rows"},

@@ -8,13 +8,15 @@
 #include <fmt/format.h>
 
 #include "wring/agent/agent_files.h"
-#include "wring/agent/observation_json.h"
 #include "wring/agent/observed_program.h"
 #include "wring/agent/silence.h"
 #include "wring/base/error.h"
 #include "wring/base/json_text.h"
 #include "wring/base/message.h"
-#include "wring/report/observed_facts.h"
+#include "wring/report/program/facts.h"
+#include "wring/report/program/json.h"
+#include "wring/report/program/text.h"
+#include "wring/session/judged_process.h"
 
 namespace wring {
 namespace {
@@ -55,9 +57,9 @@ Json silent_json(const ObservedProgram& seen, Language language) {
   return list;
 }
 
-class ProgramDiagnosis {
+class DiagnosedProgram {
  public:
-  explicit ProgramDiagnosis(const DiagnoseProgramOptions& options)
+  explicit DiagnosedProgram(const DiagnoseProgramOptions& options)
       : options_(options), console_(console_for(options.common)) {}
 
   int run() {
@@ -101,6 +103,7 @@ class ProgramDiagnosis {
         text += fmt::format("{}{}\n", std::string(indent, ' '), console_.text(line));
         indent = 2;
       }
+      text += '\n' + judged_text(judge_process(rank), {console_.language, console_.utf8});
       if (rank.trace && options_.keep_trace) {
         const Text kept{"trace of {} steps: {}", "{} 步的性能记录：{}", rank.trace->steps, rank.trace->path.string()};
         text += fmt::format("  {}\n", console_.text(kept));
@@ -118,15 +121,15 @@ class ProgramDiagnosis {
   }
 
   void print_json(const ObservedProgram& seen) const {
+    const Language language = console_.language;
     Json ranks = Json::array();
     for (const Observation& rank : seen.observations) {
-      Json json = observation_json(rank);
+      Json json = judged_json(judge_process(rank), language);
       // Another one's path is gone with the agent's folder.
       if (rank.trace && !options_.keep_trace) json["trace"]["path"] = nullptr;
       ranks.push_back(std::move(json));
     }
     const auto silence = why_silent(seen, options_.command);
-    const Language language = console_.language;
     print_out("{}\n", json_text(Json{{"command", options_.command},
                                      {"ended", key_of(seen.how)},
                                      {"exit_status", or_null(seen.end.exit_status)},
@@ -154,7 +157,7 @@ class ProgramDiagnosis {
 }  // namespace
 
 int diagnose_program(const DiagnoseProgramOptions& options) {
-  return ProgramDiagnosis(options).run();
+  return DiagnosedProgram(options).run();
 }
 
 }  // namespace wring

@@ -12,6 +12,7 @@
 #include "wring/base/error.h"
 #include "wring/findings/diagnosis.h"
 #include "wring/findings/evidence.h"
+#include "wring/findings/program.h"
 #include "wring/findings/rules/rules.h"
 
 namespace wring {
@@ -50,6 +51,19 @@ constexpr std::array<Rule<void (*)(Diagnosis&)>, 9> kDiagnosisRules = {{
     {"compute_bound", rules::compute_bound},
 }};
 
+// compute_bound comes last: it says that the others found nothing worth a change.
+constexpr std::array<Rule<void (*)(ProgramDiagnosis&)>, 9> kProgramRules = {{
+    {"input_bound", rules::input_bound},
+    {"synchronisations", rules::synchronisations},
+    {"optimizer", rules::optimizer},
+    {"launch_bound", rules::launch_bound},
+    {"transfer_bound", rules::transfer_bound},
+    {"collective_bound", rules::collective_bound},
+    {"tensor_cores_unused", rules::tensor_cores_unused},
+    {"layout", rules::layout},
+    {"compute_bound", rules::compute_bound},
+}};
+
 std::vector<std::string_view> names_of(const auto& table) {
   std::vector<std::string_view> names;
   for (const auto& rule : table) names.push_back(rule.name);
@@ -79,6 +93,10 @@ std::vector<std::string_view> diagnosis_rules() {
   return names_of(kDiagnosisRules);
 }
 
+std::vector<std::string_view> program_rules() {
+  return names_of(kProgramRules);
+}
+
 std::vector<Finding> verdicts(const Features& features, std::span<const std::string> disabled) {
   std::vector<Finding> found;
   if (features.data_s < kSilentBelowS) return found;
@@ -93,6 +111,12 @@ std::vector<Finding> diagnose(const DiagnosisInput& input, std::span<const std::
   if (!ran(input.real)) return {};
   Diagnosis diagnosis(input);
   run_all(kDiagnosisRules, disabled, [&](auto* rule) { rule(diagnosis); });
+  return std::move(diagnosis).finish();
+}
+
+std::vector<ProgramFinding> diagnose_program(const ProgramInput& input, std::span<const std::string> disabled) {
+  ProgramDiagnosis diagnosis(input);
+  run_all(kProgramRules, disabled, [&](auto* rule) { rule(diagnosis); });
   return std::move(diagnosis).finish();
 }
 

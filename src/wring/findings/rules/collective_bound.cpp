@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include "wring/findings/diagnosis_input.h"
 #include "wring/findings/evidence.h"
+#include "wring/findings/program.h"
 #include "wring/findings/rules/rules.h"
 
 namespace wring::rules {
@@ -58,6 +60,24 @@ std::optional<Finding> collective_bound(const Features& f) {
                  numbers, next);
   }
   return std::nullopt;
+}
+
+// Of a program: collectives that nothing else runs beside.
+void collective_bound(ProgramDiagnosis& diagnosis) {
+  const ProgramInput& in = diagnosis.input();
+  const double lost = diagnosis.percent_of_step(in.shares.collective_ms);
+  if (lost < kWorthAChange) return;
+  ProgramFinding& found = diagnosis.add(
+      "collective_bound",
+      {"the GPU runs nothing but collectives {:.0f} % of a step", "每步有 {:.0f}% 的时间 GPU 只在做多卡通信", lost},
+      in.shares.collective_ms, confidence_of(lost, kWorthAChange, 40),
+      {"{:.2f} ms of {:.2f} with collectives and no other kernel", "{1:.2f} ms 中有 {0:.2f} ms 只有多卡通信",
+       in.shares.collective_ms, diagnosis.step_ms()},
+      {"no kernel runs beside the collectives ≥ {:.0f} % of a step",
+       "多卡通信期间没有其他核函数的时间 ≥ 每步的 {:.0f}%", kWorthAChange});
+  found.finding.next_step = {
+      "a rank that waits less than the others holds them up; else accumulate gradients, or send them in 16 bits",
+      "等待明显少于其他进程的那个 rank 拖慢了整体；否则可累积梯度，或用 16 位传输梯度"};
 }
 
 }  // namespace wring::rules

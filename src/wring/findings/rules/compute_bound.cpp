@@ -5,6 +5,7 @@
 
 #include "wring/findings/diagnosis.h"
 #include "wring/findings/evidence.h"
+#include "wring/findings/program.h"
 #include "wring/findings/rules/rules.h"
 #include "wring/tune/search/words.h"
 
@@ -13,6 +14,10 @@ namespace {
 
 constexpr double kFp32Busy = 40;   // the FP32 units at work make SM activity's word surer
 constexpr double kMuchPower = 85;  // of the limit
+
+// Of a program's step.
+constexpr double kComputes = 80;
+constexpr double kNothingLeft = 10;
 
 // Only tensor activity proves that the card does what it is for: a multiprocessor that waits for memory counts as busy.
 Text compute_next(const Features& f) {
@@ -97,6 +102,33 @@ void compute_bound(Diagnosis& diagnosis) {
   if (!verdict.fix.empty()) {
     verdict.next_step = {"the same step with less work: " + assignments_text(verdict.fix),
                          "以更少的工作完成同样的训练步：" + assignments_text(verdict.fix)};
+  }
+}
+
+// Of a program: the GPU computes, and nothing that it waits for is worth a change.
+void compute_bound(ProgramDiagnosis& diagnosis) {
+  const ProgramInput& in = diagnosis.input();
+  const double share = diagnosis.percent_of_step(in.shares.computing_ms);
+  if (share < kComputes || diagnosis.largest_share() >= kNothingLeft) return;
+  const double products_ms = in.work.ms_of(KernelKind::product) + in.work.ms_of(KernelKind::fp32_product);
+  const double passes_ms = in.work.ms_of(KernelKind::elementwise) + in.work.ms_of(KernelKind::reduction);
+  ProgramFinding& found = diagnosis.add(
+      "compute_bound",
+      {"the GPU computes {:.0f} % of a step: nothing holds it back", "GPU 每步有 {:.0f}% 的时间在计算：没有什么拖慢它",
+       share},
+      0, confidence_of(share, kComputes, 97),
+      {"kernels run {:.2f} ms of {:.2f}: convolutions and products {:.2f} ms, passes over memory {:.2f} ms",
+       "每步 {1:.2f} ms 中核函数运行 {0:.2f} ms：卷积与矩阵乘 {2:.2f} ms，访存遍历 {3:.2f} ms", in.shares.computing_ms,
+       diagnosis.step_ms(), products_ms, passes_ms},
+      {"kernels run ≥ {:.0f} % of a step, and no cause gives back {:.0f} %",
+       "核函数运行 ≥ 每步的 {:.0f}%，且没有哪个原因能省下 {:.0f}%", kComputes, kNothingLeft});
+  if (passes_ms > products_ms && in.seen.compiled_modules == 0) {
+    found.finding.next_step = {
+        "passes over memory outweigh the arithmetic: torch.compile joins them, by how much is not measured",
+        "访存遍历多于算术：torch.compile 可将其合并，收益未测量"};
+  } else {
+    found.finding.next_step = {"faster only with less arithmetic, a lower precision or a faster card",
+                               "只有减少计算量、降低精度或更快的显卡才能更快"};
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "wring/findings/diagnosis.h"
 #include "wring/findings/evidence.h"
+#include "wring/findings/program.h"
 #include "wring/findings/rules/rules.h"
 #include "wring/tune/host_memory.h"
 #include "wring/tune/search/words.h"
@@ -95,6 +96,35 @@ void feed_the_step(const DiagnosisInput& in, Finding& found, double headroom) {
   }
 }
 
+// What n workers would leave of the wait for batches, by the time that a batch takes to prepare.
+struct MoreWorkers {
+  std::int64_t workers = 0;
+  double give_back_ms = 0;
+};
+
+// A worker beside the main process has a core; a quarter more than what suffices covers that batches differ.
+MoreWorkers more_workers(const ProgramDiagnosis& diagnosis, const ObservedLoader& loader) {
+  const Observation& seen = diagnosis.input().seen;
+  const double wait_ms = diagnosis.input().shares.loader_ms;
+  const double rest_ms = std::max(diagnosis.step_ms() - wait_ms, 1e-3);
+  const double prepare_ms = loader.num_workers == 0 ? std::max(loader.wait_ms, wait_ms)
+                                                    : static_cast<double>(loader.num_workers) * diagnosis.step_ms();
+  const auto cores = seen.cpu_cores.value_or(loader.num_workers);
+  const auto wanted = static_cast<std::int64_t>(std::ceil(1.25 * prepare_ms / rest_ms));
+  const auto workers = std::clamp<std::int64_t>(wanted, 1, std::max<std::int64_t>(1, cores));
+  if (workers <= loader.num_workers) return {};
+  const double step_ms = std::max(rest_ms, prepare_ms / static_cast<double>(workers));
+  return {workers, diagnosis.step_ms() - step_ms};
+}
+
+// "num_workers=8, persistent_workers=True, pin_memory=True": what the loader does not have yet.
+std::string loader_arguments(const ObservedLoader& loader, std::int64_t workers, bool on_gpu) {
+  std::string arguments = fmt::format("num_workers={}", workers);
+  if (!loader.persistent_workers) arguments += ", persistent_workers=True";
+  if (!loader.pin_memory && on_gpu) arguments += ", pin_memory=True";
+  return arguments;
+}
+
 }  // namespace
 
 std::optional<Finding> input_bound(const Features& f) {
@@ -133,6 +163,35 @@ void data_bound(Diagnosis& diagnosis) {
                      "每步等待数据的损失不低于 {:.0f}%，且加载速率高出计算不足 {:.0f}%", kDataWait, kLoaderHeadroom},
                     {});
   feed_the_step(in, found, headroom.value_or(-lost));
+}
+
+void input_bound(ProgramDiagnosis& diagnosis) {
+  const ProgramInput& in = diagnosis.input();
+  const double wait_ms = in.shares.loader_ms;
+  const double wait = diagnosis.percent_of_step(wait_ms);
+  if (wait < kWorthAChange) return;
+  const ObservedLoader* loader = diagnosis.waited_for();
+  const MoreWorkers more = loader ? more_workers(diagnosis, *loader) : MoreWorkers{};
+  ProgramFinding& found = diagnosis.add(
+      "input_bound", {"the GPU waits for data {:.0f} % of a step", "每步有 {:.0f}% 的时间 GPU 在等数据", wait},
+      more.workers > 0 ? more.give_back_ms : wait_ms, confidence_of(wait, kWorthAChange, 40),
+      {"the thread that steps waits {:.2f} ms of {:.2f} for its batch, and the GPU idles in {:.2f} of them",
+       "训练线程每步 {1:.2f} ms 中等待批次 {0:.2f} ms，其中 {2:.2f} ms GPU 空闲", in.seen.steps.loader_wait_ms,
+       diagnosis.step_ms(), wait_ms},
+      {"the GPU idles ≥ {:.0f} % of a step while the thread that steps waits for its batch",
+       "训练线程等待批次时 GPU 空闲的时间 ≥ 每步的 {:.0f}%", kWorthAChange});
+  if (!loader) {
+    found.finding.next_step = {"prepare the batches in other processes, ahead of the step", "在其他进程中提前准备批次"};
+  } else if (more.workers > 0) {
+    found.finding.next_step = {"more processes prepare batches", "用更多进程准备批次"};
+    found.changes.push_back({loader->place, fmt::format("DataLoader(…, num_workers={})", loader->num_workers),
+                             loader_arguments(*loader, more.workers, diagnosis.on_gpu())});
+  } else {
+    found.finding.next_step = {
+        "{} workers use all {} cores: make a sample cheaper (smaller or decoded files, augmentation on the GPU)",
+        "{} 个 worker 已用满 {} 个核心：请降低每个样本的开销（更小或已解码的文件，在 GPU 上做数据增强）",
+        loader->num_workers, in.seen.cpu_cores.value_or(loader->num_workers)};
+  }
 }
 
 }  // namespace wring::rules

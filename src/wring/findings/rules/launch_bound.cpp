@@ -6,6 +6,7 @@
 
 #include "wring/findings/diagnosis.h"
 #include "wring/findings/evidence.h"
+#include "wring/findings/program.h"
 #include "wring/findings/rules/rules.h"
 
 namespace wring::rules {
@@ -24,6 +25,9 @@ constexpr double kTinyKernelSm = 10;
 // A small step that is launched from Python makes 7 to 13 % GPU-Util; beyond half the launches are not what it waits
 // for most of the time.
 constexpr double kLowUtil = 50;
+
+// Of a program's step. Gaps of a few per cent are what any eager step has between its parts.
+constexpr double kLaunchGaps = 8;
 
 bool launches_tiny_kernels(const Features& f) {
   return at_least(f.gpu_util, kTinyKernelUtil) && at_least(f.sm_activity, 0.001) &&
@@ -138,6 +142,29 @@ void launch_bound(Diagnosis& diagnosis) {
     found.next_step = {"capture the step as one CUDA graph: compile_model=true",
                        "将整步捕获为一个 CUDA 图：compile_model=true"};
   }
+}
+
+void launch_bound(ProgramDiagnosis& diagnosis) {
+  const ProgramInput& in = diagnosis.input();
+  const double lost = diagnosis.percent_of_step(in.shares.launch_ms);
+  if (lost < kLaunchGaps) return;
+  ProgramFinding& found = diagnosis.add(
+      "launch_bound",
+      {"the GPU waits {:.0f} % of a step for the host to launch its kernels",
+       "每步有 {:.0f}% 的时间 GPU 在等主机启动核函数", lost},
+      in.shares.launch_ms, confidence_of(lost, kLaunchGaps, 40),
+      {"{:.0f} kernels of {:.1f} µs a step; the GPU idles {:.2f} ms of {:.2f} between them while the host works",
+       "每步 {0:.0f} 个核函数，平均 {1:.1f} µs；每步 {3:.2f} ms 中主机忙碌而 GPU 空闲 {2:.2f} ms", in.work.kernels,
+       in.work.mean_kernel_us, in.shares.launch_ms, diagnosis.step_ms()},
+      {"the GPU idles ≥ {:.0f} % of a step while the host neither waits for data nor for the GPU",
+       "主机既不等数据也不等 GPU 时，GPU 空闲 ≥ 每步的 {:.0f}%", kLaunchGaps});
+  found.finding.next_step = {"launch fewer kernels, or give each more work: a larger batch changes the optimisation",
+                             "减少核函数数量，或让每个做更多工作：增大批大小会改变优化过程"};
+  const bool compiled = in.seen.compiled_modules > 0;
+  found.changes.push_back({{},
+                           compiled ? "torch.compile(model)" : "",
+                           compiled ? R"(torch.compile(model, mode="reduce-overhead"))" : "torch.compile(model)",
+                           ResultsEffect::rounding});
 }
 
 }  // namespace wring::rules

@@ -7,9 +7,11 @@ namespace wring {
 
 struct Features;
 class Diagnosis;
+class ProgramDiagnosis;
 
 // The rules, each in the file of its cause: of what a monitor saw of one card (Features), and of the trials of a
-// diagnosis. They need evidence: what could not be measured supports none.
+// diagnosis, and of what an agent and a trace say of a program. They need evidence: what could not be measured supports
+// none.
 namespace rules {
 
 std::optional<Finding> idle(const Features& features);
@@ -32,6 +34,16 @@ void throttled(Diagnosis& diagnosis);
 void memory_bandwidth_bound(Diagnosis& diagnosis);
 void slow_kernels(Diagnosis& diagnosis);
 void compute_bound(Diagnosis& diagnosis);
+
+void input_bound(ProgramDiagnosis& diagnosis);
+void synchronisations(ProgramDiagnosis& diagnosis);
+void optimizer(ProgramDiagnosis& diagnosis);
+void launch_bound(ProgramDiagnosis& diagnosis);
+void transfer_bound(ProgramDiagnosis& diagnosis);
+void collective_bound(ProgramDiagnosis& diagnosis);
+void tensor_cores_unused(ProgramDiagnosis& diagnosis);
+void layout(ProgramDiagnosis& diagnosis);
+void compute_bound(ProgramDiagnosis& diagnosis);
 
 }  // namespace rules
 }  // namespace wring

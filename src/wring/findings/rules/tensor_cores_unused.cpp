@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <optional>
 
 #include <fmt/format.h>
 
 #include "wring/findings/diagnosis.h"
 #include "wring/findings/evidence.h"
+#include "wring/findings/program.h"
 #include "wring/findings/rules/rules.h"
 #include "wring/tune/search/words.h"
 
@@ -17,6 +19,21 @@ constexpr double kSmAtWork = 50;
 constexpr double kFp32AtWork = 10;
 
 constexpr double kMixedGain = 15;  // where 16 bits gain less, they are not worth a change of the numbers
+
+constexpr double kFp32Products = 20;  // of a program's step
+// What 16 bits leave of a product is a quarter at most (peaks of tensor cores and of the other units are further
+// apart), and of one that runs as TF32 already a half.
+constexpr double kFp32GivesBack = 0.75;
+constexpr double kTf32GivesBack = 0.5;
+
+double fp32_products_ms(const StepWork& work) {
+  const auto fp32 = std::ranges::find(work.products, "float32", &ProductTime::type);
+  return fp32 == work.products.end() ? 0 : fp32->ms;
+}
+
+Text yes_no(bool value) {
+  return value ? Text("yes", "是") : Text("no", "否");
+}
 
 // GPM's word alone: kernels' names do not tell the precision.
 bool leaves_tensor_cores_unused(const Features& f) {
@@ -61,6 +78,37 @@ void precision_bound(Diagnosis& diagnosis) {
       {"compute in 16 bits and keep the weights in 32: use_mixed_precision=true",
        "用 16 位计算、32 位保存权重：use_mixed_precision=true"});
   found.fix.push_back({"use_mixed_precision", "true"});
+}
+
+// Of a program: what its operators compute in, as they say themselves.
+void tensor_cores_unused(ProgramDiagnosis& diagnosis) {
+  const ProgramInput& in = diagnosis.input();
+  const ObservedPrecision& precision = in.seen.precision;
+  const double products_ms = fp32_products_ms(in.work);
+  const double share = diagnosis.percent_of_step(products_ms);
+  if (share < kFp32Products || precision.autocast == "bfloat16" || precision.autocast == "float16") return;
+  const bool tf32 = precision.tf32_matmul && precision.tf32_cudnn;
+  const double give_back_ms = products_ms * (tf32 ? kTf32GivesBack : kFp32GivesBack);
+  ProgramFinding& found = diagnosis.add(
+      "tensor_cores_unused",
+      {"{:.0f} % of a step are convolutions and products in fp32", "每步有 {:.0f}% 的时间是 fp32 卷积与矩阵乘", share},
+      give_back_ms, confidence_of(share, kFp32Products, 60),
+      {"convolutions and products on 32-bit inputs take {:.2f} ms of {:.2f}; TF32: products {}, convolutions {}",
+       "32 位输入的卷积与矩阵乘占每步 {1:.2f} ms 中的 {0:.2f} ms；TF32：矩阵乘 {2}，卷积 {3}", products_ms,
+       diagnosis.step_ms(), yes_no(precision.tf32_matmul), yes_no(precision.tf32_cudnn)},
+      {"convolutions and products on 32-bit inputs take ≥ {:.0f} % of a step",
+       "32 位输入的卷积与矩阵乘占每步 ≥ {:.0f}%", kFp32Products});
+  found.finding.next_step = {"compute in 16 bits on the tensor cores; the weights stay in 32",
+                             "在张量核心上用 16 位计算；权重保持 32 位"};
+  found.changes.push_back({{},
+                           "loss = criterion(model(x), y)",
+                           R"(with torch.autocast("cuda", torch.bfloat16): loss = criterion(model(x), y))",
+                           ResultsEffect::rounding});
+  if (tf32) return;
+  found.changes.push_back({{},
+                           "",
+                           R"(or torch.set_float32_matmul_precision("high"), torch.backends.cudnn.allow_tf32 = True)",
+                           ResultsEffect::rounding});
 }
 
 }  // namespace wring::rules

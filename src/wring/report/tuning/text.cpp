@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "wring/base/display_text.h"
-#include "wring/console/text_table.h"
+#include "wring/report/report_lines.h"
 #include "wring/report/tuning/measured.h"
 #include "wring/report/tuning/run_time.h"
 #include "wring/report/tuning/words.h"
@@ -16,28 +16,6 @@
 
 namespace wring {
 namespace {
-
-// Lines in the user's language, as the terminal can show them.
-class Lines {
- public:
-  explicit Lines(TextStyle style) : style_(style) {}
-
-  void add(const Text& text) { add(text.in(style_.language)); }
-  void add(const std::string& text) { text_ += shown(text) + '\n'; }
-  void add_table(const TextTable& table) { text_ += style_.utf8 ? table.text() : to_ascii(table.text()); }
-  void gap() {
-    if (!text_.empty()) text_ += '\n';
-  }
-  std::string shown(const std::string& text) const {
-    const std::string clean = without_controls(text);
-    return style_.utf8 ? clean : to_ascii(clean);
-  }
-  std::string text() const { return text_; }
-
- private:
-  TextStyle style_;
-  std::string text_;
-};
 
 // The program's own words about a failure, cut to what a table can hold.
 std::string short_message(const TrialResult& result) {
@@ -82,7 +60,7 @@ std::string right(const std::string& cell, int width) {
   return std::string(static_cast<std::size_t>(std::max(0, width - display_width(cell))), ' ') + cell;
 }
 
-void add_before_after(Lines& lines, const TuningRecord& record, Language language) {
+void add_before_after(ReportLines& lines, const TuningRecord& record, Language language) {
   const std::optional<Measured> before = measured_before(record), after = measured_after(record);
   if (!before || !after) return;
   const auto title = [&](const char* en, const char* zh) { return Text(en, zh).in(language); };
@@ -109,7 +87,7 @@ void add_before_after(Lines& lines, const TuningRecord& record, Language languag
   }
 }
 
-void add_verdict(Lines& lines, const Finding& verdict) {
+void add_verdict(ReportLines& lines, const Finding& verdict) {
   lines.add(Text("◆ {} (confidence {:.0f}%)", "◆ {}（把握 {:.0f}%）", verdict.headline, 100 * verdict.confidence));
   lines.add(Text("  measured: {}", "  实测：{}", verdict.numbers));
   lines.add(Text("  rule: {}", "  规则：{}", verdict.rule));
@@ -119,7 +97,7 @@ void add_verdict(Lines& lines, const Finding& verdict) {
   }
 }
 
-void add_limits(Lines& lines, const TuningRecord& record) {
+void add_limits(ReportLines& lines, const TuningRecord& record) {
   if (record.headroom_mib) {
     lines.add(
         Text("Head-room: {} of the device's memory stay free.", "显存余量：{}。", memory_text(record.headroom_mib)));
@@ -130,7 +108,7 @@ void add_limits(Lines& lines, const TuningRecord& record) {
   if (record.utilisation && !record.utilisation->text.empty()) lines.add(record.utilisation->text);
 }
 
-void add_changes(Lines& lines, const TuningRecord& record, Language language) {
+void add_changes(ReportLines& lines, const TuningRecord& record, Language language) {
   if (record.changes.empty()) return;
   const auto title = [&](const char* en, const char* zh) { return Text(en, zh).in(language); };
   using Align = TextTable::Align;
@@ -157,7 +135,7 @@ std::string trial_line(const RecordedTrial& trial, TextStyle style, const std::s
       right(percent_text(trial.result.utilisation.gpu_util), 5), verdict_cell(trial, language));
   const std::string settings = settings_cell(trial, batch_key);
   if (!settings.empty()) line += "  " + settings;
-  return Lines(style).shown(line) + '\n';
+  return ReportLines(style).shown(line) + '\n';
 }
 
 std::string trials_text(const TuningRecord& record, TextStyle style) {
@@ -181,13 +159,13 @@ std::string trials_text(const TuningRecord& record, TextStyle style) {
                memory_text(measured.peak_mib), util ? percent_text(util) : "", settings_cell(trial, record.batch_key),
                verdict_cell(record.trials[measured.verdict], language)});
   }
-  Lines lines(style);
+  ReportLines lines(style);
   if (!table.empty()) lines.add_table(table);
   return lines.text();
 }
 
 std::string choice_text(const TuningRecord& record, TextStyle style) {
-  Lines lines(style);
+  ReportLines lines(style);
   for (const Finding& verdict : record.verdicts) add_verdict(lines, verdict);
   if (!record.reason.empty()) lines.add(record.reason);
   add_before_after(lines, record, style.language);

@@ -1,4 +1,4 @@
-#include "wring/report/observed_facts.h"
+#include "wring/report/program/facts.h"
 
 #include <filesystem>
 

@@ -1,0 +1,48 @@
+#include <fmt/format.h>
+
+#include "wring/findings/diagnosis_input.h"
+#include "wring/findings/program.h"
+#include "wring/findings/rules/rules.h"
+
+namespace wring::rules {
+namespace {
+
+// What is left of the host's work, roughly: a launch or two for all tensors instead of several for each of them.
+constexpr double kFusedLeaves = 0.1;
+
+bool has_fused(std::string_view type) {
+  return type == "Adam" || type == "AdamW" || type == "SGD" || type == "Adagrad";
+}
+
+}  // namespace
+
+// The host's work in the optimiser while the GPU idles.
+void optimizer(ProgramDiagnosis& diagnosis) {
+  const ProgramInput& in = diagnosis.input();
+  const double lost = diagnosis.percent_of_step(in.shares.optimizer_ms);
+  const ObservedOptimizer* counted = diagnosis.counted_optimizer();
+  if (lost < kWorthAChange || !counted) return;
+  const bool fused = counted->fused.value_or(false);
+  const bool fusible = !fused && has_fused(counted->type);
+  ProgramFinding& found =
+      diagnosis.add("optimizer",
+                    {"the GPU waits {:.0f} % of a step for the host's work in the optimiser",
+                     "每步有 {:.0f}% 的时间 GPU 在等主机执行优化器", lost},
+                    in.shares.optimizer_ms * (fusible ? 1 - kFusedLeaves : 1), confidence_of(lost, kWorthAChange, 30),
+                    {"{} updates {} tensors; the GPU idles {:.2f} ms of {:.2f} meanwhile",
+                     "{0} 更新 {1} 个张量；其间每步 {3:.2f} ms 中 GPU 空闲 {2:.2f} ms", counted->type, counted->tensors,
+                     in.shares.optimizer_ms, diagnosis.step_ms()},
+                    {"the GPU idles ≥ {:.0f} % of a step while the optimiser's step launches",
+                     "优化器启动核函数期间 GPU 空闲 ≥ 每步的 {:.0f}%", kWorthAChange});
+  if (fusible) {
+    const bool one_by_one = counted->foreach_ && !*counted->foreach_;
+    found.finding.next_step = {"one kernel for many tensors", "用一个核函数更新多个张量"};
+    found.changes.push_back({counted->place, fmt::format("{}(…{})", counted->type, one_by_one ? ", foreach=False" : ""),
+                             "fused=True", ResultsEffect::rounding});
+  } else {
+    found.finding.next_step = {"{} has no fused form: torch.compile(optimizer.step) launches fewer kernels",
+                               "{} 没有 fused 形式：torch.compile(optimizer.step) 可减少核函数", counted->type};
+  }
+}
+
+}  // namespace wring::rules

@@ -1,0 +1,12 @@
+#pragma once
+#include <nlohmann/json_fwd.hpp>
+
+#include "wring/report/program/judged.h"
+
+namespace wring {
+
+// What was observed of a process, as the agent's protocol has it, with the members shares, work, findings and their
+// reasons where they are absent (docs/diagnose.md). Texts are in the language.
+nlohmann::ordered_json judged_json(const JudgedProcess& judged, Language language);
+
+}  // namespace wring

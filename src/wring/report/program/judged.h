@@ -1,0 +1,40 @@
+#pragma once
+#include <array>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "wring/agent/observation.h"
+#include "wring/findings/program.h"
+#include "wring/trace/step_shares.h"
+#include "wring/trace/step_work.h"
+
+namespace wring {
+
+// One process of a program: what was measured, and what it says.
+struct JudgedProcess {
+  Observation seen;
+  std::optional<StepShares> shares;
+  std::optional<StepWork> work;
+  Text no_shares;  // why they are absent
+  std::vector<ProgramFinding> findings;
+  Text no_finding;  // why there is none; "" beside findings
+};
+
+// One row a share, in the order in which they are shown.
+struct ShareRow {
+  std::string_view key;  // "loader": in JSON
+  Text name;             // "waits for the loader"
+  double StepShares::*ms;
+};
+inline const std::array<ShareRow, 7> kShareRows = {{
+    {"computing", {"GPU computes", "GPU 计算"}, &StepShares::computing_ms},
+    {"loader", {"waits for the loader", "等待数据加载"}, &StepShares::loader_ms},
+    {"synchronisation", {"runs dry after a synchronisation", "同步后空转"}, &StepShares::sync_ms},
+    {"launch", {"waits for launches", "等待启动核函数"}, &StepShares::launch_ms},
+    {"copy", {"copies only", "仅拷贝"}, &StepShares::copy_ms},
+    {"collective", {"waits for other ranks", "等待其他进程"}, &StepShares::collective_ms},
+    {"optimizer", {"waits for the optimiser's host work", "等待优化器的主机工作"}, &StepShares::optimizer_ms},
+}};
+
+}  // namespace wring

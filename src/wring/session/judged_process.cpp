@@ -1,0 +1,68 @@
+#include "wring/session/judged_process.h"
+
+#include <utility>
+
+#include "wring/base/error.h"
+#include "wring/findings/judge.h"
+#include "wring/trace/chrome_trace.h"
+#include "wring/trace/step_shares.h"
+#include "wring/trace/step_work.h"
+
+namespace wring {
+namespace {
+
+// Below this a few odd steps decide what a step takes.
+constexpr std::int64_t kFewSteps = 30;
+
+// Why there is nothing to divide; "" where there is.
+Text why_no_trace(const Observation& seen) {
+  if (seen.process.device == "cpu") {
+    return {"the model computes on the CPU, and a GPU's time is what is divided",
+            "模型在 CPU 上计算，而要划分的是 GPU 的时间"};
+  }
+  if (!seen.no_trace.empty()) return {"no trace was made: {}", "没有记录 trace：{}", seen.no_trace};
+  if (!seen.trace) return {"no trace was made", "没有记录 trace"};
+  return {};
+}
+
+void divide(JudgedProcess& one) {
+  const ObservedSteps& steps = one.seen.steps;
+  const Trace trace = read_trace(one.seen.trace->path);
+  DividedSteps divided = divide_steps(trace, steps.mean_ms, steps.loader_wait_ms);
+  if (!divided.shares) {
+    one.no_shares = divided.reason;
+    return;
+  }
+  one.shares = divided.shares;
+  one.work = step_work(trace);
+}
+
+}  // namespace
+
+JudgedProcess judge_process(Observation seen) {
+  JudgedProcess one;
+  one.seen = std::move(seen);
+  one.no_shares = why_no_trace(one.seen);
+  if (one.no_shares.empty()) {
+    try {
+      divide(one);
+    } catch (const Error& error) {
+      one.no_shares = error.message();
+    }
+  }
+  if (!one.shares || !one.work) {
+    one.no_finding = one.no_shares;
+  } else if (one.seen.steps.n < kFewSteps) {
+    one.no_finding = {"{} steady steps were seen, and {} are needed", "只看到 {} 个稳定的训练步，需要 {} 个",
+                      one.seen.steps.n, kFewSteps};
+  } else {
+    one.findings = diagnose_program({one.seen, *one.shares, *one.work});
+    if (one.findings.empty()) {
+      one.no_finding = {"no cause takes enough of a step, and the GPU computes less than most of it",
+                        "没有哪个原因占足够多的时间，而 GPU 的计算也未占大部分"};
+    }
+  }
+  return one;
+}
+
+}  // namespace wring

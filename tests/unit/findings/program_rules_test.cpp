@@ -1,0 +1,190 @@
+#include <gtest/gtest.h>
+
+#include "wring/findings/judge.h"
+#include "wring/findings/program.h"
+
+namespace wring {
+namespace {
+
+// A program that runs well: 100 ms a step, of which kernels run 96.
+struct Planted {
+  Observation seen;
+  StepShares shares;
+  StepWork work;
+
+  Planted() {
+    seen.process.device = "cuda:0";
+    seen.process.device_name = "NVIDIA H200";
+    seen.steps.n = 50;
+    seen.steps.step_ms = {100, 0.5, 102, 50};
+    seen.steps.mean_ms = 100;
+    seen.steps.batches_per_step = 1;
+    ObservedLoader loader;
+    loader.place = {"train.py", 31};
+    loader.batch_size = 64;
+    loader.num_workers = 8;
+    loader.pin_memory = loader.persistent_workers = true;
+    seen.loaders = {loader};
+    ObservedOptimizer optimizer;
+    optimizer.place = {"train.py", 35};
+    optimizer.type = "AdamW";
+    optimizer.fused = true;
+    optimizer.tensors = 160;
+    optimizer.counted = true;
+    seen.optimizers = {optimizer};
+    seen.precision.autocast = "bfloat16";
+    seen.cpu_cores = 16;
+    shares.step_ms = 100;
+    shares.computing_ms = 96;
+    shares.launch_ms = 4;
+    work.kernels = 800;
+    work.mean_kernel_us = 120;
+  }
+
+  // So much of the computing is lost to something else.
+  void lose(double StepShares::*what, double ms) {
+    shares.*what += ms;
+    shares.computing_ms -= ms;
+  }
+
+  std::vector<ProgramFinding> judged() const { return diagnose_program({seen, shares, work}); }
+};
+
+std::string keys(const std::vector<ProgramFinding>& found) {
+  std::string text;
+  for (const ProgramFinding& one : found) text += std::string(one.finding.key) + " ";
+  return text;
+}
+
+TEST(ProgramRules, AProgramThatComputesAllTheTimeIsToldSo) {
+  EXPECT_EQ(keys(Planted().judged()), "compute_bound ");
+}
+
+TEST(ProgramRules, TheCauseThatGivesBackMostComesFirst) {
+  Planted planted;
+  planted.lose(&StepShares::copy_ms, 12);
+  planted.lose(&StepShares::sync_ms, 30);
+  EXPECT_EQ(keys(planted.judged()), "synchronisations transfer_bound ");
+}
+
+TEST(ProgramRules, ALoaderWithoutWorkersGetsAsManyAsItsBatchesTake) {
+  Planted planted;
+  planted.lose(&StepShares::loader_ms, 80);
+  planted.seen.loaders[0].num_workers = 0;
+  planted.seen.loaders[0].pin_memory = planted.seen.loaders[0].persistent_workers = false;
+  planted.seen.loaders[0].wait_ms = planted.seen.steps.loader_wait_ms = 80;
+  const auto found = planted.judged();
+  ASSERT_EQ(found.at(0).finding.key, "input_bound");
+  // A batch takes 80 ms, the rest of the step 20: four suffice, and a quarter more.
+  ASSERT_EQ(found[0].changes.size(), 1U);
+  EXPECT_EQ(found[0].changes[0].place->file, "train.py");
+  EXPECT_EQ(found[0].changes[0].place->line, 31);
+  EXPECT_EQ(found[0].changes[0].now, "DataLoader(…, num_workers=0)");
+  EXPECT_EQ(found[0].changes[0].then, "num_workers=5, persistent_workers=True, pin_memory=True");
+  EXPECT_DOUBLE_EQ(found[0].give_back_ms, 80);
+}
+
+TEST(ProgramRules, MoreWorkersThanCoresAreNotAskedForAndGiveBackLess) {
+  Planted planted;
+  planted.lose(&StepShares::loader_ms, 90);
+  planted.seen.loaders[0].num_workers = 0;
+  planted.seen.loaders[0].wait_ms = 90;
+  planted.seen.cpu_cores = 2;
+  const auto found = planted.judged();
+  EXPECT_EQ(found.at(0).changes.at(0).then, "num_workers=2");
+  EXPECT_DOUBLE_EQ(found[0].give_back_ms, 100 - 45);  // two workers make a batch every 45 ms
+}
+
+TEST(ProgramRules, WorkersThatUseAllCoresGetNoMore) {
+  Planted planted;
+  planted.lose(&StepShares::loader_ms, 50);
+  planted.seen.loaders[0].num_workers = 16;
+  const auto found = planted.judged();
+  EXPECT_TRUE(found.at(0).changes.empty());
+  EXPECT_NE(found[0].finding.next_step.en.find("use all 16 cores"), std::string::npos);
+}
+
+TEST(ProgramRules, SynchronisationsNameTheirLines) {
+  Planted planted;
+  planted.lose(&StepShares::sync_ms, 40);
+  planted.seen.syncs = std::vector<ObservedSync>{{{"train.py", 40}, 62}, {{"train.py", 44}, 1}};
+  const auto found = planted.judged();
+  ASSERT_EQ(found.at(0).finding.key, "synchronisations");
+  ASSERT_EQ(found[0].changes.size(), 2U);
+  EXPECT_EQ(found[0].changes[0].place->line, 40);
+  EXPECT_EQ(found[0].changes[0].now, "synchronises 62 × a step");
+}
+
+TEST(ProgramRules, AnOptimiserThatLaunchesTensorByTensorIsFused) {
+  Planted planted;
+  planted.lose(&StepShares::optimizer_ms, 20);
+  planted.seen.optimizers[0].fused = std::nullopt;
+  planted.seen.optimizers[0].foreach_ = false;
+  const auto found = planted.judged();
+  ASSERT_EQ(found.at(0).finding.key, "optimizer");
+  EXPECT_EQ(found[0].changes.at(0).now, "AdamW(…, foreach=False)");
+  EXPECT_EQ(found[0].changes[0].then, "fused=True");
+}
+
+TEST(ProgramRules, AnOptimiserWithoutAFusedFormIsNotToldToBeFused) {
+  Planted planted;
+  planted.lose(&StepShares::optimizer_ms, 20);
+  planted.seen.optimizers[0].fused = std::nullopt;
+  planted.seen.optimizers[0].type = "Lion";
+  const auto found = planted.judged();
+  EXPECT_TRUE(found.at(0).changes.empty());
+  EXPECT_NE(found[0].finding.next_step.en.find("no fused form"), std::string::npos);
+}
+
+TEST(ProgramRules, SmallLaunchesAreCompiledAndACompiledModelReplaysThem) {
+  Planted planted;
+  planted.lose(&StepShares::launch_ms, 60);
+  EXPECT_EQ(planted.judged().at(0).changes.at(0).then, "torch.compile(model)");
+  planted.seen.compiled_modules = 1;
+  EXPECT_EQ(planted.judged().at(0).changes.at(0).then, R"(torch.compile(model, mode="reduce-overhead"))");
+}
+
+TEST(ProgramRules, PageableCopiesArePinnedWhereTheLoaderDoesNotPin) {
+  Planted planted;
+  planted.lose(&StepShares::copy_ms, 25);
+  planted.work.pageable_to_device = {2, 25, 150e6};
+  planted.seen.loaders[0].pin_memory = false;
+  const auto found = planted.judged();
+  ASSERT_EQ(found.at(0).finding.key, "transfer_bound");
+  EXPECT_EQ(found[0].changes.at(0).then, "pin_memory=True");
+  planted.seen.loaders[0].pin_memory = true;
+  EXPECT_TRUE(planted.judged().at(0).changes.empty());
+}
+
+TEST(ProgramRules, ProductsInFp32GiveBackLessWhereTf32IsOn) {
+  Planted planted;
+  planted.seen.precision.autocast = "";
+  planted.work.products = {{"float32", 80}};
+  EXPECT_DOUBLE_EQ(planted.judged().at(0).give_back_ms, 60);
+  EXPECT_EQ(planted.judged()[0].finding.key, "tensor_cores_unused");
+  EXPECT_EQ(planted.judged()[0].changes.size(), 2U);
+  planted.seen.precision.tf32_matmul = planted.seen.precision.tf32_cudnn = true;
+  EXPECT_DOUBLE_EQ(planted.judged().at(0).give_back_ms, 40);
+  EXPECT_EQ(planted.judged()[0].changes.size(), 1U);
+  planted.seen.precision.autocast = "bfloat16";
+  EXPECT_EQ(keys(planted.judged()), "compute_bound ");
+}
+
+TEST(ProgramRules, ConversionsOfLayoutAreACauseOnlyBesideConvolutionsThatAreNotChannelsLast) {
+  Planted planted;
+  planted.work.order_conversions_ms = 18;
+  planted.seen.conv_weights = planted.seen.channels_last = 53;
+  EXPECT_EQ(keys(planted.judged()), "compute_bound ");
+  planted.seen.channels_last = 0;
+  EXPECT_EQ(keys(planted.judged()), "layout ");
+}
+
+TEST(ProgramRules, ARuleCanBeDisabledByName) {
+  Planted planted;
+  planted.lose(&StepShares::sync_ms, 40);
+  const std::vector<std::string> disabled = {"synchronisations"};
+  EXPECT_TRUE(diagnose_program({planted.seen, planted.shares, planted.work}, disabled).empty());
+}
+
+}  // namespace
+}  // namespace wring
