@@ -16,9 +16,9 @@ namespace wring {
 namespace {
 
 // A tick waits this long for the calls that it began; what comes later is in the next tick.
-constexpr double kLongestPatience_s = 0.5;
+constexpr double kLongestPatienceS = 0.5;
 double patience_s(double interval_s) {
-  return std::min(interval_s / 2, kLongestPatience_s);
+  return std::min(interval_s / 2, kLongestPatienceS);
 }
 
 enum class Wake { due, stop, retimed, asked };
@@ -223,7 +223,7 @@ void Sampler::clock_loop() {
     Tick made;
     made.interval_s = interval_s;
     made.missed = state.missed;
-    const double wait_s = asked ? kLongestPatience_s : patience_s(interval_s);
+    const double wait_s = asked ? kLongestPatienceS : patience_s(interval_s);
     made.gpus = shared_->collect(wait_s, state.options.overdue_s, asked);
     made.host = state.host.sample();
     if (state.program) made.program = state.program->sample(made.host.time_s);
@@ -257,7 +257,7 @@ void Sampler::tick_now() {
   const std::int64_t mine = ++shared_->asked;
   if (!state_->thread.joinable()) start();
   shared_->change.notify_one();
-  shared_->answer.wait_for(lock, duration(kLongestPatience_s), [&] { return shared_->answered >= mine; });
+  shared_->answer.wait_for(lock, duration(kLongestPatienceS), [&] { return shared_->answered >= mine; });
 }
 
 void Sampler::set_interval(double interval_s) {

@@ -14,7 +14,7 @@ namespace wring {
 namespace {
 
 constexpr std::array kShares = {Metric::gpu_util, Metric::sm_activity, Metric::tensor_activity, Metric::dram_activity};
-constexpr double kBetweenTrials_s = 1e6;  // the sampler rests
+constexpr double kBetweenTrialsS = 1e6;  // the sampler rests
 
 std::optional<std::int64_t> mib(const Reading& reading) {
   return reading.ok() ? std::optional(static_cast<std::int64_t>(reading.value)) : std::nullopt;
@@ -67,7 +67,7 @@ struct Seen {
 
 struct UtilisationMeter::State : TickSink {
   State(std::shared_ptr<Telemetry> telemetry, double interval)
-      : interval_s(interval), sampler(std::move(telemetry), {.interval_s = kBetweenTrials_s, .on_sink_error = {}}) {
+      : interval_s(interval), sampler(std::move(telemetry), {.interval_s = kBetweenTrialsS, .on_sink_error = {}}) {
     sampler.add(*this);
   }
 
@@ -123,7 +123,7 @@ TrialUtilisation UtilisationMeter::end() {
   TrialUtilisation utilisation;
   if (!state_) return utilisation;
   end_measure();
-  state_->sampler.set_interval(kBetweenTrials_s);
+  state_->sampler.set_interval(kBetweenTrialsS);
   const std::scoped_lock lock(state_->mutex);
   utilisation.gpu_util = state_->seen.mean(0);
   utilisation.sm_activity = state_->seen.mean(1);
