@@ -11,6 +11,7 @@
 #include "wring/agent/observed_program.h"
 #include "wring/agent/silence.h"
 #include "wring/base/error.h"
+#include "wring/base/json.h"
 #include "wring/base/json_text.h"
 #include "wring/base/message.h"
 #include "wring/report/program/facts.h"
@@ -35,11 +36,6 @@ const char* key_of(EndOfProgram how) {
       return "interrupted";
   }
   return "";
-}
-
-template <typename Value>
-Json or_null(const std::optional<Value>& value) {
-  return value ? Json(*value) : Json();
 }
 
 Json text_json(const Text& text, Language language) {
