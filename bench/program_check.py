@@ -26,7 +26,7 @@ CASES = {
               "optimizer": "optimizer", "batch": "launch_bound"},
     "photographs": {"none": "", "loader": "input_bound", "nchw": "layout", "fp32": "tensor_cores_unused"},
     "gpt": {"none": "", "launches": "launch_bound", "fp32": "tensor_cores_unused"},
-    "lightning_cli": {"none": "", "loader": "input_bound", "fp32": "tensor_cores_unused"},
+    "lightning_fit": {"none": "", "loader": "input_bound", "fp32": "tensor_cores_unused"},
     "hf_trainer": {"none": "", "batch": "launch_bound", "fp32": "tensor_cores_unused"},
     "imagenet_style": {"none": "", "pageable": "transfer_bound", "nchw": "layout", "item": "synchronisations"},
 }  # fmt: skip
@@ -36,9 +36,6 @@ LONGEST_S = 60
 
 def command_of(program, plant, device):
     script = [sys.executable, str(HERE / "programs" / f"{program}.py")]
-    if program == "lightning_cli":
-        cpu = ["--trainer.accelerator", "cpu"] if device == "cpu" else []
-        return [*script, "fit", "--model.plant", plant, *cpu]
     return [*script, plant, "--device", device]
 
 
@@ -47,17 +44,15 @@ def diagnose(wring, command, options):
     done = subprocess.run([wring, "diagnose", "--json", *options, "--", *command], capture_output=True, text=True,
                           timeout=LONGEST_S * 3)  # fmt: skip
     seconds = time.perf_counter() - began
-    # The program's own lines come first on the same output; the report is the last object.
-    begin = done.stdout.rfind("\n{\n")
     try:
-        return json.loads(done.stdout[begin + 1 :]), done, seconds
+        return json.loads(done.stdout), done, seconds
     except ValueError:
         return None, done, seconds
 
 
 def judged(report, expected):
     """(right, first key, its share)."""
-    processes = (report or {}).get("processes") or []
+    processes = (report or {}).get("ranks") or []
     findings = processes[0]["findings"] if processes else []
     first = findings[0] if findings else {"key": None, "share_percent": 0}
     share = first.get("share_percent") or 0
@@ -67,13 +62,13 @@ def judged(report, expected):
 
 
 def kept(report):
-    process = ((report or {}).get("processes") or [{}])[0]
+    process = ((report or {}).get("ranks") or [{}])[0]
     return {
         "steps": process.get("steps"), "shares": process.get("shares"), "no_shares": process.get("no_shares"),
         "work": process.get("work"),
         "findings": [{key: one[key] for key in ("key", "share_percent", "give_back_ms", "confidence", "numbers", "changes")}
                      for one in process.get("findings", [])],
-        "silence": (report or {}).get("silence"), "no_finding": process.get("no_finding"),
+        "reason": (report or {}).get("reason"), "no_finding": process.get("no_finding"),
     }  # fmt: skip
 
 

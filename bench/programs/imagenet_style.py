@@ -10,7 +10,20 @@ import time
 import torch
 import torch.nn as nn
 import torchvision.models as models
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Dataset
+
+
+class Images(Dataset):
+    """A few images, again and again."""
+
+    def __init__(self, count, size):
+        self.images, self.labels = torch.randn(count, 3, size, size), torch.randint(0, 1000, (count,))
+
+    def __len__(self):
+        return 10_000_000
+
+    def __getitem__(self, index):
+        return self.images[index % len(self.images)], self.labels[index % len(self.labels)]
 
 
 class AverageMeter:
@@ -75,10 +88,8 @@ def main():
     cuda = args.device == "cuda"
     torch.backends.cudnn.benchmark = True
     size, batch = (224, {"item": 64}.get(args.plant, 256)) if cuda else (32, 4)
-    images = torch.randn(2048 if cuda else 64, 3, size, size)
-    data = TensorDataset(images, torch.randint(0, 1000, (len(images),)))
-    workers = 0 if args.plant == "loader" or not cuda else 8
-    loader = DataLoader(data, batch_size=batch, shuffle=True, num_workers=workers, drop_last=True,
+    workers = 0 if args.plant == "loader" or not cuda else 14
+    loader = DataLoader(Images(512 if cuda else 64, size), batch_size=batch, num_workers=workers, drop_last=True,
                         collate_fn=slow_collate if args.plant == "loader" else None,
                         pin_memory=cuda and args.plant != "pageable", persistent_workers=workers > 0)  # fmt: skip
     layout = torch.contiguous_format if args.plant == "nchw" else torch.channels_last

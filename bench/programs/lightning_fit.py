@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""A LightningModule under LightningCLI. What holds it back is planted by --model.plant none|loader|fp32|launches:
+"""A LightningModule under Lightning's Trainer. What holds it back is planted:
 
-    bench/programs/lightning_cli.py fit --model.plant loader [--trainer.max_steps N] [--trainer.accelerator cpu]
+    bench/programs/lightning_fit.py [none|loader|fp32|launches] [--steps N] [--device cpu]
 """
+import argparse
+
 import lightning
 import torch
 import torchvision
-from lightning.pytorch.cli import LightningCLI
 from torch.utils.data import DataLoader, Dataset
 
 
@@ -25,7 +26,7 @@ class Drawn(Dataset):
 
 
 class Classifier(lightning.LightningModule):
-    def __init__(self, plant: str = "none"):
+    def __init__(self, plant):
         super().__init__()
         self.plant = plant
         torch.backends.cudnn.allow_tf32 = plant != "fp32"
@@ -52,7 +53,16 @@ class Classifier(lightning.LightningModule):
                           pin_memory=cuda, persistent_workers=workers > 0)  # fmt: skip
 
 
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("plant", nargs="?", default="none")
+    parser.add_argument("--steps", type=int, default=1_000_000)
+    parser.add_argument("--device", default="cuda")
+    args = parser.parse_args()
+    trainer = lightning.Trainer(accelerator="cpu" if args.device == "cpu" else "gpu", devices=1, max_steps=args.steps,
+                                logger=False, enable_checkpointing=False, enable_model_summary=False)  # fmt: skip
+    trainer.fit(Classifier(args.plant))
+
+
 if __name__ == "__main__":
-    LightningCLI(Classifier, save_config_callback=None, trainer_defaults={
-        "logger": False, "enable_checkpointing": False, "enable_model_summary": False, "devices": 1,
-    })  # fmt: skip
+    main()
