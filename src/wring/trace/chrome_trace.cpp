@@ -77,9 +77,11 @@ class TraceBuilder : public nlohmann::json_sax<json> {
   }
   bool string(string_t& value) override {
     if (place() == Place::event) {
-      if (key_ == "ph") draft_.phase = std::move(value);
-      if (key_ == "cat") draft_.category = std::move(value);
-      if (key_ == "name") draft_.name = std::move(value);
+      std::string* member = nullptr;
+      if (key_ == "ph") member = &draft_.phase;
+      if (key_ == "cat") member = &draft_.category;
+      if (key_ == "name") member = &draft_.name;
+      if (member != nullptr) *member = std::move(value);
     } else if (place() == Place::types && draft_.input_type.empty() && is_tensor_type(value)) {
       draft_.input_type = std::move(value);
     }

@@ -137,7 +137,7 @@ class WorkReader {
     std::vector<KernelRun> runs;
     struct Kind {
       double calls = 0;
-      std::map<std::string_view, std::int64_t> ns_by_name;
+      std::map<std::string_view, double> ns_by_name;
     };
     std::map<KernelKind, Kind> kinds;
     for (std::size_t i = 0; i < seen_.size(); ++i) {
@@ -147,7 +147,7 @@ class WorkReader {
       runs.push_back({seen.kind, static_cast<std::uint64_t>(event.begin_ns), static_cast<std::uint64_t>(event.end_ns),
                       event.small});
       kinds[seen.kind].calls += a_step(1);
-      kinds[seen.kind].ns_by_name[seen.evidence.name] += seen.length_ns;
+      kinds[seen.kind].ns_by_name[seen.evidence.name] += static_cast<double>(seen.length_ns);
     }
     const DividedTime divided = divide_time(runs);
     for (const auto& [kind, all] : kinds) {
