@@ -129,6 +129,7 @@ void add_windows(const Observation& seen, std::vector<Text>& lines) {
                      place_text(sync.place, seen.process), figure(sync.per_step)});
   }
   if (!seen.no_trace.empty()) lines.push_back({"no trace: {}", "没有性能记录：{}", seen.no_trace});
+  if (seen.steps.n == 0) return;
   lines.push_back({"the agent's hooks took {} µs a step, its start {} ms", "探针每步耗时 {} µs，启动耗时 {} ms",
                    figure(seen.steps.hook_us), figure(seen.process.startup_ms)});
 }
