@@ -90,17 +90,23 @@ def main():
     parser.add_argument("--limit", type=float, default=1e9, help="seconds for all")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda")
     parser.add_argument("--options", default="", help="for wring diagnose")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep each report and its trace")
     args = parser.parse_args()
     began, longest = time.perf_counter(), 0
     found = {"date": datetime.date.today().isoformat(), "command": "bench/program_check.py", "cases": []}
     if args.device == "cuda":
         names = subprocess.run(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True)
         found["machine"] = f"{names.stdout.strip()}, {os.cpu_count()} cores"
+    if args.keep:
+        args.keep.mkdir(parents=True, exist_ok=True)
     for program, plant in chosen(args.only):
         if time.perf_counter() - began + longest > args.limit:
             print(f"{program}:{plant}: not begun, --limit is near", file=sys.stderr)
             break
-        report, done, seconds = diagnose(args.wring, command_of(program, plant, args.device), args.options.split())
+        keep = ["--keep-trace", str(args.keep)] if args.keep else []
+        report, done, seconds = diagnose(args.wring, command_of(program, plant, args.device), args.options.split() + keep)
+        if args.keep:
+            (args.keep / f"{program}-{plant}.json").write_text(done.stdout)
         longest = max(longest, seconds)
         right, key, share = judged(report, CASES[program][plant])
         case = {"program": program, "plant": plant, "expected": CASES[program][plant] or None, "first": key,
