@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/base/json.h"
 #include "wring/base/json_text.h"
 
 namespace wring {
@@ -170,11 +171,7 @@ void read_syncs(const JsonFields& fields, Observation& observation) {
 }
 
 // null for what is absent, or an empty text.
-template <typename Value>
-Json or_null(const std::optional<Value>& value) {
-  return value ? Json(*value) : Json();
-}
-Json or_null(const std::string& text) {
+Json text_or_null(const std::string& text) {
   return text.empty() ? Json() : Json(text);
 }
 
@@ -230,7 +227,7 @@ Json optimizers_json(const std::vector<ObservedOptimizer>& optimizers) {
 Json precision_json(const ObservedPrecision& precision) {
   Json parameters = Json::object();
   for (const ParameterType& type : precision.parameters) parameters[type.type] = type.elements;
-  return {{"autocast", or_null(precision.autocast)},
+  return {{"autocast", text_or_null(precision.autocast)},
           {"parameters", std::move(parameters)},
           {"tf32_matmul", precision.tf32_matmul},
           {"tf32_cudnn", precision.tf32_cudnn}};
@@ -310,8 +307,8 @@ Json observation_json(const Observation& observation) {
           {"python", process.python},
           {"torch", process.torch},
           {"device", process.device},
-          {"device_name", or_null(process.device_name)},
-          {"device_uuid", or_null(process.device_uuid)},
+          {"device_name", text_or_null(process.device_name)},
+          {"device_uuid", text_or_null(process.device_uuid)},
           {"startup_ms", json_number(process.startup_ms)},
           {"steps", steps_json(observation.steps)},
           {"loaders", loaders_json(observation.loaders)},

@@ -104,16 +104,16 @@ struct Sampler::Shared {
   // every card, and what was read before does not count.
   std::vector<GpuTick> collect(double wait_s, double overdue_s, bool anew) {
     std::unique_lock lock(mutex);
-    std::vector<std::size_t> asked;
+    std::vector<std::size_t> chosen;
     for (std::size_t i = 0; i < cards.size(); ++i) {
       if (cards[i].busy && !anew) continue;
       if (anew) cards[i].fresh.reset();
       cards[i].wanted = true;
-      asked.push_back(i);
+      chosen.push_back(i);
     }
-    if (!asked.empty()) work.notify_all();
+    if (!chosen.empty()) work.notify_all();
     change.wait_for(lock, steady_duration(wait_s), [&] {
-      return std::ranges::none_of(asked, [&](std::size_t i) { return cards[i].wanted || cards[i].busy; });
+      return std::ranges::none_of(chosen, [&](std::size_t i) { return cards[i].wanted || cards[i].busy; });
     });
     std::vector<GpuTick> ticks(cards.size());
     const double now = steady_seconds();
@@ -257,7 +257,7 @@ void Sampler::tick_now() {
   const std::int64_t mine = ++shared_->asked;
   if (!state_->thread.joinable()) start();
   shared_->change.notify_one();
-  shared_->answer.wait_for(lock, duration(kLongestPatienceS), [&] { return shared_->answered >= mine; });
+  shared_->answer.wait_for(lock, steady_duration(kLongestPatienceS), [&] { return shared_->answered >= mine; });
 }
 
 void Sampler::set_interval(double interval_s) {
