@@ -45,8 +45,7 @@ _kinds = {}  # of files, by their name in tracebacks
 def _kind(path):
     kind = _kinds.get(path)
     if kind is None:
-        torch = sys.modules.get("torch")
-        torch_folder = os.path.dirname(getattr(torch, "__file__", None) or "?") + os.sep
+        torch_folder = os.path.join(os.path.dirname(getattr(sys.modules.get("torch"), "__file__", None) or "?/?"), "")
         if path == _kind.__code__.co_filename or path.startswith((torch_folder, "<eval_with_key>")):
             kind = _OWN
         elif path.startswith((os.path.dirname(os.__file__) + os.sep, "<frozen ")):
@@ -461,6 +460,7 @@ class Trace:
 
         path, plain, packed = (os.path.join(folder, text) for text in (name, "." + name + ".json", "." + name + ".part"))
         try:
+            open(plain, "wb").close()  # Kineto tells standard error of a folder that it cannot write to
             with Quiet():
                 self.profiler.export_chrome_trace(plain)
             with open(plain, "rb") as whole, gzip.open(packed, "wb", 1) as out:
@@ -564,10 +564,14 @@ class AutocastWatch:
 
     def whole_program(self):
         """The type of an autocast that was entered before the agent looked and is still on."""
-        torch, cpu = self.torch, self.device_type == "cpu"
-        if not (torch.is_autocast_cpu_enabled() if cpu else torch.is_autocast_enabled()):
-            return None
-        return str(torch.get_autocast_cpu_dtype() if cpu else torch.get_autocast_gpu_dtype()).replace("torch.", "")
+        torch = self.torch
+        if hasattr(torch, "get_autocast_dtype"):  # the older names warn that they are old
+            on, kind = torch.is_autocast_enabled(self.device_type), torch.get_autocast_dtype(self.device_type)
+        elif self.device_type == "cpu":
+            on, kind = torch.is_autocast_cpu_enabled(), torch.get_autocast_cpu_dtype()
+        else:
+            on, kind = torch.is_autocast_enabled(), torch.get_autocast_gpu_dtype()
+        return str(kind).replace("torch.", "") if on else None
 
 
 # --- One request ------------------------------------------------------------------------------------------------------
@@ -831,11 +835,15 @@ class Observation:
 
     def finish(self):
         self.agent.look = None
-        torch, optimizers = self.torch, self.optimizers_told()
+        with Quiet():
+            facts = self.facts_told()
+        self.say("done", outcome="ok", steps=self.summary["steps"], loaders=self.summary["loaders"], **facts)
+
+    def facts_told(self):
+        torch, optimizers, counted = self.torch, self.optimizers_told(), self.counted
         matmul, convolution = _ask(lambda: _precision_flags(torch), (False, False))
-        counted = self.counted
-        self.say(
-            "done", outcome="ok", steps=self.summary["steps"], loaders=self.summary["loaders"], optimizers=optimizers,
+        return dict(
+            optimizers=optimizers,
             precision={"autocast": self.autocast and self.autocast.told(), "parameters": counted.dtypes,
                        "tf32_matmul": matmul, "tf32_cudnn": convolution},
             layout={"conv_weights": counted.convolutions, "channels_last": counted.channels_last},
@@ -933,6 +941,8 @@ class Agent:
             self.optimizers.put(optimizer, Facts(_place(sys._getframe(2))))
 
     def step_ended(self, optimizer, now):
+        if self.link is not None and self.look is None and now < self.next_poll:
+            return
         if not self.lock.acquire(False):
             return  # another thread's step ends at the same time
         try:
