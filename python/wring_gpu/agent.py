@@ -1284,8 +1284,9 @@ def _install():
 
 def _chain():
     """Runs the sitecustomize that this one stands before, under its name. Its errors are shown as without the agent."""
-    from importlib.machinery import PathFinder
-    from importlib.util import module_from_spec
+    # importlib's own names for these load a dozen modules with them, in every process.
+    from _frozen_importlib import module_from_spec
+    from _frozen_importlib_external import PathFinder
 
     own = os.path.dirname(os.path.realpath(__file__))
     sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder or ".") != own]
