@@ -1,5 +1,5 @@
 // What is said of one process: figures with their places, and nothing that was not seen.
-#include "wring/report/observed_facts.h"
+#include "wring/report/program/facts.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
