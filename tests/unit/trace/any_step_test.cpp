@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "planted_trace.h"
+#include "unit/trace/planted_trace.h"
 #include "wring/trace/step_shares.h"
 
 namespace wring {

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "planted_trace.h"
+#include "unit/trace/planted_trace.h"
 
 namespace wring {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "planted_trace.h"
+#include "unit/trace/planted_trace.h"
 
 namespace wring {
 namespace {
