@@ -87,13 +87,13 @@ def main():
     args = parser.parse_args()
     cuda = args.device == "cuda"
     torch.backends.cudnn.benchmark = True
-    size, batch = (224, {"item": 64}.get(args.plant, 256)) if cuda else (32, 4)
+    size, batch = (224, {"item": 128}.get(args.plant, 256)) if cuda else (32, 4)
     workers = 0 if args.plant == "loader" or not cuda else 14
     loader = DataLoader(Images(512 if cuda else 64, size), batch_size=batch, num_workers=workers, drop_last=True,
                         collate_fn=slow_collate if args.plant == "loader" else None,
                         pin_memory=cuda and args.plant != "pageable", persistent_workers=workers > 0)  # fmt: skip
     layout = torch.contiguous_format if args.plant == "nchw" else torch.channels_last
-    small = args.plant in ("pageable", "item", "loader") or not cuda
+    small = args.plant in ("pageable", "loader") or not cuda
     model = (models.resnet18() if small else models.resnet50()).to(args.device, memory_format=layout)
     criterion = nn.CrossEntropyLoss().to(args.device)
     optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9, weight_decay=1e-4, fused=cuda)

@@ -49,10 +49,10 @@ def main():
     args = parser.parse_args()
     plant, cuda = args.plant, args.device == "cuda"
     torch.backends.cudnn.benchmark = True
-    batch = {"batch": 1, "optimizer": 4, "pageable": 512}.get(plant, 128)
-    width = {"batch": 32, "optimizer": 32, "pageable": 32, "item": 64}.get(plant, 256)
+    batch = {"batch": 1, "optimizer": 4, "pageable": 512, "item": 64}.get(plant, 128)
+    width = {"batch": 32, "optimizer": 32, "pageable": 32}.get(plant, 256)
     size = {"pageable": 256}.get(plant, 224) if cuda else 32
-    depth = 24 if plant in ("optimizer", "item") else 12
+    depth = 24 if plant == "optimizer" else 12
     if not cuda:
         batch, width = 2, 8
     workers = 0 if plant == "loader" or not cuda else 12
@@ -69,8 +69,10 @@ def main():
         optimizer.zero_grad()
         loss.backward()
         if plant == "item":
-            largest = max(parameter.grad.abs().max().item() for parameter in net.parameters())
-            assert largest == largest
+            for parameter in net.parameters():
+                gradient = parameter.grad
+                watched = [gradient.abs().max().item(), gradient.mean().item(), gradient.norm().item(), gradient.std().item()]
+                assert all(value == value for value in watched)
         optimizer.step()
         if step % 100 == 0:
             print(f"step {step} loss {loss.item():.3f}", flush=True)
