@@ -61,9 +61,9 @@ class RecoveryTest : public testing::Test {
   }
   LoaderOptions loader_options() const {
     LoaderOptions options;
-    options.batch_size = static_cast<int>(config_.batch_size);
-    options.patch_size = 16;
-    options.scale = static_cast<int>(config_.scale_factor);
+    options.samples.batch_size = static_cast<int>(config_.batch_size);
+    options.samples.patch_size = 16;
+    options.samples.scale = static_cast<int>(config_.scale_factor);
     return options;
   }
 
