@@ -283,7 +283,8 @@ def _precision_flags(torch):
 
     whole = _ask(lambda: torch.backends.fp32_precision, "none")
     of_cudnn = _ask(lambda: convolution.fp32_precision, "none")
-    return allowed(matmul.fp32_precision, whole), allowed(_ask(lambda: convolution.conv.fp32_precision, "none"), of_cudnn, whole)
+    of_convolutions = _ask(lambda: convolution.conv.fp32_precision, "none")
+    return allowed(matmul.fp32_precision, whole), allowed(of_convolutions, of_cudnn, whole)
 
 
 def _compiled_modules(torch):
@@ -605,7 +606,7 @@ class Observation:
     def __init__(self, agent, request, torch, device):
         self.agent, self.request, self.torch, self.device = agent, request, torch, device
         self.trace = self.syncs = self.autocast = None
-        self.trace_told = self.syncs_told = self.autocast_told = None
+        self.trace_told = self.syncs_told = None
         self.summary = None
         self.warm_up()
 

@@ -159,12 +159,12 @@ class Together(unittest.TestCase):
 
     def test_a_request_that_cannot_be_read_is_refused(self):
         for name, message in (("wrong_request", "the request is not of version 1"),
-                              ("damaged_request", "Expecting property name enclosed in double quotes: line 2 column 1 (char 2)"),
-                              ("lacking_request", "the request's after_seconds is missing or of the wrong kind")):
+                              ("damaged_request", "Expecting property name enclosed in double quotes"),
+                              ("lacking_request", "the request's after_seconds is missing or of")):
             self.assert_unharmed(self.runs[name])
             with self.subTest(name):
                 (error,) = [said["message"] for said in self.runs[name].said() if said.get("outcome") == "error"]
-                self.assertEqual(error[:40], message[:40])
+                self.assertEqual(error[: len(message)], message)
 
     def test_a_trace_that_cannot_be_written_is_told(self):
         run = self.runs["no_folder"]
