@@ -126,7 +126,8 @@ std::filesystem::path config_of(const std::vector<std::string>& words) {
     throw Error(ErrorCode::usage, {"unexpected argument '{}'", "多余的参数“{}”", words[1]}, dashes);
   }
   if (words[0].ends_with(".py")) {
-    throw Error(ErrorCode::usage, {"{} is a program, not a configuration", "{} 是程序而非配置", words[0]}, dashes);
+    throw Error(ErrorCode::usage, {"{} is a Python file, not a configuration", "{} 是 Python 文件而非配置", words[0]},
+                dashes);
   }
   return words[0];
 }
