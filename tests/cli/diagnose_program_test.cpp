@@ -166,7 +166,7 @@ TEST_F(DiagnoseProgram, EachFormRefusesTheOptionsOfTheOther) {
 TEST_F(DiagnoseProgram, WrongUsageNamesTheArgument) {
   EXPECT_THAT(refusal({"--"}), HasSubstr("there is no command after --"));
   EXPECT_THAT(refusal({"python", "train.py"}), HasSubstr("a program to run goes after --"));
-  EXPECT_THAT(refusal({"train.py"}), HasSubstr("train.py is a program"));
+  EXPECT_THAT(refusal({"train.py"}), HasSubstr("train.py is a Python file"));
   EXPECT_THAT(refusal({}), HasSubstr("CONFIG is missing"));
   for (const char* value : {"soon", "-1", "2.5", "5m", "nan", "1e9s"}) {
     EXPECT_THAT(refusal({"--after", value, "--", "true"}), HasSubstr("--after: '" + std::string(value) + "'"));
