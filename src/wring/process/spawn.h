@@ -50,7 +50,8 @@ struct ProcessEnd {
 };
 
 // Starts the command in a process group of its own, whose number is the child's pid, with default signal handlers and
-// no other descriptor of ours: all that this program opens closes on exec. options.timeout has no meaning here. Throws Error{failed} naming the program.
+// no other descriptor of ours: all that this program opens closes on exec. options.timeout has no meaning here. Throws
+// Error{failed} naming the program.
 pid_t spawn_group(const std::vector<std::string>& command, const ChildOptions& options, const ChildStreams& streams);
 
 // The same without an exception: the number of what went wrong (errno(3)), or 0 and the child.
