@@ -111,7 +111,7 @@ class DiagnosedProgram {
     if (seen.killed) {
       text += console_.text(
           {"the program did not end when it was asked to, and was killed", "程序未按要求结束，已被强制终止"});
-      text += "\n";
+      text += '\n';
     }
     write_message(text);
   }
