@@ -1,6 +1,7 @@
 #include "wring/report/program/facts.h"
 
 #include <filesystem>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -24,6 +25,10 @@ std::string figure(double value) {
                        : fmt::format("{:.2f}", value);
 }
 
+void add(std::vector<Text>& lines, Text line) {
+  lines.push_back(std::move(line));
+}
+
 Text process_line(const Observation& seen) {
   const ObservedProcess& process = seen.process;
   const std::string device =
@@ -41,19 +46,19 @@ Text process_line(const Observation& seen) {
 void add_steps(const Observation& seen, std::vector<Text>& lines) {
   const ObservedSteps& steps = seen.steps;
   if (steps.n == 0) {
-    lines.push_back({"no steps were measured", "没有测到任何步"});
+    add(lines, {"no steps were measured", "没有测到任何步"});
     return;
   }
-  lines.push_back({"step: median {} ms, spread {} ms, 95 % below {} ms, of {} steps",
-                   "每步：中位数 {} ms，离散 {} ms，95% 低于 {} ms，共 {} 步", figure(steps.step_ms.median),
-                   figure(steps.step_ms.mad), figure(steps.step_ms.p95), steps.n});
+  add(lines, {"step: median {} ms, spread {} ms, 95 % below {} ms, of {} steps",
+              "每步：中位数 {} ms，离散 {} ms，95% 低于 {} ms，共 {} 步", figure(steps.step_ms.median),
+              figure(steps.step_ms.mad), figure(steps.step_ms.p95), steps.n});
   if (steps.samples_per_step && steps.mean_ms > 0) {
-    lines.push_back({"speed: {} samples/s, {} samples a step", "速度：{} 样本/秒，每步 {} 个样本",
-                     figure(*steps.samples_per_step * 1000 / steps.mean_ms), figure(*steps.samples_per_step)});
+    add(lines, {"speed: {} samples/s, {} samples a step", "速度：{} 样本/秒，每步 {} 个样本",
+                figure(*steps.samples_per_step * 1000 / steps.mean_ms), figure(*steps.samples_per_step)});
   }
   const double share = steps.mean_ms > 0 ? 100 * steps.loader_wait_ms / steps.mean_ms : 0;
-  lines.push_back({"waits for the loader: {} ms a step, {} % of it", "等待数据加载：每步 {} ms，占 {}%",
-                   figure(steps.loader_wait_ms), fmt::format("{:.0f}", share)});
+  add(lines, {"waits for the loader: {} ms a step, {} % of it", "等待数据加载：每步 {} ms，占 {}%",
+              figure(steps.loader_wait_ms), fmt::format("{:.0f}", share)});
 }
 
 Text loader_line(const ObservedLoader& loader, const ObservedProcess& process) {
@@ -108,30 +113,30 @@ Text precision_line(const Observation& seen) {
 }
 
 void add_settings(const Observation& seen, std::vector<Text>& lines) {
-  lines.push_back(precision_line(seen));
+  add(lines, precision_line(seen));
   if (seen.conv_weights > 0) {
-    lines.push_back({"layout: {} of {} convolution weights are channels-last",
-                     "布局：{1} 个卷积权重中 {0} 个为 channels-last", seen.channels_last, seen.conv_weights});
+    add(lines, {"layout: {} of {} convolution weights are channels-last",
+                "布局：{1} 个卷积权重中 {0} 个为 channels-last", seen.channels_last, seen.conv_weights});
   }
-  lines.push_back({"compiled modules: {}; cudnn.benchmark {}; deterministic {}",
-                   "已编译模块：{}；cudnn.benchmark {}；确定性算法 {}", seen.compiled_modules,
-                   on_off(seen.cudnn_benchmark), on_off(seen.deterministic)});
+  add(lines, {"compiled modules: {}; cudnn.benchmark {}; deterministic {}",
+              "已编译模块：{}；cudnn.benchmark {}；确定性算法 {}", seen.compiled_modules, on_off(seen.cudnn_benchmark),
+              on_off(seen.deterministic)});
   if (seen.memory && seen.memory->peak_allocated_mib && seen.memory->device_total_mib) {
-    lines.push_back({"memory: {} MiB at most in tensors, {} MiB reserved, of {} MiB",
-                     "显存：张量最多 {} MiB，预留 {} MiB，共 {} MiB", *seen.memory->peak_allocated_mib,
-                     seen.memory->peak_reserved_mib.value_or(0), *seen.memory->device_total_mib});
+    add(lines, {"memory: {} MiB at most in tensors, {} MiB reserved, of {} MiB",
+                "显存：张量最多 {} MiB，预留 {} MiB，共 {} MiB", *seen.memory->peak_allocated_mib,
+                seen.memory->peak_reserved_mib.value_or(0), *seen.memory->device_total_mib});
   }
 }
 
 void add_windows(const Observation& seen, std::vector<Text>& lines) {
   for (const ObservedSync& sync : seen.syncs.value_or(std::vector<ObservedSync>())) {
-    lines.push_back({"{}  waits for the GPU {} × a step", "{}  每步 {} 次等待 GPU",
-                     place_text(sync.place, seen.process), figure(sync.per_step)});
+    add(lines, {"{}  waits for the GPU {} × a step", "{}  每步 {} 次等待 GPU", place_text(sync.place, seen.process),
+                figure(sync.per_step)});
   }
-  if (!seen.no_trace.empty()) lines.push_back({"no trace: {}", "没有性能记录：{}", seen.no_trace});
+  if (!seen.no_trace.empty()) add(lines, {"no trace: {}", "没有性能记录：{}", seen.no_trace});
   if (seen.steps.n == 0) return;
-  lines.push_back({"the agent's hooks took {} µs a step, its start {} ms", "探针每步耗时 {} µs，启动耗时 {} ms",
-                   figure(seen.steps.hook_us), figure(seen.process.startup_ms)});
+  add(lines, {"the agent's hooks took {} µs a step, its start {} ms", "探针每步耗时 {} µs，启动耗时 {} ms",
+              figure(seen.steps.hook_us), figure(seen.process.startup_ms)});
 }
 
 }  // namespace
