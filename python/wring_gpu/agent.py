@@ -808,7 +808,7 @@ class Observation:
         self.say("phase", phase="export")
         trace.stop()
         if not trace.steps:
-            self.trace_told = {"refused": "the program started a profiler of its own"}
+            self.trace_told = {"refused": "the program started a profiler of its own, or forked, within the first step"}
             return
         rank = _rank(self.torch)[0]
         try:
@@ -901,6 +901,11 @@ class Agent:
         self.next_code = self.step_code = None
         self.next_poll = 0.0
         self.lock = allocate_lock()
+
+    def before_fork(self):
+        """A child would keep torch's profiler on for good: the trace ends with the steps that it has."""
+        if self.look is not None and self.look.trace is not None:
+            self.look.trace.stop()
 
     def after_fork(self):
         """A child of a process that is looked at is none to look at; another is a process of its own."""
@@ -1243,6 +1248,11 @@ class Finder:
 # --- Beginning and end ------------------------------------------------------------------------------------------------
 
 
+def _before_fork():
+    if _agent is not None:
+        _ask(_agent.before_fork)
+
+
 def _after_fork():
     global _agent
     if _agent is not None:
@@ -1279,7 +1289,7 @@ def _install():
             _hook_module(name, module)
     sys.meta_path.insert(0, finder)
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_after_fork)
+        os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
     _seconds_used += clock() - began
 
 

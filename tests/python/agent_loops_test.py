@@ -387,6 +387,23 @@ class Loops(unittest.TestCase):
         self.assertEqual(run.done()["trace"]["steps"], 2)
         self.assertEqual(run.out, b"True\n")
 
+    @program("""
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        agent, child = sys.modules["sitecustomize"], None
+        for batch in batches(DataLoader(data, batch_size=8)):
+            loss(batch).backward()
+            optimizer.step()
+            look = agent._agent and agent._agent.look
+            if child is None and look and look.trace and look.trace.steps == 2:
+                child = os.fork()
+                if child == 0:
+                    os._exit(int(torch._C._autograd._profiler_enabled()))
+        print(os.waitpid(child, 0)[1])
+        """, torch_warns=True, request={"trace_steps": 50})  # fmt: skip
+    def test_a_child_that_is_forked_within_the_trace_has_no_profiler(self, run):
+        self.assertEqual(run.out, b"0\n")
+        self.assertEqual(run.done()["trace"]["steps"], 2)
+
     @program(PLAIN, requests=2)
     def test_a_second_request_is_answered_too(self, run):
         answers = [(message["id"], message["outcome"]) for message in run.said() if message["event"] == "done"]

@@ -66,6 +66,8 @@ AgentFiles::AgentFiles(const std::optional<fs::path>& kept_traces) {
   if (kept_traces) make_folder(*kept_traces);
   folder_ = make_private_folder();
   traces_ = kept_traces ? fs::absolute(*kept_traces).lexically_normal() : folder_ / "traces";
+  if (!traces_.has_filename())
+    traces_ = traces_.parent_path();  // "DIR/" and "." end in a slash, which a trace's folder lacks
   try {
     make_folder(site());
     make_folder(traces_);

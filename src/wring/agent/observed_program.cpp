@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <iterator>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -109,15 +111,18 @@ class ObservedRun {
   // over once nothing new has come for a while.
   bool all_reported() {
     std::int64_t world = 1, reported = 0, observed = 0;
+    std::set<std::int64_t> ranks;  // of the largest world: a script's other processes are none of them
     bool all_finished = true;
+    for (const AgentClient& client : server_->clients()) world = std::max(world, client.process.world_size);
     for (const AgentClient& client : server_->clients()) {
-      world = std::max(world, client.process.world_size);
-      reported += client.observation || client.failure ? 1 : 0;
+      const bool spoke = client.observation || client.failure;
+      reported += spoke ? 1 : 0;
       observed += client.observation ? 1 : 0;
+      if (spoke && client.process.world_size == world) ranks.insert(client.process.rank);
       all_finished = all_finished && client.finished();
     }
     if (std::exchange(reported_, reported) != reported) news_ = Clock::now();
-    if (observed > 0 && reported >= world) return true;
+    if (observed > 0 && std::ssize(ranks) >= world) return true;
     return reported > 0 && all_finished && Clock::now() - news_ >= kRanksPatience;
   }
 

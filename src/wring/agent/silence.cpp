@@ -101,15 +101,22 @@ Silence why_silent(const ObservedProgram& program, const AgentClient& client) {
   if (client.failure) {
     const bool too_early = program.how == EndOfProgram::by_itself && client.phase == "warmup";
     return {{"rank {}: {}", "rank {}：{}", rank, *client.failure},
-            too_early ? Text("--after 5 --steps 10 need fewer steps", "--after 5 --steps 10 所需步数更少") : Text()};
+            too_early ? Text("a verdict needs some 45 steps: --after 5 --steps 30",
+                             "得出结论约需 45 步：--after 5 --steps 30")
+                      : Text()};
   }
   const std::string phase = client.phase.empty() ? "start" : client.phase;
-  if (client.gone) {
+  if (client.gone && program.how == EndOfProgram::by_itself) {
     return {{"rank {} ended in the phase {}, before all was measured", "rank {} 在 {} 阶段结束，尚未测完", rank, phase},
-            {"let it run longer, or measure less: --steps 10 --after 5",
-             "请让它运行更久，或减少测量：--steps 10 --after 5"}};
+            {"let it run longer, or measure less: --after 5 --steps 30",
+             "请让它运行更久，或减少测量：--after 5 --steps 30"}};
   }
   const std::string waited = seconds(program.waited_s);
+  if (program.how == EndOfProgram::interrupted) {
+    return {{"interrupted while rank {} was in the phase {}, before all was measured",
+             "中断时 rank {} 处于 {} 阶段，尚未测完", rank, phase},
+            {}};
+  }
   return {{"rank {} was still in the phase {} after {} s", "{2} 秒后 rank {0} 仍处于 {1} 阶段", rank, phase, waited},
           {"--timeout waits longer, --steps and --after measure less",
            "--timeout 可延长等待，--steps 和 --after 可减少测量"}};

@@ -42,7 +42,7 @@ class ProgramArguments {
     parser.option(
         "--after", "N|Ns", after_,
         {"with COMMAND: first pass over so many steps, or seconds (default: 20 steps and 2 s), until they are steady",
-         "配合 COMMAND：先跳过这些步或秒（默认：20 步且 2 秒），直到步长稳定"});
+         "配合 COMMAND：先跳过这些步或秒（默认：20 步且 2 秒），直到每步耗时稳定"});
     parser.option("--timeout", "S", timeout_,
                   {"with COMMAND: seconds until all must be measured, its start included (default: 600)",
                    "配合 COMMAND：完成测量的秒数上限，含启动（默认：600）"});

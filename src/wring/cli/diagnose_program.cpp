@@ -91,7 +91,6 @@ class DiagnosedProgram {
           options_.common);
       return;
     }
-    if (console_.quiet) return;
     std::string text = "\n";
     for (const Observation& rank : seen.observations) {
       std::size_t indent = 0;
@@ -111,6 +110,11 @@ class DiagnosedProgram {
     if (seen.killed) {
       text += console_.text(
           {"the program did not end when it was asked to, and was killed", "程序未按要求结束，已被强制终止"});
+      text += '\n';
+    }
+    if (seen.how == EndOfProgram::observed && !options_.to_the_end) {
+      text += console_.text({"wring ended the program, since all was measured; --to-the-end lets it run on",
+                             "已测完，wring 结束了该程序；--to-the-end 可让它继续运行"});
       text += '\n';
     }
     write_message(text);

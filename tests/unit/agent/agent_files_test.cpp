@@ -49,6 +49,14 @@ TEST_F(AgentFilesTest, TracesThatAreKeptOutliveThem) {
   EXPECT_TRUE(fs::is_directory(kept));
 }
 
+TEST_F(AgentFilesTest, TheFolderOfKeptTracesIsTheOneThatATracesPathNames) {
+  for (const char* name : {"traces/", "a/../traces/", "traces/."}) {
+    const AgentFiles files(folder_.path() / name);
+    EXPECT_EQ((files.traces() / "rank0-1.json.gz").parent_path(), files.traces()) << name;
+    EXPECT_EQ(files.traces(), folder_.path() / "traces") << name;
+  }
+}
+
 TEST_F(AgentFilesTest, AnErrorLeavesNothing) {
   folder_.write("file", "");
   EXPECT_THROW(AgentFiles(folder_.path() / "file"), Error);

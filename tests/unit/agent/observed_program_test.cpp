@@ -147,6 +147,17 @@ TEST_F(Observed, OneLineThatIsWrongDoesNotSpoilTheOthers) {
   EXPECT_THAT(why_silent(seen, seen.silent[0]).why.en, HasSubstr("\"outcome\" is missing"));
 }
 
+TEST_F(Observed, AnotherProcessOfTheScriptThatFailedIsNoRank) {
+  const ObservedProgram seen = observe({"sh", "-c", R"(fake="python3 $0"
+$fake hello=0/1 hear "failed=it ended after 3 steps" exit=0
+(sleep 0.5; $fake hello=1/2 hear done hold) &
+$fake hello=0/2 hear done hold)",
+                                        std::string(WRING_SOURCE_DIR) + "/tests/fixtures/fake_agent.py"});
+  EXPECT_EQ(seen.how, EndOfProgram::observed);
+  EXPECT_THAT(seen.observations, SizeIs(2));
+  EXPECT_THAT(seen.silent, SizeIs(1));
+}
+
 TEST_F(Observed, ItsFoldersStandBeforeThoseThatWereThere) {
   ScopedEnvironment environment;
   environment.set("PYTHONPATH", "/some/where");

@@ -43,6 +43,8 @@ TEST(Silence, NamesTheFirstCauseThatIsSure) {
   seen.how = EndOfProgram::interrupted;
   EXPECT_THAT(why({"python", "train.py"}), HasSubstr("interrupted"));
   seen.silent.emplace_back().phase = "warmup";
+  EXPECT_THAT(why({"python", "train.py"}), HasSubstr("interrupted while rank 0 (pid 0) was in the phase warmup"));
+  seen.how = EndOfProgram::timed_out;
   seen.waited_s = 600;
   EXPECT_THAT(why({"python", "-I", "train.py"}), HasSubstr("still in the phase warmup after 600 s"));
   seen.silent.emplace_back().failure = "its own words";

@@ -49,15 +49,15 @@ void add_steps(const Observation& seen, std::vector<Text>& lines) {
     add(lines, {"no steps were measured", "没有测到任何步"});
     return;
   }
-  add(lines, {"step: median {} ms, spread {} ms, 95 % below {} ms, of {} steps",
-              "每步：中位数 {} ms，离散 {} ms，95% 低于 {} ms，共 {} 步", figure(steps.step_ms.median),
-              figure(steps.step_ms.mad), figure(steps.step_ms.p95), steps.n});
+  add(lines, {"step: mean {} ms; median {} ms ± {} (half of the steps), 95 % below {} ms, of {} steps",
+              "每步：均值 {} ms；中位数 {} ms ± {}（半数在内），95% 低于 {} ms，共 {} 步", figure(steps.mean_ms),
+              figure(steps.step_ms.median), figure(steps.step_ms.mad), figure(steps.step_ms.p95), steps.n});
   if (steps.samples_per_step && steps.mean_ms > 0) {
     add(lines, {"speed: {} samples/s, {} samples a step", "速度：{} 样本/秒，每步 {} 个样本",
                 figure(*steps.samples_per_step * 1000 / steps.mean_ms), figure(*steps.samples_per_step)});
   }
   const double share = steps.mean_ms > 0 ? 100 * steps.loader_wait_ms / steps.mean_ms : 0;
-  add(lines, {"waits for the loader: {} ms a step, {} % of it", "等待数据加载：每步 {} ms，占 {}%",
+  add(lines, {"waits for the loader: {} ms a step, {} % of the mean", "等待数据加载：每步 {} ms，占 {}%",
               figure(steps.loader_wait_ms), fmt::format("{:.0f}", share)});
 }
 

@@ -73,10 +73,8 @@ std::string judged_text(const JudgedProcess& judged, TextStyle style) {
   if (judged.shares) {
     add_shares(lines, *judged.shares, style);
     if (judged.work) add_work(lines, judged);
-  } else {
-    lines.add(Text("no shares: {}", "没有时间占比：{}", judged.no_shares));
   }
-  lines.gap();
+  if (judged.shares) lines.gap();
   for (std::size_t i = 0; i < judged.findings.size(); ++i) {
     add_finding(lines, judged.findings[i], i + 1, judged.seen.process);
   }

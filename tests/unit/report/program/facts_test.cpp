@@ -38,8 +38,10 @@ std::vector<std::string> facts(const Observation& one, Language language = Langu
 
 TEST(ObservedFacts, TellStepWaitAndSpeed) {
   EXPECT_THAT(facts(seen()), Contains(HasSubstr("NVIDIA H200 (cuda:0)")));
-  EXPECT_THAT(facts(seen()), Contains("step: median 12.1 ms, spread 0.20 ms, 95 % below 13.0 ms, of 50 steps"));
-  EXPECT_THAT(facts(seen()), Contains("waits for the loader: 10.0 ms a step, 80 % of it"));
+  EXPECT_THAT(
+      facts(seen()),
+      Contains("step: mean 12.5 ms; median 12.1 ms ± 0.20 (half of the steps), 95 % below 13.0 ms, of 50 steps"));
+  EXPECT_THAT(facts(seen()), Contains("waits for the loader: 10.0 ms a step, 80 % of the mean"));
   EXPECT_THAT(facts(seen()), Contains("speed: 5120 samples/s, 64.0 samples a step"));
   EXPECT_THAT(facts(seen(), Language::zh), Contains("等待数据加载：每步 10.0 ms，占 80%"));
 }

@@ -53,7 +53,7 @@ TEST(JudgedText, ATerminalWithoutUtf8GetsAscii) {
 TEST(JudgedText, WhatIsMissingSaysWhy) {
   JudgedProcess judged;
   judged.no_shares = judged.no_finding = {"there is no GPU", "没有 GPU"};
-  EXPECT_EQ(judged_text(judged, {Language::en, true}), "no shares: there is no GPU\n\nno verdict: there is no GPU\n");
+  EXPECT_EQ(judged_text(judged, {Language::en, true}), "no verdict: there is no GPU\n");
 }
 
 TEST(JudgedJson, HasSharesWorkAndFindingsBesideWhatWasSeen) {
