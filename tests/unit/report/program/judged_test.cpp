@@ -10,7 +10,7 @@ namespace {
 
 JudgedProcess waits_for_data() {
   JudgedProcess judged;
-  judged.seen.process.cwd = "/home/u";
+  judged.seen.process.cwd = "/srv/project";
   judged.shares = StepShares{};
   judged.shares->step_ms = 100;
   judged.shares->computing_ms = 25;
@@ -26,7 +26,7 @@ JudgedProcess waits_for_data() {
   found.finding.confidence = 0.95;
   found.give_back_ms = 75;
   found.share = 75;
-  found.changes.push_back({CodePlace{"/home/u/train.py", 31}, "DataLoader(…, num_workers=0)", "num_workers=5"});
+  found.changes.push_back({CodePlace{"/srv/project/train.py", 31}, "DataLoader(…, num_workers=0)", "num_workers=5"});
   found.changes.push_back({{}, "", "torch.compile(model)", ResultsEffect::rounding});
   judged.findings = {found};
   return judged;
@@ -63,7 +63,7 @@ TEST(JudgedJson, HasSharesWorkAndFindingsBesideWhatWasSeen) {
   const auto& found = json["findings"].at(0);
   EXPECT_EQ(found["key"], "input_bound");
   EXPECT_EQ(found["share_percent"], 75);
-  EXPECT_EQ(found["changes"].at(0)["file"], "/home/u/train.py");
+  EXPECT_EQ(found["changes"].at(0)["file"], "/srv/project/train.py");
   EXPECT_EQ(found["changes"].at(0)["line"], 31);
   EXPECT_EQ(found["changes"].at(1)["effect"], "rounding");
   EXPECT_TRUE(found["changes"].at(1)["file"].is_null());
