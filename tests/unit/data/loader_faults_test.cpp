@@ -75,9 +75,13 @@ TEST_F(LoaderTest, AnImageThatChangedSinceTheScanIsSkipped) {
   write_png(images_.pairs[0].hr, Image(6, 6, 3));    // shrank below the patch
   write_png(images_.pairs[3].hr, Image(40, 40, 3));  // grew
   write_png(*images_.pairs[5].lr, Image(5, 5, 3));   // no longer fits its HR image
+  std::mutex from_any_thread;
   std::vector<std::string> reasons;
   LoaderOptions with = options();
-  with.on_skip = [&](const SkippedImage& skipped) { reasons.push_back(skipped.reason); };
+  with.on_skip = [&](const SkippedImage& skipped) {
+    const std::scoped_lock lock(from_any_thread);
+    reasons.push_back(skipped.reason);
+  };
   Loader loader(images_, with);
   for (int step = 0; step < 6; ++step) {
     const Batch batch = loader.next();
