@@ -14,6 +14,7 @@
 #include "wring/base/json.h"
 #include "wring/base/json_text.h"
 #include "wring/base/message.h"
+#include "wring/report/json_parts.h"
 #include "wring/report/program/facts.h"
 #include "wring/report/program/json.h"
 #include "wring/report/program/text.h"
@@ -36,10 +37,6 @@ const char* key_of(EndOfProgram how) {
       return "interrupted";
   }
   return "";
-}
-
-Json text_json(const Text& text, Language language) {
-  return text.empty() ? Json() : Json(text.in(language));
 }
 
 Json silent_json(const ObservedProgram& seen, Language language) {

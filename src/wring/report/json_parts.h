@@ -7,7 +7,12 @@
 
 namespace wring {
 
-// What the JSON of a plan and of a tuning record have in common.
+// What the JSON of a plan, of a tuning record and of a diagnosed program have in common.
+
+// null for an empty text.
+inline nlohmann::ordered_json text_json(const Text& text, Language language) {
+  return text.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(text.in(language));
+}
 
 // YAML text: numbers, booleans and null as such, everything else as a string.
 nlohmann::ordered_json value_json(const std::string& yaml);

@@ -17,8 +17,7 @@ constexpr std::int64_t kFewSteps = 30;
 // Why there is nothing to divide; "" where there is.
 Text why_no_trace(const Observation& seen) {
   if (seen.process.device == "cpu") {
-    return {"the model computes on the CPU, and a GPU's time is what is divided",
-            "模型在 CPU 上计算，而要划分的是 GPU 的时间"};
+    return {"the model computes on the CPU: there is no GPU that could wait", "模型在 CPU 上计算：没有 GPU 可供判断"};
   }
   if (!seen.no_trace.empty()) return {"no trace was made: {}", "没有记录 trace：{}", seen.no_trace};
   if (!seen.trace) return {"no trace was made", "没有记录 trace"};

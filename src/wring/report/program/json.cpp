@@ -16,10 +16,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json text_json(const Text& text, Language language) {
-  return text.empty() ? Json() : Json(text.in(language));
-}
-
 std::string_view effect_key(ResultsEffect effect) {
   switch (effect) {
     case ResultsEffect::exact:
