@@ -78,14 +78,13 @@ TEST_F(Observed, ToTheEndItIsLetGoAndKeepsItsExitCode) {
   options_.on_observed = [&](const ObservedProgram& seen) {
     ++told;
     EXPECT_THAT(seen.observations, SizeIs(1));
-    EXPECT_FALSE(std::filesystem::exists(file("after")));
+    folder_.write("told", "");  // the program waits for it: this is told while it still runs
   };
-  const ObservedProgram seen = run({"hello", "hear", "done", "let-go", "write=" + file("after") + ":x", "exit=7"});
+  const ObservedProgram seen = run({"hello", "hear", "done", "let-go", "await=" + file("told"), "exit=7"});
   EXPECT_EQ(told, 1);
   EXPECT_EQ(seen.how, EndOfProgram::by_itself);
   EXPECT_EQ(seen.end.exit_status, 7);
   EXPECT_THAT(seen.observations, SizeIs(1));
-  EXPECT_TRUE(std::filesystem::exists(file("after")));
 }
 
 TEST_F(Observed, OneThatEndsByItselfMayStillHaveReported) {
