@@ -65,7 +65,4 @@ class ProgramDiagnosis {
   std::vector<ProgramFinding> found_;
 };
 
-// From here on a cause is worth a change: TensorBoard's profiler calls a step input-bound from 5 % on.
-inline constexpr double kWorthAChange = 5;
-
 }  // namespace wring
