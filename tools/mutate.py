@@ -34,6 +34,7 @@ SOURCES = ("src/wring", *(f"src/wring_train/{folder}" for folder in ("image", "w
 # A function that a mutant leaves without a result ends the program instead of doing anything.
 CONFIGURATION = ("-DWRING_TRAIN=OFF", "-DWRING_WERROR=OFF", "-DWRING_SANITIZE=return", "-DCMAKE_BUILD_TYPE=Mutants",
                  "-DCMAKE_CXX_FLAGS_MUTANTS=-O0")
+SHARDS = 4  # many tests wait
 FLICKERS = 3  # failures that do not repeat, after which a stage counts as passed
 
 
@@ -174,7 +175,7 @@ def stages_for(root, file):
     folder = Path(file.removeprefix("src/wring/").removeprefix("src/wring_train/")).parent
     suites = suites_of(root / "tests/unit" / folder)
     near = [GTests("wring_unit_tests", suites=suites)] if suites else []
-    return [*near, GTests("wring_unit_tests", suites=suites, others=True), GTests("wring_cli_tests", shards=4), Labelled()]
+    return [*near, GTests("wring_unit_tests", SHARDS, suites, others=True), GTests("wring_cli_tests", SHARDS), Labelled()]
 
 
 class Judge:
@@ -201,7 +202,7 @@ class Judge:
 
     def prepare(self):
         """Runs every test on the sources as they are: what fails then says nothing of a mutant, and is left out."""
-        for stage in (GTests("wring_unit_tests"), GTests("wring_cli_tests", shards=4), Labelled()):
+        for stage in (GTests("wring_unit_tests", SHARDS), GTests("wring_cli_tests", SHARDS), Labelled()):
             self.build(stage.targets, must=True)
             left_out = self.left_out[stage.targets[0]]
             while True:
