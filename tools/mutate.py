@@ -91,9 +91,15 @@ def run_together(commands, timeout_s, environment, folder):
     status is None for one that was still running."""
     with tempfile.TemporaryDirectory() as home:
         logs = [open(Path(home) / f"log{index}", "w+b") for index in range(len(commands))]
+        # In PID namespaces of their own two tests may have one number, of which they make names of files.
+        folders = [Path(home) / str(index) for index in range(len(commands))]
+        for temporary in folders:
+            temporary.mkdir()
         running = [subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                    start_new_session=True, env={**os.environ, "HOME": home, **environment, **own})
-                   for (command, own), log in zip(commands, logs)]
+                                    start_new_session=True,
+                                    env={**os.environ, "HOME": home, "TMPDIR": str(temporary), "TEST_TMPDIR": str(temporary),
+                                         **environment, **own})
+                   for (command, own), log, temporary in zip(commands, logs, folders)]
         try:
             end = time.monotonic() + timeout_s
             while any(one.poll() is None for one in running) and time.monotonic() < end:
