@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """The Trainer of transformers on a GPT and drawn tokens. What holds it back is planted:
 
-    bench/programs/hf_trainer.py [none|batch|fp32|loader] [--steps N] [--device cpu]
+    bench/programs/hf_trainer.py [none|batch|fp32|loader] [--cured] [--steps N] [--device cpu]
 """
-import argparse
 import tempfile
 
 import torch
 from torch.utils.data import Dataset
 from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
+
+from planted import loader_workers, planted
 
 
 class Tokens(Dataset):
@@ -26,23 +27,23 @@ class Tokens(Dataset):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("plant", nargs="?", default="none")
-    parser.add_argument("--steps", type=int, default=1_000_000)
-    parser.add_argument("--device", default="cuda")
-    args = parser.parse_args()
-    plant, cuda = args.plant, args.device == "cuda"
+    args = planted(__doc__, "batch", "fp32", "loader")
+    plant, cuda = args.plant, args.cuda
     layers, width, words = (12, 768, 50257) if cuda else (2, 32, 100)
     length = 16 if not cuda else 64 if plant == "batch" else 512
+    # The Trainer waits for the GPU in every step, some 8 ms of it on an H200: a step without a plant must be long beside that.
+    batch = {"none": 48, "batch": 1}.get(plant, 16) if cuda else 1
     config = GPT2Config(n_layer=layers, n_embd=width, n_head=4, vocab_size=words, bos_token_id=0, eos_token_id=0)
+    compiled = plant == "batch" and args.cured
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
-            folder, max_steps=args.steps, per_device_train_batch_size=1 if plant == "batch" or not cuda else 16,
-            bf16=cuda and plant != "fp32", tf32=False if cuda and plant == "fp32" else None,
-            dataloader_num_workers=0 if plant == "loader" or not cuda else 8, report_to=[], save_strategy="no",
+            folder, max_steps=args.steps, per_device_train_batch_size=batch,
+            bf16=cuda and args.ill != "fp32", tf32=False if cuda and plant == "fp32" else None,
+            torch_compile=compiled, torch_compile_backend=args.compiler if compiled else None,
+            dataloader_num_workers=loader_workers(args, 8), report_to=[], save_strategy="no",
             logging_steps=100, use_cpu=not cuda,
         )  # fmt: skip
-        data = Tokens(length, words, 100 if plant == "loader" else 0)
+        data = Tokens(length, words, 150 if plant == "loader" else 0)
         Trainer(GPT2LMHeadModel(config), arguments, train_dataset=data).train()
 
 

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """A LightningModule under Lightning's Trainer. What holds it back is planted:
 
-    bench/programs/lightning_fit.py [none|loader|fp32|launches] [--steps N] [--device cpu]
+    bench/programs/lightning_fit.py [none|loader|fp32|launches] [--cured] [--steps N] [--device cpu]
 """
-import argparse
-
 import lightning
 import torch
 import torchvision
 from torch.utils.data import DataLoader, Dataset
+
+from planted import loader_workers, planted
+
+PLANTS = ("loader", "fp32", "launches")
+TRAINER = {"devices": 1, "logger": False, "enable_checkpointing": False, "enable_model_summary": False}
 
 
 class Drawn(Dataset):
@@ -26,42 +29,42 @@ class Drawn(Dataset):
 
 
 class Classifier(lightning.LightningModule):
-    def __init__(self, plant):
+    """workers: of its loader. small: as the CPU runs it."""
+
+    def __init__(self, plant="none", cured=False, workers=0, small=False, compiler="inductor"):
         super().__init__()
-        self.plant = plant
+        self.plant, self.ill = plant, None if cured else plant
+        self.workers, self.small = workers, small
         torch.backends.cudnn.allow_tf32 = plant != "fp32"
         torch.backends.cudnn.benchmark = True
-        wide = plant in ("none", "fp32") and torch.cuda.is_available()
-        self.net = torchvision.models.resnet50(num_classes=100) if wide else torchvision.models.resnet18(num_classes=100)
-        if plant != "fp32":
+        # Without a plant the GPU needs more than twice as long for its step as the host for launching it.
+        name = "resnet18" if small else {"none": "wide_resnet50_2", "fp32": "resnet50"}.get(plant, "resnet18")
+        self.net = getattr(torchvision.models, name)(num_classes=100)
+        if self.ill != "fp32":
             self.net = self.net.to(memory_format=torch.channels_last)
+        if plant == "launches" and cured:
+            self.net = torch.compile(self.net, backend=compiler)
 
     def training_step(self, batch, _):
         images, labels = batch
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plant != "fp32"):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.ill != "fp32"):
             return torch.nn.functional.cross_entropy(self.net(images), labels)
 
     def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), lr=0.01, momentum=0.9, fused=torch.cuda.is_available())
+        return torch.optim.SGD(self.parameters(), lr=0.01, momentum=0.9, fused=not self.small)
 
     def train_dataloader(self):
-        cuda = torch.cuda.is_available()
-        workers = 0 if self.plant == "loader" or not cuda else 12
-        batch = 2 if not cuda or self.plant == "launches" else 128
-        size = (64 if self.plant == "launches" else 224) if cuda else 32
-        return DataLoader(Drawn(size, 6 if self.plant == "loader" else 0), batch_size=batch, num_workers=workers,
-                          pin_memory=cuda, persistent_workers=workers > 0)  # fmt: skip
+        batch, size = {"none": (192, 288), "launches": (2, 64)}.get(self.plant, (128, 224))
+        if self.small:
+            batch, size = 2, 32
+        return DataLoader(Drawn(size, 6 if self.plant == "loader" else 0), batch_size=batch, num_workers=self.workers,
+                          pin_memory=not self.small, persistent_workers=self.workers > 0)  # fmt: skip
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("plant", nargs="?", default="none")
-    parser.add_argument("--steps", type=int, default=1_000_000)
-    parser.add_argument("--device", default="cuda")
-    args = parser.parse_args()
-    trainer = lightning.Trainer(accelerator="cpu" if args.device == "cpu" else "gpu", devices=1, max_steps=args.steps,
-                                logger=False, enable_checkpointing=False, enable_model_summary=False)  # fmt: skip
-    trainer.fit(Classifier(args.plant))
+    args = planted(__doc__, *PLANTS)
+    trainer = lightning.Trainer(accelerator="gpu" if args.cuda else "cpu", max_steps=args.steps, **TRAINER)
+    trainer.fit(Classifier(args.plant, args.cured, loader_workers(args, 12), not args.cuda, args.compiler))
 
 
 if __name__ == "__main__":

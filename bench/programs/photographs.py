@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """A timm network on a folder of JPEG photographs, which it draws first. What holds it back is planted:
 
-    bench/programs/photographs.py [none|loader|nchw|fp32] [--steps N] [--device cpu]
+    bench/programs/photographs.py [none|loader|nchw|fp32] [--cured] [--steps N] [--device cpu]
 """
-import argparse
 import tempfile
 from pathlib import Path
 
@@ -13,6 +12,8 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
+
+from planted import loader_workers, planted
 
 
 def draw(folder, count, width, height):
@@ -24,27 +25,30 @@ def draw(folder, count, width, height):
         Image.fromarray(small).resize((width, height), Image.BICUBIC).save(path, quality=90)
 
 
+def sizes(args):
+    """Network, batch and size of an image. Beside workers the host launches a kernel in some 40 µs, and a core decodes an
+    image in 3 ms: without a plant the GPU needs more than twice as long as either."""
+    if not args.cuda:
+        return "resnet18", 4, 32
+    return {"none": ("wide_resnet50_2", 192, 288), "loader": ("resnet18", 64, 224)}.get(args.plant, ("resnet101", 128, 224))
+
+
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("plant", nargs="?", default="none")
-    parser.add_argument("--steps", type=int, default=1_000_000)
-    parser.add_argument("--device", default="cuda")
-    args = parser.parse_args()
-    plant, cuda = args.plant, args.device == "cuda"
-    # Networks whose step is long beside what the machine's cores decode meanwhile.
-    name, batch = ("resnet18", 4) if not cuda else ("resnet18", 64) if plant == "loader" else ("resnet101", 128)
+    args = planted(__doc__, "loader", "nchw", "fp32")
+    cuda = args.cuda
+    name, batch, size = sizes(args)
     torch.backends.cudnn.benchmark = True
-    torch.backends.cudnn.allow_tf32 = plant != "fp32"
+    torch.backends.cudnn.allow_tf32 = args.plant != "fp32"
     with tempfile.TemporaryDirectory() as folder:
         draw(folder, 200 if cuda else 20, 400, 300)
         photographs = datasets.ImageFolder(folder, transforms.Compose([
-            transforms.RandomResizedCrop(224 if cuda else 32), transforms.RandomHorizontalFlip(), transforms.ToTensor(),
+            transforms.RandomResizedCrop(size), transforms.RandomHorizontalFlip(), transforms.ToTensor(),
         ]))  # fmt: skip
         photographs.samples *= 1000
-        workers = 0 if plant == "loader" or not cuda else 14
+        workers = loader_workers(args, 14)
         loader = DataLoader(photographs, batch_size=batch, shuffle=True, num_workers=workers, pin_memory=cuda,
                             drop_last=True, persistent_workers=workers > 0)  # fmt: skip
-        layout = torch.contiguous_format if plant == "nchw" else torch.channels_last
+        layout = torch.contiguous_format if args.ill == "nchw" else torch.channels_last
         net = timm.create_model(name, num_classes=10).to(args.device, memory_format=layout)
         optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, fused=cuda)
         done = 0
@@ -52,7 +56,7 @@ def main():
             for images, labels in loader:
                 images = images.to(args.device, non_blocking=True, memory_format=layout)
                 labels = labels.to(args.device, non_blocking=True)
-                with torch.autocast(args.device, torch.bfloat16, enabled=plant != "fp32"):
+                with torch.autocast(args.device, torch.bfloat16, enabled=args.ill != "fp32"):
                     loss = torch.nn.functional.cross_entropy(net(images), labels)
                 optimizer.zero_grad()
                 loss.backward()
