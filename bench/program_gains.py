@@ -24,8 +24,8 @@ from program_check import CASES, ONE_LOOK, absent, case_of, command_of, diagnose
 from turns import Failed, Stepper, in_turns, spread  # noqa: E402
 from vs_pytorch import record  # noqa: E402
 
-WORKERS_AHEAD = 2  # batches that each worker has ready after a pause
-ROUNDS = 4
+ROUNDS = 3
+WARM_UP = 12  # steps: compiles, tunes convolutions
 TURN_S = 1.5  # of the slower program, roughly
 WITHIN = 1 / 3
 
@@ -103,12 +103,8 @@ def measured(program, plant, device, cure, workers):
         [script_of(program), *cured, "--device", device]
     ) as well:
         started = [ill.started(), well.started()]
-        # Compiles, tunes convolutions, and takes the batches that were ready.
-        skip = 12 + WORKERS_AHEAD * (workers or 0)
-        slow, fast = (stepper.turn(skip, 8)["ms"] for stepper in (ill, well))
-        # After a turn of the other program its own workers have batches ready again: those do not count.
-        skip = 2 + WORKERS_AHEAD * (workers or 0)
-        planted_ms, cured_ms = in_turns([ill, well], skip, steps_of_a_turn(max(slow, fast)), ROUNDS)
+        longer = max(stepper.turn(WARM_UP, 8)["ms"] for stepper in (ill, well))
+        planted_ms, cured_ms = in_turns([ill, well], 2, steps_of_a_turn(longer), ROUNDS)
     return {"planted_ms": spread(planted_ms), "cured_ms": spread(cured_ms), "start_s": started,
             "rounds": {"planted_ms": planted_ms, "cured_ms": cured_ms},
             "gain_percent": gain_of(spread(planted_ms)["median"], spread(cured_ms)["median"], cure.batch)}  # fmt: skip

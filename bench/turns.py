@@ -7,9 +7,11 @@ between, with a training program of the caller's as it is:
     bench/turns.py SOCKET PROGRAM.py [ARGUMENT …]
 
 It hooks torch's optimisers, steps freely twice, says so at the unix socket SOCKET, and waits after an optimiser step for
-"SKIP STEPS" (steps to pass over, steps to time) or "end". On a GPU the time is that between two synchronisations.
+"SKIP STEPS" (steps to pass over, steps to time) or "end". Passed over are also as many steps as loaders' workers have batches
+ready after a pause. On a GPU the time is that between two synchronisations.
 """
 import json
+import multiprocessing
 import os
 import runpy
 import signal
@@ -22,6 +24,7 @@ import time
 from pathlib import Path
 
 STARTED_AFTER = 2  # steps: what a profiler or an agent does after the first one belongs to the start
+READY_BATCHES = 2  # of a worker: torch's prefetch_factor
 LONGEST_START_S = 240
 LONGEST_TURN_S = 300
 END_S = 30
@@ -178,7 +181,7 @@ class Turns:
         if not order or order[0] == "end":
             raise SystemExit(0)
         skip, self.steps = map(int, order)
-        self.left = skip + self.steps
+        self.left = skip + READY_BATCHES * len(multiprocessing.active_children()) + self.steps
         self.began = time.perf_counter()
 
 
