@@ -19,6 +19,7 @@ OPTIMIZERS = "torch.optim.optimizer"
 COMPILER = "torch._dynamo"
 ANSWER_SECONDS = 5.0  # how long the first step waits for a request
 POLL_SECONDS = 0.25
+GIVE_WAY_SECONDS = 5.0  # how long the program's profiler waits for the end of a step
 SEND_SECONDS = 2.0
 SETTLE_SECONDS = 10.0  # of warm-up beyond what was asked for, where step times keep moving
 SETTLE_STEPS = 8
@@ -373,29 +374,38 @@ class Quiet:
 class ProfilerGuard:
     """Knows whether the program runs a profiler, and ends the agent's own before the program starts one: there can be one."""
 
-    names = ("_prepare_profiler", "_enable_profiler", "_disable_profiler")
+    modules = ("torch.autograd", "torch.autograd.profiler", "torch.autograd.profiler_legacy")
+    names = ("_prepare_profiler", "_enable_profiler", "_disable_profiler", "_enable_profiler_legacy", "_disable_profiler_legacy")
 
     def __init__(self):
         self.open = False
-        self.own = False  # the agent is starting or stopping its own
+        self.own = None  # the thread in which the agent starts or stops its own
         self.before_programs = None  # called before the program's profiler starts
-        self.module = None
-        self.originals = {}
+        self.pairs = {}  # original and wrapper, by name
 
     def install(self):
-        self.module = sys.modules.get("torch.autograd.profiler")
         for name in self.names:
-            original = getattr(self.module, name, None)
+            original = getattr(sys.modules.get(self.modules[0]), name, None)
             if original is not None:
-                wrapper = self.wrapper(original, name != "_disable_profiler")
-                self.originals[name] = (original, wrapper)
-                setattr(self.module, name, wrapper)
+                self.pairs[name] = (original, self.wrapper(original, "_disable" not in name))
+        self.replace(0, 1)
+
+    def remove(self):
+        self.replace(1, 0)
+        self.pairs = {}
+
+    def replace(self, old, new):
+        for module in filter(None, map(sys.modules.get, self.modules)):
+            for name, pair in self.pairs.items():
+                if getattr(module, name, None) is pair[old]:
+                    setattr(module, name, pair[new])
 
     def wrapper(self, original, opens):
         def call(*args, **kwargs):
-            if not self.own:
-                if opens and self.before_programs is not None:
-                    self.before_programs()
+            if self.own != get_ident():
+                give_way = self.before_programs
+                if opens and give_way is not None:
+                    _ask(give_way)
                 self.open = opens
             return original(*args, **kwargs)
 
@@ -404,55 +414,70 @@ class ProfilerGuard:
     def running(self, torch):
         return self.open or bool(_ask(lambda: torch._C._autograd._profiler_enabled(), False))
 
-    def remove(self):
-        for name, (original, wrapper) in self.originals.items():
-            if getattr(self.module, name, None) is wrapper:
-                setattr(self.module, name, original)
-        self.originals = {}
-
 
 class Trace:
     """A few steps under torch.profiler, with a mark at every boundary."""
 
     def __init__(self, torch, guard, cuda):
         self.torch, self.guard = torch, guard
-        self.thread = get_ident()
+        self.thread, self.lock = get_ident(), allocate_lock()
         self.steps = 0
-        profiler = torch.profiler
-        kinds = [profiler.ProfilerActivity.CPU] + ([profiler.ProfilerActivity.CUDA] if cuda else [])
-        with Quiet():
+        self.running = self.unwanted = False
+        # With the state of all threads in one, any of them can stop it. torch before 2.6 keeps it by thread.
+        self.anywhere = _ask(lambda: torch._C._profiler._ExperimentalConfig(profile_all_threads=True))
+        activities = torch.profiler.ProfilerActivity
+        options = {"activities": [activities.CPU] + ([activities.CUDA] if cuda else []), "record_shapes": True,
+                   "experimental_config": self.anywhere}  # fmt: skip
+        with Quiet(), self.lock:
+            guard.before_programs = self.stop  # the program's waits for the lock
             try:
-                self.profiler = profiler.profile(activities=kinds, record_shapes=True, acc_events=True)
+                self.profiler = torch.profiler.profile(acc_events=True, **options)
             except TypeError:  # torch before 2.5 has no acc_events, and no warning where it is missing
-                self.profiler = profiler.profile(activities=kinds, record_shapes=True)
-            self.whether_own(self.profiler.start)
-        guard.before_programs = self.stop
-        self.running = True
+                self.profiler = torch.profiler.profile(**options)
+            try:
+                self.whether_own(self.profiler.start)
+            except BaseException:
+                guard.before_programs = None
+                raise
+            self.running = True
         self.mark()
 
     def whether_own(self, work):
-        self.guard.own = True
+        self.guard.own = get_ident()
         try:
             work()
         finally:
-            self.guard.own = False
+            self.guard.own = None
 
     def mark(self):
         with self.torch.autograd.profiler.record_function("wring.step"):
             pass
 
     def step_ended(self):
-        if self.running:
+        if self.unwanted:
+            self.stop()
+        elif self.running:
             self.mark()
             self.steps += 1
 
     def stop(self):
-        """Only in the thread that started it: torch keeps a profiler's state by thread."""
-        if self.running and get_ident() == self.thread:
-            self.running = False
-            self.guard.before_programs = None
-            with Quiet():
-                self.whether_own(self.profiler.stop)
+        if self.anywhere is None and get_ident() != self.thread:
+            return self.ask_to_stop()
+        with self.lock:
+            if self.running:
+                self.running = False
+                self.guard.before_programs = None
+                with Quiet():
+                    self.whether_own(self.profiler.stop)
+
+    def ask_to_stop(self):
+        """The thread that started it does so at its next step."""
+        from time import sleep
+
+        self.unwanted = True
+        end = clock() + GIVE_WAY_SECONDS
+        while self.running and clock() < end:
+            sleep(0.001)
 
     def export(self, folder, name):
         """The trace's path; under its name only once it is whole."""
@@ -807,7 +832,7 @@ class Observation:
         trace, self.trace = self.trace, None
         self.say("phase", phase="export")
         trace.stop()
-        if not trace.steps:
+        if not trace.steps or trace.running:
             self.trace_told = {"refused": "the program started a profiler of its own, or forked, within the first step"}
             return
         rank = _rank(self.torch)[0]
@@ -874,7 +899,7 @@ class Observation:
             raise ValueError("the program ended after %d steps, before the ones to measure" % steps)
         if self.summary is None:
             self.sum_up()
-        if self.trace is not None and self.trace.thread == get_ident():
+        if self.trace is not None:
             self.end_trace()
         if self.syncs is not None:
             self.end_syncs()
@@ -1276,10 +1301,10 @@ def _install():
     """Once a process, whether it came as sitecustomize or was imported."""
     global _agent, _seconds_used
     path = os.environ.get("WRING_AGENT_SOCKET")
-    if not path or getattr(sys, "_wring_agent", False):
+    if not path or hasattr(sys, "_wring_agent"):
         return
     began = clock()
-    sys._wring_agent = True
+    sys._wring_agent = sys.modules[__name__]  # as sitecustomize it has no name
     _agent = Agent(path)
     finder = Finder()
     for name in (LOADERS, OPTIMIZERS, COMPILER):
@@ -1294,18 +1319,11 @@ def _install():
 
 
 def _chain():
-    """Runs the sitecustomize that this one stands before, under its name. Its errors are shown as without the agent."""
-    # importlib's own names for these load a dozen modules with them, in every process.
-    from _frozen_importlib import module_from_spec
-    from _frozen_importlib_external import PathFinder
-
+    """Imports the sitecustomize that this one stands before; where there is none, it fails as without the agent."""
     own = os.path.dirname(os.path.realpath(__file__))
     sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder or ".") != own]
-    spec = PathFinder.find_spec("sitecustomize", sys.path)
-    if spec is not None and spec.loader is not None:
-        module = module_from_spec(spec)
-        sys.modules["sitecustomize"] = module
-        spec.loader.exec_module(module)
+    del sys.modules["sitecustomize"]
+    import sitecustomize  # noqa: F401
 
 
 _install()

@@ -58,12 +58,12 @@ if __name__ == "__main__":
 """
 # In one go, each with a side of wring's that does something else.
 TOGETHER = {
-    "planted": ("sys.modules['sitecustomize'].Observation.warm_step = 5\n" + STEPS, {}),
-    "planted_in_a_loader": ("sys.modules['sitecustomize'].Observation.batch_given = 5\n" + UNTIL_DONE, {}),
-    "planted_in_a_place": ("sys.modules['sitecustomize']._place = None\n" + STEPS, {}),
+    "planted": ("sys._wring_agent.Observation.warm_step = 5\n" + STEPS, {}),
+    "planted_in_a_loader": ("sys._wring_agent.Observation.batch_given = 5\n" + UNTIL_DONE, {}),
+    "planted_in_a_place": ("sys._wring_agent._place = None\n" + STEPS, {}),
     "left": (UNTIL_DONE, {"leave_after": "steps"}),
     "silent": ("os.environ['WRING_AGENT_ANSWER_SECONDS'] = '0.2'\n" + STEPS, {"answer": ""}),
-    "no_socket": ("sys.modules['sitecustomize']._agent.path = 'nowhere.sock'\n" + STEPS, {}),
+    "no_socket": ("sys._wring_agent._agent.path = 'nowhere.sock'\n" + STEPS, {}),
     "wrong_request": (STEPS, {"answer": '{"v":9}\n'}),
     "damaged_request": (STEPS, {"answer": "{\n"}),
     "lacking_request": (STEPS, {"answer": '{"v":1,"id":1,"observe":{"after_steps":1,"after_seconds":true}}\n'}),
@@ -88,7 +88,7 @@ kept = [open("kept-%d" % number, "w+") for number in range(9)]
 for _ in range(300):
     optimizer.step()
     time.sleep(0.001)
-sys.modules["sitecustomize"]._at_exit()
+sys._wring_agent._at_exit()
 print([file.read() for file in kept], [file.seek(0) for file in kept])
 """, {}),
     "raises_in_a_signal": ("""

@@ -40,6 +40,29 @@ for batch in batches(loader):
 print("end")
 """
 
+PROFILES_IN_A_THREAD = """
+from torch.autograd import profiler_legacy
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+seen, thread = [], None
+def profiles():
+    for kind in (torch.profiler.profile, profiler_legacy.profile):
+        with kind() as profiler:
+            torch.ones(3) + 1
+        seen.append(any("add" in event.key for event in profiler.key_averages()))
+for batch in batches(DataLoader(data, batch_size=8)):
+    loss(batch).backward()
+    optimizer.step()
+    agent = sys._wring_agent._agent
+    trace = agent and agent.look and agent.look.trace
+    if thread is None and trace and trace.steps == 2:
+        thread = threading.Thread(target=profiles)
+        thread.start()
+        if trace.anywhere is not None:
+            thread.join()
+thread.join()
+print(seen)
+"""
+
 LIBRARY = """
 import sys
 from torch.utils.data import DataLoader
@@ -372,7 +395,7 @@ class Loops(unittest.TestCase):
     @program("""
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         profiler = None
-        agent = sys.modules["sitecustomize"]
+        agent = sys._wring_agent
         for batch in batches(DataLoader(data, batch_size=8)):
             loss(batch).backward()
             optimizer.step()
@@ -387,9 +410,20 @@ class Loops(unittest.TestCase):
         self.assertEqual(run.done()["trace"]["steps"], 2)
         self.assertEqual(run.out, b"True\n")
 
+    @program(PROFILES_IN_A_THREAD, torch_warns=True, request={"trace_steps": 50})
+    def test_it_gives_way_to_one_that_another_thread_starts(self, run):
+        self.assertEqual(run.done()["trace"]["steps"], 2)
+        self.assertEqual(run.out, b"[True, True]\n")
+
+    @program("sys._wring_agent.Trace.anywhere = property(lambda _: None, lambda *_: None)" + PROFILES_IN_A_THREAD,
+             torch_warns=True, request={"trace_steps": 50000})  # fmt: skip
+    def test_it_gives_way_where_torch_keeps_the_profiler_by_thread(self, run):
+        self.assertGreaterEqual(run.done()["trace"]["steps"], 2)
+        self.assertEqual(run.out, b"[True, True]\n")
+
     @program("""
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-        agent, child = sys.modules["sitecustomize"], None
+        agent, child = sys._wring_agent, None
         for batch in batches(DataLoader(data, batch_size=8)):
             loss(batch).backward()
             optimizer.step()
@@ -422,7 +456,7 @@ class Loops(unittest.TestCase):
 
     @program("""
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-        agent, known = sys.modules["sitecustomize"], 0
+        agent, known = sys._wring_agent, 0
         while known < 7:
             for batch in DataLoader(data, batch_size=8):
                 loss(batch).backward()

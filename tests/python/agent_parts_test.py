@@ -3,6 +3,7 @@
 
 Usage: agent_parts_test.py.
 """
+import ast
 import os
 import sys
 import threading
@@ -10,7 +11,7 @@ import types
 import unittest
 import warnings
 
-from agent_server import PYTHON_FOLDER, Bench
+from agent_server import AGENT, PYTHON_FOLDER, Bench
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(PYTHON_FOLDER))
@@ -37,6 +38,18 @@ class Entering(unittest.TestCase):
         self.assertEqual(self.printed("import sitecustomize; print(sitecustomize.mark)", PYTHONPATH=other),
                          (0, b"sitecustomize\nthe other one\n", b""))  # fmt: skip
 
+    def test_where_there_is_none_the_program_finds_none(self):
+        text = """
+import sys
+print("sitecustomize" in sys.modules, hasattr(sys, "_wring_agent"))
+import importlib.util
+print(importlib.util.find_spec("sitecustomize"))
+import sitecustomize
+"""
+        code, out, err = self.printed(text)
+        self.assertEqual((code, out, err), (1, b"False True\nNone\n", self.printed(text, agent=False)[2]))
+        self.assertIn(b"ModuleNotFoundError: No module named 'sitecustomize'", err)
+
     def test_its_errors_are_shown_as_without_the_agent(self):
         other = self.other("raise ValueError('of the other one')")
         code, out, err = self.printed("print('on')", PYTHONPATH=other)
@@ -46,7 +59,7 @@ class Entering(unittest.TestCase):
     def test_a_process_without_torch_loads_nothing_for_it(self):
         text = "import sys; print(sorted(sys.modules))"
         found, alone = (eval(self.printed(text, agent=looked_at)[1].decode()) for looked_at in (True, False))
-        self.assertEqual(sorted(set(found) - set(alone)), ["sitecustomize"])
+        self.assertEqual(found, alone)
 
     def test_without_a_socket_it_does_nothing(self):
         text = "import sys; print(sum(type(finder).__name__ == 'Finder' for finder in sys.meta_path))"
@@ -76,6 +89,11 @@ except RuntimeError as error:
         for flag, inside in (("-I", b"False\n"), ("-E", b"False\n"), ("-S", b"False\n"), ("-s", b"True\n")):
             with self.subTest(flag):
                 self.assertEqual(self.printed(text, flags=[flag])[1], inside)
+
+
+class Source(unittest.TestCase):
+    def test_older_pythons_can_read_it(self):
+        ast.parse(AGENT.read_text(encoding="utf-8"), feature_version=(3, 9))
 
 
 class Settling(unittest.TestCase):

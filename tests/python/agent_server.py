@@ -40,7 +40,7 @@ def loss(batch, net=model):
 MANY = """
 import os, sys, torch
 torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
-agent = sys.modules["sitecustomize"]
+agent = sys._wring_agent
 children = {}
 for path in sys.argv[1:]:
     child = os.fork()
