@@ -54,8 +54,9 @@ class ObservedRun {
       : options_(options), watch_([this] { wake(); }) {
     std::signal(SIGPIPE, SIG_IGN);  // the keeper may have gone
     server_.emplace(files.socket(), request_into(files, options.request));
-    const ChildStreams streams{
-        .in = STDIN_FILENO, .out = options.output_to_errors ? STDERR_FILENO : STDOUT_FILENO, .err = STDERR_FILENO};
+    const ChildStreams streams{.in = own_stream(STDIN_FILENO),
+                               .out = own_stream(options.output_to_errors ? STDERR_FILENO : STDOUT_FILENO),
+                               .err = own_stream(STDERR_FILENO)};
     kept_ = spawn_kept(command, with_agent(files), streams, files.folder());
   }
   ~ObservedRun() { kill(); }

@@ -41,7 +41,7 @@ void print_painted(fmt::format_string<Values...> format, Values&&... values) {
 }
 
 // Opens /dev/null in the place of a standard stream that is closed, so that no file which is opened later gets its
-// number, and with it what is printed.
+// number, and with it what is printed. It closes on exec: for a child the stream is closed too.
 void open_standard_streams();
 
 }  // namespace wring

@@ -39,7 +39,22 @@ std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
   return pointers;
 }
 
+void hand_on(posix_spawn_file_actions_t& actions, int stream, int as) {
+  if (stream == ChildStreams::kClosed) {
+    ::posix_spawn_file_actions_addclose(&actions, as);
+  } else if (stream < 0) {
+    ::posix_spawn_file_actions_addopen(&actions, as, "/dev/null", O_RDONLY, 0);
+  } else {
+    ::posix_spawn_file_actions_adddup2(&actions, stream, as);
+  }
+}
+
 }  // namespace
+
+int own_stream(int stream) {
+  const int flags = ::fcntl(stream, F_GETFD);
+  return flags < 0 || (flags & FD_CLOEXEC) != 0 ? ChildStreams::kClosed : stream;
+}
 
 void throw_not_started(const std::string& program, int error) {
   const char* reason = std::strerror(error);
@@ -59,13 +74,9 @@ int try_spawn_group(const std::vector<std::string>& command, const ChildOptions&
                     pid_t& child) {
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
-  if (streams.in < 0) {
-    ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  } else {
-    ::posix_spawn_file_actions_adddup2(&actions, streams.in, STDIN_FILENO);
-  }
-  ::posix_spawn_file_actions_adddup2(&actions, streams.out, STDOUT_FILENO);
-  ::posix_spawn_file_actions_adddup2(&actions, streams.err, STDERR_FILENO);
+  hand_on(actions, streams.in, STDIN_FILENO);
+  hand_on(actions, streams.out, STDOUT_FILENO);
+  hand_on(actions, streams.err, STDERR_FILENO);
   if (!options.keep_inherited_descriptors) {
     ::posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
   }

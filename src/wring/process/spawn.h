@@ -38,10 +38,16 @@ struct ChildOptions {
 };
 
 struct ChildStreams {
-  int in = -1;  // negative: /dev/null
+  static constexpr int kClosed = -2;
+
+  int in = -1;  // -1: /dev/null
   int out = -1;
   int err = -1;
 };
+
+// One of this program's standard streams to hand on; kClosed where it was closed when this program started, and
+// open_standard_streams() has taken its place.
+int own_stream(int stream);
 
 // How a process ended: exactly one has a value.
 struct ProcessEnd {
