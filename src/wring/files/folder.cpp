@@ -158,4 +158,21 @@ Descriptor open_regular_file(const Folder& folder, const std::string& name) {
   return checked_regular(folder.open_file(name, kReadRegular), folder.path_of(name));
 }
 
+Descriptor open_own_file(const fs::path& path) {
+  const Folder folder = Folder::open(path.has_parent_path() ? path.parent_path() : fs::path("."));
+  const std::string name = path.filename().string();
+  const auto found = folder.status(name);
+  if (found && S_ISLNK(found->st_mode)) {
+    throw Error(ErrorCode::failed, {"{} is a link, which is not followed", "{} 是链接，不会跟随", path.string()}, {});
+  }
+  Descriptor file = checked_regular(folder.open_file(name, kReadRegular | O_NOFOLLOW), path);
+  struct stat status {
+  }, around{};
+  if (::fstat(file.get(), &status) != 0 || ::fstat(folder.descriptor(), &around) != 0) throw_unreadable(path, errno);
+  if (status.st_uid != ::geteuid() && status.st_uid != around.st_uid) {
+    throw Error(ErrorCode::failed, {"{} belongs to another user", "{} 属于其他用户", path.string()}, {});
+  }
+  return file;
+}
+
 }  // namespace wring

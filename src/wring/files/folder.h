@@ -70,4 +70,8 @@ bool same_file(const struct stat& a, const struct stat& b);
 Descriptor open_regular_file(const std::filesystem::path& path);
 Descriptor open_regular_file(const Folder& folder, const std::string& name);
 
+// The same for a file that another program has written where this one told it to: a link in its place is not followed,
+// and it belongs to this user, or to whom its folder belongs. Throws also Error{failed} where it does not.
+Descriptor open_own_file(const std::filesystem::path& path);
+
 }  // namespace wring

@@ -18,6 +18,13 @@ namespace {
 
 using nlohmann::json;
 
+// No time of a trace is further from 1970, or from a machine's start; and no event of a few steps is longer than a day.
+constexpr std::int64_t kLatestUs = 2'000'000'000'000'000;
+constexpr std::int64_t kLongestUs = 86'400'000'000;
+// A step of the largest programs has some hundred thousand events.
+constexpr std::size_t kMostEvents = 20'000'000;
+constexpr std::size_t kDeepest = 64;
+
 // "5185465560531.720", microseconds, in ns. As a double it would lose them in traces that count from 1970.
 std::optional<std::int64_t> ns_of_us(std::string_view text) {
   if (text.find_first_not_of("-.0123456789") != std::string_view::npos) return std::nullopt;  // an exponent
@@ -50,10 +57,11 @@ struct Draft {
   std::uint64_t external = 0;
   std::uint64_t correlation = 0;
   bool small = false;
+  bool impossible = false;  // its times
 };
 
 // Where in the file the parser stands; `elsewhere` is all that is of no interest, at any depth.
-enum class Place { root, events, event, args, types, elsewhere };
+enum class Place : std::uint8_t { root, events, event, args, types, elsewhere };
 
 class TraceBuilder : public nlohmann::json_sax<json> {
  public:
@@ -67,7 +75,7 @@ class TraceBuilder : public nlohmann::json_sax<json> {
   }
   bool number_float(number_float_t value, const string_t& text) override {
     if (place() == Place::event && (key_ == "ts" || key_ == "dur")) {
-      constexpr double kMostUs = 9e15;
+      constexpr auto kMostUs = static_cast<double>(kLatestUs + 1);
       const auto rounded = static_cast<std::int64_t>(std::llround(1e3 * std::clamp(value, -kMostUs, kMostUs)));
       take_time(ns_of_us(text).value_or(rounded));
     } else if (place() == Place::args && key_ == "blocks per SM") {
@@ -94,13 +102,12 @@ class TraceBuilder : public nlohmann::json_sax<json> {
     if (outer == Place::events) inner = Place::event;
     if (outer == Place::event && key_ == "args") inner = Place::args;
     if (inner == Place::event) draft_ = Draft();
-    places_.push_back(inner);
-    return true;
+    return enter(inner);
   }
   bool end_object() override {
-    if (place() == Place::event) keep();
+    const bool good = place() != Place::event || keep();
     places_.pop_back();
-    return true;
+    return good;
   }
   bool start_array(std::size_t) override {
     const Place outer = place();
@@ -108,8 +115,7 @@ class TraceBuilder : public nlohmann::json_sax<json> {
     if (outer == Place::root && key_ == "traceEvents") inner = Place::events;
     if (outer == Place::args && key_ == "Input type") inner = Place::types;
     has_events_ = has_events_ || inner == Place::events;
-    places_.push_back(inner);
-    return true;
+    return enter(inner);
   }
   bool end_array() override {
     places_.pop_back();
@@ -125,7 +131,10 @@ class TraceBuilder : public nlohmann::json_sax<json> {
   }
 
   bool has_events() const { return has_events_; }
-  std::size_t error_at() const { return error_at_; }
+  // Why it was not read to its end.
+  Text damage() const {
+    return damage_.empty() ? Text("no JSON at byte {}", "第 {} 字节处不是合法的 JSON", error_at_) : damage_;
+  }
 
   // Both lists in order, from the first event on.
   Trace finish() {
@@ -142,18 +151,22 @@ class TraceBuilder : public nlohmann::json_sax<json> {
  private:
   Place place() const { return places_.empty() ? Place::elsewhere : places_.back(); }
 
+  bool enter(Place place) {
+    places_.push_back(place);
+    if (places_.size() > kDeepest) damage_ = {"it is nested {} deep", "嵌套达 {} 层", places_.size()};
+    return damage_.empty();
+  }
+
   void take_time(std::int64_t ns) {
-    // Half of what the type holds: neither an end nor a difference of two times goes over.
-    constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 4;
-    ns = std::clamp(ns, -kMost, kMost);
+    const std::int64_t least_us = key_ == "dur" ? 0 : -kLatestUs, most_us = key_ == "dur" ? kLongestUs : kLatestUs;
+    if (ns < 1000 * least_us || ns > 1000 * most_us) draft_.impossible = true;
     if (key_ == "ts") draft_.begin_ns = ns;
-    if (key_ == "dur") draft_.duration_ns = std::max<std::int64_t>(ns, 0);
+    if (key_ == "dur") draft_.duration_ns = ns;
   }
 
   bool take_integer(std::int64_t value) {
     if (place() == Place::event) {
-      constexpr std::int64_t kMostUs = std::numeric_limits<std::int64_t>::max() / 1000;
-      if (key_ == "ts" || key_ == "dur") take_time(1000 * std::clamp(value, -kMostUs, kMostUs));
+      if (key_ == "ts" || key_ == "dur") take_time(1000 * std::clamp(value, -kLatestUs - 1, kLatestUs + 1));
       if (key_ == "tid") draft_.thread = value;
     } else if (place() == Place::args) {
       if (key_ == "External id") draft_.external = static_cast<std::uint64_t>(value);
@@ -179,17 +192,28 @@ class TraceBuilder : public nlohmann::json_sax<json> {
     return std::nullopt;
   }
 
-  void keep() {
-    if (draft_.phase != "X" || !draft_.begin_ns) return;
+  // Whether the trace is good so far.
+  bool keep() {
+    const auto host = host_kind(draft_.category);
+    const auto device = device_kind(draft_.category);
+    if (draft_.phase != "X" || !draft_.begin_ns || (!host && !device)) return true;
+    const std::size_t kept = trace_.host.size() + trace_.device.size();
+    if (draft_.impossible) {
+      damage_ = {"its event {} begins or lasts as nothing can", "第 {} 个事件的时间不可能", kept + 1};
+    } else if (kept >= kMostEvents) {
+      damage_ = {"it has more than {} events", "事件超过 {} 个", kMostEvents};
+    }
+    if (!damage_.empty()) return false;
     const std::int64_t begin_ns = *draft_.begin_ns;
     const std::int64_t end_ns = begin_ns + draft_.duration_ns;
-    if (const auto kind = host_kind(draft_.category)) {
+    if (host) {
       trace_.host.push_back({begin_ns, end_ns, draft_.thread, draft_.external, draft_.correlation,
-                             interned(draft_.name), interned(draft_.input_type), *kind});
-    } else if (const auto device = device_kind(draft_.category)) {
+                             interned(draft_.name), interned(draft_.input_type), *host});
+    } else {
       trace_.device.push_back({begin_ns, end_ns, draft_.stream, draft_.bytes, draft_.external, draft_.correlation,
                                interned(draft_.name), *device, draft_.small});
     }
+    return true;
   }
 
   NameId interned(const std::string& name) {
@@ -205,6 +229,7 @@ class TraceBuilder : public nlohmann::json_sax<json> {
   Draft draft_;
   bool has_events_ = false;
   std::size_t error_at_ = 0;
+  Text damage_;
 };
 
 [[noreturn]] void throw_damaged(const std::filesystem::path& path, const Text& why) {
@@ -222,9 +247,7 @@ Trace read_trace(const std::filesystem::path& path) {
   TraceBuilder builder;
   const bool whole = json::sax_parse(stream, &builder);
   if (content.damage()) throw_damaged(path, *content.damage());
-  if (!whole) {
-    throw_damaged(path, {"no JSON at byte {}", "第 {} 字节处不是合法的 JSON", builder.error_at()});
-  }
+  if (!whole) throw_damaged(path, builder.damage());
   if (!builder.has_events()) throw_damaged(path, {"it has no list traceEvents", "缺少 traceEvents 列表"});
   return builder.finish();
 }

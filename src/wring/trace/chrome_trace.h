@@ -57,8 +57,10 @@ struct Trace {
 };
 
 // Reads a Chrome trace as Kineto writes it, compressed by gzip or not. Only the events above are kept: what repeats
-// them (annotations on the device's rows, arrows between events) is not. Throws Unreadable where the system does not
-// let the file be read, Error{failed} naming it where it is damaged or no such trace.
+// them (annotations on the device's rows, arrows between events) is not. A program chose what it holds, so that nothing
+// in it is believed: neither a link, nor a file of another user, nor times that cannot be, nor more than memory holds.
+// Throws Unreadable where the system does not let the file be read, Error{failed} naming it where it is damaged or no
+// such trace.
 Trace read_trace(const std::filesystem::path& path);
 
 }  // namespace wring

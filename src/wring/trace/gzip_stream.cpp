@@ -9,7 +9,7 @@
 namespace wring {
 
 GzipBuffer::GzipBuffer(const std::filesystem::path& path) : path_(path) {
-  Descriptor file = open_regular_file(path);
+  Descriptor file = open_own_file(path);
   file_ = ::gzdopen(file.get(), "rb");
   if (file_ == nullptr) throw_unreadable(path, ENOMEM);
   file.release();  // gzclose() closes it
@@ -21,8 +21,13 @@ GzipBuffer::~GzipBuffer() {
 
 GzipBuffer::int_type GzipBuffer::underflow() {
   if (damage_) return traits_type::eof();
+  if (given_ > kMostContent) {
+    damage_ = Text("it holds more than {} MiB", "内容超过 {} MiB", kMostContent >> 20);
+    return traits_type::eof();
+  }
   const int got = ::gzread(file_, buffer_.data(), static_cast<unsigned>(buffer_.size()));
   if (got > 0) {
+    given_ += static_cast<std::size_t>(got);
     setg(buffer_.data(), buffer_.data(), buffer_.data() + got);
     return traits_type::to_int_type(buffer_[0]);
   }

@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "fixtures/with_folder.h"
@@ -61,6 +62,15 @@ class ChromeTraceTest : public WithFolder {
   std::string bytes() const {
     std::ifstream file(path(), std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  void expect_refused(const std::string& why) const {
+    try {
+      read_trace(path());
+      ADD_FAILURE() << "was read";
+    } catch (const Error& error) {
+      EXPECT_THAT(error.message().en, AllOf(HasSubstr(path().string()), HasSubstr(why)));
+    }
   }
 
   void expect_damaged(const std::string& why) const {
@@ -160,14 +170,41 @@ TEST_F(ChromeTraceTest, AnEventWithoutItsTimeIsNone) {
   EXPECT_TRUE(read_trace(path()).device.empty());
 }
 
-TEST_F(ChromeTraceTest, TimesBeyondReasonAreHeldWithinTheType) {
-  write(R"({"traceEvents": [{"ph": "X", "cat": "kernel", "name": "a", "ts": 18446744073709551615, "dur": 1e300},
-    {"ph": "X", "cat": "kernel", "name": "b", "ts": -1e300, "dur": -5}]})");
-  const Trace trace = read_trace(path());
-  ASSERT_EQ(trace.device.size(), 2U);
-  EXPECT_EQ(trace.device[0].begin_ns, 0);
-  EXPECT_EQ(trace.device[0].end_ns, 0);
-  EXPECT_GT(trace.device[1].end_ns, trace.device[1].begin_ns);
+TEST_F(ChromeTraceTest, TimesThatCannotBeAreRefused) {
+  for (const std::string times :
+       {R"("ts": 1, "dur": 1e300)", R"("ts": 1, "dur": -5)", R"("ts": 1, "dur": -0.5)", R"("ts": 1, "dur": 1e11)",
+        R"("ts": -1e300, "dur": 1)", R"("ts": 18446744073709551615)", R"("ts": -9223372036854775808)",
+        R"("ts": 3000000000000000.5)"}) {
+    write(R"({"traceEvents": [{"ph": "X", "cat": "kernel", "name": "a", "ts": 1, "dur": 1},
+      {"ph": "X", "cat": "cpu_op", "name": "b", )" +
+          times + "}]}");
+    SCOPED_TRACE(times);
+    expect_damaged("its event 2 begins or lasts as nothing can");
+  }
+  write(R"({"traceEvents": [{"ph": "X", "cat": "kernel", "ts": 1e999}]})");
+  expect_damaged("no JSON");
+  write(R"({"traceEvents": [{"ph": "X", "cat": "python_function", "ts": 1, "dur": -5}]})");
+  EXPECT_TRUE(read_trace(path()).host.empty()) << "what is of no interest is not looked at";
+}
+
+TEST_F(ChromeTraceTest, NoMoreOfItIsReadThanMemoryHolds) {
+  write(R"({"traceEvents": )" + std::string(100'000, '['));
+  expect_damaged("it is nested 65 deep");
+}
+
+TEST_F(ChromeTraceTest, ALinkIsNotFollowed) {
+  std::ofstream(folder_ / "other") << kTrace;
+  std::filesystem::create_symlink(folder_ / "other", path());
+  expect_refused("is a link");
+  std::filesystem::remove(path());
+  std::filesystem::create_directory(path());
+  expect_refused("not a regular file");
+}
+
+TEST_F(ChromeTraceTest, AFileOfAnotherUserIsNotRead) {
+  write(kTrace);
+  if (::geteuid() != 0 || ::chown(path().c_str(), 12345, 12345) != 0) GTEST_SKIP() << "needs root";
+  expect_refused("belongs to another user");
 }
 
 TEST_F(ChromeTraceTest, DamagedFilesAreNamedWithWhatIsWrong) {
