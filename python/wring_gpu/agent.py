@@ -1036,7 +1036,7 @@ class Agent:
         rank, local_rank, world = _rank(torch)
         self.link.say(
             "hello", pid=os.getpid(), rank=rank, local_rank=local_rank, world_size=world,
-            argv=[_text(word) for word in getattr(sys, "argv", [])], cwd=_text(_ask(os.getcwd, "")),
+            argv=[_text(word)[:200] for word in getattr(sys, "argv", [])[:64]], cwd=_text(_ask(os.getcwd, "")),
             python="%d.%d.%d" % sys.version_info[:3], torch=str(torch.__version__), device=str(self.device),
             device_name=getattr(properties, "name", None), device_uuid=None if uuid is None else "GPU-%s" % uuid,
             startup_ms=_ms(seconds),

@@ -24,6 +24,11 @@ constexpr std::size_t kMostClients = 4096;
 // So that a process that floods its socket cannot hold wait() for ever.
 constexpr std::size_t kMostBytesAtOnce = 1 << 20;
 constexpr int kBacklog = 128;
+// A process speaks as soon as it has connected.
+constexpr auto kLongestSilence = std::chrono::seconds(10);
+constexpr std::size_t kLongestHelloBytes = std::size_t{64} << 10;
+constexpr std::size_t kMostHeldBytes = std::size_t{64} << 20;
+constexpr std::size_t kMostStrangers = 16;  // more of them tell no more
 
 [[noreturn]] void throw_no_socket(const fs::path& path) {
   throw Error(
@@ -58,7 +63,7 @@ AgentServer::~AgentServer() {
 
 void AgentServer::wait(std::chrono::milliseconds timeout, int also) {
   std::vector<pollfd> waits{{also, POLLIN, 0}, {-1, POLLIN, 0}};
-  if (connections_.size() < kMostConnections) waits[1].fd = listener_.get();
+  if (can_accept() && !out_of_descriptors_) waits[1].fd = listener_.get();
   for (const Connection& connection : connections_) {
     const bool writes = !connection.to_write.empty();
     waits.push_back({connection.socket.get(), static_cast<short>(writes ? POLLIN | POLLOUT : POLLIN), 0});
@@ -68,16 +73,42 @@ void AgentServer::wait(std::chrono::milliseconds timeout, int also) {
     write_some(connection);
     read_some(connection);
   }
-  if (connections_.size() < kMostConnections) accept_all();
+  accept_all();
+  drop_silent();
   std::erase_if(connections_, [](const Connection& connection) { return !connection.socket; });
 }
 
+bool AgentServer::can_accept() const {
+  const auto silent = [](const Connection& connection) { return !connection.client; };
+  return connections_.size() < kMostConnections || std::ranges::any_of(connections_, silent);
+}
+
 void AgentServer::accept_all() {
-  while (connections_.size() < kMostConnections) {
+  for (std::size_t i = 0; i < kMostConnections && can_accept(); ++i) {
     Descriptor socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    out_of_descriptors_ = !socket && (errno == EMFILE || errno == ENFILE);
+    if (out_of_descriptors_ && make_room()) continue;
     if (!socket) return;
-    connections_.push_back({std::move(socket), "", "", std::nullopt});
+    if (connections_.size() >= kMostConnections) make_room();
+    connections_.push_back({std::move(socket), std::chrono::steady_clock::now(), "", "", std::nullopt});
     read_some(connections_.back());
+  }
+}
+
+// The one that has been silent for longest gives way.
+bool AgentServer::make_room() {
+  const auto silent = [](const Connection& connection) { return !connection.client; };
+  const auto oldest = std::ranges::find_if(connections_, silent);
+  if (oldest == connections_.end()) return false;
+  close(*oldest);
+  connections_.erase(oldest);
+  return true;
+}
+
+void AgentServer::drop_silent() {
+  const auto latest = std::chrono::steady_clock::now() - kLongestSilence;
+  for (Connection& connection : connections_) {
+    if (!connection.client && connection.since < latest) close(connection);
   }
 }
 
@@ -93,8 +124,7 @@ void AgentServer::read_some(Connection& connection) {
     } else if (n < 0 && errno == EAGAIN) {
       return;
     } else {
-      if (connection.client) clients_[*connection.client].gone = true;
-      connection.socket = Descriptor();
+      close(connection);
     }
   }
 }
@@ -117,13 +147,20 @@ void AgentServer::take_lines(Connection& connection, std::string_view piece) {
   while (connection.socket && !piece.empty()) {
     const std::size_t end = piece.find('\n');
     const std::string_view part = piece.substr(0, end);
-    if (connection.line.size() + part.size() > kLongestJsonLineBytes) {
-      drop(connection, {"the agent's line is longer than 1 MiB", "探针的消息超过 1 MiB"});
+    const std::size_t longest = connection.client ? kLongestJsonLineBytes : kLongestHelloBytes;
+    if (connection.line.size() + part.size() > longest) {
+      drop(connection, {"the agent's line is longer than {} KiB", "探针的消息超过 {} KiB", longest >> 10});
       return;
     }
+    if (held_bytes_ + part.size() > kMostHeldBytes) {
+      drop(connection, {"the agents say more than {} MiB", "探针的消息共超过 {} MiB", kMostHeldBytes >> 20});
+      return;
+    }
+    held_bytes_ += part.size();
     connection.line += part;
     if (end == std::string_view::npos) return;
     piece.remove_prefix(end + 1);
+    held_bytes_ -= connection.line.size();
     try {
       take(connection, std::exchange(connection.line, {}));
     } catch (const Error& error) {
@@ -137,9 +174,9 @@ void AgentServer::take(Connection& connection, std::string_view line) {
   AgentEvent event = parse_agent_event(line);
   if (auto* const hello = std::get_if<AgentHello>(&event)) {
     if (connection.client) throw Error(ErrorCode::failed, {"the agent says hello twice", "探针重复问候"});
-    if (clients_.size() >= kMostClients) throw Error(ErrorCode::failed, {"too many processes", "进程过多"});
-    connection.client = clients_.size();
-    clients_.emplace_back().process = std::move(hello->process);
+    connection.client = new_client();
+    clients_[*connection.client].process = std::move(hello->process);
+    held_bytes_ += line.size();
     connection.to_write = request_line(1, request_) + "\n";
     write_some(connection);
     return;
@@ -152,6 +189,7 @@ void AgentServer::take(Connection& connection, std::string_view line) {
     client.failure = failed->message.empty() ? Text("the agent gave up", "探针已放弃") : Text(failed->message);
   }
   if (auto* const done = std::get_if<AgentDone>(&event)) take_done(client, std::move(done->observation));
+  if (client.finished()) held_bytes_ += line.size();
 }
 
 // A trace elsewhere would let a program choose what wring reads.
@@ -164,12 +202,35 @@ void AgentServer::take_done(AgentClient& client, Observation observation) const 
   client.observation = std::move(observation);
 }
 
-void AgentServer::drop(Connection& connection, const Text& why) {
+// A place of its own; where there are too many that of one that has gone without a report.
+std::size_t AgentServer::new_client() {
+  if (clients_.size() < kMostClients) {
+    clients_.emplace_back();
+    return clients_.size() - 1;
+  }
+  const auto left = std::ranges::find_if(clients_, [](const AgentClient& one) { return one.gone && !one.observation; });
+  if (left == clients_.end()) {
+    throw Error(ErrorCode::failed, {"more than {} processes report", "报告的进程超过 {} 个", kMostClients});
+  }
+  *left = AgentClient();
+  return static_cast<std::size_t>(left - clients_.begin());
+}
+
+void AgentServer::close(Connection& connection) {
+  held_bytes_ -= connection.line.size();
+  connection.line.clear();
   connection.socket = Descriptor();
-  if (!connection.client && clients_.size() < kMostClients) {
-    clients_.emplace_back().failure = why;
-  } else if (connection.client && !clients_[*connection.client].finished()) {
+  if (connection.client) clients_[*connection.client].gone = true;
+}
+
+void AgentServer::drop(Connection& connection, const Text& why) {
+  const bool finished = connection.client && clients_[*connection.client].finished();
+  close(connection);
+  if (connection.client && !finished) {
     clients_[*connection.client].failure = why;
+  } else if (!connection.client && strangers_ < kMostStrangers && clients_.size() < kMostClients) {
+    ++strangers_;
+    clients_.emplace_back().failure = why;
   }
 }
 

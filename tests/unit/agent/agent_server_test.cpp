@@ -1,14 +1,17 @@
 // The socket of the agents: several processes, each asked once, each dropped alone when it breaks the protocol.
 #include "wring/agent/agent_server.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -143,8 +146,88 @@ TEST_F(AgentServerTest, ALineWithoutAnEndIsNotKept) {
     turn();
   }
   ASSERT_TRUE(client(0).failure);
-  EXPECT_THAT(client(0).failure->en, HasSubstr("longer than 1 MiB"));
+  EXPECT_THAT(client(0).failure->en, HasSubstr("longer than 1024 KiB"));
   EXPECT_TRUE(flood.is_closed());
+}
+
+TEST_F(AgentServerTest, BeforeItsHelloALineIsShort) {
+  Client flood(path_);
+  const std::string piece(64 * 1024, 'x');
+  for (int i = 0; i < 8 && server_->clients().empty(); ++i) {
+    flood.say(piece);
+    turn();
+  }
+  EXPECT_THAT(client(0).failure.value_or(Text()).en, HasSubstr("longer than 64 KiB"));
+  EXPECT_TRUE(flood.is_closed());
+}
+
+TEST_F(AgentServerTest, WhoIsSilentGivesWayToOneWhoIsNot) {
+  std::vector<std::unique_ptr<Client>> silent;
+  for (int i = 0; i < 600; ++i) {
+    silent.push_back(std::make_unique<Client>(path_));
+    ASSERT_TRUE(silent.back()->connected());
+    if (i % 100 == 99) turn();
+  }
+  Client rank(path_);
+  rank.say(kHelloLine + "\n");
+  turn();
+  ASSERT_EQ(server_->clients().size(), 1U);
+  EXPECT_EQ(client(0).process.pid, 123);
+  EXPECT_NE(rank.heard(), "");
+  EXPECT_TRUE(silent.front()->is_closed());
+  EXPECT_FALSE(silent.back()->is_closed());
+}
+
+TEST_F(AgentServerTest, WithoutDescriptorsTheSilentGiveWayToo) {
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  std::vector<std::unique_ptr<Client>> silent;
+  for (int i = 0; i < 20; ++i) silent.push_back(std::make_unique<Client>(path_));
+  Client rank(path_);
+  rank.say(kHelloLine + "\n");
+  const Descriptor next(::dup(0));
+  const rlimit few{static_cast<rlim_t>(next.get() + 10), before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &few);
+  turn();
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_EQ(server_->clients().size(), 1U);
+  EXPECT_NE(rank.heard(), "");
+}
+
+TEST_F(AgentServerTest, HoweverManyCameAndWentTheNextIsSeen) {
+  for (int i = 0; i < 4200; ++i) {
+    Client(path_).say(kHelloLine + "\n");
+    if (i % 50 == 49) turn();
+  }
+  EXPECT_LE(server_->clients().size(), 4096U);
+  Client rank(path_);
+  rank.say(kHelloLine + "\n" + done_line() + "\n");
+  turn();
+  const auto reported = [](const AgentClient& one) { return one.observation.has_value(); };
+  EXPECT_EQ(std::ranges::count_if(server_->clients(), reported), 1);
+}
+
+TEST_F(AgentServerTest, WhoBreaksTheProtocolWithoutEndIsToldOfAFewTimes) {
+  for (int i = 0; i < 100; ++i) {
+    Client(path_).say("nonsense\n");
+    turn();
+  }
+  EXPECT_EQ(server_->clients().size(), 16U);
+}
+
+TEST_F(AgentServerTest, WhatAllSayTogetherHasABound) {
+  std::vector<std::unique_ptr<Client>> ranks;
+  const std::string piece(64 * 1024, 'x');
+  const auto failed = [](const AgentClient& one) { return one.failure.has_value(); };
+  for (int i = 0; i < 80 && std::ranges::none_of(server_->clients(), failed); ++i) {
+    ranks.push_back(std::make_unique<Client>(path_));
+    ranks.back()->say(kHelloLine + "\n");
+    for (int k = 0; k < 15; ++k) turn(), ranks.back()->say(piece);
+    turn();
+  }
+  const auto first = std::ranges::find_if(server_->clients(), failed);
+  ASSERT_NE(first, server_->clients().end());
+  EXPECT_THAT(first->failure->en, HasSubstr("more than 64 MiB"));
 }
 
 TEST_F(AgentServerTest, WhoSpeaksBeforeItsHelloOrTwiceIsDropped) {
