@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <system_error>
 
@@ -13,6 +14,7 @@
 
 #include "wring/base/environment.h"
 #include "wring/base/error.h"
+#include "wring/base/json_text.h"
 #include "wring/files/file_errors.h"
 #include "wring/files/folder.h"
 
@@ -35,9 +37,23 @@ void write_new_file(const fs::path& path, std::string_view content) {
   if (!file) throw_unwritable(path, errno);
 }
 
+// By their names first: remove_all() opens folders, for which there may be no descriptor left.
 void remove_quietly(const fs::path& folder) {
   std::error_code ignored;
+  for (const char* name : {"site/sitecustomize.py", "site", "traces", "agent.sock"}) {
+    fs::remove(folder / name, ignored);
+  }
+  fs::remove(folder, ignored);
   fs::remove_all(folder, ignored);
+}
+
+// The agent is told of it in JSON, which has no other bytes.
+void refuse_other_bytes(const fs::path& folder) {
+  const std::string name = fs::absolute(folder).string();
+  if (nlohmann::json::parse(json_text(nlohmann::json(name))) == name) return;
+  throw Error(ErrorCode::failed,
+              {"traces cannot be kept in {}: the name is not UTF-8", "无法把性能记录保存于 {}：名称不是 UTF-8", name},
+              {"choose another folder", "请选择另一个文件夹"});
 }
 
 }  // namespace
@@ -63,7 +79,10 @@ fs::path make_private_folder() {
 }
 
 AgentFiles::AgentFiles(const std::optional<fs::path>& kept_traces) {
-  if (kept_traces) make_folder(*kept_traces);
+  if (kept_traces) {
+    refuse_other_bytes(*kept_traces);
+    make_folder(*kept_traces);
+  }
   folder_ = make_private_folder();
   traces_ = kept_traces ? fs::absolute(*kept_traces).lexically_normal() : folder_ / "traces";
   if (!traces_.has_filename())

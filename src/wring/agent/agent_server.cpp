@@ -31,10 +31,13 @@ constexpr std::size_t kMostHeldBytes = std::size_t{64} << 20;
 constexpr std::size_t kMostStrangers = 16;  // more of them tell no more
 
 [[noreturn]] void throw_no_socket(const fs::path& path) {
-  throw Error(
-      ErrorCode::failed,
-      {"cannot make the socket {}: {}", "无法创建套接字 {}：{}", path.string(), std::strerror(errno)},
-      {"set TMPDIR to a folder of a local disk with a short name", "请把 TMPDIR 设为本地磁盘上名称较短的文件夹"});
+  const int error = errno;
+  const Text cure = error == EMFILE
+                        ? Text("raise the limit of open files (ulimit -n)", "请提高打开文件数的上限（ulimit -n）")
+                        : Text("set TMPDIR to a folder of a local disk with a short name",
+                               "请把 TMPDIR 设为本地磁盘上名称较短的文件夹");
+  throw Error(ErrorCode::failed,
+              {"cannot make the socket {}: {}", "无法创建套接字 {}：{}", path.string(), std::strerror(error)}, cure);
 }
 
 Descriptor listen_at(const fs::path& path) {

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <iterator>
 #include <set>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -187,7 +188,10 @@ class ObservedRun {
 
 ObservedProgram observe_program(const std::vector<std::string>& command, const AgentFiles& files,
                                 const ObserveOptions& options) {
-  return ObservedRun(command, files, options).run();
+  ObservedProgram seen = ObservedRun(command, files, options).run();
+  std::error_code error;
+  seen.agent_removed = !std::filesystem::exists(files.site() / "sitecustomize.py", error);
+  return seen;
 }
 
 }  // namespace wring

@@ -26,6 +26,7 @@ struct ObservedProgram {
   ProcessEnd end;       // of the program; nothing in it while it runs, or where it hangs in a driver and does not end
   bool killed = false;  // SIGTERM or Ctrl-C did not end it
   double waited_s = 0;  // for the observations
+  bool agent_removed = false;  // somebody removed its files while the program ran
 };
 
 struct ObserveOptions {

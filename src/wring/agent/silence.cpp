@@ -141,6 +141,11 @@ std::optional<Silence> why_silent(const ObservedProgram& program, const std::vec
       std::ranges::find_if(program.silent, [](const AgentClient& one) { return one.failure.has_value(); });
   if (failed != program.silent.end()) return why_silent(program, *failed);
   if (!program.silent.empty()) return why_silent(program, program.silent.front());
+  if (program.agent_removed) {
+    return Silence{
+        {"the agent's files were removed while the program ran", "程序运行期间探针的文件被删除"},
+        {"leave its folder alone, or set TMPDIR to another place", "请勿删除其文件夹，或把 TMPDIR 设为别处"}};
+  }
   if (auto isolated = isolated_python(command)) return isolated;
   if (auto elsewhere = runs_elsewhere(command)) return elsewhere;
   return of_program(program);

@@ -1,5 +1,6 @@
 #include "wring/cli/diagnose_program.h"
 
+#include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -101,8 +102,13 @@ class DiagnosedProgram {
         text += fmt::format("  {}\n", console_.text(kept));
       }
     }
-    for (const AgentClient& client : seen.silent) {
-      text += console_.text({"not measured: {}", "未测量：{}", why_silent(seen, client).why}) + "\n";
+    constexpr std::size_t kMostLines = 16;
+    const std::size_t lines = std::min(seen.silent.size(), kMostLines);
+    for (std::size_t i = 0; i < lines; ++i) {
+      text += console_.text({"not measured: {}", "未测量：{}", why_silent(seen, seen.silent[i]).why}) + "\n";
+    }
+    if (seen.silent.size() > lines) {
+      text += console_.text({"and {} more processes", "另有 {} 个进程", seen.silent.size() - lines}) + "\n";
     }
     if (seen.killed) {
       text += console_.text(

@@ -58,8 +58,10 @@ int own_stream(int stream) {
 
 void throw_not_started(const std::string& program, int error) {
   const char* reason = std::strerror(error);
-  throw Error(ErrorCode::failed, {"cannot start {}: {}", "无法启动 {}：{}", program, reason},
-              {"check that the program is installed and on PATH", "请检查该程序是否已安装并在 PATH 中"});
+  const Text cure = error == EMFILE
+                        ? Text("raise the limit of open files (ulimit -n)", "请提高打开文件数的上限（ulimit -n）")
+                        : Text("check that the program is installed and on PATH", "请检查该程序是否已安装并在 PATH 中");
+  throw Error(ErrorCode::failed, {"cannot start {}: {}", "无法启动 {}：{}", program, reason}, cure);
 }
 
 pid_t spawn_group(const std::vector<std::string>& command, const ChildOptions& options, const ChildStreams& streams) {

@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "fixtures/scoped_environment.h"
@@ -61,6 +62,30 @@ TEST_F(AgentFilesTest, AnErrorLeavesNothing) {
   folder_.write("file", "");
   EXPECT_THROW(AgentFiles(folder_.path() / "file"), Error);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 1);
+}
+
+TEST_F(AgentFilesTest, AFolderForTracesThatIsNoUtf8IsRefusedByItsName) {
+  try {
+    AgentFiles files(folder_.path() / "k\xff");
+    ADD_FAILURE() << "it is taken";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.message().en, testing::HasSubstr("the name is not UTF-8"));
+  }
+  EXPECT_TRUE(fs::is_empty(folder_.path()));
+  { const AgentFiles files(folder_.path() / "跟踪"); }
+  EXPECT_TRUE(fs::is_directory(folder_.path() / "跟踪"));
+}
+
+TEST_F(AgentFilesTest, VanishWhereNoDescriptorIsLeft) {
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  {
+    const AgentFiles files;
+    const rlimit none{0, before.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+  }
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_TRUE(fs::is_empty(folder_.path()));
 }
 
 TEST_F(AgentFilesTest, AFolderThatSuitsNoSocketOrNoListOfFoldersIsPassedOver) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "fixtures/scoped_environment.h"
 #include "unit/trial/fake_worker.h"
 #include "wring/agent/silence.h"
+#include "wring/base/message.h"
 #include "wring/process/process_tree.h"
 
 namespace wring {
@@ -125,6 +127,20 @@ TEST_F(Observed, OneThatHasForgottenItsEnvironmentIsNotSeen) {
   const ObservedProgram seen = run({"clear", "fork=0/1", "hold"});
   EXPECT_EQ(seen.how, EndOfProgram::timed_out);
   EXPECT_THAT(seen.observations, IsEmpty());
+}
+
+TEST_F(Observed, OneThatRemovesTheAgentsFilesIsToldSo) {
+  const ObservedProgram seen = observe({"sh", "-c", R"(rm -r "${WRING_AGENT_SOCKET%/*}")"});
+  EXPECT_THAT(silence(seen), HasSubstr("the agent's files were removed"));
+}
+
+TEST_F(Observed, AStreamThatWasClosedIsClosedForItToo) {
+  const Descriptor kept(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10));
+  ::close(STDIN_FILENO);
+  open_standard_streams();
+  observe({"sh", "-c", "if [ -e /proc/self/fd/0 ]; then echo open; else echo closed; fi > " + file("seen")});
+  ::dup2(kept.get(), STDIN_FILENO);
+  EXPECT_EQ(read_file(file("seen")), "closed\n");
 }
 
 TEST_F(Observed, AProcessThatEndsInAWindowIsNamedWithIt) {
