@@ -21,14 +21,28 @@ void set_warm_up(const std::string& text, AgentRequest& request) {
   const double number = std::strtod(text.c_str(), &end);
   const std::string unit = end;
   const bool in_seconds = unit == "s", whole = number == std::floor(number);
-  if (end == text.c_str() || !(number >= 0) || (!in_seconds && (!unit.empty() || !whole || number > kMostSteps)) ||
-      number > kLongestS) {
+  if (end == text.c_str() || !(number >= 0) || (!in_seconds && (!unit.empty() || !whole))) {
     throw Error(ErrorCode::usage,
                 {"--after: '{}' is neither steps nor seconds", "--after：“{}”既不是步数也不是秒数", text},
                 {"for example --after 100 or --after 30s", "例如 --after 100 或 --after 30s"});
   }
+  if (number > (in_seconds ? kLongestS : kMostSteps)) {
+    throw Error(ErrorCode::usage, {"--after takes at most {} steps, or {} seconds (7 days)",
+                                   "--after 最多 {} 步，或 {} 秒（7 天）", kMostSteps, kLongestS});
+  }
   request.after_steps = in_seconds ? 0 : static_cast<std::int64_t>(number);
   request.after_seconds = in_seconds ? number : 0;
+}
+
+// A number beyond what an integer holds is too large, and no less a number.
+std::int64_t number_of_steps(const std::string& text) {
+  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  const double number = digits ? std::strtod(text.c_str(), nullptr) : 0;
+  if (number < 1 || number > kMostSteps) {
+    throw Error(ErrorCode::usage, {"--steps takes a number from 1 to {}, not '{}'",
+                                   "--steps 的值从 1 到 {}，不能是“{}”", kMostSteps, text});
+  }
+  return static_cast<std::int64_t>(number);
 }
 
 // What is for a program alone.
@@ -74,10 +88,7 @@ class ProgramArguments {
     }
     if (after_) set_warm_up(*after_, program.request);
     if (steps_) {
-      if (*steps_ < 1 || *steps_ > kMostSteps) {
-        throw Error(ErrorCode::usage, {"--steps takes a number from 1 to {}", "--steps 的值从 1 到 {}", kMostSteps});
-      }
-      program.request.steps = *steps_;
+      program.request.steps = number_of_steps(*steps_);
       program.request.max_seconds = program.timeout_s;  // those that were asked for, however long they take
     }
     program.to_the_end = to_the_end_;
@@ -86,7 +97,7 @@ class ProgramArguments {
   }
 
  private:
-  std::optional<int> steps_;
+  std::optional<std::string> steps_;
   std::optional<std::string> after_;
   std::optional<double> timeout_;
   bool to_the_end_ = false;
