@@ -61,7 +61,18 @@ AgentServer::AgentServer(const fs::path& socket, AgentRequest request)
     : path_(socket), request_(std::move(request)), listener_(listen_at(socket)) {}
 
 AgentServer::~AgentServer() {
+  close();
+}
+
+void AgentServer::let_go() {
+  close();
+}
+
+void AgentServer::close() {
+  if (!listener_) return;
   ::unlink(path_.c_str());
+  listener_ = Descriptor();
+  connections_.clear();
 }
 
 void AgentServer::wait(std::chrono::milliseconds timeout, int also) {

@@ -8,38 +8,29 @@
 #include <vector>
 
 #include "wring/agent/messages.h"
-#include "wring/base/text.h"
+#include "wring/agent/observation_source.h"
 #include "wring/files/descriptor.h"
 
 namespace wring {
 
-// What is known of one process that has said hello.
-struct AgentClient {
-  ObservedProcess process;
-  std::string phase;                       // the window that it was last in; "" before the first
-  std::optional<Observation> observation;  // once it is done
-  std::optional<Text> failure;             // why there will be none: the agent's own words, or what is wrong with them
-  bool gone = false;                       // it has closed its end
-
-  bool finished() const { return observation || failure || gone; }
-};
-
 // The socket at which the processes of a program report: each is asked once, when it says hello. Nothing here blocks,
 // and nothing that a process says is believed beyond its own report: one that breaks the protocol is dropped alone.
 // What connects and is silent gives way to others, and what all say together has a bound.
-class AgentServer {
+class AgentServer : public ObservationSource {
  public:
   // `request.folder`: traces must lie in it. Throws Error{failed} naming the socket.
   AgentServer(const std::filesystem::path& socket, AgentRequest request);
-  ~AgentServer();
+  ~AgentServer() override;
   AgentServer(const AgentServer&) = delete;
   AgentServer& operator=(const AgentServer&) = delete;
 
-  // Waits until a process says something, or `also` can be read, or the time is up, and takes in what there is.
-  void wait(std::chrono::milliseconds timeout, int also = -1);
+  void wait(std::chrono::milliseconds timeout, int also = -1) override;
 
   // In the order of their hellos.
-  const std::vector<AgentClient>& clients() const { return clients_; }
+  const std::vector<AgentClient>& clients() const override { return clients_; }
+
+  // Closes the socket and every connection, by which the agents know that they may go.
+  void let_go() override;
 
  private:
   struct Connection {
@@ -51,6 +42,7 @@ class AgentServer {
   };
 
   bool can_accept() const;
+  void close();
   void accept_all();
   bool make_room();
   void drop_silent();

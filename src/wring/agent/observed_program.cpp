@@ -6,13 +6,13 @@
 #include <iterator>
 #include <set>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include <sys/eventfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "wring/agent/agent_server.h"
 #include "wring/base/environment.h"
 #include "wring/process/child_keeper.h"
 #include "wring/process/interrupt_watch.h"
@@ -34,13 +34,16 @@ Descriptor make_wake() {
   return Descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
-ChildOptions with_agent(const AgentFiles& files) {
+ChildOptions child_options(const AgentFiles& files, const ObserveOptions& options) {
+  ChildOptions child;
+  child.keep_inherited_descriptors = true;
+  child.environment = options.environment;
+  if (options.source != nullptr) return child;
   std::string path = files.site().string();
   const std::string_view before = environment("PYTHONPATH").value_or("");
   if (!before.empty()) path.append(":").append(before);
-  ChildOptions child;
-  child.environment = {{"PYTHONPATH", path}, {"WRING_AGENT_SOCKET", files.socket().string()}};
-  child.keep_inherited_descriptors = true;
+  child.environment.emplace_back("PYTHONPATH", path);
+  child.environment.emplace_back("WRING_AGENT_SOCKET", files.socket().string());
   return child;
 }
 
@@ -54,11 +57,12 @@ class ObservedRun {
   ObservedRun(const std::vector<std::string>& command, const AgentFiles& files, const ObserveOptions& options)
       : options_(options), watch_([this] { wake(); }) {
     std::signal(SIGPIPE, SIG_IGN);  // the keeper may have gone
-    server_.emplace(files.socket(), request_into(files, options.request));
+    if (options.source == nullptr) agents_.emplace(files.socket(), request_into(files, options.request));
+    source_ = options.source != nullptr ? options.source : &*agents_;
     const ChildStreams streams{.in = own_stream(STDIN_FILENO),
                                .out = own_stream(options.output_to_errors ? STDERR_FILENO : STDOUT_FILENO),
                                .err = own_stream(STDERR_FILENO)};
-    kept_ = spawn_kept(command, with_agent(files), streams, files.folder());
+    kept_ = spawn_kept(command, child_options(files, options), streams, files.folder());
   }
   ~ObservedRun() { kill(); }
   ObservedRun(const ObservedRun&) = delete;
@@ -68,13 +72,13 @@ class ObservedRun {
     observe();
     if (options_.to_the_end && !ended_ && seen_.how != EndOfProgram::interrupted) {
       collect();
-      server_.reset();  // the agents let go
+      source_->let_go();
       if (options_.on_observed) options_.on_observed(seen_);
       while (!ended_ && !watch_.interrupted()) turn(kTurn);
       seen_.how = watch_.interrupted() ? EndOfProgram::interrupted : EndOfProgram::by_itself;
     }
     if (!ended_) end_program();
-    if (server_) collect();
+    collect();
     return std::move(seen_);
   }
 
@@ -101,11 +105,7 @@ class ObservedRun {
 
   void turn(std::chrono::milliseconds timeout) {
     const int wake = watch_.interrupted() ? -1 : wake_.get();
-    if (server_) {
-      server_->wait(timeout, wake);
-    } else {
-      std::this_thread::sleep_for(timeout);
-    }
+    source_->wait(timeout, wake);
     see_end();
   }
 
@@ -115,8 +115,8 @@ class ObservedRun {
     std::int64_t world = 1, reported = 0, observed = 0;
     std::set<std::int64_t> ranks;  // of the largest world: a script's other processes are none of them
     bool all_finished = true;
-    for (const AgentClient& client : server_->clients()) world = std::max(world, client.process.world_size);
-    for (const AgentClient& client : server_->clients()) {
+    for (const AgentClient& client : source_->clients()) world = std::max(world, client.process.world_size);
+    for (const AgentClient& client : source_->clients()) {
       const bool spoke = client.observation || client.failure;
       reported += spoke ? 1 : 0;
       observed += client.observation ? 1 : 0;
@@ -140,7 +140,7 @@ class ObservedRun {
     } else {
       seen_.end.exit_status = WEXITSTATUS(status);
     }
-    if (server_) server_->wait(0ms);  // its last words
+    source_->wait(0ms);  // its last words
   }
 
   void send(int signal) const {
@@ -162,7 +162,7 @@ class ObservedRun {
   void collect() {
     seen_.observations.clear();
     seen_.silent.clear();
-    for (const AgentClient& client : server_->clients()) {
+    for (const AgentClient& client : source_->clients()) {
       if (client.observation) {
         seen_.observations.push_back(*client.observation);
       } else {
@@ -176,7 +176,8 @@ class ObservedRun {
   const ObserveOptions& options_;
   Descriptor wake_ = make_wake();
   InterruptWatch watch_;  // before the program, which is not to inherit what is blocked
-  std::optional<AgentServer> server_;
+  std::optional<AgentServer> agents_;
+  ObservationSource* source_ = nullptr;
   KeptCommand kept_;
   bool ended_ = false;
   ObservedProgram seen_;

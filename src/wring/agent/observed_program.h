@@ -3,10 +3,12 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "wring/agent/agent_files.h"
-#include "wring/agent/agent_server.h"
+#include "wring/agent/messages.h"
+#include "wring/agent/observation_source.h"
 #include "wring/process/child_process.h"
 
 namespace wring {
@@ -34,15 +36,18 @@ struct ObserveOptions {
   std::chrono::milliseconds timeout{std::chrono::minutes(10)};  // for all observations, the program's start included
   bool to_the_end = false;        // it is not ended once all is known, or the time is over
   bool output_to_errors = false;  // its standard output goes to standard error
+  // In place of the agent, which then stays outside: where the processes report, and the variables by which they know.
+  ObservationSource* source = nullptr;
+  std::vector<std::pair<std::string, std::optional<std::string>>> environment;
   // With to_the_end, once all is known that will be, and the agents have been let go: the program may run for days yet.
   std::function<void(const ObservedProgram&)> on_observed;
 };
 
 // Runs the command with this program's standard streams, in a session of its own, so that neither Ctrl-C nor job
-// control of the terminal reaches it but through this program, and the agent in every Python that it starts. Returns
-// once it has ended; nothing of it is left running, wherever that went, however this program ends. The first signal
-// that asks this program to end (InterruptWatch) goes to the program as Ctrl-C. SIGPIPE is ignored from now on. Throws
-// Error{failed} where it cannot be started.
+// control of the terminal reaches it but through this program, and the agent in every Python that it starts (or
+// `source` in its place). Returns once it has ended; nothing of it is left running, wherever that went, however this
+// program ends. The first signal that asks this program to end (InterruptWatch) goes to the program as Ctrl-C. SIGPIPE
+// is ignored from now on. Throws Error{failed} where it cannot be started.
 ObservedProgram observe_program(const std::vector<std::string>& command, const AgentFiles& files,
                                 const ObserveOptions& options);
 
