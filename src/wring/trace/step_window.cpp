@@ -28,17 +28,13 @@ std::vector<StepEvent> events_of(const Trace& trace, const StepWindow& window) {
 
 FoundSteps find_steps(const Trace& trace) {
   StepWindow window;
-  int marks = 0;
-  for (const HostEvent& event : trace.host) {
-    if (event.kind == HostKind::call || trace.name_of(event) != kStepMark) continue;
-    if (marks == 0) {
-      window.begin_ns = event.begin_ns;
-      window.thread = event.thread;
-    }
-    window.end_ns = event.begin_ns;
-    ++marks;
+  const StepMarks marks = find_marks(trace);
+  if (!marks.at_ns.empty()) {
+    window.begin_ns = marks.at_ns.front();
+    window.end_ns = marks.at_ns.back();
+    window.thread = marks.thread;
   }
-  window.steps = marks - 1;
+  window.steps = static_cast<int>(marks.at_ns.size()) - 1;
   if (window.steps < 1 || window.end_ns == window.begin_ns) {
     return {std::nullopt, {"the profile holds no whole step", "性能分析记录中没有完整的训练步"}};
   }

@@ -4,11 +4,11 @@
 #include <limits>
 #include <optional>
 #include <set>
-#include <string_view>
 #include <vector>
 
 #include "wring/base/text.h"
 #include "wring/trace/chrome_trace.h"
+#include "wring/trace/marks.h"
 
 namespace wring {
 
@@ -21,8 +21,8 @@ struct StepEvent {
   std::int64_t launched_ns = 0;
 };
 
-// The steps of a trace: what the host did between the first and the last mark of the agent, and what the device did for
-// that, also where it did it later.
+// The steps of a trace: what the host did between the first and the last mark, and what the device did for that, also
+// where it did it later.
 struct StepWindow {
   std::int64_t begin_ns = 0;
   std::int64_t end_ns = 0;
@@ -34,9 +34,6 @@ struct StepWindow {
   // Of this window's host events: those that begin in it.
   bool contains(const HostEvent& event) const { return event.begin_ns >= begin_ns && event.begin_ns < end_ns; }
 };
-
-// What a step's end looks like in a trace: an annotation of this name.
-inline constexpr std::string_view kStepMark = "wring.step";
 
 struct FoundSteps {
   std::optional<StepWindow> window;
