@@ -90,6 +90,10 @@ struct ObservedSync {
 };
 
 struct Observation {
+  // Told by traces alone: steps were timed under the profiler, and what only the agent sees (places, settings of
+  // loaders, optimisers and torch, precision, memory, versions) is not known.
+  bool without_agent = false;
+  bool loads_in_step = false;  // then: the loader that is waited for has no workers
   ObservedProcess process;
   ObservedSteps steps;
   std::vector<ObservedLoader> loaders;  // the longest wait first

@@ -175,7 +175,8 @@ Json text_or_null(const std::string& text) {
   return text.empty() ? Json() : Json(text);
 }
 
-Json steps_json(const ObservedSteps& steps) {
+Json steps_json(const Observation& observation) {
+  const ObservedSteps& steps = observation.steps;
   Json json{{"n", steps.n}};
   if (steps.n == 0) return json;
   json["step_ms"] = {{"median", json_number(steps.step_ms.median)},
@@ -186,7 +187,7 @@ Json steps_json(const ObservedSteps& steps) {
   json["loader_wait_ms"] = json_number(steps.loader_wait_ms);
   json["batches_per_step"] = json_number(steps.batches_per_step);
   json["samples_per_step"] = json_number(steps.samples_per_step);
-  json["hook_us"] = json_number(steps.hook_us);
+  json["hook_us"] = observation.without_agent ? Json() : json_number(steps.hook_us);
   return json;
 }
 
@@ -211,13 +212,14 @@ Json loaders_json(const std::vector<ObservedLoader>& loaders) {
 Json optimizers_json(const std::vector<ObservedOptimizer>& optimizers) {
   Json list = Json::array();
   for (const ObservedOptimizer& optimizer : optimizers) {
-    list.push_back({{"file", optimizer.place.file},
-                    {"line", optimizer.place.line},
+    const bool placed = !optimizer.place.file.empty(), counted_in = optimizer.tensors > 0;
+    list.push_back({{"file", text_or_null(optimizer.place.file)},
+                    {"line", placed ? Json(optimizer.place.line) : Json()},
                     {"type", optimizer.type},
                     {"fused", or_null(optimizer.fused)},
                     {"foreach", or_null(optimizer.foreach_)},
-                    {"tensors", optimizer.tensors},
-                    {"elements", optimizer.elements},
+                    {"tensors", counted_in ? Json(optimizer.tensors) : Json()},
+                    {"elements", counted_in ? Json(optimizer.elements) : Json()},
                     {"steps", optimizer.steps},
                     {"counted", optimizer.counted}});
   }
@@ -298,30 +300,34 @@ Observation read_observation(const JsonFields& done) {
 
 Json observation_json(const Observation& observation) {
   const ObservedProcess& process = observation.process;
-  return {{"pid", process.pid},
-          {"rank", process.rank},
-          {"local_rank", process.local_rank},
-          {"world_size", process.world_size},
-          {"argv", process.argv},
-          {"cwd", process.cwd},
-          {"python", process.python},
-          {"torch", process.torch},
-          {"device", process.device},
-          {"device_name", text_or_null(process.device_name)},
-          {"device_uuid", text_or_null(process.device_uuid)},
-          {"startup_ms", json_number(process.startup_ms)},
-          {"steps", steps_json(observation.steps)},
-          {"loaders", loaders_json(observation.loaders)},
-          {"optimizers", optimizers_json(observation.optimizers)},
-          {"precision", precision_json(observation.precision)},
-          {"layout", {{"conv_weights", observation.conv_weights}, {"channels_last", observation.channels_last}}},
-          {"compiled_modules", observation.compiled_modules},
-          {"cudnn_benchmark", observation.cudnn_benchmark},
-          {"deterministic", observation.deterministic},
-          {"memory", memory_json(observation.memory)},
-          {"cpu_cores", or_null(observation.cpu_cores)},
-          {"trace", trace_json(observation)},
-          {"syncs", syncs_json(observation.syncs)}};
+  const bool known = !observation.without_agent;
+  const auto if_known = [&](Json value) { return known ? std::move(value) : Json(); };
+  return {
+      {"without_agent", observation.without_agent},
+      {"pid", process.pid},
+      {"rank", process.rank},
+      {"local_rank", process.local_rank},
+      {"world_size", process.world_size},
+      {"argv", process.argv},
+      {"cwd", process.cwd},
+      {"python", text_or_null(process.python)},
+      {"torch", text_or_null(process.torch)},
+      {"device", process.device},
+      {"device_name", text_or_null(process.device_name)},
+      {"device_uuid", text_or_null(process.device_uuid)},
+      {"startup_ms", if_known(json_number(process.startup_ms))},
+      {"steps", steps_json(observation)},
+      {"loaders", if_known(loaders_json(observation.loaders))},
+      {"optimizers", optimizers_json(observation.optimizers)},
+      {"precision", if_known(precision_json(observation.precision))},
+      {"layout", if_known({{"conv_weights", observation.conv_weights}, {"channels_last", observation.channels_last}})},
+      {"compiled_modules", if_known(observation.compiled_modules)},
+      {"cudnn_benchmark", if_known(observation.cudnn_benchmark)},
+      {"deterministic", if_known(observation.deterministic)},
+      {"memory", memory_json(observation.memory)},
+      {"cpu_cores", or_null(observation.cpu_cores)},
+      {"trace", trace_json(observation)},
+      {"syncs", syncs_json(observation.syncs)}};
 }
 
 }  // namespace wring

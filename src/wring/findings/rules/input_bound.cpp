@@ -180,7 +180,11 @@ void input_bound(ProgramDiagnosis& diagnosis) {
        diagnosis.step_ms(), wait_ms},
       {"the GPU idles ≥ {:.0f} % of a step while the thread that steps waits for its batch",
        "训练线程等待批次时 GPU 空闲的时间 ≥ 每步的 {:.0f}%", kWorthAChange});
-  if (!loader) {
+  if (!loader && in.seen.loads_in_step) {
+    found.finding.next_step = {"more processes prepare batches", "用更多进程准备批次"};
+    found.changes.push_back(
+        {{}, "DataLoader(…)", "num_workers of 1 and more, persistent_workers=True", ResultsEffect::exact});
+  } else if (!loader) {
     found.finding.next_step = {"prepare the batches in other processes, ahead of the step", "在其他进程中提前准备批次"};
   } else if (more.workers > 0) {
     found.finding.next_step = {"more processes prepare batches", "用更多进程准备批次"};

@@ -24,16 +24,20 @@ void optimizer(ProgramDiagnosis& diagnosis) {
   if (lost < kWorthAChange || !counted) return;
   const bool fused = counted->fused.value_or(false);
   const bool fusible = !fused && has_fused(counted->type);
-  ProgramFinding& found =
-      diagnosis.add("optimizer",
-                    {"the GPU waits {:.0f} % of a step for the host's work in the optimiser",
-                     "每步有 {:.0f}% 的时间 GPU 在等主机执行优化器", lost},
-                    in.shares.optimizer_ms * (fusible ? 1 - kFusedLeaves : 1), confidence_of(lost, kWorthAChange, 30),
-                    {"{} updates {} tensors; the GPU idles {:.2f} ms of {:.2f} meanwhile",
-                     "{0} 更新 {1} 个张量；其间每步 {3:.2f} ms 中 GPU 空闲 {2:.2f} ms", counted->type, counted->tensors,
-                     in.shares.optimizer_ms, diagnosis.step_ms()},
-                    {"the GPU idles ≥ {:.0f} % of a step while the optimiser's step launches",
-                     "优化器启动核函数期间 GPU 空闲 ≥ 每步的 {:.0f}%", kWorthAChange});
+  const Text numbers = counted->tensors > 0
+                           ? Text("{} updates {} tensors; the GPU idles {:.2f} ms of {:.2f} meanwhile",
+                                  "{0} 更新 {1} 个张量；其间每步 {3:.2f} ms 中 GPU 空闲 {2:.2f} ms", counted->type,
+                                  counted->tensors, in.shares.optimizer_ms, diagnosis.step_ms())
+                           : Text("while {} updates its tensors the GPU idles {:.2f} ms of {:.2f}",
+                                  "{0} 更新张量期间，每步 {2:.2f} ms 中 GPU 空闲 {1:.2f} ms", counted->type,
+                                  in.shares.optimizer_ms, diagnosis.step_ms());
+  ProgramFinding& found = diagnosis.add("optimizer",
+                                        {"the GPU waits {:.0f} % of a step for the host's work in the optimiser",
+                                         "每步有 {:.0f}% 的时间 GPU 在等主机执行优化器", lost},
+                                        in.shares.optimizer_ms * (fusible ? 1 - kFusedLeaves : 1),
+                                        confidence_of(lost, kWorthAChange, 30), numbers,
+                                        {"the GPU idles ≥ {:.0f} % of a step while the optimiser's step launches",
+                                         "优化器启动核函数期间 GPU 空闲 ≥ 每步的 {:.0f}%", kWorthAChange});
   if (fusible) {
     const bool one_by_one = counted->foreach_ && !*counted->foreach_;
     found.finding.next_step = {"one kernel for many tensors", "用一个核函数更新多个张量"};

@@ -89,13 +89,15 @@ void tensor_cores_unused(ProgramDiagnosis& diagnosis) {
   if (share < kFp32Products || precision.autocast == "bfloat16" || precision.autocast == "float16") return;
   const bool tf32 = precision.tf32_matmul && precision.tf32_cudnn;
   const double give_back_ms = products_ms * (tf32 ? kTf32GivesBack : kFp32GivesBack);
+  const Text flags = in.seen.without_agent ? Text()
+                                           : Text("; TF32: products {}, convolutions {}", "；TF32：矩阵乘 {}，卷积 {}",
+                                                  yes_no(precision.tf32_matmul), yes_no(precision.tf32_cudnn));
   ProgramFinding& found = diagnosis.add(
       "tensor_cores_unused",
       {"{:.0f} % of a step are convolutions and products in fp32", "每步有 {:.0f}% 的时间是 fp32 卷积与矩阵乘", share},
       give_back_ms, confidence_of(share, kFp32Products, 60),
-      {"convolutions and products on 32-bit inputs take {:.2f} ms of {:.2f}; TF32: products {}, convolutions {}",
-       "32 位输入的卷积与矩阵乘占每步 {1:.2f} ms 中的 {0:.2f} ms；TF32：矩阵乘 {2}，卷积 {3}", products_ms,
-       diagnosis.step_ms(), yes_no(precision.tf32_matmul), yes_no(precision.tf32_cudnn)},
+      {"convolutions and products on 32-bit inputs take {:.2f} ms of {:.2f}{}",
+       "32 位输入的卷积与矩阵乘占每步 {1:.2f} ms 中的 {0:.2f} ms{2}", products_ms, diagnosis.step_ms(), flags},
       {"convolutions and products on 32-bit inputs take ≥ {:.0f} % of a step",
        "32 位输入的卷积与矩阵乘占每步 ≥ {:.0f}%", kFp32Products});
   found.finding.next_step = {"compute in 16 bits on the tensor cores; the weights stay in 32",

@@ -31,6 +31,15 @@ void add(std::vector<Text>& lines, Text line) {
 
 Text process_line(const Observation& seen) {
   const ObservedProcess& process = seen.process;
+  if (seen.without_agent) {
+    const std::string card = process.device_name.empty() ? process.device : process.device_name;
+    return {"rank {} of {}, pid {}: {}, seen without the agent",
+            "rank {}（共 {} 个），pid {}：{}，未使用探针",
+            process.rank,
+            process.world_size,
+            process.pid,
+            card};
+  }
   const std::string device =
       process.device_name.empty() ? process.device : fmt::format("{} ({})", process.device_name, process.device);
   return {"rank {} of {}, pid {}: {}, torch {}, Python {}",
@@ -48,6 +57,10 @@ void add_steps(const Observation& seen, std::vector<Text>& lines) {
   if (steps.n == 0) {
     add(lines, {"no steps were measured", "没有测到任何步"});
     return;
+  }
+  if (seen.without_agent) {
+    add(lines, {"these steps ran under torch's profiler, which slows the host down: without it they are shorter",
+                "这些步在 torch 性能分析器下运行，主机因此变慢：不分析时耗时更短"});
   }
   add(lines, {"step: mean {} ms; median {} ms ± {} (half of the steps), 95 % below {} ms, of {} steps",
               "每步：均值 {} ms；中位数 {} ms ± {}（半数在内），95% 低于 {} ms，共 {} 步", figure(steps.mean_ms),
@@ -90,6 +103,11 @@ Text implementation_of(const ObservedOptimizer& optimizer) {
 }
 
 Text optimizer_line(const ObservedOptimizer& optimizer, const ObservedProcess& process) {
+  if (optimizer.place.file.empty() && optimizer.tensors == 0) {
+    return optimizer.fused.value_or(false)
+               ? Text("optimiser: {}, fused, {} steps", "优化器：{}，fused，{} 步", optimizer.type, optimizer.steps)
+               : Text("optimiser: {}, {} steps", "优化器：{}，{} 步", optimizer.type, optimizer.steps);
+  }
   return {"{}  {}: {} tensors, {} elements, {}, {} steps",
           "{}  {}：{} 个张量，{} 个元素，{}，{} 步",
           place_text(optimizer.place, process),
@@ -113,6 +131,15 @@ Text precision_line(const Observation& seen) {
 }
 
 void add_settings(const Observation& seen, std::vector<Text>& lines) {
+  if (seen.loads_in_step) {
+    add(lines, {"DataLoader without workers: the thread that steps prepares its batches itself",
+                "DataLoader 没有 worker：训练线程自己准备批次"});
+  }
+  if (seen.without_agent) {
+    add(lines, {"not known without the agent: places in the code, settings of loaders, precision and layout, memory",
+                "没有探针时无法得知：代码位置、数据加载设置、精度与布局、显存"});
+    return;
+  }
   add(lines, precision_line(seen));
   if (seen.conv_weights > 0) {
     add(lines, {"layout: {} of {} convolution weights are channels-last",
@@ -134,7 +161,7 @@ void add_windows(const Observation& seen, std::vector<Text>& lines) {
                 figure(sync.per_step)});
   }
   if (!seen.no_trace.empty()) add(lines, {"no trace: {}", "没有性能记录：{}", seen.no_trace});
-  if (seen.steps.n == 0) return;
+  if (seen.steps.n == 0 || seen.without_agent) return;
   add(lines, {"the agent's hooks took {} µs a step, its start {} ms", "探针每步耗时 {} µs，启动耗时 {} ms",
               figure(seen.steps.hook_us), figure(seen.process.startup_ms)});
 }

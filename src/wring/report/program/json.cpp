@@ -29,8 +29,9 @@ std::string_view effect_key(ResultsEffect effect) {
 }
 
 Json change_json(const CodeChange& change) {
-  return {{"file", change.place ? Json(change.place->file) : Json()},
-          {"line", change.place ? Json(change.place->line) : Json()},
+  const bool placed = change.place && !change.place->file.empty();
+  return {{"file", placed ? Json(change.place->file) : Json()},
+          {"line", placed ? Json(change.place->line) : Json()},
           {"now", change.now},
           {"then", change.then},
           {"effect", effect_key(change.effect)}};
