@@ -14,7 +14,7 @@ from pathlib import Path
 FOLDERS = """
 wring/base wring/files wring/console wring/process wring/config
 wring/gpu wring/gpu/nvml wring/gpu/fallback wring/telemetry
-wring/plan wring/plan/rules wring/trace wring/trial wring/tune wring/tune/search wring/tune/knobs wring/agent
+wring/plan wring/plan/rules wring/trace wring/trial wring/tune wring/tune/search wring/tune/knobs wring/agent wring/kineto
 wring/findings wring/findings/rules wring/monitor wring/monitor/write wring/monitor/live wring/monitor/serve
 wring/report wring/report/tuning wring/report/program wring/doctor wring/session wring/cli
 wring_train/image wring_train/weights wring_train/data

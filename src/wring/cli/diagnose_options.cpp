@@ -63,6 +63,12 @@ class ProgramArguments {
     parser.flag("--to-the-end", to_the_end_,
                 {"with COMMAND: let it run on after the measurements, and keep its exit code",
                  "配合 COMMAND：测量后让它继续运行，并保留其退出码"});
+    parser.flag(
+        "--without-agent", without_agent_,
+        {"with COMMAND: look in by torch's profiler alone, without Python: no places in the code; of itself where "
+         "python has -I, -E or -S",
+         "配合 COMMAND：仅通过 torch 的性能分析器观察，不进入 Python：没有代码位置；python 带 -I、-E 或 -S "
+         "时自动启用"});
     parser.option(
         "--keep-trace", "DIR", keep_trace_,
         {"with COMMAND: keep torch's traces of a few steps there", "配合 COMMAND：把几步的 torch 性能记录保存于此"});
@@ -70,12 +76,13 @@ class ProgramArguments {
 
   // One that was given; "" where none was.
   std::string given() const {
-    return steps_        ? "--steps"
-           : after_      ? "--after"
-           : timeout_    ? "--timeout"
-           : to_the_end_ ? "--to-the-end"
-           : keep_trace_ ? "--keep-trace"
-                         : "";
+    return steps_           ? "--steps"
+           : after_         ? "--after"
+           : timeout_       ? "--timeout"
+           : to_the_end_    ? "--to-the-end"
+           : keep_trace_    ? "--keep-trace"
+           : without_agent_ ? "--without-agent"
+                            : "";
   }
 
   // Throws Error{usage}.
@@ -93,6 +100,7 @@ class ProgramArguments {
     }
     program.to_the_end = to_the_end_;
     program.keep_trace = keep_trace_;
+    program.without_agent = without_agent_;
     return program;
   }
 
@@ -101,6 +109,7 @@ class ProgramArguments {
   std::optional<std::string> after_;
   std::optional<double> timeout_;
   bool to_the_end_ = false;
+  bool without_agent_ = false;
   std::optional<std::filesystem::path> keep_trace_;
 };
 

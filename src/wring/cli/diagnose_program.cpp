@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -15,6 +16,8 @@
 #include "wring/base/json.h"
 #include "wring/base/json_text.h"
 #include "wring/base/message.h"
+#include "wring/kineto/daemon.h"
+#include "wring/kineto/unheard.h"
 #include "wring/report/json_parts.h"
 #include "wring/report/program/facts.h"
 #include "wring/report/program/json.h"
@@ -57,11 +60,9 @@ class DiagnosedProgram {
       : options_(options), console_(console_for(options.common)) {}
 
   int run() {
-    if (const auto isolated = isolated_python(options_.command)) {
-      print_warning(isolated->why, isolated->way_out, console_);
-    }
     const AgentFiles files(options_.keep_trace);
     ObserveOptions observe;
+    look_in_without_agent(files, observe);
     observe.request = options_.request;
     observe.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(options_.timeout_s * 1000));
     observe.to_the_end = options_.to_the_end;
@@ -82,8 +83,23 @@ class DiagnosedProgram {
   }
 
  private:
+  // Where it cannot enter, or is not to.
+  void look_in_without_agent(const AgentFiles& files, ObserveOptions& observe) {
+    const auto isolated = isolated_python(options_.command);
+    if (!isolated && !options_.without_agent) return;
+    const Silence told = kineto::without_agent(isolated ? isolated->why : Text());
+    print_warning(told.why, isolated ? isolated->way_out : told.way_out, console_);
+    profiler_.emplace(files.folder(), files.traces(), options_.request);
+    observe.source = &*profiler_;
+    observe.environment = profiler_->environment();
+  }
+
+  std::optional<Silence> silence_of(const ObservedProgram& seen) const {
+    return profiler_ ? kineto::why_unheard(seen, profiler_->processes()) : why_silent(seen, options_.command);
+  }
+
   void print_text(const ObservedProgram& seen) const {
-    if (const auto silence = why_silent(seen, options_.command)) {
+    if (const auto silence = silence_of(seen)) {
       print_error(
           Error(ErrorCode::failed, {"nothing could be measured: {}", "未能测量：{}", silence->why}, silence->way_out),
           options_.common);
@@ -132,7 +148,7 @@ class DiagnosedProgram {
       if (rank.trace && !options_.keep_trace) json["trace"]["path"] = nullptr;
       ranks.push_back(std::move(json));
     }
-    const auto silence = why_silent(seen, options_.command);
+    const auto silence = silence_of(seen);
     print_out("{}\n", json_text(Json{{"command", options_.command},
                                      {"ended", key_of(seen.how)},
                                      {"exit_status", or_null(seen.end.exit_status)},
@@ -155,6 +171,7 @@ class DiagnosedProgram {
   const DiagnoseProgramOptions& options_;
   const Console console_;
   bool printed_ = false;
+  std::optional<kineto::Daemon> profiler_;
 };
 
 }  // namespace

@@ -17,6 +17,7 @@ struct DiagnoseProgramOptions {
   bool to_the_end = false;  // the program is not ended after them
   std::optional<std::filesystem::path> keep_trace;
   bool json = false;
+  bool without_agent = false;  // look in by torch's profiler alone
 };
 
 // Runs any program with the agent in it and says what its steps wait for, on standard error: standard output is the
