@@ -12,6 +12,7 @@
 #include "wring/base/error.h"
 #include "wring/trace/gzip_stream.h"
 #include "wring/trace/kernel_kinds.h"
+#include "wring/trace/operator_flops.h"
 
 namespace wring {
 namespace {
@@ -49,6 +50,7 @@ struct Draft {
   std::string category;
   std::string name;
   std::string input_type;
+  OperatorInputs inputs;  // of an operator whose arithmetic is counted
   std::optional<std::int64_t> begin_ns;
   std::int64_t duration_ns = 0;
   std::int64_t thread = 0;
@@ -61,7 +63,7 @@ struct Draft {
 };
 
 // Where in the file the parser stands; `elsewhere` is all that is of no interest, at any depth.
-enum class Place : std::uint8_t { root, events, event, args, types, elsewhere };
+enum class Place : std::uint8_t { root, events, event, args, types, dims, shape, values, elsewhere };
 
 class TraceBuilder : public nlohmann::json_sax<json> {
  public:
@@ -92,6 +94,8 @@ class TraceBuilder : public nlohmann::json_sax<json> {
       if (member != nullptr) *member = std::move(value);
     } else if (place() == Place::types && draft_.input_type.empty() && is_tensor_type(value)) {
       draft_.input_type = std::move(value);
+    } else if (place() == Place::values) {
+      draft_.inputs.values.push_back(std::move(value));
     }
     return true;
   }
@@ -114,6 +118,14 @@ class TraceBuilder : public nlohmann::json_sax<json> {
     Place inner = Place::elsewhere;
     if (outer == Place::root && key_ == "traceEvents") inner = Place::events;
     if (outer == Place::args && key_ == "Input type") inner = Place::types;
+    if (outer == Place::args && counts_flops(draft_.name)) {
+      if (key_ == "Input Dims") inner = Place::dims;
+      if (key_ == "Concrete Inputs") inner = Place::values;
+    }
+    if (outer == Place::dims) {
+      inner = Place::shape;
+      draft_.inputs.dims.emplace_back();
+    }
     has_events_ = has_events_ || inner == Place::events;
     return enter(inner);
   }
@@ -174,6 +186,8 @@ class TraceBuilder : public nlohmann::json_sax<json> {
       if (key_ == "stream") draft_.stream = value;
       if (key_ == "bytes") draft_.bytes = value;
       if (key_ == "blocks per SM") draft_.small = is_small_launch(static_cast<double>(value));
+    } else if (place() == Place::shape) {
+      draft_.inputs.dims.back().push_back(value);
     }
     return true;
   }
@@ -208,7 +222,8 @@ class TraceBuilder : public nlohmann::json_sax<json> {
     const std::int64_t end_ns = begin_ns + draft_.duration_ns;
     if (host) {
       trace_.host.push_back({begin_ns, end_ns, draft_.thread, draft_.external, draft_.correlation,
-                             interned(draft_.name), interned(draft_.input_type), *host});
+                             interned(draft_.name), interned(draft_.input_type), *host,
+                             operator_flops(draft_.name, draft_.inputs).value_or(0)});
     } else {
       trace_.device.push_back({begin_ns, end_ns, draft_.stream, draft_.bytes, draft_.external, draft_.correlation,
                                interned(draft_.name), *device, draft_.small});

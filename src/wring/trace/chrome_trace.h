@@ -25,6 +25,7 @@ struct HostEvent {
   NameId name = 0;
   NameId input_type = 0;  // of the first tensor among the operator's inputs: "float", "c10::BFloat16"
   HostKind kind = HostKind::op;
+  double flops = 0;  // of a convolution, product or attention, by the shapes of its inputs; 0: none, or not known
 
   bool operator==(const HostEvent&) const = default;
 };

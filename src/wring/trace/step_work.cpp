@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "wring/trace/cuda_calls.h"
@@ -50,6 +51,7 @@ class WorkReader {
  private:
   struct Seen {
     KernelEvidence evidence;
+    const HostEvent* op = nullptr;  // that launched it; null where it is not known
     std::int64_t length_ns = 0;
     bool of_optimizer = false;
     KernelKind kind = KernelKind::other;
@@ -58,12 +60,16 @@ class WorkReader {
   double a_step(double all) const { return all / window_.steps; }
   double ms(std::int64_t ns) const { return a_step(static_cast<double>(ns) / 1e6); }
 
+  const HostEvent* op_of(const DeviceEvent& event) const {
+    const auto op = ops_.find(event.external);
+    return op == ops_.end() ? nullptr : op->second;
+  }
+
   KernelEvidence evidence_of(const DeviceEvent& event) const {
     KernelEvidence evidence{.name = trace_.name_of(event), .op = "", .input_type = ""};
-    const auto op = ops_.find(event.external);
-    if (op != ops_.end()) {
-      evidence.op = trace_.name_of(*op->second);
-      evidence.input_type = trace_.names[op->second->input_type];
+    if (const HostEvent* const op = op_of(event)) {
+      evidence.op = trace_.name_of(*op);
+      evidence.input_type = trace_.names[op->input_type];
     }
     return evidence;
   }
@@ -71,7 +77,7 @@ class WorkReader {
   void read_events() {
     for (const StepEvent& step : window_.events) {
       const DeviceEvent& event = trace_.device[step.device];
-      Seen seen{evidence_of(event), event.end_ns - event.begin_ns, optimizer_.contains(step.launched_ns),
+      Seen seen{evidence_of(event), op_of(event), event.end_ns - event.begin_ns, optimizer_.contains(step.launched_ns),
                 KernelKind::other};
       if (event.kind == DeviceKind::kernel) {
         ++kernels_;
@@ -159,18 +165,39 @@ class WorkReader {
     std::ranges::stable_sort(work_.kinds, std::ranges::greater{}, &KernelKindTime::ms);
   }
 
+  // Of the products of one type, over all steps.
+  struct Products {
+    double ns = 0;
+    double counted_ns = 0;  // of operators whose arithmetic is known
+    double convolutions_ns = 0;
+    double flops = 0;
+  };
+
   // Where several kernels run at once the types share the kinds' time.
   void read_products() {
-    std::map<std::string, double> ns_by_type;
+    std::map<std::string, Products> by_type;
+    std::unordered_set<const HostEvent*> counted;  // an operator may launch several kernels
     double all_ns = 0;
     for (const Seen& seen : seen_) {
       if (seen.kind != KernelKind::product && seen.kind != KernelKind::fp32_product) continue;
-      ns_by_type[type_of_kineto(seen.evidence.input_type)] += static_cast<double>(seen.length_ns);
-      all_ns += static_cast<double>(seen.length_ns);
+      Products& products = by_type[type_of_kineto(seen.evidence.input_type)];
+      const auto length_ns = static_cast<double>(seen.length_ns);
+      products.ns += length_ns;
+      all_ns += length_ns;
+      if (has(seen.evidence.op, "conv")) products.convolutions_ns += length_ns;
+      if (seen.op == nullptr || seen.op->flops <= 0) continue;
+      products.counted_ns += length_ns;
+      if (counted.insert(seen.op).second) products.flops += seen.op->flops;
     }
+    // A few small ones, such as a product with a vector, leave the count right within as much.
+    constexpr double kCounted = 0.99;
     const double all_ms = work_.ms_of(KernelKind::product) + work_.ms_of(KernelKind::fp32_product);
-    for (const auto& [type, ns] : ns_by_type) {
-      work_.products.push_back({type, all_ns > 0 ? all_ms * ns / all_ns : 0});
+    for (const auto& [type, products] : by_type) {
+      ProductTime& time = work_.products.emplace_back();
+      time.type = type;
+      time.ms = all_ns > 0 ? all_ms * products.ns / all_ns : 0;
+      if (products.counted_ns >= kCounted * products.ns) time.tflop = a_step(products.flops / 1e12);
+      time.convolves = products.convolutions_ns >= products.ns / 2;
     }
     std::ranges::stable_sort(work_.products, std::ranges::greater{}, &ProductTime::ms);
   }
@@ -230,6 +257,15 @@ double StepWork::sync_calls_of(std::string_view op) const {
 double StepWork::ms_of(KernelKind kind) const {
   const auto time = std::ranges::find(kinds, kind, &KernelKindTime::kind);
   return time == kinds.end() ? 0 : time->ms;
+}
+
+std::optional<double> StepWork::tflop_per_step() const {
+  double tflop = 0;
+  for (const ProductTime& one : products) {
+    if (!one.tflop) return std::nullopt;
+    tflop += *one.tflop;
+  }
+  return tflop > 0 ? std::optional(tflop) : std::nullopt;
 }
 
 std::optional<StepWork> step_work(const Trace& trace) {

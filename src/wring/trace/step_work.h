@@ -12,7 +12,9 @@ namespace wring {
 // the trace does not tell, as within a captured graph.
 struct ProductTime {
   std::string type;
-  double ms = 0;  // of a step
+  double ms = 0;                // of a step
+  std::optional<double> tflop;  // 10¹² operations of a step; absent where the shapes of some are not known
+  bool convolves = false;       // at least half of its time in convolutions
 };
 
 // Copies of one way, each figure of a step.
@@ -61,6 +63,8 @@ struct StepWork {
   double sync_calls() const;  // of a step
   double sync_calls_of(std::string_view op) const;
   double ms_of(KernelKind kind) const;
+  // Of all products of a step; absent where there are none, or the shapes of some are not known.
+  std::optional<double> tflop_per_step() const;
 };
 
 // Absent where divide_steps() has no shares since the trace holds no step, or nothing of a GPU.
