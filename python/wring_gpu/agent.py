@@ -24,6 +24,7 @@ SEND_SECONDS = 2.0
 SETTLE_SECONDS = 10.0  # of warm-up beyond what was asked for, where step times keep moving
 SETTLE_STEPS = 8
 SETTLE_SHARE = 0.1
+RANKS_STEPS = 16  # several ranks go in step, so windows that begin at whole multiples begin together
 STRAYED_STEPS = 32  # another optimiser steps so often without the counted one: training has moved on
 MIB = 2.0**20
 SYNC_TEXT = "called a synchronizing CUDA operation"
@@ -600,6 +601,106 @@ class AutocastWatch:
         return str(kind).replace("torch.", "") if on else None
 
 
+# --- The attainable rate ----------------------------------------------------------------------------------------------
+
+
+class Rate:
+    """What one large matrix product reaches on the program's device, in its type and with its settings.
+
+    Its memory comes from the driver and goes back in the order of the program's stream: torch's allocator and the program's
+    random numbers see nothing of it. Nothing waits for the GPU: work is queued at one step's end, and read at a later one's.
+    """
+
+    types = {"bfloat16": "<i2", "float16": "<f2", "float32": "<f4"}  # numpy has no bfloat16
+    sizes = (8192, 4096, 2048)
+    times = 5
+    least_free = 1 << 30  # bytes on the device, for the program's own needs meanwhile
+    patience = 2.0  # seconds of the program's steps
+
+    def __init__(self, torch, device, kind, seconds):
+        import ctypes
+
+        self.torch, self.device, self.kind, self.seconds = torch, device, kind, seconds
+        self.format, self.item = self.types[kind], 4 if kind == "float32" else 2
+        if torch.cuda.get_allocator_backend() != "native" or torch._C._len_torch_dispatch_stack():
+            raise ValueError("another allocator, or a mode that sees every operation")
+        self.driver = ctypes.CDLL("libcuda.so.1")
+        self.number = ctypes.c_uint64
+        self.deadline = clock() + self.patience
+        self.size, self.tflops = 0, None
+        self.queue(self.sizes[-1])  # how fast, roughly?
+
+    def queue(self, size):
+        """Queues one product to load the kernel, and those to time."""
+        torch, count = self.torch, size * size * self.item
+        if torch.cuda.is_current_stream_capturing():
+            raise ValueError("a graph is captured")
+        with torch.cuda.device(self.device), torch.no_grad():
+            if torch.cuda.mem_get_info(self.device)[0] < max(self.least_free, 6 * count):
+                raise ValueError("too little memory is free")
+            stream = torch.cuda.current_stream(self.device)
+            queue, block = self.number(stream.cuda_stream), self.number()
+            if self.driver.cuMemAllocAsync(self.pointer(block), self.number(3 * count), queue):
+                raise ValueError("the driver gives no memory")
+            try:
+                self.marks = self.products(block.value, size, stream)
+            finally:
+                self.driver.cuMemFreeAsync(block, queue)
+        self.size = size
+
+    @staticmethod
+    def pointer(block):
+        import ctypes
+
+        return ctypes.byref(block)
+
+    def products(self, address, size, stream):
+        torch = self.torch
+        left, right, out = (self.matrix(address + place * size * size * self.item, size) for place in range(3))
+        numbers = torch.Generator(self.device)  # zeros would take less power, and be faster
+        for matrix in (left, right):
+            matrix.normal_(generator=numbers)
+        marks = [torch.cuda.Event(enable_timing=True) for _ in range(self.times + 1)]
+        for mark in marks:
+            torch.mm(left, right, out=out)
+            mark.record(stream)
+        return marks
+
+    def matrix(self, address, size):
+        view = Memory()
+        view.__cuda_array_interface__ = {
+            "shape": (size, size), "typestr": self.format, "data": (address, False), "version": 2}  # fmt: skip
+        matrix = self.torch.as_tensor(view, device=self.device)
+        return matrix.view(self.torch.bfloat16) if self.kind == "bfloat16" else matrix
+
+    def step_ended(self, now):
+        """True: there is more to come."""
+        if not self.marks[-1].query():
+            return now < self.deadline
+        ms = _median([first.elapsed_time(second) for first, second in zip(self.marks, self.marks[1:])])
+        if ms <= 0:
+            return False
+        wanted = self.sizes[-1]
+        for size in self.sizes:
+            if (self.times + 1) * ms / 1e3 * (size / self.size) ** 3 <= self.seconds:
+                wanted = size
+                break
+        if self.size == self.sizes[-1] and wanted != self.size:
+            self.queue(wanted)
+            return True
+        self.tflops = 2e-9 * self.size**3 / ms
+        return False
+
+    def told(self):
+        if self.tflops is None:
+            return None
+        return {"type": self.kind, "tflops": round(self.tflops, 2), "size": self.size}
+
+
+class Memory:
+    """Memory that torch is to see as a tensor."""
+
+
 # --- One request ------------------------------------------------------------------------------------------------------
 
 
@@ -621,6 +722,7 @@ class Request:
             if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
                 raise ValueError("the request's %s is missing or of the wrong kind" % name)
             setattr(self, name, value)
+        self.rate_seconds = observe.get("rate_seconds", 0)  # not known to older versions of wring
         if self.steps < 1:
             raise ValueError("the request's steps are fewer than 1")
 
@@ -630,7 +732,7 @@ class Observation:
 
     def __init__(self, agent, request, torch, device):
         self.agent, self.request, self.torch, self.device = agent, request, torch, device
-        self.trace = self.syncs = self.autocast = None
+        self.trace = self.syncs = self.autocast = self.rate = None
         self.trace_told = self.syncs_told = None
         self.summary = None
         self.warm_up()
@@ -659,6 +761,8 @@ class Observation:
             self.other_step(facts)
         elif self.phase == "steps":
             self.plain_step(now)
+        elif self.phase == "rate":
+            self.rate_step(now)
         else:
             self.window_step(now)
 
@@ -674,6 +778,8 @@ class Observation:
         if facts is not leader or facts.steps < self.request.after_steps:
             return
         if now - self.started < self.request.after_seconds:
+            return
+        if self.agent.world > 1 and facts.steps % RANKS_STEPS:
             return
         if self.ready is None:
             self.ready = now
@@ -824,8 +930,10 @@ class Observation:
         if self.phase == "trace":
             self.end_trace()
             self.begin_syncs()
-        else:
+        elif self.phase == "syncs":
             self.end_syncs()
+            self.begin_rate()
+        else:
             self.finish()
 
     def end_trace(self):
@@ -844,18 +952,44 @@ class Observation:
 
     def begin_syncs(self):
         if self.request.sync_steps < 1 or self.device.type != "cuda":
-            return self.finish()
+            return self.begin_rate()
         self.say("phase", phase="syncs")
         self.phase = "syncs"
         self.syncs = SyncWatch(self.torch)
         if not self.syncs.running:
             self.syncs = None
-            return self.finish()
+            return self.begin_rate()
 
     def end_syncs(self):
         syncs, self.syncs = self.syncs, None
         syncs.stop()
         self.syncs_told = syncs.told()
+
+    # The attainable rate
+
+    def begin_rate(self):
+        kind = self.product_type()
+        if not self.request.rate_seconds or self.device.type != "cuda" or kind not in Rate.types:
+            return self.finish()
+        if self.agent.guard.running(self.torch):  # it would see our products
+            return self.finish()
+        self.say("phase", phase="rate")
+        self.phase = "rate"
+        with Quiet():
+            self.rate = _ask(lambda: Rate(self.torch, self.device, kind, self.request.rate_seconds))
+        if self.rate is None:
+            self.finish()
+
+    def rate_step(self, now):
+        self.counted.strayed += 1
+        with Quiet():
+            goes_on = _ask(lambda: self.rate.step_ended(now), False)
+        if not goes_on:
+            self.finish()
+
+    def product_type(self):
+        autocast = self.autocast and self.autocast.told()
+        return autocast or max(self.counted.dtypes, key=self.counted.dtypes.get, default=None)
 
     # The end
 
@@ -878,7 +1012,7 @@ class Observation:
             deterministic=bool(_ask(torch.are_deterministic_algorithms_enabled)
                                or _ask(lambda: torch.backends.cudnn.deterministic)),
             memory=_ask(lambda: _memory(torch, self.device)), cpu_cores=_cores(),
-            trace=self.trace_told, syncs=self.syncs_told,
+            trace=self.trace_told, syncs=self.syncs_told, rate=self.rate and self.rate.told(),
         )  # fmt: skip
 
     def optimizers_told(self):
@@ -920,6 +1054,7 @@ class Agent:
         self.path = path
         self.link = self.look = None  # the socket; the observation that runs
         self.tried = False
+        self.world = 1  # ranks
         self.counting = False  # loaders' waits count now
         self.loaders, self.optimizers = Table(), Table()
         self.guard = guard or ProfilerGuard()
@@ -1034,6 +1169,7 @@ class Agent:
         properties = _ask(lambda: torch.cuda.get_device_properties(self.device)) if cuda else None
         uuid = getattr(properties, "uuid", None)
         rank, local_rank, world = _rank(torch)
+        self.world = world
         self.link.say(
             "hello", pid=os.getpid(), rank=rank, local_rank=local_rank, world_size=world,
             argv=[_text(word)[:200] for word in getattr(sys, "argv", [])[:64]], cwd=_text(_ask(os.getcwd, "")),

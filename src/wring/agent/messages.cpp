@@ -48,6 +48,7 @@ std::string request_line(std::int64_t id, const AgentRequest& request) {
                     {"trace_steps", request.trace_steps},
                     {"trace_max_seconds", request.trace_max_seconds},
                     {"sync_steps", request.sync_steps},
+                    {"rate_seconds", request.rate_seconds},
                     {"folder", request.folder.string()}}}};
   return json_text(json);
 }

@@ -21,6 +21,7 @@ struct AgentRequest {
   std::int64_t trace_steps = 5;  // under torch's profiler
   double trace_max_seconds = 10;
   std::int64_t sync_steps = 3;   // in which torch tells every synchronising call
+  double rate_seconds = 0.02;    // of the GPU, for one large product some times; 0: none
   std::filesystem::path folder;  // for the traces
 };
 
@@ -32,7 +33,7 @@ struct AgentHello {
   ObservedProcess process;
 };
 struct AgentPhase {
-  std::string phase;  // "warmup", "steps", "trace", "syncs", "export"
+  std::string phase;  // "warmup", "steps", "trace", "export", "syncs", "rate"
 };
 struct AgentDone {
   Observation observation;

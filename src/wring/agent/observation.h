@@ -89,6 +89,13 @@ struct ObservedSync {
   double per_step = 0;
 };
 
+// What one large matrix product reaches on the process's GPU, in the type and with the settings of its own products.
+struct ObservedRate {
+  std::string type;  // "bfloat16"
+  double tflops = 0;
+  std::int64_t size = 0;  // of the square matrices
+};
+
 struct Observation {
   // Told by traces alone: steps were timed under the profiler, and what only the agent sees (places, settings of
   // loaders, optimisers and torch, precision, memory, versions) is not known.
@@ -109,6 +116,7 @@ struct Observation {
   std::optional<ObservedTrace> trace;
   std::string no_trace;                            // the agent's words, where it was refused
   std::optional<std::vector<ObservedSync>> syncs;  // absent where they were not looked for
+  std::optional<ObservedRate> rate;                // absent where it could not be measured
 };
 
 }  // namespace wring

@@ -170,6 +170,10 @@ void read_syncs(const JsonFields& fields, Observation& observation) {
   });
 }
 
+ObservedRate read_rate(const JsonFields& fields) {
+  return {required(fields, "type", fields.text("type")), required_number(fields, "tflops"), count_of(fields, "size")};
+}
+
 // null for what is absent, or an empty text.
 Json text_or_null(const std::string& text) {
   return text.empty() ? Json() : Json(text);
@@ -259,6 +263,11 @@ Json syncs_json(const std::optional<std::vector<ObservedSync>>& syncs) {
   return list;
 }
 
+Json rate_json(const std::optional<ObservedRate>& rate) {
+  if (!rate) return {};
+  return {{"type", rate->type}, {"tflops", json_number(rate->tflops)}, {"size", rate->size}};
+}
+
 }  // namespace
 
 ObservedProcess read_process(const JsonFields& hello) {
@@ -295,6 +304,7 @@ Observation read_observation(const JsonFields& done) {
   seen.cpu_cores = done.integer("cpu_cores", 1, kLargestCount);
   if (const auto trace = done.object("trace")) read_trace(*trace, seen);
   read_syncs(done, seen);
+  if (const auto rate = done.object("rate")) seen.rate = read_rate(*rate);
   return seen;
 }
 
@@ -327,7 +337,8 @@ Json observation_json(const Observation& observation) {
       {"memory", memory_json(observation.memory)},
       {"cpu_cores", or_null(observation.cpu_cores)},
       {"trace", trace_json(observation)},
-      {"syncs", syncs_json(observation.syncs)}};
+      {"syncs", syncs_json(observation.syncs)},
+      {"rate", rate_json(observation.rate)}};
 }
 
 }  // namespace wring

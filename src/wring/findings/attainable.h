@@ -1,6 +1,8 @@
 #pragma once
 #include <optional>
 
+#include "wring/agent/observation.h"
+#include "wring/trace/step_work.h"
 #include "wring/trial/trial.h"
 
 namespace wring {
@@ -21,6 +23,10 @@ struct Attainable {
 
 // Absent where the step's operations or the rate are not known.
 std::optional<Attainable> attainable(const TrialResult& result);
+
+// The same of a program's step, whose operations the trace tells, at the rate that its agent measured. Absent too where
+// most of its products are of another type than the rate's, or fp32 products and convolutions differ in TF32.
+std::optional<Attainable> attainable(const Observation& seen, const StepWork& work, double step_ms);
 
 // The time of a kind in a step, in per cent of the step; of all kinds together never more than 100, although recording
 // makes kernels a little longer. 0 where it did not run.

@@ -14,7 +14,7 @@ struct ProductTime {
   std::string type;
   double ms = 0;                // of a step
   std::optional<double> tflop;  // 10¹² operations of a step; absent where the shapes of some are not known
-  bool convolves = false;       // at least half of its time in convolutions
+  bool convolves = false;       // at least half of its time
 };
 
 // Copies of one way, each figure of a step.

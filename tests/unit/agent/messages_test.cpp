@@ -46,7 +46,7 @@ TEST(AgentMessages, ARequestHoldsEveryWindow) {
   EXPECT_EQ(json["v"], 1);
   EXPECT_EQ(json["id"], 1);
   EXPECT_EQ(json["observe"], nlohmann::json::parse(R"({"after_steps":7,"after_seconds":2.0,"steps":50,
-      "max_seconds":15.0,"trace_steps":5,"trace_max_seconds":10.0,"sync_steps":3,"folder":"/t"})"));
+      "max_seconds":15.0,"trace_steps":5,"trace_max_seconds":10.0,"sync_steps":3,"rate_seconds":0.02,"folder":"/t"})"));
 }
 
 TEST(AgentMessages, AHelloNamesTheProcess) {
@@ -85,6 +85,8 @@ TEST(AgentMessages, WhatIsDoneHoldsEveryFact) {
   EXPECT_EQ(seen.memory->peak_allocated_mib, 946);
   EXPECT_EQ(seen.trace->path, "/t/rank1-123.json.gz");
   EXPECT_EQ(seen.syncs->at(0).place.line, 40);
+  EXPECT_EQ(seen.rate->type, "bfloat16");
+  EXPECT_EQ(seen.rate->tflops, 702.5);
 }
 
 TEST(AgentMessages, WhatIsWrittenAsJsonIsWhatWasSaid) {
@@ -105,7 +107,7 @@ TEST(AgentMessages, AbsentPartsStayAbsent) {
                             R"("trace":{"refused":"the program runs a profiler of its own"}})"))
           .observation;
   EXPECT_EQ(seen.steps.n, 0);
-  EXPECT_FALSE(seen.memory || seen.trace || seen.syncs || seen.cpu_cores);
+  EXPECT_FALSE(seen.memory || seen.trace || seen.syncs || seen.cpu_cores || seen.rate);
   EXPECT_EQ(seen.no_trace, "the program runs a profiler of its own");
 }
 

@@ -24,7 +24,9 @@ inline std::string done_line(const std::string& trace = "null") {
          R"("cudnn_benchmark":false,"deterministic":false,"memory":{"peak_allocated_mib":946.4,)"
          R"("peak_reserved_mib":1210,"alloc_retries":0,"device_free_mib":140100,"device_total_mib":143771},)"
          R"("cpu_cores":16,"trace":)" +
-         trace + R"(,"syncs":[{"file":"train.py","line":40,"per_step":1}]})";
+         trace +
+         R"(,"syncs":[{"file":"train.py","line":40,"per_step":1}],)"
+         R"("rate":{"type":"bfloat16","tflops":702.5,"size":8192}})";
 }
 
 }  // namespace wring::testing_support

@@ -179,6 +179,64 @@ TEST(ProgramRules, ConversionsOfLayoutAreACauseOnlyBesideConvolutionsThatAreNotC
   EXPECT_EQ(keys(planted.judged()), "layout ");
 }
 
+// 28 TFLOP in a step of 100 ms, on a card that attains 700 TFLOP/s: 40 % of it.
+Planted with_arithmetic(double tflop) {
+  Planted planted;
+  planted.seen.rate = ObservedRate{"bfloat16", 700, 8192};
+  planted.work.products = {{"bfloat16", 60, tflop}};
+  planted.work.kinds = {{KernelKind::product, 60, 0, 100, ""}, {KernelKind::elementwise, 36, 0, 700, ""}};
+  return planted;
+}
+
+std::string headline(const Planted& planted) {
+  return planted.judged().at(0).finding.headline.en;
+}
+
+TEST(ProgramRules, AWellRunningProgramIsToldItsShareOfTheAttainableRate) {
+  const auto found = with_arithmetic(42).judged();
+  EXPECT_EQ(keys(found), "compute_bound ");
+  EXPECT_NE(found[0].finding.headline.en.find("nothing holds it back"), std::string::npos);
+  EXPECT_NE(found[0].finding.numbers.en.find("420 of 700 TFLOP/s attainable in bf16 (60 %)"), std::string::npos);
+  EXPECT_NE(found[0].finding.numbers.zh.find("420（60%）"), std::string::npos) << found[0].finding.numbers.zh;
+}
+
+TEST(ProgramRules, OneFarBelowItIsToldWhereTheComputingGoes) {
+  const auto passes = with_arithmetic(21).judged();
+  EXPECT_EQ(keys(passes), "compute_bound ");
+  EXPECT_EQ(passes[0].finding.headline.en, "the GPU computes 96 % of a step, at 30 % of the attainable rate");
+  EXPECT_NE(passes[0].finding.next_step.en.find("36 % of a step, are passes over memory"), std::string::npos);
+  Planted products = with_arithmetic(14);
+  EXPECT_NE(products.judged()[0].finding.next_step.en.find("at 33 % of the rate of a large one"), std::string::npos);
+  products.work.kinds[0].small_ms = 50;
+  EXPECT_NE(products.judged()[0].finding.next_step.en.find("too small to fill the card"), std::string::npos);
+  Planted fp32 = with_arithmetic(7);
+  fp32.work.kinds = {{KernelKind::fp32_product, 70, 0, 10, ""}, {KernelKind::product, 20, 0, 10, ""}};
+  EXPECT_NE(fp32.judged()[0].finding.next_step.en.find("in fp32 within a step of 16 bits"), std::string::npos);
+}
+
+TEST(ProgramRules, WithoutArithmeticOrARateNoShareIsGuessed) {
+  Planted planted = with_arithmetic(21);
+  planted.work.products[0].tflop.reset();
+  EXPECT_NE(headline(planted).find("nothing holds it back"), std::string::npos);
+  EXPECT_EQ(planted.judged()[0].finding.numbers.en.find("attainable"), std::string::npos);
+  planted = with_arithmetic(21);
+  planted.seen.rate.reset();
+  EXPECT_EQ(planted.judged()[0].finding.numbers.en.find("attainable"), std::string::npos);
+  planted = with_arithmetic(21);
+  planted.work.products[0].type = "float16";  // the rate is another type's
+  EXPECT_EQ(planted.judged()[0].finding.numbers.en.find("attainable"), std::string::npos);
+}
+
+TEST(ProgramRules, TheRateOfProductsIsNoneOfConvolutionsThatMayUseTf32Alone) {
+  Planted planted = with_arithmetic(2);
+  planted.seen.rate = ObservedRate{"float32", 50, 4096};
+  planted.work.products = {{"float32", 10, 2, true}};
+  planted.seen.precision.tf32_cudnn = true;
+  EXPECT_EQ(planted.judged()[0].finding.numbers.en.find("attainable"), std::string::npos);
+  planted.seen.precision.tf32_matmul = true;
+  EXPECT_NE(planted.judged()[0].finding.numbers.en.find("attainable in TF32"), std::string::npos);
+}
+
 TEST(ProgramRules, ARuleCanBeDisabledByName) {
   Planted planted;
   planted.lose(&StepShares::sync_ms, 40);

@@ -38,6 +38,11 @@ class PlantedTrace {
     trace_.host.back().input_type = number(input_type);
     return *this;
   }
+  // Of the operator before.
+  PlantedTrace& flops(double flops) {
+    trace_.host.back().flops = flops;
+    return *this;
+  }
   // What follows is made by no operator.
   PlantedTrace& outside() {
     op_ = 0;

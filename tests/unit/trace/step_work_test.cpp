@@ -68,6 +68,37 @@ TEST(StepWork, ProductsAreToldApartByTheTypeOfTheOperatorsInputs) {
   EXPECT_NEAR(work.graph_launches, 1, kNear);
 }
 
+TEST(StepWork, TheArithmeticOfAnOperatorCountsOnceHoweverManyKernelsItLaunches) {
+  const StepWork work = work_of([](PlantedTrace& planted, double at) {
+    planted.op("aten::mm", at, 100, "c10::BFloat16").flops(3e12);
+    planted.kernel(at, {.begin = at + 10, .length = 2000, .name = "nvjet_tst"});
+    planted.kernel(at + 5, {.begin = at + 2010, .length = 100, .name = "splitKreduce_kernel"});
+    planted.op("aten::cudnn_convolution", at + 200, 100, "float").flops(0.5e12);
+    planted.kernel(at + 200, {.begin = at + 2110, .length = 1000, .name = "implicit_gemm"});
+  });
+  ASSERT_EQ(work.products.size(), 2U);
+  EXPECT_NEAR(work.products[0].tflop.value_or(0), 3, kNear);
+  EXPECT_FALSE(work.products[0].convolves);
+  EXPECT_NEAR(work.products[1].tflop.value_or(0), 0.5, kNear);
+  EXPECT_TRUE(work.products[1].convolves);
+  EXPECT_NEAR(work.tflop_per_step().value_or(0), 3.5, kNear);
+}
+
+TEST(StepWork, ProductsOfUnknownShapesLeaveTheArithmeticUnknown) {
+  const auto with_unknown = [](double length) {
+    return work_of([length](PlantedTrace& planted, double at) {
+      planted.op("aten::mm", at, 100, "c10::BFloat16").flops(3e12);
+      planted.kernel(at, {.begin = at + 10, .length = 2000, .name = "nvjet_tst"});
+      planted.outside().kernel(at + 5, {.begin = at + 2010, .length = length, .name = "triton_tem_fused_mm"});
+    });
+  };
+  EXPECT_FALSE(with_unknown(100).tflop_per_step());
+  const StepWork none = work_of([](PlantedTrace& planted, double at) {
+    planted.op("aten::relu", at, 100, "float").kernel(at, {.begin = at + 10, .length = 400});
+  });
+  EXPECT_FALSE(none.tflop_per_step());
+}
+
 TEST(StepWork, AnFp32StepHasNoFp32Parts) {
   const StepWork work = work_of([](PlantedTrace& planted, double at) {
     planted.op("aten::mm", at, 100, "float");

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/findings/computing_parts.h"
 #include "wring/findings/diagnosis.h"
 #include "wring/findings/evidence.h"
 #include "wring/findings/program.h"
@@ -105,6 +106,19 @@ void compute_bound(Diagnosis& diagnosis) {
   }
 }
 
+namespace {
+
+Text computes(double share, const std::optional<Attainable>& rate) {
+  if (rate && rate->share_percent < kAttainedWell) {
+    return {"the GPU computes {:.0f} % of a step, at {:.0f} % of the attainable rate",
+            "GPU 每步有 {:.0f}% 的时间在计算，但只达到可达速率的 {:.0f}%", share, rate->share_percent};
+  }
+  return {"the GPU computes {:.0f} % of a step: nothing holds it back",
+          "GPU 每步有 {:.0f}% 的时间在计算：没有什么拖慢它", share};
+}
+
+}  // namespace
+
 // Of a program: the GPU computes, and nothing that it waits for is worth a change.
 void compute_bound(ProgramDiagnosis& diagnosis) {
   const ProgramInput& in = diagnosis.input();
@@ -112,17 +126,18 @@ void compute_bound(ProgramDiagnosis& diagnosis) {
   if (share < kComputes || diagnosis.largest_share() >= kNothingLeft) return;
   const double products_ms = in.work.ms_of(KernelKind::product) + in.work.ms_of(KernelKind::fp32_product);
   const double passes_ms = in.work.ms_of(KernelKind::elementwise) + in.work.ms_of(KernelKind::reduction);
+  const auto rate = attainable(in.seen, in.work, diagnosis.step_ms());
   ProgramFinding& found = diagnosis.add(
-      "compute_bound",
-      {"the GPU computes {:.0f} % of a step: nothing holds it back", "GPU 每步有 {:.0f}% 的时间在计算：没有什么拖慢它",
-       share},
-      0, confidence_of(share, kComputes, 97),
+      "compute_bound", computes(share, rate), 0, confidence_of(share, kComputes, 97),
       {"kernels run {:.2f} ms of {:.2f}: convolutions and products {:.2f} ms, passes over memory {:.2f} ms",
        "每步 {1:.2f} ms 中核函数运行 {0:.2f} ms：卷积与矩阵乘 {2:.2f} ms，访存遍历 {3:.2f} ms", in.shares.computing_ms,
        diagnosis.step_ms(), products_ms, passes_ms},
       {"kernels run ≥ {:.0f} % of a step, and no cause gives back {:.0f} %",
        "核函数运行 ≥ 每步的 {:.0f}%，且没有哪个原因能省下 {:.0f}%", kComputes, kNothingLeft});
-  if (passes_ms > products_ms && in.seen.compiled_modules == 0) {
+  if (rate) found.finding.numbers += Text("; {}", "；{}", attained_text(in, *rate));
+  if (rate && rate->share_percent < kAttainedWell) {
+    found.finding.next_step = where_computing_goes(in, *rate);
+  } else if (passes_ms > products_ms && in.seen.compiled_modules == 0) {
     found.finding.next_step = {
         "passes over memory outweigh the arithmetic: torch.compile joins them, by how much is not measured",
         "访存遍历多于算术：torch.compile 可将其合并，收益未测量"};

@@ -10,6 +10,7 @@
 #include "wring/agent/observation_json.h"
 #include "wring/base/json_text.h"
 #include "wring/report/json_parts.h"
+#include "wring/report/program/arithmetic.h"
 
 namespace wring {
 namespace {
@@ -87,6 +88,7 @@ Json judged_json(const JudgedProcess& judged, Language language) {
   json["shares"] = judged.shares ? shares_json(*judged.shares) : Json();
   json["no_shares"] = text_json(judged.no_shares, language);
   json["work"] = judged.work ? work_json(*judged.work) : Json();
+  json["arithmetic"] = arithmetic_json(judged);
   Json findings = Json::array();
   for (const ProgramFinding& found : judged.findings) findings.push_back(finding_json(found, language));
   json["findings"] = std::move(findings);

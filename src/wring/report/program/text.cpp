@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/report/program/arithmetic.h"
 #include "wring/report/program/facts.h"
 #include "wring/report/report_lines.h"
 
@@ -73,6 +74,7 @@ std::string judged_text(const JudgedProcess& judged, TextStyle style) {
   if (judged.shares) {
     add_shares(lines, *judged.shares, style);
     if (judged.work) add_work(lines, judged);
+    if (const Text line = arithmetic_line(judged); !line.empty()) lines.add(Text("  {}", "  {}", line));
   }
   if (judged.shares) lines.gap();
   for (std::size_t i = 0; i < judged.findings.size(); ++i) {
