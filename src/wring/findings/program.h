@@ -38,6 +38,7 @@ struct ProgramInput {
   const Observation& seen;
   const StepShares& shares;
   const StepWork& work;
+  double held_up_ms = 0;  // of the collectives: waiting for a rank that holds the others up (program_ranks.h)
 };
 
 // The findings of a program while the rules run.

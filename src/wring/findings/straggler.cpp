@@ -32,7 +32,7 @@ std::pair<int, std::size_t> most_often_slowest(std::span<const RankLine> lines) 
 Finding verdict_on(int rank, std::size_t times, std::size_t lines, double wait, double spread) {
   Finding found;
   found.key = "straggler";
-  found.headline = {"straggler: all wait for rank {}", "拖慢者：所有进程在等 rank {}", rank};
+  found.headline = straggler_headline(fmt::to_string(rank));
   found.rule = {
       "one rank waits longest for its data in at least two of three lines, {:.0f} % of its time "
       "more than the quickest",
@@ -54,6 +54,10 @@ Finding verdict_on(int rank, std::size_t times, std::size_t lines, double wait, 
 }
 
 }  // namespace
+
+Text straggler_headline(const std::string& ranks) {
+  return {"straggler: all wait for rank {}", "拖慢者：所有进程在等 rank {}", ranks};
+}
 
 RunSummary summarize_ranks(std::filesystem::path metrics, std::span<const RankLine> lines) {
   RunSummary summary;

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "wring/findings/finding.h"
 
@@ -25,6 +26,9 @@ struct RunSummary {
   std::optional<int> slowest;        // the straggler, where there is one
   std::optional<Finding> straggler;  // the one rank that holds the others up
 };
+
+// What is said of the rank, or of several ("1, 3"), that the others wait for, in a run and in a program.
+Text straggler_headline(const std::string& ranks);
 
 // Ranks go in step, so one that waits for its data holds up all. Names it where it is the same rank nearly always and
 // the others wait clearly less; silent below three lines.

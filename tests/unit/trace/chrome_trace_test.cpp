@@ -115,6 +115,17 @@ TEST_F(ChromeTraceTest, HostEventsAreKeptInOrderToTheNanosecond) {
   EXPECT_EQ(trace.host[3].begin_ns, 19'280);
 }
 
+TEST_F(ChromeTraceTest, TheShapesOfAProductTellItsArithmetic) {
+  write(kTrace);
+  double flops = 0;
+  for (const HostEvent& event : read_trace(path()).host) flops += event.flops;
+  EXPECT_EQ(flops, 2.0 * 64 * 8 * 4);
+  // Shapes of lists of tensors, which are nested deeper, and numbers elsewhere are none of a product's.
+  write(R"({"traceEvents": [{"ph": "X", "cat": "cpu_op", "name": "aten::mm", "ts": 1, "dur": 2,
+      "args": {"Input Dims": [[[64, 8], [1]], [8, 4]], "Input Strides": [[8, 1], [4, 1]]}}]})");
+  EXPECT_EQ(read_trace(path()).host.at(0).flops, 0);
+}
+
 TEST_F(ChromeTraceTest, DeviceEventsAreKernelsCopiesAndFills) {
   write(kTrace);
   const Trace trace = read_trace(path());

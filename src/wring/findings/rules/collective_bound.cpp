@@ -62,17 +62,18 @@ std::optional<Finding> collective_bound(const Features& f) {
   return std::nullopt;
 }
 
-// Of a program: collectives that nothing else runs beside.
+// Of a program: collectives that nothing else runs beside. What a straggler makes of them is that one's.
 void collective_bound(ProgramDiagnosis& diagnosis) {
   const ProgramInput& in = diagnosis.input();
-  const double lost = diagnosis.percent_of_step(in.shares.collective_ms);
+  const double collective_ms = in.shares.collective_ms - in.held_up_ms;
+  const double lost = diagnosis.percent_of_step(collective_ms);
   if (lost < kWorthAChange) return;
   ProgramFinding& found = diagnosis.add(
       "collective_bound",
       {"the GPU runs nothing but collectives {:.0f} % of a step", "每步有 {:.0f}% 的时间 GPU 只在做多卡通信", lost},
-      in.shares.collective_ms, confidence_of(lost, kWorthAChange, 40),
+      collective_ms, confidence_of(lost, kWorthAChange, 40),
       {"{:.2f} ms of {:.2f} with collectives and no other kernel", "{1:.2f} ms 中有 {0:.2f} ms 只有多卡通信",
-       in.shares.collective_ms, diagnosis.step_ms()},
+       collective_ms, diagnosis.step_ms()},
       {"no kernel runs beside the collectives ≥ {:.0f} % of a step",
        "多卡通信期间没有其他核函数的时间 ≥ 每步的 {:.0f}%", kWorthAChange});
   found.finding.next_step = {
