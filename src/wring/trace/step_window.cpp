@@ -33,6 +33,7 @@ FoundSteps find_steps(const Trace& trace) {
     window.begin_ns = marks.at_ns.front();
     window.end_ns = marks.at_ns.back();
     window.thread = marks.thread;
+    window.marks_ns = marks.at_ns;
   }
   window.steps = static_cast<int>(marks.at_ns.size()) - 1;
   if (window.steps < 1 || window.end_ns == window.begin_ns) {

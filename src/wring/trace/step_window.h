@@ -27,9 +27,10 @@ struct StepWindow {
   std::int64_t begin_ns = 0;
   std::int64_t end_ns = 0;
   int steps = 0;
-  std::int64_t thread = 0;         // the one that steps
-  std::set<std::int64_t> threads;  // those that feed the device: this one and what launches, as autograd's
-  std::vector<StepEvent> events;   // in the order in which they were launched
+  std::vector<std::int64_t> marks_ns;  // the ends of the steps, before them the begin of the first
+  std::int64_t thread = 0;             // the one that steps
+  std::set<std::int64_t> threads;      // those that feed the device: this one and what launches, as autograd's
+  std::vector<StepEvent> events;       // in the order in which they were launched
 
   // Of this window's host events: those that begin in it.
   bool contains(const HostEvent& event) const { return event.begin_ns >= begin_ns && event.begin_ns < end_ns; }

@@ -9,7 +9,6 @@
 
 #include "wring/trace/cuda_calls.h"
 #include "wring/trace/program_parts.h"
-#include "wring/trace/step_window.h"
 
 namespace wring {
 namespace {
@@ -35,6 +34,14 @@ class WorkReader {
     for (const HostEvent& event : trace.host) {
       if (event.kind == HostKind::op && event.external != 0) ops_.emplace(event.external, &event);
     }
+  }
+
+  std::vector<KernelKind> event_kinds() {
+    read_events();
+    name_kinds();
+    std::vector<KernelKind> kinds;
+    for (const Seen& seen : seen_) kinds.push_back(seen.kind);
+    return kinds;
   }
 
   StepWork read() {
@@ -138,8 +145,13 @@ class WorkReader {
     return seen.of_optimizer && computes ? KernelKind::update : kind;
   }
 
-  void read_kinds() {
+  void name_kinds() {
     const bool sixteen_bit = computes_in_16_bits();
+    for (Seen& seen : seen_) seen.kind = kind_of(seen, sixteen_bit);
+  }
+
+  void read_kinds() {
+    name_kinds();
     std::vector<KernelRun> runs;
     struct Kind {
       double calls = 0;
@@ -147,8 +159,7 @@ class WorkReader {
     };
     std::map<KernelKind, Kind> kinds;
     for (std::size_t i = 0; i < seen_.size(); ++i) {
-      Seen& seen = seen_[i];
-      seen.kind = kind_of(seen, sixteen_bit);
+      const Seen& seen = seen_[i];
       const DeviceEvent& event = trace_.device[window_.events[i].device];
       runs.push_back({seen.kind, static_cast<std::uint64_t>(event.begin_ns), static_cast<std::uint64_t>(event.end_ns),
                       event.small});
@@ -266,6 +277,10 @@ std::optional<double> StepWork::tflop_per_step() const {
     tflop += *one.tflop;
   }
   return tflop > 0 ? std::optional(tflop) : std::nullopt;
+}
+
+std::vector<KernelKind> event_kinds(const Trace& trace, const StepWindow& window) {
+  return WorkReader(trace, window).event_kinds();
 }
 
 std::optional<StepWork> step_work(const Trace& trace) {

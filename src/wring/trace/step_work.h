@@ -5,6 +5,7 @@
 
 #include "wring/trace/chrome_trace.h"
 #include "wring/trace/kernel_kinds.h"
+#include "wring/trace/step_window.h"
 
 namespace wring {
 
@@ -66,6 +67,9 @@ struct StepWork {
   // Of all products of a step; absent where there are none, or the shapes of some are not known.
   std::optional<double> tflop_per_step() const;
 };
+
+// What each of the window's events is, in their order.
+std::vector<KernelKind> event_kinds(const Trace& trace, const StepWindow& window);
 
 // Absent where divide_steps() has no shares since the trace holds no step, or nothing of a GPU.
 std::optional<StepWork> step_work(const Trace& trace);
