@@ -72,6 +72,9 @@ class ProgramArguments {
     parser.option(
         "--keep-trace", "DIR", keep_trace_,
         {"with COMMAND: keep torch's traces of a few steps there", "配合 COMMAND：把几步的 torch 性能记录保存于此"});
+    parser.option("--report", "FILE", report_,
+                  {"with COMMAND: also write an HTML page, with a timeline of one step",
+                   "配合 COMMAND：另写一个 HTML 报告，含一步的时间线"});
   }
 
   // One that was given; "" where none was.
@@ -81,6 +84,7 @@ class ProgramArguments {
            : timeout_       ? "--timeout"
            : to_the_end_    ? "--to-the-end"
            : keep_trace_    ? "--keep-trace"
+           : report_        ? "--report"
            : without_agent_ ? "--without-agent"
                             : "";
   }
@@ -101,6 +105,7 @@ class ProgramArguments {
     program.to_the_end = to_the_end_;
     program.keep_trace = keep_trace_;
     program.without_agent = without_agent_;
+    program.report = report_;
     return program;
   }
 
@@ -111,6 +116,7 @@ class ProgramArguments {
   bool to_the_end_ = false;
   bool without_agent_ = false;
   std::optional<std::filesystem::path> keep_trace_;
+  std::optional<std::filesystem::path> report_;
 };
 
 void add_examples(CommandParser& parser) {

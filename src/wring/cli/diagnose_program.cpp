@@ -16,11 +16,15 @@
 #include "wring/base/json.h"
 #include "wring/base/json_text.h"
 #include "wring/base/message.h"
+#include "wring/base/utc_now.h"
+#include "wring/console/paths.h"
 #include "wring/kineto/daemon.h"
 #include "wring/kineto/unheard.h"
+#include "wring/process/shell_words.h"
 #include "wring/report/json_parts.h"
 #include "wring/report/program/facts.h"
 #include "wring/report/program/json.h"
+#include "wring/report/program/page.h"
 #include "wring/report/program/text.h"
 #include "wring/session/judged_process.h"
 
@@ -28,6 +32,7 @@ namespace wring {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using Ranks = std::vector<JudgedProcess>;
 
 const char* key_of(EndOfProgram how) {
   switch (how) {
@@ -57,7 +62,9 @@ Json silent_json(const ObservedProgram& seen, Language language) {
 class DiagnosedProgram {
  public:
   explicit DiagnosedProgram(const DiagnoseProgramOptions& options)
-      : options_(options), console_(console_for(options.common)) {}
+      : options_(options), console_(console_for(options.common)), started_(utc_now()) {
+    if (options.report) report_.emplace(place_of_page(*options.report));
+  }
 
   int run() {
     const AgentFiles files(options_.keep_trace);
@@ -69,16 +76,12 @@ class DiagnosedProgram {
     observe.output_to_errors = options_.json;
     if (!options_.json) {
       observe.on_observed = [this](const ObservedProgram& seen) {
-        print_text(seen);
-        printed_ = true;
+        tell(seen);
+        told_ = true;
       };
     }
     const ObservedProgram seen = observe_program(options_.command, files, observe);
-    if (options_.json) {
-      print_json(seen);
-    } else if (!printed_) {
-      print_text(seen);
-    }
+    if (!told_) tell(seen);
     return exit_code(seen);
   }
 
@@ -98,7 +101,59 @@ class DiagnosedProgram {
     return profiler_ ? kineto::why_unheard(seen, profiler_->processes()) : why_silent(seen, options_.command);
   }
 
-  void print_text(const ObservedProgram& seen) const {
+  void tell(const ObservedProgram& seen) {
+    Ranks ranks;
+    for (const Observation& rank : seen.observations) ranks.push_back(judge_process(rank));
+    if (report_) write_report(seen, ranks);
+    if (options_.json) {
+      print_json(seen, ranks);
+    } else {
+      print_text(seen, ranks);
+    }
+  }
+
+  void write_report(const ObservedProgram& seen, const Ranks& ranks) {
+    ProgramPage page;
+    page.command = shell_line(options_.command);
+    page.started = started_;
+    page.waited_s = seen.waited_s;
+    page.ranks = ranks;
+    page.notes = notes_of(seen);
+    if (const auto silence = silence_of(seen)) {
+      page.reason = silence->why;
+      page.way_out = silence->way_out;
+    }
+    try {
+      write_file_atomically(report_->folder, report_->name, program_html(page, console_.language));
+      report_written_ = true;
+    } catch (const Error& error) {  // what was measured is told all the same
+      print_error(error, options_.common);
+    }
+  }
+
+  // What is not about a rank.
+  std::vector<Text> notes_of(const ObservedProgram& seen) const {
+    constexpr std::size_t kMostLines = 16;
+    std::vector<Text> notes;
+    const std::size_t lines = std::min(seen.silent.size(), kMostLines);
+    for (std::size_t i = 0; i < lines; ++i) {
+      notes.push_back({"not measured: {}", "未测量：{}", why_silent(seen, seen.silent[i]).why});
+    }
+    if (seen.silent.size() > lines) {
+      notes.push_back({"and {} more processes", "另有 {} 个进程", seen.silent.size() - lines});
+    }
+    if (seen.killed) {
+      notes.push_back(
+          {"the program did not end when it was asked to, and was killed", "程序未按要求结束，已被强制终止"});
+    }
+    if (seen.how == EndOfProgram::observed && !options_.to_the_end) {
+      notes.push_back({"wring ended the program, since all was measured; --to-the-end lets it run on",
+                       "已测完，wring 结束了该程序；--to-the-end 可让它继续运行"});
+    }
+    return notes;
+  }
+
+  void print_text(const ObservedProgram& seen, const Ranks& ranks) const {
     if (const auto silence = silence_of(seen)) {
       print_error(
           Error(ErrorCode::failed, {"nothing could be measured: {}", "未能测量：{}", silence->why}, silence->way_out),
@@ -106,47 +161,32 @@ class DiagnosedProgram {
       return;
     }
     std::string text = "\n";
-    for (const Observation& rank : seen.observations) {
+    for (const JudgedProcess& judged : ranks) {
+      const Observation& rank = judged.seen;
       std::size_t indent = 0;
       for (const Text& line : observed_facts(rank)) {
         text += fmt::format("{}{}\n", std::string(indent, ' '), console_.text(line));
         indent = 2;
       }
-      text += '\n' + judged_text(judge_process(rank), {console_.language, console_.utf8});
+      text += '\n' + judged_text(judged, {console_.language, console_.utf8});
       if (rank.trace && options_.keep_trace) {
         const Text kept{"trace of {} steps: {}", "{} 步的性能记录：{}", rank.trace->steps, rank.trace->path.string()};
         text += fmt::format("  {}\n", console_.text(kept));
       }
     }
-    constexpr std::size_t kMostLines = 16;
-    const std::size_t lines = std::min(seen.silent.size(), kMostLines);
-    for (std::size_t i = 0; i < lines; ++i) {
-      text += console_.text({"not measured: {}", "未测量：{}", why_silent(seen, seen.silent[i]).why}) + "\n";
-    }
-    if (seen.silent.size() > lines) {
-      text += console_.text({"and {} more processes", "另有 {} 个进程", seen.silent.size() - lines}) + "\n";
-    }
-    if (seen.killed) {
-      text += console_.text(
-          {"the program did not end when it was asked to, and was killed", "程序未按要求结束，已被强制终止"});
-      text += '\n';
-    }
-    if (seen.how == EndOfProgram::observed && !options_.to_the_end) {
-      text += console_.text({"wring ended the program, since all was measured; --to-the-end lets it run on",
-                             "已测完，wring 结束了该程序；--to-the-end 可让它继续运行"});
-      text += '\n';
-    }
+    for (const Text& note : notes_of(seen)) text += console_.text(note) + "\n";
+    if (report_written_) text += console_.text({"report: {}", "报告：{}", options_.report->string()}) + "\n";
     write_message(text);
   }
 
-  void print_json(const ObservedProgram& seen) const {
+  void print_json(const ObservedProgram& seen, const Ranks& ranks) const {
     const Language language = console_.language;
-    Json ranks = Json::array();
-    for (const Observation& rank : seen.observations) {
-      Json json = judged_json(judge_process(rank), language);
+    Json list = Json::array();
+    for (const JudgedProcess& rank : ranks) {
+      Json json = judged_json(rank, language);
       // Another one's path is gone with the agent's folder.
-      if (rank.trace && !options_.keep_trace) json["trace"]["path"] = nullptr;
-      ranks.push_back(std::move(json));
+      if (rank.seen.trace && !options_.keep_trace) json["trace"]["path"] = nullptr;
+      list.push_back(std::move(json));
     }
     const auto silence = silence_of(seen);
     print_out("{}\n", json_text(Json{{"command", options_.command},
@@ -155,8 +195,9 @@ class DiagnosedProgram {
                                      {"signal", or_null(seen.end.signal)},
                                      {"killed", seen.killed},
                                      {"waited_s", json_number(seen.waited_s)},
-                                     {"ranks", std::move(ranks)},
+                                     {"ranks", std::move(list)},
                                      {"silent", silent_json(seen, language)},
+                                     {"report", report_written_ ? Json(options_.report->string()) : Json()},
                                      {"reason", silence ? text_json(silence->why, language) : Json()},
                                      {"way_out", silence ? text_json(silence->way_out, language) : Json()}}));
   }
@@ -165,13 +206,17 @@ class DiagnosedProgram {
     if (seen.how == EndOfProgram::interrupted) return static_cast<int>(ErrorCode::interrupted);
     const int own = seen.end.signal ? 128 + *seen.end.signal : seen.end.exit_status.value_or(0);
     if (options_.to_the_end || (seen.how == EndOfProgram::by_itself && own != 0)) return own;
-    return seen.observations.empty() ? static_cast<int>(ErrorCode::failed) : 0;
+    const bool unwritten = report_ && !report_written_;
+    return seen.observations.empty() || unwritten ? static_cast<int>(ErrorCode::failed) : 0;
   }
 
   const DiagnoseProgramOptions& options_;
   const Console console_;
-  bool printed_ = false;
   std::optional<kineto::Daemon> profiler_;
+  const std::string started_;
+  std::optional<FilePlace> report_;
+  bool report_written_ = false;
+  bool told_ = false;
 };
 
 }  // namespace

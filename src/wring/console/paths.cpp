@@ -13,6 +13,7 @@
 #include "wring/base/error.h"
 #include "wring/base/nearest.h"
 #include "wring/files/file_errors.h"
+#include "wring/files/new_file.h"
 
 namespace wring {
 namespace fs = std::filesystem;
@@ -106,6 +107,22 @@ void require_folder_of(const fs::path& file) {
   if (folder.empty()) return;
   const Text hint = {"create it: mkdir -p {}", "请先创建：mkdir -p {}", folder.string()};
   require_folder(folder, {"the output folder", "输出文件夹"}, hint);
+}
+
+FilePlace place_of_page(const fs::path& page) {
+  const std::string extension = page.extension().string();
+  if (extension != ".html" && extension != ".htm") {
+    throw Error(ErrorCode::usage, {"{} is not the name of an HTML page", "{} 不是 HTML 页面的文件名", page.string()},
+                {"give one that ends in .html", "请给出以 .html 结尾的文件名"});
+  }
+  if (const auto mode = mode_of(page); mode && S_ISDIR(*mode)) {
+    throw Error(ErrorCode::usage, {"the page {} is a folder", "页面 {} 是文件夹", page.string()},
+                {"give the name of a file", "请给出文件名"});
+  }
+  require_folder_of(page);
+  FilePlace place = place_of_file(page);
+  const NewFile attempt(place.folder, place.name);  // is gone with this function
+  return place;
 }
 
 }  // namespace wring

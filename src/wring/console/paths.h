@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "wring/base/text.h"
+#include "wring/files/files.h"
 
 namespace wring {
 
@@ -17,5 +18,9 @@ void require_folder(const std::filesystem::path& path, const Text& what, const T
 
 // The folder that is to hold `file` exists.
 void require_folder_of(const std::filesystem::path& file);
+
+// Where a page is to be written: it is named .html or .htm, so that no other file is replaced by mistake, and a file
+// can be made in its folder. Throws Error{usage} for another name.
+FilePlace place_of_page(const std::filesystem::path& page);
 
 }  // namespace wring

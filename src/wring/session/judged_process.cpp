@@ -27,6 +27,7 @@ Text why_no_trace(const Observation& seen) {
 void divide(JudgedProcess& one) {
   const ObservedSteps& steps = one.seen.steps;
   const Trace trace = read_trace(one.seen.trace->path);
+  one.timeline = step_timeline(trace);
   DividedSteps divided = divide_steps(trace, steps.mean_ms, steps.loader_wait_ms);
   if (!divided.shares) {
     one.no_shares = divided.reason;

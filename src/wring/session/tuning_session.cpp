@@ -5,11 +5,11 @@
 #include <chrono>
 #include <csignal>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "wring/base/environment.h"
 #include "wring/base/message.h"
+#include "wring/base/utc_now.h"
 #include "wring/config/document.h"
 #include "wring/config/keys.h"
 #include "wring/config/overrides.h"
@@ -63,11 +63,6 @@ ConfigFile read_foreign(const fs::path& path) {
     }
     return file;
   }
-}
-
-std::string utc_now() {
-  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
 }
 
 // A program that was built anew may run otherwise.

@@ -8,6 +8,7 @@
 #include "wring/findings/program.h"
 #include "wring/trace/step_shares.h"
 #include "wring/trace/step_work.h"
+#include "wring/trace/timeline.h"
 
 namespace wring {
 
@@ -18,7 +19,8 @@ struct JudgedProcess {
   std::optional<StepWork> work;
   Text no_shares;  // why they are absent
   std::vector<ProgramFinding> findings;
-  Text no_finding;  // why there is none; "" beside findings
+  Text no_finding;                       // why there is none; "" beside findings
+  std::optional<StepTimeline> timeline;  // of one step; where it is absent so are the shares
 };
 
 // One row a share, in the order in which they are shown.
