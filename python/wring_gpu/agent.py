@@ -863,8 +863,12 @@ class Observation:
         self.asked = {}
         steps, durations = len(self.durations), sorted(self.durations)
         median = _median(durations)
-        tallies = {}  # threads that come and go, as one an epoch, are one
+        tallies = {}  # threads that come and go, as one an epoch, are one, and so are loaders
+        living = {facts for _, facts in self.agent.loaders.living()}
+        kinds = {tuple(vars(facts).items()): facts for facts in living}
         for (facts, thread), (batches, seconds) in self.tallies.items():
+            if facts not in living:
+                facts = kinds.setdefault(tuple(vars(facts).items()), facts)
             tally = tallies.setdefault((facts, thread == self.thread), [0, 0.0])
             tally[0] += batches
             tally[1] += seconds

@@ -141,6 +141,30 @@ class Loops(unittest.TestCase):
 
     @program("""
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        while running():
+            for batch in DataLoader(data, batch_size=32):
+                loss(batch).backward()
+                optimizer.step()
+        """)  # fmt: skip
+    def test_a_loader_that_is_made_anew_every_epoch_is_one(self, run):
+        self.assert_feeds(run, 1.0, 32)
+        self.assertEqual([loader["batches"] for loader in run.done()["loaders"]], [20])
+
+    @program("""
+        def made():
+            return DataLoader(data, batch_size=8)
+        labelled, unlabelled = made(), made()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for batch, _ in zip(batches(labelled), batches(unlabelled)):
+            loss(batch).backward()
+            optimizer.step()
+        """)  # fmt: skip
+    def test_two_loaders_of_one_line_are_two(self, run):
+        self.assert_feeds(run, 1.0, 8)
+        self.assertEqual([loader["batches"] for loader in run.done()["loaders"]], [20, 20])
+
+    @program("""
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         for number, batch in enumerate(batches(DataLoader(data, batch_size=8))):
             loss(batch).backward()
             if number % 4 == 3:
