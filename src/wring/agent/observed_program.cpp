@@ -1,10 +1,7 @@
 #include "wring/agent/observed_program.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <iterator>
-#include <set>
 #include <system_error>
 #include <utility>
 
@@ -13,7 +10,7 @@
 #include <unistd.h>
 
 #include "wring/agent/agent_server.h"
-#include "wring/base/environment.h"
+#include "wring/agent/reports.h"
 #include "wring/process/child_keeper.h"
 #include "wring/process/interrupt_watch.h"
 #include "wring/process/spawn.h"
@@ -24,10 +21,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-constexpr auto kTurn = 50ms;          // how often we look whether the program has ended
-constexpr auto kGrace = 5s;           // from the request to end until it is killed
-constexpr auto kKillPatience = 12s;   // its keeper gives up before
-constexpr auto kRanksPatience = 30s;  // with ranks that have not said hello: they may be on other machines
+constexpr auto kTurn = 50ms;         // how often we look whether the program has ended
+constexpr auto kGrace = 5s;          // from the request to end until it is killed
+constexpr auto kKillPatience = 12s;  // its keeper gives up before
 
 // An event that poll() sees.
 Descriptor make_wake() {
@@ -38,12 +34,9 @@ ChildOptions child_options(const AgentFiles& files, const ObserveOptions& option
   ChildOptions child;
   child.keep_inherited_descriptors = true;
   child.environment = options.environment;
-  if (options.source != nullptr) return child;
-  std::string path = files.site().string();
-  const std::string_view before = environment("PYTHONPATH").value_or("");
-  if (!before.empty()) path.append(":").append(before);
-  child.environment.emplace_back("PYTHONPATH", path);
-  child.environment.emplace_back("WRING_AGENT_SOCKET", files.socket().string());
+  if (options.source == nullptr) {
+    for (auto& variable : agent_environment(files)) child.environment.push_back(std::move(variable));
+  }
   return child;
 }
 
@@ -85,7 +78,6 @@ class ObservedRun {
  private:
   void observe() {
     const auto begin = Clock::now();
-    news_ = begin;
     while (!ended_ && !watch_.interrupted() && !all_reported() && Clock::now() - begin < options_.timeout) turn(kTurn);
     seen_.waited_s = std::chrono::duration<double>(Clock::now() - begin).count();
     seen_.how = watch_.interrupted() ? EndOfProgram::interrupted
@@ -109,24 +101,7 @@ class ObservedRun {
     see_end();
   }
 
-  // All ranks that there are, of which one at least gave what we want. Where some never come, or all have failed, it is
-  // over once nothing new has come for a while.
-  bool all_reported() {
-    std::int64_t world = 1, reported = 0, observed = 0;
-    std::set<std::int64_t> ranks;  // of the largest world: a script's other processes are none of them
-    bool all_finished = true;
-    for (const AgentClient& client : source_->clients()) world = std::max(world, client.process.world_size);
-    for (const AgentClient& client : source_->clients()) {
-      const bool spoke = client.observation || client.failure;
-      reported += spoke ? 1 : 0;
-      observed += client.observation ? 1 : 0;
-      if (spoke && client.process.world_size == world) ranks.insert(client.process.rank);
-      all_finished = all_finished && client.finished();
-    }
-    if (std::exchange(reported_, reported) != reported) news_ = Clock::now();
-    if (observed > 0 && std::ssize(ranks) >= world) return true;
-    return reported > 0 && all_finished && Clock::now() - news_ >= kRanksPatience;
-  }
+  bool all_reported() { return reports_.all_in(source_->clients()); }
 
   void see_end() {
     int status = 0;
@@ -159,19 +134,7 @@ class ObservedRun {
     [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
   }
 
-  void collect() {
-    seen_.observations.clear();
-    seen_.silent.clear();
-    for (const AgentClient& client : source_->clients()) {
-      if (client.observation) {
-        seen_.observations.push_back(*client.observation);
-      } else {
-        seen_.silent.push_back(client);
-      }
-    }
-    std::ranges::stable_sort(seen_.observations, {}, [](const Observation& one) { return one.process.rank; });
-    std::ranges::stable_sort(seen_.silent, {}, [](const AgentClient& one) { return one.process.rank; });
-  }
+  void collect() { sort_reports(source_->clients(), seen_.observations, seen_.silent); }
 
   const ObserveOptions& options_;
   Descriptor wake_ = make_wake();
@@ -181,8 +144,7 @@ class ObservedRun {
   KeptCommand kept_;
   bool ended_ = false;
   ObservedProgram seen_;
-  std::int64_t reported_ = 0;
-  Clock::time_point news_;  // when the last process reported
+  ReportWatch reports_;
 };
 
 }  // namespace
