@@ -25,14 +25,14 @@
 #include "wring/report/program/facts.h"
 #include "wring/report/program/json.h"
 #include "wring/report/program/page.h"
+#include "wring/report/program/ranks_report.h"
 #include "wring/report/program/text.h"
-#include "wring/session/judged_process.h"
+#include "wring/session/judged_program.h"
 
 namespace wring {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Ranks = std::vector<JudgedProcess>;
 
 const char* key_of(EndOfProgram how) {
   switch (how) {
@@ -102,22 +102,21 @@ class DiagnosedProgram {
   }
 
   void tell(const ObservedProgram& seen) {
-    Ranks ranks;
-    for (const Observation& rank : seen.observations) ranks.push_back(judge_process(rank));
-    if (report_) write_report(seen, ranks);
+    const JudgedProgram program = judge_program(seen.observations);
+    if (report_) write_report(seen, program);
     if (options_.json) {
-      print_json(seen, ranks);
+      print_json(seen, program);
     } else {
-      print_text(seen, ranks);
+      print_text(seen, program);
     }
   }
 
-  void write_report(const ObservedProgram& seen, const Ranks& ranks) {
+  void write_report(const ObservedProgram& seen, const JudgedProgram& program) {
     ProgramPage page;
     page.command = shell_line(options_.command);
     page.started = started_;
     page.waited_s = seen.waited_s;
-    page.ranks = ranks;
+    page.ranks = program.ranks;
     page.notes = notes_of(seen);
     if (const auto silence = silence_of(seen)) {
       page.reason = silence->why;
@@ -153,24 +152,26 @@ class DiagnosedProgram {
     return notes;
   }
 
-  void print_text(const ObservedProgram& seen, const Ranks& ranks) const {
+  void print_text(const ObservedProgram& seen, const JudgedProgram& program) const {
     if (const auto silence = silence_of(seen)) {
       print_error(
           Error(ErrorCode::failed, {"nothing could be measured: {}", "未能测量：{}", silence->why}, silence->way_out),
           options_.common);
       return;
     }
+    const TextStyle style{console_.language, console_.utf8};
     std::string text = "\n";
-    for (const JudgedProcess& judged : ranks) {
-      const Observation& rank = judged.seen;
+    if (program.verdict) text += ranks_text(program, style);
+    for (const JudgedProcess& rank : program.ranks) {
       std::size_t indent = 0;
-      for (const Text& line : observed_facts(rank)) {
+      if (program.verdict) text += '\n';
+      for (const Text& line : program.verdict ? rank_facts(program, rank) : observed_facts(rank.seen)) {
         text += fmt::format("{}{}\n", std::string(indent, ' '), console_.text(line));
         indent = 2;
       }
-      text += '\n' + judged_text(judged, {console_.language, console_.utf8});
-      if (rank.trace && options_.keep_trace) {
-        const Text kept{"trace of {} steps: {}", "{} 步的性能记录：{}", rank.trace->steps, rank.trace->path.string()};
+      if (!program.verdict) text += '\n' + judged_text(rank, style);
+      if (const auto& trace = rank.seen.trace; trace && options_.keep_trace) {
+        const Text kept{"trace of {} steps: {}", "{} 步的性能记录：{}", trace->steps, trace->path.string()};
         text += fmt::format("  {}\n", console_.text(kept));
       }
     }
@@ -179,10 +180,10 @@ class DiagnosedProgram {
     write_message(text);
   }
 
-  void print_json(const ObservedProgram& seen, const Ranks& ranks) const {
+  void print_json(const ObservedProgram& seen, const JudgedProgram& program) const {
     const Language language = console_.language;
     Json list = Json::array();
-    for (const JudgedProcess& rank : ranks) {
+    for (const JudgedProcess& rank : program.ranks) {
       Json json = judged_json(rank, language);
       // Another one's path is gone with the agent's folder.
       if (rank.seen.trace && !options_.keep_trace) json["trace"]["path"] = nullptr;
@@ -195,6 +196,7 @@ class DiagnosedProgram {
                                      {"signal", or_null(seen.end.signal)},
                                      {"killed", seen.killed},
                                      {"waited_s", json_number(seen.waited_s)},
+                                     {"verdict", ranks_json(program, language)},
                                      {"ranks", std::move(list)},
                                      {"silent", silent_json(seen, language)},
                                      {"report", report_written_ ? Json(options_.report->string()) : Json()},

@@ -39,7 +39,7 @@ void divide(JudgedProcess& one) {
 
 }  // namespace
 
-JudgedProcess judge_process(Observation seen) {
+JudgedProcess measured_process(Observation seen) {
   JudgedProcess one;
   one.seen = std::move(seen);
   one.no_shares = why_no_trace(one.seen);
@@ -50,18 +50,32 @@ JudgedProcess judge_process(Observation seen) {
       one.no_shares = error.message();
     }
   }
+  return one;
+}
+
+bool can_be_weighed(const JudgedProcess& one) {
+  return one.shares && one.work && one.seen.steps.n >= kFewSteps;
+}
+
+void weigh_causes(JudgedProcess& one, double held_up_ms) {
   if (!one.shares || !one.work) {
     one.no_finding = one.no_shares;
   } else if (one.seen.steps.n < kFewSteps) {
     one.no_finding = {"{} steady steps were seen, and {} are needed", "只看到 {} 个稳定的训练步，需要 {} 个",
                       one.seen.steps.n, kFewSteps};
   } else {
-    one.findings = diagnose_program({one.seen, *one.shares, *one.work});
-    if (one.findings.empty()) {
-      one.no_finding = {"no cause takes enough of a step, and the GPU computes less than most of it",
-                        "没有哪个原因占足够多的时间，而 GPU 的计算也未占大部分"};
-    }
+    one.findings = diagnose_program({one.seen, *one.shares, *one.work, held_up_ms});
+    if (!one.findings.empty()) return;
+    one.no_finding = held_up_ms > 0 ? Text("it waits for another rank, and nothing of its own takes enough of a step",
+                                           "它在等另一个 rank，自身没有占足够多时间的原因")
+                                    : Text("no cause takes enough of a step, and the GPU computes less than most of it",
+                                           "没有哪个原因占足够多的时间，而 GPU 的计算也未占大部分");
   }
+}
+
+JudgedProcess judge_process(Observation seen) {
+  JudgedProcess one = measured_process(std::move(seen));
+  weigh_causes(one);
   return one;
 }
 

@@ -38,20 +38,6 @@ Json change_json(const CodeChange& change) {
           {"effect", effect_key(change.effect)}};
 }
 
-Json finding_json(const ProgramFinding& found, Language language) {
-  Json changes = Json::array();
-  for (const CodeChange& change : found.changes) changes.push_back(change_json(change));
-  return {{"key", found.finding.key},
-          {"headline", found.finding.headline.in(language)},
-          {"numbers", found.finding.numbers.in(language)},
-          {"rule", found.finding.rule.in(language)},
-          {"confidence", found.finding.confidence},
-          {"next_step", found.finding.next_step.in(language)},
-          {"give_back_ms", found.give_back_ms},
-          {"share_percent", found.share},
-          {"changes", changes}};
-}
-
 Json shares_json(const StepShares& shares) {
   Json json = {{"step_ms", shares.step_ms}};
   for (const ShareRow& row : kShareRows) json[fmt::format("{}_ms", row.key)] = shares.*row.ms;
@@ -82,6 +68,20 @@ Json work_json(const StepWork& work) {
 }
 
 }  // namespace
+
+Json finding_json(const ProgramFinding& found, Language language) {
+  Json changes = Json::array();
+  for (const CodeChange& change : found.changes) changes.push_back(change_json(change));
+  return {{"key", found.finding.key},
+          {"headline", found.finding.headline.in(language)},
+          {"numbers", found.finding.numbers.in(language)},
+          {"rule", found.finding.rule.in(language)},
+          {"confidence", found.finding.confidence},
+          {"next_step", found.finding.next_step.in(language)},
+          {"give_back_ms", found.give_back_ms},
+          {"share_percent", found.share},
+          {"changes", changes}};
+}
 
 Json judged_json(const JudgedProcess& judged, Language language) {
   Json json = observation_json(judged.seen);

@@ -9,4 +9,7 @@ namespace wring {
 // reasons where they are absent (docs/diagnose.md). Texts are in the language.
 nlohmann::ordered_json judged_json(const JudgedProcess& judged, Language language);
 
+// One cause, as in the list findings.
+nlohmann::ordered_json finding_json(const ProgramFinding& found, Language language);
+
 }  // namespace wring

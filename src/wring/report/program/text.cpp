@@ -52,6 +52,8 @@ void add_change(ReportLines& lines, const CodeChange& change, const ObservedProc
   lines.add(Text("     {}{}{}{}", "     {}{}{}{}", place, now, change.then, effect));
 }
 
+}  // namespace
+
 void add_finding(ReportLines& lines, const ProgramFinding& found, std::size_t number, const ObservedProcess& process) {
   const Finding& finding = found.finding;
   lines.add(Text("{}. {} (confidence {:.0f}%)", "{}. {}（把握 {:.0f}%）", number, finding.headline,
@@ -66,8 +68,6 @@ void add_finding(ReportLines& lines, const ProgramFinding& found, std::size_t nu
   }
   for (const CodeChange& change : found.changes) add_change(lines, change, process);
 }
-
-}  // namespace
 
 std::string judged_text(const JudgedProcess& judged, TextStyle style) {
   ReportLines lines(style);
