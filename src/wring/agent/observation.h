@@ -96,6 +96,19 @@ struct ObservedRate {
   std::int64_t size = 0;  // of the square matrices
 };
 
+// The process's card over the window of steps, as the driver tells it from outside: medians, per cent unless the name
+// says otherwise.
+struct ObservedCard {
+  std::int64_t readings = 0;
+  std::optional<double> sm_activity;
+  std::optional<double> tensor_activity;
+  std::optional<double> dram_activity;
+  std::optional<double> power_w;
+  std::optional<double> sm_clock_mhz;
+  std::optional<double> throttled_by_power;  // of the readings
+  std::optional<double> throttled_by_heat;
+};
+
 struct Observation {
   // Told by traces alone: steps were timed under the profiler, and what only the agent sees (places, settings of
   // loaders, optimisers and torch, precision, memory, versions) is not known.
@@ -117,6 +130,7 @@ struct Observation {
   std::string no_trace;                            // the agent's words, where it was refused
   std::optional<std::vector<ObservedSync>> syncs;  // absent where they were not looked for
   std::optional<ObservedRate> rate;                // absent where it could not be measured
+  std::optional<ObservedCard> card;                // of wring itself; absent without a driver that tells of the card
 };
 
 }  // namespace wring

@@ -268,6 +268,18 @@ Json rate_json(const std::optional<ObservedRate>& rate) {
   return {{"type", rate->type}, {"tflops", json_number(rate->tflops)}, {"size", rate->size}};
 }
 
+Json card_json(const std::optional<ObservedCard>& card) {
+  if (!card) return {};
+  return {{"readings", card->readings},
+          {"sm_activity", json_number(card->sm_activity)},
+          {"tensor_activity", json_number(card->tensor_activity)},
+          {"dram_activity", json_number(card->dram_activity)},
+          {"power_w", json_number(card->power_w)},
+          {"sm_clock_mhz", json_number(card->sm_clock_mhz)},
+          {"throttled_by_power", json_number(card->throttled_by_power)},
+          {"throttled_by_heat", json_number(card->throttled_by_heat)}};
+}
+
 }  // namespace
 
 ObservedProcess read_process(const JsonFields& hello) {
@@ -338,7 +350,8 @@ Json observation_json(const Observation& observation) {
       {"cpu_cores", or_null(observation.cpu_cores)},
       {"trace", trace_json(observation)},
       {"syncs", syncs_json(observation.syncs)},
-      {"rate", rate_json(observation.rate)}};
+      {"rate", rate_json(observation.rate)},
+      {"card", card_json(observation.card)}};
 }
 
 }  // namespace wring

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "wring/agent/agent_server.h"
+#include "wring/agent/card_watch.h"
 #include "wring/agent/reports.h"
 #include "wring/process/child_keeper.h"
 #include "wring/process/interrupt_watch.h"
@@ -98,6 +99,7 @@ class ObservedRun {
   void turn(std::chrono::milliseconds timeout) {
     const int wake = watch_.interrupted() ? -1 : wake_.get();
     source_->wait(timeout, wake);
+    cards_.see(source_->clients());
     see_end();
   }
 
@@ -134,13 +136,21 @@ class ObservedRun {
     [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
   }
 
-  void collect() { sort_reports(source_->clients(), seen_.observations, seen_.silent); }
+  void collect() {
+    cards_.see(source_->clients());
+    std::vector<AgentClient> clients = source_->clients();
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+      if (clients[i].observation) clients[i].observation->card = cards_.of(i);
+    }
+    sort_reports(clients, seen_.observations, seen_.silent);
+  }
 
   const ObserveOptions& options_;
   Descriptor wake_ = make_wake();
   InterruptWatch watch_;  // before the program, which is not to inherit what is blocked
   std::optional<AgentServer> agents_;
   ObservationSource* source_ = nullptr;
+  CardWatch cards_;
   KeptCommand kept_;
   bool ended_ = false;
   ObservedProgram seen_;

@@ -52,7 +52,7 @@ constexpr std::array<Rule<void (*)(Diagnosis&)>, 9> kDiagnosisRules = {{
 }};
 
 // compute_bound comes last: it says that the others found nothing worth a change.
-constexpr std::array<Rule<void (*)(ProgramDiagnosis&)>, 9> kProgramRules = {{
+constexpr std::array<Rule<void (*)(ProgramDiagnosis&)>, 10> kProgramRules = {{
     {"input_bound", rules::input_bound},
     {"synchronisations", rules::synchronisations},
     {"optimizer", rules::optimizer},
@@ -61,6 +61,7 @@ constexpr std::array<Rule<void (*)(ProgramDiagnosis&)>, 9> kProgramRules = {{
     {"collective_bound", rules::collective_bound},
     {"tensor_cores_unused", rules::tensor_cores_unused},
     {"layout", rules::layout},
+    {"throttled", rules::throttled},
     {"compute_bound", rules::compute_bound},
 }};
 

@@ -97,6 +97,14 @@ Text why_slower(const ProgramInput& rank, Ranks ranks, std::span<const std::size
     return {"; it launches {:.0f} kernels a step, the others {:.0f}", "；它每步启动 {:.0f} 个核函数，其他为 {:.0f} 个",
             rank.work.kernels, others_kernels};
   }
+  const auto clock = [](const ProgramInput& one) {
+    return one.seen.card ? one.seen.card->sm_clock_mhz.value_or(0) : 0;
+  };
+  const double others_clock = others_median(ranks, order, count, clock), own_clock = clock(rank);
+  if (own_clock > 0 && own_clock < (1 - kAlike) * others_clock) {
+    return {"; its clock is at {:.0f} MHz, the others' at {:.0f}", "；其频率为 {:.0f} MHz，其他为 {:.0f} MHz",
+            own_clock, others_clock};
+  }
   return {"; they are as many as with the others, and take longer", "；数量与其他进程相同，但耗时更长"};
 }
 

@@ -105,6 +105,10 @@ TEST(ProgramRanks, SlowKernelsAreToldFromMoreOfThem) {
               HasSubstr("1.40 × the arithmetic of the others"));
   EXPECT_THAT(numbers([](Ranks::Rank& rank) { rank.work.kernels = 800; }),
               HasSubstr("launches 800 kernels a step, the others 500"));
+  Ranks clocks(3);
+  clocks.hold_up(1, &StepShares::computing_ms, 40);
+  for (std::size_t i = 0; i < 3; ++i) clocks[i].seen.card.emplace().sm_clock_mhz = i == 1 ? 1200 : 1980;
+  EXPECT_THAT(clocks.judged().value().found.finding.numbers.en, HasSubstr("clock is at 1200 MHz, the others' at 1980"));
   EXPECT_THAT(numbers([](Ranks::Rank& rank) { rank.seen.process.device_name = "NVIDIA A100"; }),
               HasSubstr("another card (NVIDIA A100, the others NVIDIA H200)"));
 }

@@ -237,6 +237,20 @@ TEST(ProgramRules, TheRateOfProductsIsNoneOfConvolutionsThatMayUseTf32Alone) {
   EXPECT_NE(planted.judged()[0].finding.numbers.en.find("attainable in TF32"), std::string::npos);
 }
 
+TEST(ProgramRules, HeatHoldsTheClocksDownAndAPowerCapIsUsual) {
+  Planted planted;
+  ObservedCard& card = planted.seen.card.emplace();
+  card.readings = 20;
+  card.throttled_by_power = 90;
+  card.throttled_by_heat = 0;
+  EXPECT_EQ(keys(planted.judged()), "compute_bound ");
+  card.throttled_by_heat = 50;
+  EXPECT_EQ(keys(planted.judged()), "throttled ");
+  EXPECT_DOUBLE_EQ(planted.judged()[0].give_back_ms, 24);
+  card.readings = 2;
+  EXPECT_EQ(keys(planted.judged()), "compute_bound ");
+}
+
 TEST(ProgramRules, ARuleCanBeDisabledByName) {
   Planted planted;
   planted.lose(&StepShares::sync_ms, 40);

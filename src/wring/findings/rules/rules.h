@@ -47,6 +47,7 @@ void transfer_bound(ProgramDiagnosis& diagnosis);
 void collective_bound(ProgramDiagnosis& diagnosis);
 void tensor_cores_unused(ProgramDiagnosis& diagnosis);
 void layout(ProgramDiagnosis& diagnosis);
+void throttled(ProgramDiagnosis& diagnosis);
 void compute_bound(ProgramDiagnosis& diagnosis);
 
 }  // namespace rules

@@ -1,9 +1,11 @@
+#include <cstdint>
 #include <optional>
 
 #include <fmt/format.h>
 
 #include "wring/findings/diagnosis.h"
 #include "wring/findings/evidence.h"
+#include "wring/findings/program.h"
 #include "wring/findings/rules/rules.h"
 
 namespace wring::rules {
@@ -15,6 +17,9 @@ namespace {
 constexpr double kPowerLine = 20;
 // Heat is never wanted: the clocks fall far below what the power cap leaves.
 constexpr double kHeatLine = 5;
+// NVML's manual: a slowdown by heat halves the clocks, or takes more.
+constexpr double kHeatTakes = 0.5;
+constexpr std::int64_t kFewReadings = 3;
 
 }  // namespace
 
@@ -69,6 +74,25 @@ void throttled(Diagnosis& diagnosis) {
                 heat ? Text("better cooling: no key of the config helps", "改善散热：没有可用的配置项")
                      : Text("usual at full load; a higher power limit is the administrator's",
                             "满载时常见；功耗上限由管理员设置"));
+}
+
+// Of a program: heat alone. A power cap is what most cards run at under full load, and costs a few per cent.
+void throttled(ProgramDiagnosis& diagnosis) {
+  const ProgramInput& in = diagnosis.input();
+  if (!in.seen.card || !in.seen.card->throttled_by_heat || in.seen.card->readings < kFewReadings) return;
+  const double held_percent = *in.seen.card->throttled_by_heat;
+  if (held_percent < kHeatLine) return;
+  ProgramFinding& found = diagnosis.add(
+      "throttled", {"heat holds the clocks down {:.0f} % of the time", "{:.0f}% 的时间因过热降频", held_percent},
+      in.shares.computing_ms * held_percent / 100 * kHeatTakes, confidence_of(held_percent, kHeatLine, 40),
+      Measured()
+          .add("held down by heat", "过热降频", in.seen.card->throttled_by_heat)
+          .add("SM clock", "SM频率", in.seen.card->sm_clock_mhz, " MHz")
+          .add("power", "功耗", in.seen.card->power_w, " W")
+          .text(),
+      {"clocks held down by heat ≥ {} % of the readings", "因过热降频的读数 ≥ {}%", kHeatLine});
+  found.finding.next_step = {"better cooling: dust, fans, air flow; no change of the program helps",
+                             "改善散热：清灰、风扇、风道；改程序没有用"};
 }
 
 }  // namespace wring::rules

@@ -155,6 +155,23 @@ void add_settings(const Observation& seen, std::vector<Text>& lines) {
   }
 }
 
+// "its card in these steps: SM activity 61 %, …"; what the driver does not tell is left out.
+void add_card(const Observation& seen, std::vector<Text>& lines) {
+  if (!seen.card) return;
+  Text parts;
+  const auto add_part = [&](const Text& name, const std::optional<double>& value, const char* unit) {
+    if (value) parts.append({", ", "，"}, {"{} {:.0f} {}", "{} {:.0f} {}", name, *value, unit});
+  };
+  add_part({"SM activity", "SM活跃度"}, seen.card->sm_activity, "%");
+  add_part({"tensor activity", "张量核心活跃度"}, seen.card->tensor_activity, "%");
+  add_part({"DRAM activity", "显存带宽利用率"}, seen.card->dram_activity, "%");
+  add_part({"power", "功耗"}, seen.card->power_w, "W");
+  add_part({"SM clock", "SM频率"}, seen.card->sm_clock_mhz, "MHz");
+  add_part({"held down by power", "功耗降频"}, seen.card->throttled_by_power, "%");
+  add_part({"held down by heat", "过热降频"}, seen.card->throttled_by_heat, "%");
+  if (!parts.empty()) add(lines, {"its card in these steps: {}", "这些步中的显卡：{}", parts});
+}
+
 void add_windows(const Observation& seen, std::vector<Text>& lines) {
   for (const ObservedSync& sync : seen.syncs.value_or(std::vector<ObservedSync>())) {
     add(lines, {"{}  waits for the GPU {} × a step", "{}  每步 {} 次等待 GPU", place_text(sync.place, seen.process),
@@ -181,6 +198,7 @@ std::vector<Text> observed_facts(const Observation& observation) {
   for (const ObservedLoader& loader : observation.loaders) lines.push_back(loader_line(loader, observation.process));
   for (const ObservedOptimizer& one : observation.optimizers) lines.push_back(optimizer_line(one, observation.process));
   add_settings(observation, lines);
+  add_card(observation, lines);
   add_windows(observation, lines);
   return lines;
 }

@@ -68,12 +68,21 @@ TEST(ObservedFacts, AnOptimisersImplementationIsToldAsItWasChosen) {
   EXPECT_THAT(lines, Contains(HasSubstr("torch's choice of implementation")));
 }
 
+TEST(ObservedFacts, TheCardIsOneLineOfWhatTheDriverTells) {
+  Observation one = seen();
+  ObservedCard& card = one.card.emplace();
+  card.sm_activity = 61;
+  card.power_w = 512.4;
+  EXPECT_THAT(facts(one), Contains("its card in these steps: SM activity 61 %, power 512 W"));
+  EXPECT_THAT(facts(one, Language::zh), Contains("这些步中的显卡：SM活跃度 61 %，功耗 512 W"));
+}
+
 TEST(ObservedFacts, WhatWasNotSeenIsNotSaid) {
   Observation one = seen();
   one.steps = {};
   const auto lines = facts(one);
   EXPECT_THAT(lines, Contains("no steps were measured"));
-  for (const char* part : {"samples/s", "memory:", "layout:", "no trace", "hooks"})
+  for (const char* part : {"samples/s", "memory:", "layout:", "its card", "no trace", "hooks"})
     EXPECT_THAT(lines, Each(Not(HasSubstr(part))));
 }
 
