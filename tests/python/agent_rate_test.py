@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The agent's product on the program's GPU, with a torch and a driver that only note what they are asked for.
+"""The agent's product on the program's GPU, with a torch and a driver that only note what they are asked for; and when the
+windows of several ranks begin.
 
 Usage: agent_rate_test.py.
 """
@@ -159,6 +160,31 @@ class Rates(unittest.TestCase):
         with self.assertRaises(ValueError):
             card.rate()
         self.assertEqual(card.notes, [])
+
+
+class Beginning(unittest.TestCase):
+    """Of the window after the warm-up, in steps of 10 ms."""
+
+    def begins_after(self, world, settled_at=0):
+        link = types.SimpleNamespace(say=lambda *event, **fields: None)
+        program = types.SimpleNamespace(link=link, world=world, counting=False)
+        request = types.SimpleNamespace(id=1, after_steps=3, after_seconds=0.0)
+        torch = types.SimpleNamespace(amp=None)
+        look = agent.Observation(program, request, torch, types.SimpleNamespace(type="cpu"))
+        facts, now = agent.Facts(("train.py", 1, True)), 0.0
+        for step in range(1, 200):
+            now += 0.01 if step > settled_at else 0.01 * (2 + step % 7)
+            look.step_ended(facts, now)
+            if look.phase == "steps":
+                return step
+        return None
+
+    def test_one_process_begins_once_it_has_settled(self):
+        self.assertEqual(self.begins_after(world=1), 17)
+
+    def test_ranks_begin_at_the_same_step(self):
+        self.assertEqual(self.begins_after(world=2), 32)
+        self.assertEqual(self.begins_after(world=2, settled_at=5), 32)
 
 
 if __name__ == "__main__":
