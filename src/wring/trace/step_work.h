@@ -13,9 +13,10 @@ namespace wring {
 // the trace does not tell, as within a captured graph.
 struct ProductTime {
   std::string type;
-  double ms = 0;                // of a step
-  std::optional<double> tflop;  // 10¹² operations of a step; absent where the shapes of some are not known
-  bool convolves = false;       // at least half of its time
+  double ms = 0;  // of a step
+  std::optional<double> tflop =
+      std::nullopt;        // 10¹² operations of a step; absent where the shapes of some are not known
+  bool convolves = false;  // at least half of its time
 };
 
 // Copies of one way, each figure of a step.
