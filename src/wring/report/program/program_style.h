@@ -4,7 +4,8 @@
 namespace wring {
 
 // What program_html() has beyond the style sheet of the tuning page: the colours of shares, host and kernels, and the
-// timeline's rows, whose heights are those of timeline.cpp.
+// timeline's rows, whose heights are those of timeline.cpp. The thin line round a rectangle is what is left to see of
+// one kernel of a long step.
 inline constexpr std::string_view kProgramStyle = R"css(
 .k-computing, .k-product { --k: #2563eb; } .k-loader { --k: #d97706; } .k-synchronisation { --k: #c02626; }
 .k-launch { --k: #7c3aed; } .k-copy { --k: #0d9488; } .k-collective { --k: #db2777; } .k-optimizer { --k: #15803d; }
@@ -25,9 +26,11 @@ i[class^="k-"] { display: inline-block; width: 10px; height: 10px; border-radius
 table.narrow { width: auto; }
 .timeline { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 0 14px; margin: 6px 0 10px; }
 .names { padding-top: 24px; } .names span { display: block; height: 26px; line-height: 18px; font-size: 13px; color: var(--soft); }
-.timeline rect { fill: var(--k); } .timeline rect:hover { stroke: var(--ink); }
+.timeline rect { fill: var(--k); stroke: var(--k); stroke-width: 0.6px; } .timeline rect:hover { stroke: var(--ink); stroke-width: 1px; }
 .zoom1, .zoom4, .zoom16 { margin: 0 4px 0 0; } .zoom1 + label, .zoom4 + label, .zoom16 + label { margin-right: 12px; font-size: 13px; color: var(--soft); }
 .zoom4:checked ~ .timeline svg { width: 400%; } .zoom16:checked ~ .timeline svg { width: 1600%; }
+.at4, .at16, .zoom4:checked ~ .timeline .at1, .zoom16:checked ~ .timeline .at1 { display: none; }
+.zoom4:checked ~ .timeline .at4, .zoom16:checked ~ .timeline .at16 { display: inline; }
 @media (max-width: 640px) { .names span { max-width: 110px; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; } }
 @media print { .zoom1, .zoom4, .zoom16, label { display: none; } }
 )css";

@@ -15,6 +15,8 @@
 namespace wring {
 namespace {
 
+// How much wider the timeline can be made; the style sheet knows each.
+constexpr std::array kZooms = {1, 4, 16};
 // In pixels; the page's style sheet has the same heights for the names.
 constexpr int kAxisHeight = 24;
 constexpr int kRowHeight = 26;
@@ -88,7 +90,7 @@ class Drawing {
     const int height = kAxisHeight + kRowHeight * static_cast<int>(timeline_.rows.size());
     out_ += fmt::format("<div class=\"scroll\"><svg role=\"img\" aria-label=\"{}\" style=\"height:{}px\">\n",
                         words({"timeline of one step", "一步的时间线"}), height);
-    axis(height);
+    for (const int factor : kZooms) axis(factor, height);
     int top = kAxisHeight;
     for (const TimelineRow& row : timeline_.rows) {
       draw(row, top);
@@ -117,24 +119,27 @@ class Drawing {
 
   // Radio buttons before the timeline, which the style sheet looks at.
   void zoom() {
-    for (const int factor : {1, 4, 16}) {
+    for (const int factor : kZooms) {
       out_ += fmt::format("<input type=\"radio\" name=\"zoom-{0}\" id=\"zoom-{0}-{1}\" class=\"zoom{1}\"{2}/>", id_,
                           factor, factor == 1 ? " checked=\"checked\"" : "");
       out_ += fmt::format("<label for=\"zoom-{0}-{1}\">{1} ×</label>\n", id_, factor);
     }
   }
 
-  void axis(int height) {
+  // Shown where the timeline is so many times as wide.
+  void axis(int factor, int height) {
     constexpr int kTicks = 10;
-    for (const double tick : round_ticks(0, timeline_.step_ms, kTicks)) {
+    out_ += fmt::format("<g class=\"at{}\">", factor);
+    for (const double tick : round_ticks(0, timeline_.step_ms, kTicks * factor)) {
       const double at = percent(tick);
       if (at > 100) break;
       out_ += fmt::format("<line class=\"grid\" x1=\"{0:.2f}%\" y1=\"{1}\" x2=\"{0:.2f}%\" y2=\"{2}\"/>", at,
                           kAxisHeight - 6, height);
-      const char* anchor = at < 1 ? "start" : at > 97 ? "end" : "middle";
+      const char* anchor = tick == 0 ? "start" : at > 97 ? "end" : "middle";
       out_ += fmt::format("<text x=\"{:.2f}%\" y=\"13\" text-anchor=\"{}\">{:.6g}{}</text>\n", at, anchor, tick,
                           tick == 0 ? " ms" : "");
     }
+    out_ += "</g>\n";
   }
 
   void draw(const TimelineRow& row, int top) {
@@ -152,9 +157,8 @@ class Drawing {
   }
 
   void rectangle(const TimelineSpan& span, const KindWords& kind) {
-    constexpr double kThinnest = 0.03;  // per cent: else one kernel of a long step would vanish
     const double begin = percent(span.begin_ms);
-    const double width = std::max(percent(span.end_ms) - begin, kThinnest);
+    const double width = percent(span.end_ms) - begin;
     // What is made of many pieces with gaps between them is paler.
     const double length_ms = span.end_ms - span.begin_ms;
     const double density = length_ms > 0 ? span.busy_ms / length_ms : 1;
