@@ -196,7 +196,8 @@ void Daemon::answer(const std::string& address, const std::string& bytes) const 
            reinterpret_cast<const sockaddr*>(&to), sizeof to);
 }
 
-// No duration: one that does not step would otherwise record that long without a step.
+// Two iterations beyond the steps: one begins the first step, and in the last the profiler stops. No duration: one that
+// does not step would otherwise record that long without a step.
 std::string Daemon::config_for(const Process& process) const {
   if (!asks_ || process.begun || process.stage == Stage::done) return "";
   const bool profile = process.stage == Stage::profile;
@@ -208,7 +209,7 @@ std::string Daemon::config_for(const Process& process) const {
       "ACTIVITIES_ITERATIONS={}\nACTIVITIES_DURATION_MSECS=0\n",
       (folder_ / trace_name(process)).string(),
       profile ? "PROFILE_REPORT_INPUT_SHAPES=true" : "ACTIVITY_TYPES=user_annotation",
-      profile ? 0 : process.rounds * request_.after_steps, process.rounds * (steps + 1));
+      profile ? 0 : process.rounds * request_.after_steps, process.rounds * (steps + 2));
 }
 
 // Kineto adds the process's number, and ".tmp" until it is whole.

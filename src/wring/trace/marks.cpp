@@ -60,10 +60,11 @@ StepMarks optimizers_marks(const Trace& trace) {
     name = event.name;
     marks.thread = event.thread;
   }
-  if (most == nullptr) return marks;
+  if (most == nullptr || most->size() < 2) return marks;
   marks.optimizer = class_of(trace.names[*name]);
   marks.at_ns = *most;
   std::ranges::sort(marks.at_ns);
+  marks.at_ns.pop_back();  // the profiler is stopped by a hook within the last step, and makes it longer
   const std::size_t round = steps_per_batch(trace, marks);
   for (std::size_t i = 0; i * round < marks.at_ns.size(); ++i) marks.at_ns[i] = marks.at_ns[i * round];
   marks.at_ns.resize((marks.at_ns.size() + round - 1) / round);

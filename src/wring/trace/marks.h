@@ -19,8 +19,8 @@ struct StepMarks {
 };
 
 // The agent's marks; where there are none, the ends of the ranges that PyTorch gives the optimiser's steps: those of
-// the class that steps most often. Two optimisers of one class have one name: where they step several times for a batch
-// each such round counts once. Empty where no optimiser stepped.
+// the class that steps most often, but for the last. Two optimisers of one class have one name: where they step several
+// times for a batch each such round counts once. Empty where fewer than two steps of an optimiser were recorded.
 StepMarks find_marks(const Trace& trace);
 
 }  // namespace wring
