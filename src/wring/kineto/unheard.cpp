@@ -30,8 +30,8 @@ std::optional<Silence> why_unheard(const ObservedProgram& program, std::size_t p
   const Text end = ending(program);
   if (processes == 0) {
     return Silence{
-        {"{}, no process of it imported a PyTorch whose profiler asks a daemon (1.13 and later, with Kineto)",
-         "{}没有进程导入性能分析器支持守护进程的 PyTorch（1.13 及以上，含 Kineto）", end},
+        {"{}, no process of it imported a PyTorch whose profiler asks a daemon (2.0 and later, with Kineto)",
+         "{}没有进程导入性能分析器支持守护进程的 PyTorch（2.0 及以上，含 Kineto）", end},
         {"where it is Python, wring_gpu.agent can be imported in it: docs/diagnose.md",
          "若是 Python 程序，可在其中 import wring_gpu.agent：docs/diagnose.md"}};
   }
