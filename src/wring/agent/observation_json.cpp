@@ -213,17 +213,17 @@ Json loaders_json(const std::vector<ObservedLoader>& loaders) {
   return list;
 }
 
-Json optimizers_json(const std::vector<ObservedOptimizer>& optimizers) {
+Json optimizers_json(const Observation& observation) {
+  const auto if_known = [&](Json value) { return observation.without_agent ? Json() : std::move(value); };
   Json list = Json::array();
-  for (const ObservedOptimizer& optimizer : optimizers) {
-    const bool placed = !optimizer.place.file.empty(), counted_in = optimizer.tensors > 0;
-    list.push_back({{"file", text_or_null(optimizer.place.file)},
-                    {"line", placed ? Json(optimizer.place.line) : Json()},
+  for (const ObservedOptimizer& optimizer : observation.optimizers) {
+    list.push_back({{"file", if_known(optimizer.place.file)},
+                    {"line", if_known(optimizer.place.line)},
                     {"type", optimizer.type},
                     {"fused", or_null(optimizer.fused)},
                     {"foreach", or_null(optimizer.foreach_)},
-                    {"tensors", counted_in ? Json(optimizer.tensors) : Json()},
-                    {"elements", counted_in ? Json(optimizer.elements) : Json()},
+                    {"tensors", if_known(optimizer.tensors)},
+                    {"elements", if_known(optimizer.elements)},
                     {"steps", optimizer.steps},
                     {"counted", optimizer.counted}});
   }
@@ -332,15 +332,15 @@ Json observation_json(const Observation& observation) {
       {"world_size", process.world_size},
       {"argv", process.argv},
       {"cwd", process.cwd},
-      {"python", text_or_null(process.python)},
-      {"torch", text_or_null(process.torch)},
-      {"device", process.device},
+      {"python", if_known(process.python)},
+      {"torch", if_known(process.torch)},
+      {"device", text_or_null(process.device)},
       {"device_name", text_or_null(process.device_name)},
       {"device_uuid", text_or_null(process.device_uuid)},
       {"startup_ms", if_known(json_number(process.startup_ms))},
       {"steps", steps_json(observation)},
       {"loaders", if_known(loaders_json(observation.loaders))},
-      {"optimizers", optimizers_json(observation.optimizers)},
+      {"optimizers", optimizers_json(observation)},
       {"precision", if_known(precision_json(observation.precision))},
       {"layout", if_known({{"conv_weights", observation.conv_weights}, {"channels_last", observation.channels_last}})},
       {"compiled_modules", if_known(observation.compiled_modules)},

@@ -1,3 +1,5 @@
+#include <optional>
+
 #include <fmt/format.h>
 
 #include "wring/findings/diagnosis_input.h"
@@ -41,8 +43,9 @@ void optimizer(ProgramDiagnosis& diagnosis) {
   if (fusible) {
     const bool one_by_one = counted->foreach_ && !*counted->foreach_;
     found.finding.next_step = {"one kernel for many tensors", "用一个核函数更新多个张量"};
-    found.changes.push_back({counted->place, fmt::format("{}(…{})", counted->type, one_by_one ? ", foreach=False" : ""),
-                             "fused=True", ResultsEffect::rounding});
+    found.changes.push_back({in.seen.without_agent ? std::nullopt : std::optional(counted->place),
+                             fmt::format("{}(…{})", counted->type, one_by_one ? ", foreach=False" : ""), "fused=True",
+                             ResultsEffect::rounding});
   } else {
     found.finding.next_step = {"{} has no fused form: torch.compile(optimizer.step) launches fewer kernels",
                                "{} 没有 fused 形式：torch.compile(optimizer.step) 可减少核函数", counted->type};

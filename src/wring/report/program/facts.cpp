@@ -32,7 +32,10 @@ void add(std::vector<Text>& lines, Text line) {
 Text process_line(const Observation& seen) {
   const ObservedProcess& process = seen.process;
   if (seen.without_agent) {
-    const std::string card = process.device_name.empty() ? process.device : process.device_name;
+    const Text unknown{"device unknown", "设备未知"};
+    const Text card = !process.device_name.empty() ? Text(process.device_name)
+                      : process.device.empty()     ? unknown
+                                                   : Text(process.device);
     return {"rank {} of {}, pid {}: {}, seen without the agent",
             "rank {}（共 {} 个），pid {}：{}，未使用探针",
             process.rank,
@@ -102,15 +105,15 @@ Text implementation_of(const ObservedOptimizer& optimizer) {
   return {"torch's choice of implementation", "由 torch 选择实现"};
 }
 
-Text optimizer_line(const ObservedOptimizer& optimizer, const ObservedProcess& process) {
-  if (optimizer.place.file.empty() && optimizer.tensors == 0) {
+Text optimizer_line(const ObservedOptimizer& optimizer, const Observation& seen) {
+  if (seen.without_agent) {
     return optimizer.fused.value_or(false)
                ? Text("optimiser: {}, fused, {} steps", "优化器：{}，fused，{} 步", optimizer.type, optimizer.steps)
                : Text("optimiser: {}, {} steps", "优化器：{}，{} 步", optimizer.type, optimizer.steps);
   }
   return {"{}  {}: {} tensors, {} elements, {}, {} steps",
           "{}  {}：{} 个张量，{} 个元素，{}，{} 步",
-          place_text(optimizer.place, process),
+          place_text(optimizer.place, seen.process),
           optimizer.type,
           optimizer.tensors,
           optimizer.elements,
@@ -196,7 +199,7 @@ std::vector<Text> observed_facts(const Observation& observation) {
   std::vector<Text> lines{process_line(observation)};
   add_steps(observation, lines);
   for (const ObservedLoader& loader : observation.loaders) lines.push_back(loader_line(loader, observation.process));
-  for (const ObservedOptimizer& one : observation.optimizers) lines.push_back(optimizer_line(one, observation.process));
+  for (const ObservedOptimizer& one : observation.optimizers) lines.push_back(optimizer_line(one, observation));
   add_settings(observation, lines);
   add_card(observation, lines);
   add_windows(observation, lines);

@@ -30,9 +30,8 @@ std::string_view effect_key(ResultsEffect effect) {
 }
 
 Json change_json(const CodeChange& change) {
-  const bool placed = change.place && !change.place->file.empty();
-  return {{"file", placed ? Json(change.place->file) : Json()},
-          {"line", placed ? Json(change.place->line) : Json()},
+  return {{"file", change.place ? Json(change.place->file) : Json()},
+          {"line", change.place ? Json(change.place->line) : Json()},
           {"now", change.now},
           {"then", change.then},
           {"effect", effect_key(change.effect)}};
