@@ -9,7 +9,7 @@ file stands in tracebacks and warnings of its data and steps, and an error in he
 """
 import os
 import sys
-from _thread import allocate_lock, get_ident
+from _thread import RLock, allocate_lock, get_ident
 from _weakref import ref
 from time import perf_counter as clock
 
@@ -421,7 +421,7 @@ class Trace:
 
     def __init__(self, torch, guard, cuda):
         self.torch, self.guard = torch, guard
-        self.thread, self.lock = get_ident(), allocate_lock()
+        self.thread, self.lock = get_ident(), RLock()  # a signal's handler may fork while it is held
         self.steps = 0
         self.running = self.unwanted = False
         # With the state of all threads in one, any of them can stop it. torch before 2.6 keeps it by thread.
@@ -1068,11 +1068,13 @@ class Agent:
 
     def before_fork(self):
         """A child would keep torch's profiler on for good: the trace ends with the steps that it has."""
-        if self.look is not None and self.look.trace is not None:
-            self.look.trace.stop()
+        give_way = self.guard.before_programs
+        if give_way is not None:
+            give_way()
 
     def after_fork(self):
         """A child of a process that is looked at is none to look at; another is a process of its own."""
+        self.guard.before_programs = self.guard.own = None
         if self.link is not None:
             if self.look is not None:
                 for window in (self.look.autocast, self.look.syncs):
