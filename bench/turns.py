@@ -10,6 +10,7 @@ It hooks torch's optimisers, steps freely twice, says so at the unix socket SOCK
 "SKIP STEPS" (steps to pass over, steps to time) or "end". Passed over are also as many steps as loaders' workers have batches
 ready after a pause. On a GPU the time is that between two synchronisations.
 """
+import contextlib
 import json
 import multiprocessing
 import os
@@ -53,7 +54,7 @@ class Stepper:
         self.began = time.perf_counter()
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.errors,
                                         start_new_session=True)  # fmt: skip
-        self.lines = None
+        self.connection = None
 
     def last_words(self):
         self.errors.seek(0)
@@ -97,19 +98,18 @@ class Stepper:
         return self.said(LONGEST_TURN_S)
 
     def end(self):
-        try:
-            self.connection.sendall(b"end\n")
-            self.process.wait(END_S)
-        except (AttributeError, OSError, subprocess.TimeoutExpired):
-            pass
-        if self.process.poll() is None:
-            for which in (signal.SIGTERM, signal.SIGKILL):
-                try:
+        """As it is told to, else by SIGTERM, else by SIGKILL."""
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            if self.connection:
+                self.connection.sendall(b"end\n")
+                self.process.wait(END_S)
+        for which in (signal.SIGTERM, signal.SIGKILL):
+            if self.process.poll() is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
                     os.killpg(self.process.pid, which)
                     self.process.wait(END_S)
-                    break
-                except subprocess.TimeoutExpired:
-                    continue
+        if self.connection:
+            self.connection.close()
         self.listener.close()
         self.errors.close()
         self.folder.cleanup()
@@ -151,7 +151,10 @@ class Turns:
 
     @staticmethod
     def agent():
-        module = sys.modules.get("sitecustomize")
+        # It is no module by the name of sitecustomize where it leaves that to another one.
+        module = getattr(sys, "_wring_agent", None)
+        if not hasattr(module, "_agent"):
+            module = sys.modules.get("sitecustomize")
         if not hasattr(module, "_agent"):
             return None
         if module._agent is None:
