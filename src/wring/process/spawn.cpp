@@ -13,9 +13,8 @@
 #include "wring/base/error.h"
 
 namespace wring {
-namespace {
 
-std::vector<std::string> merged_environment(const ChildOptions& options) {
+std::vector<std::string> environment_of(const ChildOptions& options) {
   std::vector<std::string> merged;
   const auto replaced = [&](std::string_view entry) {
     for (const auto& [name, value] : options.environment) {
@@ -38,6 +37,8 @@ std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
   pointers.push_back(nullptr);
   return pointers;
 }
+
+namespace {
 
 void hand_on(posix_spawn_file_actions_t& actions, int stream, int as) {
   if (stream == ChildStreams::kClosed) {
@@ -96,7 +97,7 @@ int try_spawn_group(const std::vector<std::string>& command, const ChildOptions&
   ::posix_spawnattr_setsigmask(&attributes, &nothing);
   ::posix_spawnattr_setsigdefault(&attributes, &everything);
 
-  const std::vector<std::string> environment = merged_environment(options);
+  const std::vector<std::string> environment = environment_of(options);
   const int error = ::posix_spawnp(&child, command.at(0).c_str(), &actions, &attributes, pointers_to(command).data(),
                                    pointers_to(environment).data());
   ::posix_spawnattr_destroy(&attributes);

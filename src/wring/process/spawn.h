@@ -64,6 +64,12 @@ pid_t spawn_group(const std::vector<std::string>& command, const ChildOptions& o
 int try_spawn_group(const std::vector<std::string>& command, const ChildOptions& options, const ChildStreams& streams,
                     pid_t& child);
 
+// This process's environment with what the options set and remove, as "NAME=value".
+std::vector<std::string> environment_of(const ChildOptions& options);
+
+// As exec(3) takes them, with the null pointer at the end; for as long as the strings live.
+std::vector<char*> pointers_to(const std::vector<std::string>& strings);
+
 // Error{failed} naming the program, by the number of what went wrong.
 [[noreturn]] void throw_not_started(const std::string& program, int error);
 

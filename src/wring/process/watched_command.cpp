@@ -13,11 +13,9 @@
 
 namespace wring {
 
-WatchedCommand::WatchedCommand(const std::vector<std::string>& command) {
-  std::vector<char*> argv;
-  for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
-  argv.push_back(nullptr);
-
+WatchedCommand::WatchedCommand(const std::vector<std::string>& command, const ChildOptions& options) {
+  const std::vector<char*> argv = pointers_to(command);
+  const std::vector<std::string> environment = environment_of(options);
   ::signal(SIGCHLD, SIG_DFL);  // a parent that ignores it would keep the exit status from us
   posix_spawnattr_t attributes;
   ::posix_spawnattr_init(&attributes);
@@ -28,7 +26,7 @@ WatchedCommand::WatchedCommand(const std::vector<std::string>& command) {
   ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   ::posix_spawnattr_setsigmask(&attributes, &nothing);
   ::posix_spawnattr_setsigdefault(&attributes, &ours);
-  const int error = ::posix_spawnp(&pid_, argv[0], nullptr, &attributes, argv.data(), environ);
+  const int error = ::posix_spawnp(&pid_, argv[0], nullptr, &attributes, argv.data(), pointers_to(environment).data());
   ::posix_spawnattr_destroy(&attributes);
   if (error == 0) return;
   pid_ = -1;

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "wring/base/text.h"
+#include "wring/process/spawn.h"
 
 namespace wring {
 
@@ -14,7 +15,8 @@ namespace wring {
 class WatchedCommand {
  public:
   // Where it cannot be started, failure() says why, and the exit code is a shell's: 127 not found, 126 not executable.
-  explicit WatchedCommand(const std::vector<std::string>& command);
+  // Of the options the environment alone counts.
+  explicit WatchedCommand(const std::vector<std::string>& command, const ChildOptions& options = {});
 
   const std::optional<Text>& failure() const { return failure_; }
 
