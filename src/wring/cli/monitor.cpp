@@ -180,6 +180,9 @@ std::optional<int> parse_monitor(const Arguments& arguments, MonitorOptions& opt
                 {"lines in this format, also on a terminal (default: text; on a terminal the live view)",
                  "按此格式逐行输出，终端上亦然（默认：text；终端上为实时界面）"});
   add_log_options(parser, options, max_size);
+  parser.flag("--why", options.why,
+              {"with COMMAND: also look into it once, as wring diagnose does, and say what its steps wait for",
+               "配合 COMMAND：同时像 wring diagnose 那样从内部观察一次，说明每步在等什么"});
   parser.option("--run", "DIR", options.run,
                 {"a run of several ranks, experiments/NAME: name the one that holds the others up",
                  "多进程训练的文件夹 experiments/NAME：指出拖慢其他进程的那一个"});
@@ -193,6 +196,9 @@ std::optional<int> parse_monitor(const Arguments& arguments, MonitorOptions& opt
   parser.example(
       "wring monitor --log gpu.jsonl -- python train.py",
       {"watches a training as long as it runs, and keeps its exit code", "在训练运行期间监控，并保留其退出码"});
+  parser.example("wring monitor --why -- python train.py",
+                 {"the same, and what the steps of a PyTorch program wait for, with places in it",
+                  "同上，并说明 PyTorch 程序的每步在等什么，附代码位置"});
   if (const auto done = parser.parse(Arguments(arguments.begin(), dashes))) return done;
 
   if (seconds.size() > 1) {
@@ -202,6 +208,11 @@ std::optional<int> parse_monitor(const Arguments& arguments, MonitorOptions& opt
   if (dashes != arguments.end() && options.command.empty()) {
     throw Error(ErrorCode::usage, {"there is no command after --", "-- 之后没有命令"},
                 {"for example: wring monitor -- python train.py", "例如：wring monitor -- python train.py"});
+  }
+  if (options.why && options.command.empty()) {
+    throw Error(ErrorCode::usage, {"--why needs a command to run", "--why 需要要运行的命令"},
+                {"wring monitor --why -- python train.py; a program that runs already cannot be looked into",
+                 "wring monitor --why -- python train.py；已在运行的程序无法从内部观察"});
   }
   if (!seconds.empty()) options.seconds = seconds_of(seconds[0]);
   if (!max_size.empty()) options.rotation.max_bytes = size_of(max_size);

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -42,11 +43,11 @@ void KeptSummary::check() const {
                "请为 --summary 指定可写文件夹中的文件名"});
 }
 
-void KeptSummary::write(const JudgedSummary& summary, bool complete) {
+void KeptSummary::write(const nlohmann::ordered_json& summary) {
   try {
     if (!path_) path_ = summary_path(options_);
     if (!path_) return;
-    write_summary(*path_, summary, console_.language, complete);
+    write_summary(*path_, summary);
     written_ = true;
   } catch (const Error& error) {
     if (options_.summary) {

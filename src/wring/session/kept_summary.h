@@ -1,8 +1,9 @@
 #pragma once
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 
-#include "wring/findings/judged_summary.h"
+#include "wring/console/console.h"
 #include "wring/monitor/notices.h"
 #include "wring/session/monitor_options.h"
 
@@ -18,7 +19,7 @@ class KeptSummary {
   // Throws Error{failed} where --summary cannot be written: now, and not after a night's run.
   void check() const;
 
-  void write(const JudgedSummary& summary, bool complete);
+  void write(const nlohmann::ordered_json& summary);
 
   bool tries() const { return tries_; }      // nothing failed yet
   bool written() const { return written_; }  // at least once

@@ -27,6 +27,7 @@ struct MonitorOptions {
   std::optional<std::filesystem::path> token_file;
   std::optional<std::filesystem::path> run;  // the folder of a training run whose ranks are watched too
   std::vector<std::string> command;          // run this and watch its time
+  bool why = false;                          // and look into it once
 };
 
 }  // namespace wring

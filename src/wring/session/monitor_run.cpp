@@ -7,20 +7,24 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "wring/agent/silence.h"
 #include "wring/base/clock.h"
 #include "wring/base/message.h"
 #include "wring/monitor/live/view.h"
 #include "wring/monitor/notices.h"
 #include "wring/monitor/run_metrics.h"
 #include "wring/monitor/write/checkpoint.h"
+#include "wring/monitor/write/summary_json.h"
 #include "wring/monitor/write/summary_text.h"
 #include "wring/monitor/write/tick_writers.h"
 #include "wring/process/signal_wait.h"
 #include "wring/process/watched_command.h"
+#include "wring/session/inside_look.h"
 #include "wring/session/kept_summary.h"
 #include "wring/session/monitor_server.h"
 #include "wring/telemetry/history.h"
@@ -113,6 +117,7 @@ class MonitorRun {
     open_display();
     sampler_.start();
     if (server_) server_->start();
+    if (look_) look_->start();
     watch();
     // A second Ctrl-C ends at once, whatever the first one's end waits for.
     if (!command_ && !is_ignored(SIGINT)) SignalWait::let_interrupt_end();
@@ -121,6 +126,7 @@ class MonitorRun {
     view_.reset();
     server_.reset();
     notices_.release();
+    if (look_) end_look();
     report();
     if (command_) wait_for_command();
     const int code = exit_code();
@@ -142,10 +148,18 @@ class MonitorRun {
   JudgedSummary summary() {
     JudgedSummary all = judged(builder_.summary());
     if (run_) all.run = run_->summary();
+    if (const auto inside = seen_inside()) add_inside(all, inside_findings(*inside));
     return all;
   }
 
-  JudgedSummary recent_summary() const { return judged(summarize(recent_.last(), telemetry_->gpus())); }
+  JudgedSummary recent_summary() const {
+    JudgedSummary recent = judged(summarize(recent_.last(), telemetry_->gpus()));
+    if (const auto inside = seen_inside()) add_inside(recent, inside_findings(*inside));
+    return recent;
+  }
+
+  // Null without --why, and until the look is over.
+  std::shared_ptr<const InsideReport> seen_inside() const { return look_ ? look_->report() : nullptr; }
 
   TextStyle style() const { return {console_.language, console_.utf8}; }
 
@@ -178,12 +192,26 @@ class MonitorRun {
 
   bool start_command() {
     ::unsetenv(serve::kTokenVariable.text());  // it is the server's alone, which has read it
-    command_.emplace(options_.command);
+    if (options_.why) open_look();
+    command_.emplace(options_.command, look_ ? look_->for_program() : ChildOptions());
     if (!command_->failure()) return true;
     print_error(Error(ErrorCode::failed, *command_->failure(),
                       {"check the command's name and that it is on PATH", "请检查命令名及 PATH"}),
                 options_.common);
     return false;
+  }
+
+  void open_look() {
+    if (const auto isolated = isolated_python(options_.command)) notices_.say(isolated->why, isolated->way_out);
+    look_.emplace(options_.command);
+  }
+
+  void end_look() {
+    const auto code = command_->exit_code();
+    const EndOfProgram how = interrupted_ ? EndOfProgram::interrupted
+                             : code       ? EndOfProgram::by_itself
+                                          : EndOfProgram::timed_out;
+    look_->stop(how, {.exit_status = code, .signal = std::nullopt});
   }
 
   // On a terminal the live view, else lines; with a command nothing, because standard output is the command's.
@@ -269,6 +297,7 @@ class MonitorRun {
   }
 
   void pass_on(const SignalWait::Seen& seen, WatchedCommand& command) {
+    interrupted_ = interrupted_ || std::ranges::find(kStopSignals, seen.signal) != kStopSignals.end();
     if (seen.signal == SIGINT && patience_.is_over()) {
       command.kill();
     } else if (seen.signal != SIGCHLD && !seen.from_terminal) {
@@ -283,7 +312,10 @@ class MonitorRun {
   }
 
   void keep_summary(bool complete) {
-    if (kept_.tries()) kept_.write(summary(), complete);
+    if (!kept_.tries()) return;
+    nlohmann::ordered_json json = summary_json(summary(), console_.language, complete);
+    if (const auto inside = seen_inside()) json["inside"] = inside_json(*inside, console_.language);
+    kept_.write(json);
   }
 
   void report() {
@@ -293,7 +325,10 @@ class MonitorRun {
     const bool beside_data = command_ || options_.format.value_or(TickFormat::text) != TickFormat::text;
     const JudgedSummary all = summary();
     std::fflush(stdout);
-    const std::string words = fmt::format("\n{}\n{}", summary_headline(all, style()), summary_details(all, style()));
+    const auto inside = seen_inside();
+    const std::string seen = inside ? inside_text(*inside, style()) + '\n' : "";
+    const std::string words =
+        fmt::format("\n{}\n{}{}", summary_headline(all, style()), seen, summary_details(all, style()));
     if (beside_data) {
       write_message(words);
     } else {
@@ -335,7 +370,9 @@ class MonitorRun {
   std::unique_ptr<serve::MonitorServer> server_;
   std::unique_ptr<StreamWriter> lines_;
   std::unique_ptr<live::LiveView> view_;
+  std::optional<InsideLook> look_;
   std::optional<WatchedCommand> command_;
+  bool interrupted_ = false;  // by a signal that went on to the command
   InterruptPatience patience_;
   std::atomic<bool> failed_ = false;
   std::atomic<bool> quit_ = false;

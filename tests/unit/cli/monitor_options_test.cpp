@@ -44,7 +44,7 @@ TEST(MonitorArguments, HaveTheirDefaults) {
   EXPECT_EQ(options.interval_s, 1);
   EXPECT_THAT(options.gpus, IsEmpty());
   EXPECT_FALSE(options.format || options.log || options.summary || options.serve || options.run || options.token_file);
-  EXPECT_FALSE(options.strict || options.allow_remote);
+  EXPECT_FALSE(options.strict || options.allow_remote || options.why);
   EXPECT_EQ(options.rotation.max_bytes, 100 << 20);
   EXPECT_EQ(options.rotation.old_files, 5);
   EXPECT_THAT(options.command, IsEmpty());
@@ -76,6 +76,7 @@ TEST(MonitorArguments, AreAllTaken) {
                                             "--token-file",
                                             "t",
                                             "--strict",
+                                            "--why",
                                             "--",
                                             "python",
                                             "--quiet"});
@@ -89,10 +90,15 @@ TEST(MonitorArguments, AreAllTaken) {
   EXPECT_EQ(options.summary, "s.json");
   EXPECT_EQ(options.run, "experiments/x");
   EXPECT_EQ(options.serve, "127.0.0.1:0");
-  EXPECT_TRUE(options.allow_remote && options.strict);
+  EXPECT_TRUE(options.allow_remote && options.strict && options.why);
   EXPECT_EQ(options.token_file, "t");
   EXPECT_THAT(options.command, ElementsAre("python", "--quiet"));
   EXPECT_FALSE(options.common.quiet) << "the command's own";
+}
+
+TEST(MonitorArguments, WhatRunsAlreadyCannotBeLookedInto) {
+  EXPECT_EQ(usage_error([] { monitored({"--why"}); }), "--why needs a command to run");
+  EXPECT_EQ(usage_error([] { monitored({"300", "--why", "--", "python"}); }), "no error");
 }
 
 TEST(MonitorArguments, ASizeHasAUnitOrIsInBytes) {

@@ -47,5 +47,44 @@ TEST(JudgedSummary, OfAWindowHasVerdictsOrSaysWhyNot) {
   EXPECT_FALSE(silent.no_verdict.empty());
 }
 
+InsideFinding inside(const std::string& uuid, const std::string& headline, double share) {
+  InsideFinding one{uuid, {}, share};
+  one.finding.headline = headline;
+  return one;
+}
+
+std::string inside_of(const JudgedSummary& summary, std::size_t card) {
+  const auto& found = summary.findings.at(card).inside;
+  return found ? found->headline.en : "";
+}
+
+// Two cards of which nothing is known but their numbers.
+JudgedSummary two_cards() {
+  JudgedSummary summary;
+  for (const char* uuid : {"GPU-a-1", "MIG-b-2"}) {
+    summary.gpus.emplace_back().gpu.uuid = uuid;
+    summary.findings.emplace_back();
+  }
+  return summary;
+}
+
+TEST(InsideFindings, StandAtTheCardOnWhichTheirProcessComputes) {
+  JudgedSummary summary = two_cards();
+  add_inside(summary, {inside("GPU-a-1", "loader", 20), inside("GPU-a-1", "launches", 50)});
+  EXPECT_EQ(inside_of(summary, 0), "launches") << "what gives back most";
+  EXPECT_EQ(inside_of(summary, 1), "");
+  add_inside(summary, {inside("GPU-b-2", "copies", 10), inside("GPU-c-3", "another card's", 90)});
+  EXPECT_EQ(inside_of(summary, 1), "copies") << "torch writes GPU for a part of a card too";
+}
+
+TEST(InsideFindings, OfACardThatIsNotKnownStandAtThoseThatAreNotIdle) {
+  JudgedSummary summary = two_cards();
+  summary.findings[0].verdicts.emplace_back().key = "idle";
+  summary.findings[1].verdicts.emplace_back().key = "input_bound";
+  add_inside(summary, {inside("", "launches", 50)});
+  EXPECT_EQ(inside_of(summary, 0), "");
+  EXPECT_EQ(inside_of(summary, 1), "launches");
+}
+
 }  // namespace
 }  // namespace wring

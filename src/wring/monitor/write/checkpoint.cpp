@@ -13,7 +13,6 @@
 #include "wring/base/error.h"
 #include "wring/base/json_text.h"
 #include "wring/files/files.h"
-#include "wring/monitor/write/summary_json.h"
 
 namespace wring {
 namespace fs = std::filesystem;
@@ -54,9 +53,8 @@ void remove_all_but_newest(const fs::path& folder, std::size_t keep) {
 
 }  // namespace
 
-void write_summary(const fs::path& path, const JudgedSummary& summary, Language language, bool complete) {
-  const auto json = summary_json(summary, language, complete);
-  write_file_atomically(path, json_text(json, 2) + "\n");
+void write_summary(const fs::path& path, const nlohmann::ordered_json& summary) {
+  write_file_atomically(path, json_text(summary, 2) + "\n");
 }
 
 std::optional<fs::path> default_checkpoint_path(int keep) {

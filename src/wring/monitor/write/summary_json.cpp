@@ -95,6 +95,7 @@ Json gpu_json(const GpuSummary& card, const CardFindings& findings, Language lan
   json["verdicts"] = Json::array();
   for (const Finding& verdict : findings.verdicts) json["verdicts"].push_back(verdict_json(verdict, language));
   json["no_verdict"] = findings.no_verdict.empty() ? Json() : Json(findings.no_verdict.in(language));
+  json["inside_verdict"] = findings.inside ? verdict_json(*findings.inside, language) : Json();
   json["phases"] = phases_json(card.phases);
   json["steady"] = steady_json(card.phases.steady);
   json["no_gpu_util"] = problem_json(card.no_util, language);

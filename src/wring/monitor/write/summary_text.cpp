@@ -77,8 +77,10 @@ bool explains_use(const Finding& verdict) {
   return verdict.key != "memory_nearly_full" && verdict.key != "power_throttled";
 }
 
-// What a high GPU-Util does not show: a card that is in use and does little, or, of several, one that does nothing.
-bool belies_util(const Finding& verdict) {
+// What a high GPU-Util does not show: a card that is in use and does little, or, of several, one that does nothing; and
+// whatever was seen inside but that nothing holds the card back.
+bool belies_util(const Finding& verdict, bool seen_inside) {
+  if (seen_inside) return verdict.key != "compute_bound";
   return verdict.key == "launch_bound" || verdict.key == "collective_bound" || verdict.key == "input_bound" ||
          verdict.key == "tensor_cores_unused" || verdict.key == "idle";
 }
@@ -98,11 +100,15 @@ struct Overall {
     constexpr double kSame = 1;  // per cent
     return gpu_util && steady_gpu_util && std::abs(*gpu_util - *steady_gpu_util) >= kSame;
   }
+  // What was seen inside counts first: it measures what a step waits for.
   const Finding* verdict() const {
     if (card == nullptr) return nullptr;
+    if (findings->inside) return &*findings->inside;
     const auto found = std::ranges::find_if(findings->verdicts, explains_use);
     return found == findings->verdicts.end() ? nullptr : &*found;
   }
+
+  bool seen_inside() const { return findings != nullptr && findings->inside.has_value(); }
 
   explicit Overall(const JudgedSummary& summary) {
     std::vector<double> utils, steady_utils, fullness;
@@ -145,7 +151,7 @@ Text no_util_line(const Overall& overall) {
 
 Text well_used_line(const Overall& overall) {
   Text line{"The GPU is well used!", "GPU利用率良好!"};
-  if (const Finding* but = overall.verdict(); but != nullptr && belies_util(*but)) {
+  if (const Finding* but = overall.verdict(); but != nullptr && belies_util(*but, overall.seen_inside())) {
     const std::string which = overall.which == "GPU" ? "" : overall.which + " ";
     return {"GPU-Util is high, but {}{}. {}", "GPU利用率良好! 但{}{}。{}", which, but->headline, but->next_step};
   }
@@ -159,6 +165,12 @@ Text well_used_line(const Overall& overall) {
 Text has_room_line(const Overall& overall) {
   const std::string which_en = overall.which == "GPU" ? "The GPU" : overall.which;
   if (const Finding* why = overall.verdict()) {
+    if (overall.seen_inside() && why->key == "compute_bound") {
+      return {fmt::format("{} has room, but not in the steps that were looked at: {}. {}", which_en, why->headline.en,
+                          why->next_step.en),
+              fmt::format("{}还有余力，但不在所观察的训练步中：{}。{}", overall.which, why->headline.zh,
+                          why->next_step.zh)};
+    }
     return {fmt::format("{} has room: {}. {}", which_en, why->headline.en, why->next_step.en),
             fmt::format("{}还有余力：{}。{}", overall.which, why->headline.zh, why->next_step.zh)};
   }
@@ -287,12 +299,22 @@ void add_no_verdict(Lines& lines, const GpuSummary& card, const Text& why) {
   lines.add({"  no verdict: {}", "  没有结论：{}", why});
 }
 
-void add_verdicts(Lines& lines, std::span<const Finding> verdicts) {
+// What no step shows, however closely one looks: it stands beside what was seen inside.
+bool concerns_the_card(const Finding& verdict) {
+  return !explains_use(verdict) || verdict.key == "thermally_throttled";
+}
+
+// Advice that another cause may make wrong is left out: `inside` has its own.
+void add_verdicts(Lines& lines, std::span<const Finding> verdicts, bool inside = false) {
+  if (inside && !verdicts.empty()) {
+    lines.add({"  what the card showed beside it (what was measured inside counts over it):",
+               "  显卡同时的表现（以程序内部的实测为准）："});
+  }
   for (const Finding& verdict : verdicts) {
     lines.add({"  ◆ {} (confidence {:.0f}%)", "  ◆ {}（把握 {:.0f}%）", verdict.headline, 100 * verdict.confidence});
     lines.add({"    rule: {}", "    规则：{}", verdict.rule});
     lines.add({"    measured: {}", "    实测：{}", verdict.numbers});
-    lines.add({"    next: {}", "    下一步：{}", verdict.next_step});
+    if (!inside || concerns_the_card(verdict)) lines.add({"    next: {}", "    下一步：{}", verdict.next_step});
   }
 }
 
@@ -359,8 +381,8 @@ std::string summary_details(const JudgedSummary& summary, TextStyle style) {
     if (anything) add_table(lines, card);
     add_facts(lines, card);
     add_phases(lines, card);
-    add_verdicts(lines, findings.verdicts);
-    add_no_verdict(lines, card, findings.no_verdict);
+    add_verdicts(lines, findings.verdicts, findings.inside.has_value());
+    if (!findings.inside) add_no_verdict(lines, card, findings.no_verdict);
   }
   if (summary.run) add_run(lines, *summary.run);
   add_host(lines, summary);

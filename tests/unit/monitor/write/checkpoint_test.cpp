@@ -13,6 +13,7 @@
 #include "fixtures/scoped_environment.h"
 #include "fixtures/temporary_folder.h"
 #include "wring/files/files.h"
+#include "wring/monitor/write/summary_json.h"
 
 namespace wring {
 namespace {
@@ -86,11 +87,11 @@ TEST_F(Checkpoint, IsWrittenAsJsonThatPeopleCanRead) {
   JudgedSummary summary;
   summary.duration_s = 12.5;
   const fs::path file = folder_.path() / "summary.json";
-  write_summary(file, summary, Language::en, false);
+  write_summary(file, summary_json(summary, Language::en, false));
   const std::string text = read_file(file);
   EXPECT_THAT(text, testing::AllOf(testing::StartsWith("{\n  \"schema\""), testing::EndsWith("}\n")));
   EXPECT_EQ(nlohmann::json::parse(text).at("complete"), false);
-  write_summary(file, summary, Language::en, true);
+  write_summary(file, summary_json(summary, Language::en, true));
   EXPECT_EQ(nlohmann::json::parse(read_file(file)).at("complete"), true);
   EXPECT_EQ(nlohmann::json::parse(read_file(file)).at("duration_s"), 12.5);
 }

@@ -127,6 +127,55 @@ TEST(SummaryHeadline, MemoryThatIsNearlyFullIsNoReasonForRoom) {
   EXPECT_THAT(summary_headline(summary, kEnglish), EndsWith("💡 The GPU has room; why is not known\n"));
 }
 
+TEST(SummaryHeadline, AdvisesWhatWasSeenInsideAndNotWhatTheCardShowed) {
+  JudgedSummary summary = guides_run();
+  put(summary.gpus[0], Metric::gpu_util, 20);
+  summary.findings[0].verdicts = {verdict_named("input-bound", 0.8)};
+  summary.findings[0].inside = verdict_named("the GPU waits for launches 60 % of a step", 0.7);
+  EXPECT_THAT(summary_headline(summary, kEnglish),
+              EndsWith("💡 The GPU has room: the GPU waits for launches 60 % of a step. do it\n"));
+  put(summary.gpus[0], Metric::gpu_util, 90);
+  EXPECT_THAT(summary_headline(summary, kEnglish),
+              EndsWith("✅ GPU-Util is high, but the GPU waits for launches 60 % of a step. do it\n"));
+}
+
+TEST(SummaryHeadline, StepsThatNothingHoldsBackAreNoReasonForRoom) {
+  JudgedSummary summary = guides_run();
+  summary.findings[0].inside = verdict_named("nothing holds it back", 0.9);
+  summary.findings[0].inside->key = "compute_bound";
+  EXPECT_THAT(summary_headline(summary, kEnglish), EndsWith("✅ The GPU is well used!\n"));
+  put(summary.gpus[0], Metric::gpu_util, 20);
+  EXPECT_THAT(summary_headline(summary, kEnglish),
+              EndsWith("💡 The GPU has room, but not in the steps that were looked at: nothing holds it back. do it\n"));
+}
+
+TEST(SummaryDetails, BesideWhatWasSeenInsideStandsWhatTheCardShowedWithoutItsAdvice) {
+  JudgedSummary summary = guides_run();
+  Finding full = verdict_named("memory nearly full", 0.7);
+  full.key = "memory_nearly_full";
+  full.next_step = "a smaller batch";
+  summary.findings[0].verdicts = {verdict_named("input-bound", 0.8), full};
+  EXPECT_THAT(summary_details(summary, kEnglish), HasSubstr("next: do it"));
+  summary.findings[0].inside = verdict_named("launches", 0.7);
+  const std::string text = summary_details(summary, kEnglish);
+  EXPECT_THAT(text, HasSubstr("what the card showed beside it (what was measured inside counts over it):\n"
+                              "  ◆ input-bound (confidence 80%)\n"));
+  EXPECT_THAT(text, Not(HasSubstr("do it")));
+  EXPECT_THAT(text, HasSubstr("next: a smaller batch")) << "no step shows that";
+  summary.findings[0].verdicts.clear();
+  summary.findings[0].no_verdict = "the card waits";
+  EXPECT_THAT(summary_details(summary, kEnglish), Not(HasSubstr("no verdict")));
+}
+
+TEST(SummaryJson, HasWhatWasSeenInsideBesideTheVerdicts) {
+  JudgedSummary summary = guides_run();
+  EXPECT_TRUE(summary_json(summary, Language::en, true).at("gpus").at(0).at("inside_verdict").is_null());
+  summary.findings[0].inside = verdict_named("launches", 0.7);
+  const auto card = summary_json(summary, Language::en, true).at("gpus").at(0);
+  EXPECT_EQ(card.at("inside_verdict").at("headline"), "launches");
+  EXPECT_TRUE(card.at("verdicts").empty());
+}
+
 TEST(SummaryHeadline, SaysWhyGpuUtilCouldNotBeRead) {
   JudgedSummary summary = guides_run();
   summary.gpus[0].metrics[static_cast<std::size_t>(Metric::gpu_util)].reset();

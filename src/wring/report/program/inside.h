@@ -1,0 +1,38 @@
+#pragma once
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "wring/findings/judged_summary.h"
+#include "wring/monitor/write/tick_format.h"
+#include "wring/report/program/judged.h"
+
+namespace wring {
+
+// A process that stepped an optimiser and gave no measurement.
+struct SilentProcess {
+  std::int64_t pid = 0;
+  std::int64_t rank = 0;
+  std::string phase;  // the window that it was in; "" before the first
+  Text reason;
+};
+
+// One look into a program that is watched, by rank.
+struct InsideReport {
+  std::vector<JudgedProcess> ranks;
+  std::vector<SilentProcess> silent;
+  Text reason;   // why there is nothing at all; "" where there is something
+  Text way_out;  // what to do about that; "" where nothing is known
+};
+
+// The first cause of each process that has one, with the place of its change.
+std::vector<InsideFinding> inside_findings(const InsideReport& report);
+
+// Each process with its shares of a step and its causes; one line where there is nothing.
+std::string inside_text(const InsideReport& report, TextStyle style);
+
+// {"ranks": …, "silent": …, "reason": …, "way_out": …}, as wring diagnose has them (docs/diagnose.md).
+nlohmann::ordered_json inside_json(const InsideReport& report, Language language);
+
+}  // namespace wring
