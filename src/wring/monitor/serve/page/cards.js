@@ -63,7 +63,9 @@ function verdictPanel() {
   const root = element("section", { class: "verdict", "aria-label": say("verdict") });
   let before = "";
   const update = (summary, duration) => {
-    const verdict = summary?.verdicts[0];
+    // What was measured inside the program counts over what the card showed.
+    const inside = summary?.inside_verdict;
+    const verdict = inside ?? summary?.verdicts[0];
     const why = summary?.no_verdict;
     const now = JSON.stringify([verdict, why, duration < 20]);
     if (now === before) return;
@@ -76,7 +78,7 @@ function verdictPanel() {
     }
     root.replaceChildren(
       element("h3", { text: sentence(verdict.headline) }, element("small", {
-        text: `${say("verdict")} · ${percent(verdict.confidence * 100)} ${say("sure")}` })),
+        text: `${say(inside ? "inside" : "verdict")} · ${percent(verdict.confidence * 100)} ${say("sure")}` })),
       element("p", { class: "numbers", text: verdict.numbers, title: verdict.rule }),
       element("p", {}, element("b", { text: `${say("next")}: ` }), verdict.next_step));
   };

@@ -31,6 +31,7 @@ const words = {
   activity: ["Activity", "利用率"],
   history: ["History", "历史曲线"],
   verdict: ["Last minute", "最近一分钟"],
+  inside: ["Seen inside the program", "程序内部所见"],
   gathering: ["Gathering evidence: a verdict needs 20 s of data.", "正在收集证据：需要 20 秒数据才能给出结论。"],
   noVerdict: ["No verdict", "没有结论"],
   sure: ["sure", "可信度"],
