@@ -251,6 +251,47 @@ TEST(ProgramRules, HeatHoldsTheClocksDownAndAPowerCapIsUsual) {
   EXPECT_EQ(keys(planted.judged()), "compute_bound ");
 }
 
+// Seen by its traces: neither settings nor places are known.
+Planted without_agent() {
+  Planted program;
+  program.seen.without_agent = true;
+  program.seen.loaders.clear();
+  program.seen.precision = {};
+  program.seen.optimizers[0].place = {};
+  program.seen.optimizers[0].tensors = 0;
+  program.seen.optimizers[0].fused.reset();
+  return program;
+}
+
+TEST(ProgramRules, WithoutTheAgentALoaderIsToldToHaveWorkersOnlyWhereItHasNone) {
+  Planted program = without_agent();
+  program.lose(&StepShares::loader_ms, 50);
+  EXPECT_TRUE(program.judged()[0].changes.empty());
+  program.seen.loads_in_step = true;
+  const auto found = program.judged();
+  ASSERT_EQ(found[0].changes.size(), 1U);
+  EXPECT_FALSE(found[0].changes[0].place);
+  EXPECT_EQ(found[0].changes[0].then, "num_workers of 1 and more, persistent_workers=True");
+}
+
+TEST(ProgramRules, WithoutTheAgentNoPlaceAndNoCountOfTensorsIsTold) {
+  Planted program = without_agent();
+  program.lose(&StepShares::optimizer_ms, 30);
+  const auto found = program.judged();
+  ASSERT_EQ(keys(found), "optimizer ");
+  EXPECT_EQ(found[0].finding.numbers.en, "while AdamW updates its tensors the GPU idles 30.00 ms of 100.00");
+  ASSERT_EQ(found[0].changes.size(), 1U);
+  EXPECT_FALSE(found[0].changes[0].place);
+}
+
+TEST(ProgramRules, WithoutTheAgentNothingIsSaidOfTf32) {
+  Planted program = without_agent();
+  program.work.products = {{"float32", 40}};
+  const auto found = program.judged();
+  ASSERT_EQ(found[0].finding.key, "tensor_cores_unused");
+  EXPECT_EQ(found[0].finding.numbers.en, "convolutions and products on 32-bit inputs take 40.00 ms of 100.00");
+}
+
 TEST(ProgramRules, ARuleCanBeDisabledByName) {
   Planted planted;
   planted.lose(&StepShares::sync_ms, 40);

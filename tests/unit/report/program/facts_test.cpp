@@ -86,5 +86,25 @@ TEST(ObservedFacts, WhatWasNotSeenIsNotSaid) {
     EXPECT_THAT(lines, Each(Not(HasSubstr(part))));
 }
 
+TEST(ObservedFacts, WithoutTheAgentNothingIsToldThatOnlyItSees) {
+  Observation one = seen();
+  one.without_agent = one.loads_in_step = true;
+  one.loaders.clear();
+  one.optimizers.resize(1);
+  one.optimizers[0].type = "AdamW";
+  one.optimizers[0].steps = 50;
+  const std::vector<std::string> lines = facts(one);
+  EXPECT_EQ(lines[0], "rank 0 of 1, pid 0: NVIDIA H200, seen without the agent");
+  EXPECT_THAT(lines, Contains(HasSubstr("ran under torch's profiler")));
+  EXPECT_THAT(lines, Contains("optimiser: AdamW, 50 steps"));
+  EXPECT_THAT(lines, Contains(HasSubstr("DataLoader without workers")));
+  for (const char* unknown : {"precision:", "compiled modules", "hooks", "tensors,", "torch ,"}) {
+    EXPECT_THAT(lines, Each(Not(HasSubstr(unknown)))) << unknown;
+  }
+  EXPECT_THAT(facts(one, Language::zh)[0], HasSubstr("未使用探针"));
+  one.process.device = one.process.device_name = "";
+  EXPECT_THAT(facts(one)[0], HasSubstr("device unknown"));
+}
+
 }  // namespace
 }  // namespace wring

@@ -79,5 +79,23 @@ TEST(JudgedJson, WhatIsAbsentIsNullWithItsReason) {
   EXPECT_TRUE(json["findings"].empty());
 }
 
+TEST(JudgedJson, WhatOnlyTheAgentSeesIsNullWithoutIt) {
+  JudgedProcess judged;
+  EXPECT_FALSE(judged_json(judged, Language::en)["without_agent"]);
+  EXPECT_FALSE(judged_json(judged, Language::en)["precision"].is_null());
+  judged.seen.without_agent = true;
+  judged.seen.steps.n = 50;
+  judged.seen.optimizers.resize(1);
+  const auto json = judged_json(judged, Language::en);
+  EXPECT_TRUE(json["without_agent"]);
+  for (const char* key : {"precision", "layout", "loaders", "compiled_modules", "cudnn_benchmark", "deterministic",
+                          "python", "torch", "startup_ms", "memory"}) {
+    EXPECT_TRUE(json[key].is_null()) << key;
+  }
+  EXPECT_TRUE(json["steps"]["hook_us"].is_null());
+  EXPECT_TRUE(json["optimizers"][0]["file"].is_null());
+  EXPECT_TRUE(json["optimizers"][0]["tensors"].is_null());
+}
+
 }  // namespace
 }  // namespace wring
