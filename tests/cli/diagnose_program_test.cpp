@@ -141,6 +141,51 @@ TEST_F(DiagnoseProgram, TracesAreKeptWhereTheyAreWanted) {
   EXPECT_TRUE(std::filesystem::is_directory(file("my/traces")));
 }
 
+TEST_F(DiagnoseProgram, WritesAPageOfWhatWasSeen) {
+  const ChildResult result = run({"--report", "seen.html"}, {"hello", "hear", "done", "hold"});
+  EXPECT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("\nreport: seen.html\n"));
+  EXPECT_THAT(programs_.read("seen.html"),
+              AllOf(HasSubstr("fake_agent.py hello hear done hold</code>"), HasSubstr("train.py:31"),
+                    HasSubstr("There is no timeline: the model computes on the CPU"), Not(HasSubstr("<script"))));
+  ASSERT_EQ(run({"--report", "zh.html", "--lang", "zh", "--json"}, {"hello", "hear", "done", "hold"}).exit_status, 0);
+  EXPECT_THAT(programs_.read("zh.html"), HasSubstr("没有时间线"));
+}
+
+TEST_F(DiagnoseProgram, ThePageIsThereBeforeAProgramThatGoesOnHasEnded) {
+  const ChildResult result = run({"--report", file("seen.html"), "--to-the-end"},
+                                 {"hello", "hear", "done", "let-go", "await=" + file("seen.html"), "exit=0"});
+  EXPECT_EQ(result.exit_status, 0) << result.err;
+}
+
+TEST_F(DiagnoseProgram, ThePageSaysWhyNothingWasMeasured) {
+  const ChildResult result =
+      run({"--report", "seen.html", "--json"}, {"hello", "hear", "failed=no such hook", "exit=0"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_EQ(json::parse(result.out)["report"], "seen.html");
+  EXPECT_THAT(programs_.read("seen.html"), AllOf(HasSubstr("Nothing could be measured"), HasSubstr("no such hook")));
+}
+
+TEST_F(DiagnoseProgram, APageThatCannotBeWrittenIsToldBeforeTheProgramStarts) {
+  const ChildResult missing = run({"--report", "no/such/seen.html"}, {"write=started:x", "exit=0"});
+  EXPECT_EQ(missing.exit_status, 1);
+  EXPECT_THAT(missing.err, HasSubstr("the output folder no/such does not exist"));
+  const ChildResult other = run({"--report", "train.py"}, {"write=started:x", "exit=0"});
+  EXPECT_EQ(other.exit_status, 2);
+  EXPECT_THAT(other.err, HasSubstr("train.py is not the name of an HTML page"));
+  EXPECT_FALSE(programs_.exists("started"));
+}
+
+TEST_F(DiagnoseProgram, OneWhoseFolderGoesAwayMeanwhileIsAFailureAndTheTextIsThere) {
+  std::filesystem::create_directory(file("pages"));
+  const ChildResult result =
+      programs_.wring({"diagnose", "--report", file("pages/seen.html"), "--", "sh", "-c",
+                       "rmdir " + file("pages") +
+                           "; exec python3 " WRING_SOURCE_DIR "/tests/fixtures/fake_agent.py hello hear done hold"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("cannot write"), HasSubstr("median 12.1 ms"), Not(HasSubstr("report:"))));
+}
+
 TEST_F(DiagnoseProgram, TheAgentIsInEveryPythonThatItStarts) {
   const ChildResult result = programs_.wring(
       {"diagnose", "--to-the-end", "--", "sh", "-c",
@@ -157,6 +202,7 @@ TEST_F(DiagnoseProgram, ACommandThatDoesNotExistIsNamed) {
 TEST_F(DiagnoseProgram, EachFormRefusesTheOptionsOfTheOther) {
   EXPECT_THAT(refusal({"a.yaml", "--steps", "3"}), HasSubstr("--steps belongs to wring diagnose -- COMMAND"));
   EXPECT_THAT(refusal({"a.yaml", "--to-the-end"}), HasSubstr("--to-the-end belongs to"));
+  EXPECT_THAT(refusal({"a.yaml", "--report", "seen.html"}), HasSubstr("--report belongs to"));
   EXPECT_THAT(refusal({"--fix", "--", "true"}), HasSubstr("--fix belongs to wring diagnose CONFIG"));
   EXPECT_THAT(refusal({"--device", "cpu", "--", "true"}), HasSubstr("--device belongs to wring diagnose CONFIG"));
   EXPECT_THAT(refusal({"--set", "a=1", "--", "true"}), HasSubstr("--set belongs to"));

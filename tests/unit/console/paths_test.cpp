@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "fixtures/temporary_folder.h"
 #include "wring/base/error.h"
@@ -94,6 +95,31 @@ TEST_F(Paths, TheFolderOfAnOutputMustBeThere) {
             "the output folder new does not exist; create it: mkdir -p new");
   fs::create_directory("new");
   EXPECT_EQ(error_of([] { require_folder_of("new/out.yaml"); }), "no error");
+}
+
+TEST_F(Paths, APageCanBeWrittenWhereItIsToStandAndNothingIsLeftOfTheAttempt) {
+  fs::create_directory("pages");
+  const FilePlace place = place_of_page("pages/seen.html");
+  EXPECT_EQ(place.name, "seen.html");
+  EXPECT_TRUE(fs::is_empty("pages"));
+  EXPECT_EQ(error_of([] { place_of_page("new/seen.html"); }),
+            "the output folder new does not exist; create it: mkdir -p new");
+  if (::geteuid() == 0) return;  // root may write everywhere
+  fs::permissions("pages", fs::perms::owner_read | fs::perms::owner_exec);
+  EXPECT_THAT(error_of([] { place_of_page("pages/seen.html"); }), testing::HasSubstr("cannot write"));
+  fs::permissions("pages", fs::perms::owner_all);
+}
+
+TEST_F(Paths, WhatIsNoPageIsNotReplacedByOne) {
+  fs::create_directory("folder.html");
+  for (const char* name : {"train.py", "", "seen", "folder.html", "seen.html/"}) {
+    try {
+      place_of_page(name);
+      ADD_FAILURE() << name;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::usage) << error.what();
+    }
+  }
 }
 
 TEST_F(Paths, WhatCannotBeLookedAtIsNotMissing) {

@@ -45,6 +45,8 @@ TEST_F(JudgedProcessTest, ATraceIsDividedAndJudged) {
   ASSERT_EQ(judged.findings.size(), 1U);
   EXPECT_EQ(judged.findings[0].finding.key, "compute_bound");
   EXPECT_TRUE(judged.no_finding.empty());
+  ASSERT_TRUE(judged.timeline);
+  EXPECT_EQ(judged.timeline->step_ms, 10);
 }
 
 TEST_F(JudgedProcessTest, FewStepsGetSharesButNoVerdict) {
