@@ -28,7 +28,7 @@ STARTED_AFTER = 2  # steps: what a profiler or an agent does after the first one
 READY_BATCHES = 2  # of a worker: torch's prefetch_factor
 LONGEST_START_S = 240
 LONGEST_TURN_S = 300
-END_S = 30
+END_S = 120  # Python with torch takes long to end on a machine that is busy
 
 
 class Failed(RuntimeError):
