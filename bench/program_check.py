@@ -4,9 +4,9 @@
     bench/program_check.py --wring build/release/bin/wring --out FILE.json [--only plain:item,gpt] [--nproc 2] [--limit 560]
 
 A case is right where the first cause is the planted one; one without a plant, where nothing is said to hold it back (a first
-cause that gives back 10 % of a step or more). With --nproc the programs of several ranks run under torchrun, and each rank must
-be right. A program whose packages are not there is skipped. None is begun that would end later than --limit seconds after the
-first. The JSON grows case by case. Exits with 1 where fewer than 16 of 18 cases, in this proportion, are right.
+cause that gives back 10 % of a step or more). With --nproc 2 the program of two ranks runs under torchrun, and the verdict on
+both must be right. A program whose packages are not there is skipped. None is begun that would end later than --limit seconds
+after the first. The JSON grows case by case. Exits with 1 where fewer than 16 of 18 cases, in this proportion, are right.
 """
 import argparse
 import datetime
@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 from vs_pytorch import record  # noqa: E402
 
-# By program and plant: the first finding's key, of each rank where there are several. "" where nothing holds it back.
+# By program and plant: the key of what is to come first. "" where nothing holds it back.
 CASES = {
     "plain": {"none": "", "loader": "input_bound", "item": "synchronisations", "pageable": "transfer_bound",
               "optimizer": "optimizer", "batch": "launch_bound"},
@@ -33,10 +33,10 @@ CASES = {
     "hf_trainer": {"none": "", "batch": "launch_bound", "fp32": "tensor_cores_unused", "loader": "input_bound"},
     "imagenet_style": {"none": "", "pageable": "transfer_bound", "nchw": "layout", "item": "synchronisations",
                        "loader": "input_bound"},
-    "ddp": {"none": ("", ""), "straggler": ("collective_bound", "input_bound"),
-            "bucket": ("collective_bound", "collective_bound")},
+    "ddp": {"none": "", "straggler": "straggler", "bucket": "collective_bound"},
 }  # fmt: skip
 OF_RANKS = ("ddp",)
+STRAGGLER = 1  # the rank; two are run
 PACKAGES = {"photographs": ("timm", "torchvision"), "gpt": ("transformers",), "hf_trainer": ("transformers", "accelerate"),
             "lightning_fit": ("lightning", "torchvision"), "lightning_cli": ("lightning", "jsonargparse", "torchvision"),
             "imagenet_style": ("torchvision",)}  # fmt: skip
@@ -101,16 +101,27 @@ def told_of(process, expected):
     return {"expected": expected or None, "first": key, "share_percent": share, "right": right, **kept(process or {})}
 
 
-def told_of_ranks(processes, expected):
-    """Each rank's, and whether all are right."""
-    by_rank = {process["rank"]: process for process in processes}
-    ranks = [{"rank": rank, **told_of(by_rank.get(rank), one)} for rank, one in enumerate(expected)]
-    return {"right": all(rank["right"] for rank in ranks) and len(by_rank) == len(expected), "ranks": ranks}
+def findings_of(verdict):
+    """A verdict on several ranks in the form of a process: the straggler comes first."""
+    straggler = verdict.get("straggler")
+    return {"findings": ([straggler] if straggler else []) + verdict["causes"]}
+
+
+def told_of_ranks(report, expected):
+    verdict, processes = report.get("verdict"), report.get("ranks") or []
+    right, key, share = judged(findings_of(verdict) if verdict else None, expected)
+    if key == "straggler":
+        right = right and verdict["straggler"]["ranks"] == [STRAGGLER]
+    return {"expected": expected or None, "first": key, "share_percent": share, "right": right, "verdict": verdict,
+            "ranks": [{"rank": process["rank"], **kept(process)} for process in processes]}  # fmt: skip
 
 
 def case_of(program, plant, report):
     processes, expected = (report or {}).get("ranks") or [], CASES[program][plant]
-    told = told_of_ranks(processes, expected) if program in OF_RANKS else told_of(next(iter(processes), None), expected)
+    if program in OF_RANKS:
+        told = told_of_ranks(report or {}, expected)
+    else:
+        told = told_of(next(iter(processes), None), expected)
     return {"program": program, "plant": plant, **told, "reason": (report or {}).get("reason")}
 
 
@@ -125,12 +136,12 @@ def chosen(text, nproc):
 
 
 def lines_of(case):
-    """A line a process, and its shares."""
-    for rank in case.get("ranks", [case]):
-        step = (rank["steps"] or {}).get("step_ms", {}).get("median", 0)
-        of_rank = f"rank {rank['rank']}  " if "rank" in rank else ""
-        yield (f"{case['program']:15} {case['plant']:10} {'right' if rank['right'] else 'WRONG':6} {of_rank}{rank['first']} "
-               f"{rank['share_percent']:.0f} %  step {step:.2f} ms  {case['seconds']:.0f} s")  # fmt: skip
+    """What is said, and the shares of each process."""
+    ranks = case.get("ranks", [case])
+    steps = ", ".join(f"{(rank['steps'] or {}).get('step_ms', {}).get('median', 0):.2f}" for rank in ranks)
+    yield (f"{case['program']:15} {case['plant']:10} {'right' if case['right'] else 'WRONG':6} {case['first']} "
+           f"{case['share_percent']:.0f} %  step {steps} ms  {case['seconds']:.0f} s")  # fmt: skip
+    for rank in ranks:
         yield "".join(f"    {name} {ms:.2f}" for name, ms in (rank["shares"] or {}).items())
 
 

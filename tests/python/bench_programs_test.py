@@ -131,7 +131,6 @@ class Tables(unittest.TestCase):
         self.assertEqual({path.stem for path in (BENCH / "programs").glob("*.py")}, others | set(CASES))
         self.assertLessEqual(set(PACKAGES) | set(OF_RANKS), set(CASES))
         for program, plant in PAIRS:
-            self.assertIsInstance(CASES[program][plant], str, f"{program}:{plant}")
             self.assertNotEqual(CASES[program][plant], "", f"{program}:{plant}")
 
     def test_the_cures_cover_all_causes_of_one_process(self):
@@ -139,22 +138,30 @@ class Tables(unittest.TestCase):
         self.assertEqual({CASES[program][plant] for program, plant in PAIRS}, causes)
 
 
-def process(rank, key, share):
-    finding = {"key": key, "share_percent": share, "give_back_ms": 1, "confidence": 1, "numbers": "", "changes": []}
-    return {"rank": rank, "findings": [finding] if key else []}
+def finding(key, share, **fields):
+    return {"key": key, "share_percent": share, "give_back_ms": 1, "confidence": 1, "numbers": "", "changes": [], **fields}
+
+
+def report(straggler, *causes):
+    return {"ranks": [{"rank": 0}, {"rank": 1}], "verdict": {"straggler": straggler, "causes": list(causes)}}
 
 
 class Judging(unittest.TestCase):
-    def test_ranks_are_right_where_each_is(self):
-        straggler = ("collective_bound", "input_bound")
-        seen = [process(1, "input_bound", 70), process(0, "collective_bound", 60)]
-        self.assertTrue(told_of_ranks(seen, straggler)["right"])
-        self.assertFalse(told_of_ranks([process(0, "input_bound", 70), process(1, "input_bound", 70)], straggler)["right"])
+    def test_the_straggler_is_right_where_it_is_the_planted_rank(self):
+        waits = finding("input_bound", 70)
+        self.assertTrue(told_of_ranks(report(finding("straggler", 60, ranks=[1]), waits), "straggler")["right"])
+        self.assertFalse(told_of_ranks(report(finding("straggler", 60, ranks=[0]), waits), "straggler")["right"])
+        self.assertFalse(told_of_ranks(report(None, waits), "straggler")["right"])
 
-    def test_a_rank_without_a_report_is_wrong(self):
-        told = told_of_ranks([process(0, None, 0)], ("", ""))
-        self.assertFalse(told["right"])
-        self.assertEqual([rank["right"] for rank in told["ranks"]], [True, False])
+    def test_ranks_without_a_straggler_have_their_first_cause(self):
+        self.assertTrue(told_of_ranks(report(None, finding("collective_bound", 40)), "collective_bound")["right"])
+        self.assertTrue(told_of_ranks(report(None, finding("compute_bound", 0)), "")["right"])
+        self.assertFalse(told_of_ranks(report(finding("straggler", 60, ranks=[1])), "")["right"])
+
+    def test_ranks_without_a_verdict_are_wrong(self):
+        for expected in ("", "straggler"):
+            told = told_of_ranks({"ranks": [{"rank": 0}], "verdict": None}, expected)
+            self.assertEqual((told["right"], told["first"], len(told["ranks"])), (False, None, 1))
 
     def test_a_gain_is_right_within_a_third_of_the_promise(self):
         self.assertAlmostEqual(gain_of(20.0, 15.0, 1), 25)
