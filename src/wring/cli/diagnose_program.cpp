@@ -116,6 +116,7 @@ class DiagnosedProgram {
     page.command = shell_line(options_.command);
     page.started = started_;
     page.waited_s = seen.waited_s;
+    if (program.verdict) page.verdict = ranks_text(program, {console_.language, true});
     page.ranks = program.ranks;
     page.notes = notes_of(seen);
     if (const auto silence = silence_of(seen)) {

@@ -55,6 +55,7 @@ class Page {
       if (!page_.way_out.empty()) paragraph({"→ {}", "→ {}", page_.way_out});
     }
     out_ += "</header>\n";
+    if (!page_.verdict.empty()) out_ += fmt::format("<pre>{}</pre>\n", html_text(page_.verdict));
   }
 
   void rank(const JudgedProcess& one, const std::string& id) {

@@ -12,6 +12,7 @@ struct ProgramPage {
   std::string command;  // as a shell reads it
   std::string started;  // UTC
   double waited_s = 0;  // until all was known
+  std::string verdict;  // on several ranks, in lines (ranks_report.h); "" for one process
   std::span<const JudgedProcess> ranks;
   std::vector<Text> notes;  // processes that were not measured, how the program ended
   Text reason;              // why nothing was measured; "" beside ranks

@@ -129,6 +129,19 @@ TEST(ProgramHtml, EachRankHasItsSectionsAndSwitchesOfItsOwn) {
   EXPECT_THAT(html_of({judged_rank()}), Not(HasSubstr(">rank 0</h2>"))) << "one has none beside it";
 }
 
+TEST(ProgramHtml, TheVerdictOnSeveralRanksStandsAboveThem) {
+  ProgramPage page;
+  page.verdict = "rank 1 holds up the others\n";
+  const std::vector<JudgedProcess> ranks = {judged_rank(0), judged_rank(1)};
+  page.ranks = ranks;
+  const std::string html = program_html(page, Language::en);
+  EXPECT_EQ(unbalanced(html), "");
+  const std::size_t verdict = html.find("<pre>rank 1 holds up the others");
+  ASSERT_NE(verdict, std::string::npos);
+  EXPECT_LT(verdict, html.find("class=\"rank\""));
+  EXPECT_THAT(html_of({judged_rank()}), Not(HasSubstr("<pre>")));
+}
+
 TEST(ProgramHtml, WhereThereIsNoTimelineItSaysWhy) {
   JudgedProcess on_cpu;
   on_cpu.no_shares = on_cpu.no_finding = {"the model computes on the CPU", "模型在 CPU 上计算"};
