@@ -48,7 +48,7 @@ bool suits_kineto(const fs::path& folder) {
 }
 
 fs::path make_folder_below(const fs::path& folder) {
-  const fs::path below = folder / "kineto";
+  fs::path below = folder / "kineto";
   if (suits_kineto(below)) {
     make_folder(below);
     return below;
