@@ -137,18 +137,20 @@ class DiagnosedProgram {
     std::vector<Text> notes;
     const std::size_t lines = std::min(seen.silent.size(), kMostLines);
     for (std::size_t i = 0; i < lines; ++i) {
-      notes.push_back({"not measured: {}", "未测量：{}", why_silent(seen, seen.silent[i]).why});
+      Text note{"not measured: {}", "未测量：{}", why_silent(seen, seen.silent[i]).why};
+      notes.push_back(std::move(note));
     }
     if (seen.silent.size() > lines) {
-      notes.push_back({"and {} more processes", "另有 {} 个进程", seen.silent.size() - lines});
+      Text note{"and {} more processes", "另有 {} 个进程", seen.silent.size() - lines};
+      notes.push_back(std::move(note));
     }
     if (seen.killed) {
-      notes.push_back(
-          {"the program did not end when it was asked to, and was killed", "程序未按要求结束，已被强制终止"});
+      notes.emplace_back("the program did not end when it was asked to, and was killed",
+                         "程序未按要求结束，已被强制终止");
     }
     if (seen.how == EndOfProgram::observed && !options_.to_the_end) {
-      notes.push_back({"wring ended the program, since all was measured; --to-the-end lets it run on",
-                       "已测完，wring 结束了该程序；--to-the-end 可让它继续运行"});
+      notes.emplace_back("wring ended the program, since all was measured; --to-the-end lets it run on",
+                         "已测完，wring 结束了该程序；--to-the-end 可让它继续运行");
     }
     return notes;
   }
