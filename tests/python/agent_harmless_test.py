@@ -56,6 +56,11 @@ if __name__ == "__main__":
                 optimizer.step()
                 break
 """
+EXECUTES_ITSELF = """
+if len(sys.argv) == 1:
+    torch.optim.SGD(model.parameters(), lr=0.1).step()
+    os.execv(sys.executable, [sys.executable, "-W", "error", "-OO", __file__, "again"])
+"""
 # In one go, each with a side of wring's that does something else.
 TOGETHER = {
     "planted": ("sys._wring_agent.Observation.warm_step = 5\n" + STEPS, {}),
@@ -212,6 +217,13 @@ class Alone(unittest.TestCase):
         (said,) = run.conversations
         self.assertEqual([loader["num_workers"] for loader in said[-1]["loaders"]], [1, 1, 1])
         self.assertEqual({loader["prefetch_factor"] for loader in said[-1]["loaders"]}, {2})
+
+    def test_a_program_that_executes_itself_anew_is_looked_at_anew(self):
+        run = self.bench.run(PRELUDE + EXECUTES_ITSELF + UNTIL_DONE)
+        self.assertEqual((run.code, run.out, run.err), (3, b"", b"whole\n"))
+        before, after = run.conversations
+        self.assertEqual([said.get("phase") for said in before], [None, "warmup"])
+        self.assertEqual(after[-1]["outcome"], "ok")
 
     def test_where_sitecustomize_is_not_read_the_agent_can_be_imported(self):
         text = "import sys; sys.path.insert(0, %r)\nimport torch\nimport wring_gpu.agent\n" % str(PYTHON_FOLDER)
