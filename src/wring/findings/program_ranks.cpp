@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "wring/findings/diagnosis_input.h"
+#include "wring/findings/rules/rules.h"
 #include "wring/findings/straggler.h"
 
 namespace wring {
@@ -166,9 +167,9 @@ Finding verdict_on(Ranks ranks, std::span<const std::size_t> order, const HeldUp
       excess_ms,
       share->key == "computing" ? why_slower(ranks[order[0]], ranks, order, held.stragglers.size()) : Text()};
   found.rule = {"a step without collectives is ≥ {:.0f} % of a step longer than with every other rank",
-                "不计通信的每步时间比其他任一进程长 ≥ 每步的 {:.0f}%", kWorthAChange};
+                "不计通信的每步时间比其他任一进程长 ≥ 每步的 {:.0f}%", rules::kWorthAChange};
   constexpr double kSure = 30;
-  found.confidence = confidence_of(percent, kWorthAChange, kSure);
+  found.confidence = confidence_of(percent, rules::kWorthAChange, kSure);
   found.next_step = cure_of(share->key);
   return found;
 }
@@ -187,7 +188,7 @@ std::optional<HeldUpRanks> find_straggler(Ranks ranks) {
   held.others_own_ms = own_ms(ranks[order[count]]);
   const double gives_back_ms = held.own_ms - held.others_own_ms;
   const double percent = 100 * gives_back_ms / ranks[order[0]].shares.step_ms;
-  if (percent < kWorthAChange) return std::nullopt;
+  if (percent < rules::kWorthAChange) return std::nullopt;
   held.stragglers.assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
   const double own_wait_ms = ranks[order[0]].shares.collective_ms;
   for (const ProgramInput& rank : ranks) {
