@@ -110,6 +110,24 @@ TEST_F(LaunchRanks, OneThatASignalEndsIsNamedAndTheOthersDoNotLiveOn) {
   EXPECT_NE(::kill(std::stoi(programs_.read("pid0")), 0), 0) << "rank 0 is gone";
 }
 
+TEST_F(LaunchRanks, WhereOneCannotBeStartedTheOthersEnd) {
+  ranks_do("echo $$ > pid$RANK; exec sleep 1000\n");
+  const ChildResult result =
+      programs_.run("sh", {"-c", "ulimit -n 24; exec bin/wring train config.yaml --nproc 40 --device cpu"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_THAT(result.err, HasSubstr("Too many open files"));
+  int begun = 0;
+  for (int rank = 0; rank < 40; ++rank) {
+    const std::string file = "pid" + std::to_string(rank);
+    if (!std::filesystem::exists(programs_.folder().path() / file)) continue;
+    const std::string pid = programs_.read(file);
+    if (pid.empty()) continue;  // it was ended as it wrote
+    ++begun;
+    EXPECT_NE(::kill(std::stoi(pid), 0), 0) << "rank " << rank << " is gone";
+  }
+  EXPECT_LT(begun, 40);
+}
+
 TEST_F(LaunchRanks, ASignalIsPassedOnAndTheEndIsAnInterrupt) {
   ranks_do(
       "trap 'echo stopped $RANK >> ends; exit 1' INT TERM\necho $RANK >> up\n"

@@ -1,5 +1,6 @@
 #include "wring/trial/outcome.h"
 
+#include <fstream>
 #include <set>
 
 #include <gmock/gmock.h>
@@ -189,6 +190,20 @@ TEST(Outcome, LastWordsAreShortHoweverMuchWasPrinted) {
   EXPECT_EQ(last_words("1\n2\r\n3\n\n4\n", 2), "3\n4");
   EXPECT_EQ(last_words(""), "");
   EXPECT_LE(last_words(std::string(100'000, 'x') + "\n" + std::string(100'000, 'y')).size(), 2001u);
+}
+
+TEST(Outcome, TheKernelsKillsForLackOfMemoryAreCounted) {
+  std::ifstream statistics("/proc/vmstat");
+  std::optional<long long> count;
+  for (std::string line; std::getline(statistics, line);) {
+    if (line.starts_with("oom_kill ")) count = std::stoll(line.substr(line.find(' ')));
+  }
+  if (!count) GTEST_SKIP() << "this kernel does not count them";
+  const std::optional<long long> told = kernel_oom_kills();
+  ASSERT_TRUE(told);
+  EXPECT_GE(*told, *count);
+  EXPECT_GE(kernel_oom_kills_since(*told - 3), 3);
+  EXPECT_FALSE(kernel_oom_kills_since(std::nullopt));
 }
 
 }  // namespace
