@@ -127,6 +127,17 @@ def _wrap(original, wrapper):
     return functools.update_wrapper(wrapper, original, updated=())
 
 
+class Unmeasured(ValueError):
+    """Why there is no measurement: in English, and by a key with its arguments for whoever speaks another language."""
+
+    def __init__(self, words, key, **arguments):
+        super().__init__(words)
+        self.reason = dict(arguments, key=key)
+
+    def refused(self):
+        return {"refused": _text(self), "reason": self.reason}
+
+
 class Facts:
     """What is known of a loader or an optimiser; it holds numbers and names, never the object."""
 
@@ -910,14 +921,14 @@ class Observation:
         if self.request.trace_steps < 1:
             return self.begin_syncs()
         if self.agent.guard.running(self.torch):
-            self.trace_told = {"refused": "the program runs a profiler of its own"}
+            self.trace_told = Unmeasured("the program runs a profiler of its own", "own_profiler").refused()
             return self.begin_syncs()
         self.say("phase", phase="trace")
         self.phase = "trace"
         try:
             self.trace = Trace(self.torch, self.agent.guard, self.device.type == "cuda")
         except (RuntimeError, Warning) as error:
-            self.trace_told = {"refused": "the profiler did not start: %s" % error}
+            self.trace_told = Unmeasured("the profiler did not start: %s" % error, "no_profiler", error=_text(error)).refused()
             return self.begin_syncs()
         self.begun = clock()
 
@@ -945,14 +956,15 @@ class Observation:
         self.say("phase", phase="export")
         trace.stop()
         if not trace.steps or trace.running:
-            self.trace_told = {"refused": "the program started a profiler of its own, or forked, within the first step"}
+            words = "the program started a profiler of its own, or forked, within the first step"
+            self.trace_told = Unmeasured(words, "profiler_in_between").refused()
             return
         rank = _rank(self.torch)[0]
         try:
             path = trace.export(self.request.folder, "rank%d-%d.json.gz" % (rank, os.getpid()))
             self.trace_told = {"path": path, "steps": trace.steps}
         except (OSError, RuntimeError) as error:
-            self.trace_told = {"refused": "the trace could not be written: %s" % error}
+            self.trace_told = Unmeasured("the trace could not be written: %s" % error, "unwritten", error=_text(error)).refused()
 
     def begin_syncs(self):
         if self.request.sync_steps < 1 or self.device.type != "cuda":
@@ -1034,7 +1046,8 @@ class Observation:
         """Whatever is known by now is told."""
         if self.phase == "warmup" or not (self.durations or self.summary):
             steps = max((facts.steps for facts in self.order), default=0)
-            raise ValueError("the program ended after %d steps, before the ones to measure" % steps)
+            words = "the program ended after %d steps, before the ones to measure" % steps
+            raise Unmeasured(words, "ended_early", steps=steps)
         if self.summary is None:
             self.sum_up()
         if self.trace is not None:
@@ -1207,7 +1220,10 @@ class Agent:
             message = "%s: %s" % (type(error).__name__, error) if not isinstance(error, ValueError) else str(error)
             if self.look is not None:
                 self.look.abandon()
-            _ask(lambda: self.link.say("done", id=getattr(self, "request_id", 0), outcome="error", message=_text(message)))
+            reason = getattr(error, "reason", None) if isinstance(error, Unmeasured) else None
+            reason = reason or {"key": "agent_error", "error": _text(message)}
+            _ask(lambda: self.link.say("done", id=getattr(self, "request_id", 0), outcome="error",
+                                       message=_text(message), reason=reason))  # fmt: skip
         self.quit()
         return programs
 

@@ -56,8 +56,9 @@ TEST_F(DiagnoseProgram, SaysWhatWasSeenOnStandardError) {
   const ChildResult result = run({}, {"hello", "hear", "done", "hold"});
   EXPECT_EQ(result.exit_status, 0) << result.err;
   EXPECT_EQ(result.out, "");
-  EXPECT_THAT(result.err, AllOf(HasSubstr("median 12.1 ms"), HasSubstr("waits for the loader: 10.0 ms"),
-                                HasSubstr("train.py:31  DataLoader of Photos"), HasSubstr("train.py:33  AdamW")));
+  EXPECT_THAT(result.err, AllOf(HasSubstr("median 12.1 ms"), HasSubstr("waits for the DataLoader: 10.0 ms"),
+                                HasSubstr("train.py:31  DataLoader(Photos, batch_size=64, num_workers=0"),
+                                HasSubstr("train.py:33  AdamW")));
 }
 
 TEST_F(DiagnoseProgram, SpeaksChinese) {

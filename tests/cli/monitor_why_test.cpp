@@ -63,7 +63,7 @@ TEST_F(MonitorWhy, WhatWasSeenInsideIsTheVerdict) {
   EXPECT_EQ(result.out, "");
   EXPECT_THAT(result.err, AllOf(HasSubstr("Average GPU-Util: 87.0%\n"),
                                 HasSubstr("✅ GPU-Util is high, but the GPU waits for data 80 % of a step."),
-                                HasSubstr("inside the program, rank 0 of 1"), HasSubstr("waits for the loader  80.0"),
+                                HasSubstr("inside the program, "), HasSubstr("waits for data  80.0"),
                                 HasSubstr("train.py:31  DataLoader(…, num_workers=0)"), HasSubstr("GPU 0")));
   const auto card = summary().at("gpus").at(0);
   EXPECT_EQ(card.at("inside_verdict").at("key"), "input_bound");
@@ -96,8 +96,8 @@ TEST_F(MonitorWhy, AnAgentThatGaveUpIsQuotedWithAWayOut) {
   const ChildResult result =
       run(words({}, {"hello", "hear", "phase=warmup", "failed=it ended after 7 steps", "exit=0"}));
   EXPECT_EQ(result.exit_status, 0);
-  EXPECT_THAT(result.err, HasSubstr("not seen from inside: rank 0 (pid "));
-  EXPECT_THAT(result.err, HasSubstr("): it ended after 7 steps → wring diagnose --after 5 --steps 30 -- COMMAND"));
+  EXPECT_THAT(result.err, HasSubstr("not seen from inside: process "));
+  EXPECT_THAT(result.err, HasSubstr(": it ended after 7 steps → wring diagnose --after 5 --steps 30 -- COMMAND"));
 }
 
 TEST_F(MonitorWhy, PythonThatIsIsolatedIsToldAtTheStart) {
@@ -126,7 +126,7 @@ TEST_F(MonitorWhy, CtrlCTellsWhatTheProgramSaidOnItsWayOut) {
   ASSERT_TRUE(RunningProgram::wait_until([&] { return programs_.exists("up"); })) << program->err();
   program->send(SIGINT);
   EXPECT_EQ(program->wait(), 0);
-  EXPECT_THAT(program->err(), HasSubstr("inside the program, rank 0 of 1"));
+  EXPECT_THAT(program->err(), HasSubstr("inside the program, "));
 }
 
 TEST_F(MonitorWhy, ACommandThatCannotBeRunLeavesNothingBehind) {

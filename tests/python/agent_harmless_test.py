@@ -138,6 +138,7 @@ class Together(unittest.TestCase):
     def assert_says_error(self, run, message):
         errors = [said for said in run.said() if said.get("outcome") == "error"]
         self.assertEqual([error["message"] for error in errors], [message])
+        self.assertEqual(errors[0]["reason"], {"key": "agent_error", "error": message})
         self.assertEqual(run.said()[-1], errors[0], "nothing comes after it")
 
     def test_an_error_in_a_hook_ends_the_agent_alone(self):
@@ -174,7 +175,10 @@ class Together(unittest.TestCase):
     def test_a_trace_that_cannot_be_written_is_told(self):
         run = self.runs["no_folder"]
         self.assertEqual((run.code, run.err), (3, b"whole\n"))
-        self.assertIn("the trace could not be written", run.done()["trace"]["refused"])
+        told = run.done()["trace"]
+        self.assertIn("the trace could not be written", told["refused"])
+        self.assertEqual(told["reason"]["key"], "unwritten")
+        self.assertIn(told["reason"]["error"], told["refused"])
 
     def test_a_forked_child_says_nothing(self):
         run = self.runs["forks"]

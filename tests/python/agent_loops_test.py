@@ -413,7 +413,8 @@ class Loops(unittest.TestCase):
         print(any("SGD" in event.key for event in profiler.key_averages()))
         """, torch_warns=True)  # fmt: skip
     def test_a_program_that_profiles_itself_is_not_traced(self, run):
-        self.assertEqual(run.done()["trace"], {"refused": "the program runs a profiler of its own"})
+        self.assertEqual(run.done()["trace"], {"refused": "the program runs a profiler of its own",
+                                               "reason": {"key": "own_profiler"}})  # fmt: skip
         self.assertEqual(run.out, b"True\n")
 
     @program("""
@@ -476,7 +477,8 @@ class Loops(unittest.TestCase):
         """)  # fmt: skip
     def test_a_program_that_ends_too_early_says_so(self, run):
         self.assertEqual(run.done(), {"v": 1, "event": "done", "id": 1, "outcome": "error",
-                                      "message": "the program ended after 6 steps, before the ones to measure"})  # fmt: skip
+                                      "message": "the program ended after 6 steps, before the ones to measure",
+                                      "reason": {"key": "ended_early", "steps": 6}})  # fmt: skip
 
     @program("""
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

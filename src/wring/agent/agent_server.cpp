@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "wring/agent/words.h"
 #include "wring/base/error.h"
 #include "wring/trial/json_fields.h"
 
@@ -199,9 +200,7 @@ void AgentServer::take(Connection& connection, std::string_view line) {
   AgentClient& client = clients_[*connection.client];
   if (client.finished()) return;  // of the one request; more of it changes nothing
   if (auto* const phase = std::get_if<AgentPhase>(&event)) client.phase = std::move(phase->phase);
-  if (auto* const failed = std::get_if<AgentFailed>(&event)) {
-    client.failure = failed->message.empty() ? Text("the agent gave up", "探针已放弃") : Text(failed->message);
-  }
+  if (auto* const failed = std::get_if<AgentFailed>(&event)) client.failure = reason_text(failed->reason);
   if (auto* const done = std::get_if<AgentDone>(&event)) take_done(client, std::move(done->observation));
   if (client.finished()) held_bytes_ += line.size();
 }

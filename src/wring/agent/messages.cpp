@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "wring/agent/observation_json.h"
+#include "wring/agent/words.h"
 #include "wring/base/json_text.h"
 #include "wring/trial/json_fields.h"
 #include "wring/trial/protocol.h"
@@ -31,7 +32,7 @@ AgentEvent read_done(const JsonFields& fields) {
   const auto outcome = fields.text("outcome");
   if (!outcome) fields.missing("outcome");
   if (*outcome == "ok") return AgentDone{read_observation(fields)};
-  if (*outcome == "error") return AgentFailed{fields.text("message").value_or("")};
+  if (*outcome == "error") return AgentFailed{read_reason(fields, "message")};
   fields.wrong("outcome", "ok or error", " ok 或 error");
 }
 

@@ -40,7 +40,7 @@ struct AgentDone {
 };
 // It has switched itself off.
 struct AgentFailed {
-  std::string message;
+  AgentReason reason;
 };
 using AgentEvent = std::variant<AgentHello, AgentPhase, AgentDone, AgentFailed>;
 

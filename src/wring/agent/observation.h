@@ -79,6 +79,14 @@ struct ObservedPrecision {
   bool tf32_cudnn = false;
 };
 
+// Why something was not measured, as the agent says it.
+struct AgentReason {
+  std::string words;  // in English
+  std::string key;    // "ended_early"; "" of an older agent. agent/words.h has them
+  std::optional<std::int64_t> steps;
+  std::string error;  // of the program, torch or the system
+};
+
 struct ObservedTrace {
   std::filesystem::path path;  // a Chrome trace, compressed
   std::int64_t steps = 0;
@@ -127,7 +135,7 @@ struct Observation {
   std::optional<TrialMemory> memory;
   std::optional<std::int64_t> cpu_cores;  // that the process may use
   std::optional<ObservedTrace> trace;
-  std::string no_trace;                            // the agent's words, where it was refused
+  std::optional<AgentReason> no_trace;             // where it was refused
   std::optional<std::vector<ObservedSync>> syncs;  // absent where they were not looked for
   std::optional<ObservedRate> rate;                // absent where it could not be measured
   std::optional<ObservedCard> card;                // of wring itself; absent without a driver that tells of the card

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "wring/agent/words.h"
 #include "wring/base/json.h"
 #include "wring/base/json_text.h"
 
@@ -156,8 +157,10 @@ TrialMemory read_memory(const JsonFields& fields) {
 }
 
 void read_trace(const JsonFields& fields, Observation& observation) {
-  observation.no_trace = text_of(fields, "refused");
-  if (!observation.no_trace.empty()) return;
+  if (!text_of(fields, "refused").empty()) {
+    observation.no_trace = read_reason(fields, "refused");
+    return;
+  }
   observation.trace = {required(fields, "path", fields.text("path")), required_count(fields, "steps")};
 }
 
@@ -248,8 +251,17 @@ Json memory_json(const std::optional<TrialMemory>& memory) {
           {"device_total_mib", or_null(memory->device_total_mib)}};
 }
 
+Json refused_json(const AgentReason& reason) {
+  Json json = {{"refused", reason.words}};
+  if (reason.key.empty()) return json;
+  json["reason"] = {{"key", reason.key}};
+  if (reason.steps) json["reason"]["steps"] = *reason.steps;
+  if (!reason.error.empty()) json["reason"]["error"] = reason.error;
+  return json;
+}
+
 Json trace_json(const Observation& observation) {
-  if (!observation.no_trace.empty()) return {{"refused", observation.no_trace}};
+  if (observation.no_trace) return refused_json(*observation.no_trace);
   if (!observation.trace) return {};
   return {{"path", observation.trace->path.string()}, {"steps", observation.trace->steps}};
 }

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "wring/agent/words.h"
+
 namespace wring {
 namespace {
 
@@ -45,8 +47,10 @@ char isolating_option(const std::vector<std::string>& command, std::size_t first
   return '\0';
 }
 
-std::string rank_name(const AgentClient& client) {
-  return fmt::format("{} (pid {})", client.process.rank, client.process.pid);
+// One of one is no rank to a reader.
+Text process_name(const ObservedProcess& process) {
+  if (process.world_size > 1) return {"rank {} (pid {})", "rank {} (pid {})", process.rank, process.pid};
+  return {"process {}", "进程 {}", process.pid};
 }
 
 std::string seconds(double value) {
@@ -96,28 +100,28 @@ Silence of_program(const ObservedProgram& program) {
 }  // namespace
 
 Silence why_silent(const ObservedProgram& program, const AgentClient& client) {
-  const std::string rank = rank_name(client);
+  const Text process = process_name(client.process);
   if (client.failure && client.process.pid == 0) return {*client.failure, {}};
   if (client.failure) {
     const bool too_early = program.how == EndOfProgram::by_itself && client.phase == "warmup";
-    return {{"rank {}: {}", "rank {}：{}", rank, *client.failure},
+    return {{"{}: {}", "{}：{}", process, *client.failure},
             too_early ? Text("a verdict needs some 45 steps: --after 5 --steps 30",
                              "得出结论约需 45 步：--after 5 --steps 30")
                       : Text()};
   }
-  const std::string phase = client.phase.empty() ? "start" : client.phase;
+  const Text phase = window_text(client.phase);
   if (client.gone && program.how == EndOfProgram::by_itself) {
-    return {{"rank {} ended in the phase {}, before all was measured", "rank {} 在 {} 阶段结束，尚未测完", rank, phase},
+    return {{"{} ended during {}, before all was measured", "{} 在“{}”阶段结束，尚未测完", process, phase},
             {"let it run longer, or measure less: --after 5 --steps 30",
              "请让它运行更久，或减少测量：--after 5 --steps 30"}};
   }
   const std::string waited = seconds(program.waited_s);
   if (program.how == EndOfProgram::interrupted) {
-    return {{"interrupted while rank {} was in the phase {}, before all was measured",
-             "中断时 rank {} 处于 {} 阶段，尚未测完", rank, phase},
-            {}};
+    return {
+        {"interrupted during {} of {}, before all was measured", "中断时 {1} 处于“{0}”阶段，尚未测完", phase, process},
+        {}};
   }
-  return {{"rank {} was still in the phase {} after {} s", "{2} 秒后 rank {0} 仍处于 {1} 阶段", rank, phase, waited},
+  return {{"after {} s {} was still at {}", "{} 秒后，{} 仍处于“{}”阶段", waited, process, phase},
           {"--timeout waits longer, --steps and --after measure less",
            "--timeout 可延长等待，--steps 和 --after 可减少测量"}};
 }

@@ -52,13 +52,15 @@ bool are_small(const StepWork& work) {
 Text of_products(const ProgramInput& program, const Attainable& found) {
   if (are_small(program.work)) {
     return {
-        "convolutions and products too small to fill the card: wider layers, or more samples a step (which changes the "
+        "convolutions and matrix products too small to fill the card: wider layers, or more samples a step (which "
+        "changes the "
         "optimisation)",
         "卷积与矩阵乘太小，填不满显卡：加宽网络层，或每步更多样本（会改变优化过程）"};
   }
   const double share = 100 * found.needed_ms / products_ms(program.work);
   return {
-      "convolutions and products at {:.0f} % of the rate of a large one: sizes that are no multiples of 8 (channels, "
+      "convolutions and matrix products at {:.0f} % of the rate of a large one: sizes that are no multiples of 8 "
+      "(channels, "
       "vocabulary) take slower kernels",
       "卷积与矩阵乘只达到大矩阵乘速率的 {:.0f}%：尺寸（通道数、词表）不是 8 的倍数时只能用较慢的核函数", share};
 }
@@ -69,14 +71,15 @@ Text of_part(const ProgramInput& program, const Attainable& found, Part part) {
     case Part::products:
       return of_products(program, found);
     case Part::fp32_products:
-      return {"convolutions and products in fp32 within a step of 16 bits", "16 位训练步中的 fp32 卷积与矩阵乘"};
+      return {"convolutions and matrix products in fp32 within a step of 16 bits", "16 位训练步中的 fp32 卷积与矩阵乘"};
     case Part::passes:
-      return compiled ? Text("passes over memory, which torch.compile has joined already",
-                             "访存遍历（torch.compile 已做合并）")
-                      : Text("passes over memory, which torch.compile joins, by how much is not measured",
-                             "访存遍历，torch.compile 可将其合并，收益未测量");
+      return compiled
+                 ? Text("elementwise operations and reductions, which torch.compile has fused already",
+                        "逐元素运算与归约（torch.compile 已做融合）")
+                 : Text("elementwise operations and reductions: torch.compile can fuse them; the gain was not measured",
+                        "逐元素运算与归约：torch.compile 可将其融合，收益未测量");
     case Part::conversions:
-      return {"conversions of type and layout: casts and copies between the products",
+      return {"conversions of type and layout: casts and copies between the matrix products",
               "类型与布局转换：矩阵乘之间的类型转换与拷贝"};
     case Part::update:
       return {"the optimiser's passes over the parameters", "优化器对参数的遍历"};

@@ -24,6 +24,7 @@ struct CodeChange {
   std::string now;                 // "" where something is added
   std::string then;
   ResultsEffect effect = ResultsEffect::exact;
+  Text note = {};  // "92 % of a step waits here"; often ""
 };
 
 struct ProgramFinding {

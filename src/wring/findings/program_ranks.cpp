@@ -34,11 +34,11 @@ struct Share {
 const std::array<Share, 6>& shares() {
   static const std::array<Share, 6> all = {{
       {"computing", &StepShares::computing_ms, {"its kernels run", "其核函数运行"}},
-      {"loader", &StepShares::loader_ms, {"it waits for its loader", "它等待数据加载"}},
-      {"synchronisation", &StepShares::sync_ms, {"it runs dry after a synchronisation", "它在同步后空转"}},
-      {"launch", &StepShares::launch_ms, {"it waits for launches", "它等待启动核函数"}},
+      {"loader", &StepShares::loader_ms, {"it waits for data", "它等待数据"}},
+      {"synchronisation", &StepShares::sync_ms, {"its GPU idles after a synchronisation", "其 GPU 在同步后空闲"}},
+      {"launch", &StepShares::launch_ms, {"it waits for kernel launches", "它等待启动核函数"}},
       {"copy", &StepShares::copy_ms, {"it only copies", "它只在拷贝"}},
-      {"optimizer", &StepShares::optimizer_ms, {"it waits for the optimiser's host work", "它等待优化器的主机工作"}},
+      {"optimizer", &StepShares::optimizer_ms, {"it waits for the optimiser on the CPU", "它等待 CPU 执行优化器"}},
   }};
   return all;
 }
@@ -120,8 +120,9 @@ Text cure_of(std::string_view reason) {
   }
   if (reason == "launch" || reason == "optimizer") {
     return {
-        "its host is slower: fewer free cores, another NUMA node, or work that the other ranks do not do, such as logs",
-        "其主机侧更慢：空闲核心更少、在另一 NUMA 节点，或做了其他进程不做的工作（如写日志）"};
+        "its CPU side is slower: fewer free cores, another NUMA node, or work that the other ranks do not do, such as "
+        "logs",
+        "其 CPU 侧更慢：空闲核心更少、在另一 NUMA 节点，或做了其他进程不做的工作（如写日志）"};
   }
   return {"what it waits for stands among its own causes", "它在等什么见其自身的原因"};
 }

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 #include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -15,6 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "wring/agent/words.h"
 #include "wring/base/error.h"
 #include "wring/files/file_errors.h"
 #include "wring/files/folder.h"
@@ -45,6 +47,13 @@ bool suits_kineto(const fs::path& folder) {
   const std::string name = folder.string();
   return name.size() + kClientNameBytes <= sizeof(sockaddr_un::sun_path) && name.find(".json") == std::string::npos &&
          name.find("..") == std::string::npos && name.find_first_of(" \t=#") == std::string::npos;
+}
+
+// As the agent would say it: in English, and by its key.
+AgentReason reason(const char* key, std::string error = "") {
+  AgentReason reason{.words = "", .key = key, .steps = {}, .error = std::move(error)};
+  reason.words = reason_text(reason).en;
+  return reason;
 }
 
 fs::path make_folder_below(const fs::path& folder) {
@@ -249,7 +258,7 @@ void Daemon::take_trace(Process& process, const fs::path& path) {
     process.stage == Stage::profile ? take_profile(process, path) : take_steps(process, path);
   } catch (const Error& error) {
     if (process.stage == Stage::profile) {
-      finish(process, error.message().en);
+      finish(process, reason("profile_damaged", error.message().en));
     } else {
       client.failure = error.message();
       process.stage = Stage::done;
@@ -264,7 +273,7 @@ void Daemon::take_steps(Process& process, const fs::path& path) {
   process.begun = false;
   const std::int64_t n = seen.steps.n;
   if (n < 1 && process.grown) {
-    throw Error(ErrorCode::failed, {"its trace holds no step of an optimiser", "其性能记录中没有优化器的 step"});
+    throw Error(ErrorCode::failed, {"its profile holds no step of an optimiser", "其性能分析记录中没有优化器的 step"});
   }
   // Much less than was asked for: of two optimisers, say, Kineto counts the steps of both.
   if (4 * n < 3 * request_.steps && !process.grown) {
@@ -278,7 +287,7 @@ void Daemon::take_steps(Process& process, const fs::path& path) {
   process.seen = std::move(seen);
   process.stage = Stage::profile;
   process.since = Clock::now();
-  if (request_.trace_steps == 0) finish(process, "");
+  if (request_.trace_steps == 0) finish(process);
 }
 
 void Daemon::take_profile(Process& process, const fs::path& path) {
@@ -289,7 +298,7 @@ void Daemon::take_profile(Process& process, const fs::path& path) {
   if (error) fs::copy_file(path, kept, fs::copy_options::overwrite_existing, error);
   if (error) throw_unwritable(kept, error.value());
   add_profile(process.seen, read_trace(kept), kept);
-  finish(process, "");
+  finish(process);
 }
 
 // By its first trace, whether whole or not: only what steps an optimiser makes one.
@@ -301,9 +310,9 @@ AgentClient& Daemon::client_of(Process& process) {
   return clients_[*process.client];
 }
 
-void Daemon::finish(Process& process, const std::string& no_trace) {
+void Daemon::finish(Process& process, std::optional<AgentReason> no_trace) {
   process.stage = Stage::done;
-  process.seen.no_trace = no_trace;
+  process.seen.no_trace = std::move(no_trace);
   AgentClient& client = client_of(process);
   client.process = process.seen.process;
   client.observation = process.seen;
@@ -318,9 +327,9 @@ void Daemon::see_gone() {
     if (process.stage != Stage::profile) continue;
     const auto patience = kProfilePatience + std::chrono::duration<double, std::milli>(3 * process.seen.steps.mean_ms);
     if (gone) {
-      finish(process, "the program ended before torch had written it");
+      finish(process, reason("ended_in_profile"));
     } else if (!process.begun && Clock::now() - process.since > patience) {
-      finish(process, "torch's profiler did not begin it: the program may run a profiler of its own");
+      finish(process, reason("profile_not_begun"));
     }
   }
 }

@@ -68,7 +68,7 @@ class Daemon : public ObservationSource {
   void take_steps(Process& process, const std::filesystem::path& path);
   void take_profile(Process& process, const std::filesystem::path& path);
   AgentClient& client_of(Process& process);
-  void finish(Process& process, const std::string& no_trace);
+  void finish(Process& process, std::optional<AgentReason> no_trace = {});
   void see_gone();
   std::string trace_name(const Process& process) const;
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "wring/agent/words.h"
 #include "wring/base/error.h"
 #include "wring/findings/judge.h"
 #include "wring/trace/chrome_trace.h"
@@ -17,10 +18,12 @@ constexpr std::int64_t kFewSteps = 30;
 // Why there is nothing to divide; "" where there is.
 Text why_no_trace(const Observation& seen) {
   if (seen.process.device == "cpu") {
-    return {"the model computes on the CPU: there is no GPU that could wait", "模型在 CPU 上计算：没有 GPU 可供判断"};
+    return {"the model computes on the CPU: there is no GPU that could wait", "模型在 CPU 上计算，没有在等待的 GPU"};
   }
-  if (!seen.no_trace.empty()) return {"no trace was made: {}", "没有记录 trace：{}", seen.no_trace};
-  if (!seen.trace) return {"no trace was made", "没有记录 trace"};
+  if (seen.no_trace) {
+    return {"there is no profile of its steps: {}", "没有训练步的性能分析结果：{}", reason_text(*seen.no_trace)};
+  }
+  if (!seen.trace) return {"there is no profile of its steps", "没有训练步的性能分析结果"};
   return {};
 }
 
@@ -61,15 +64,17 @@ void weigh_causes(JudgedProcess& one, double held_up_ms) {
   if (!one.shares || !one.work) {
     one.no_finding = one.no_shares;
   } else if (one.seen.steps.n < kFewSteps) {
-    one.no_finding = {"{} steady steps were seen, and {} are needed", "只看到 {} 个稳定的训练步，需要 {} 个",
+    one.no_finding = {"{} steady steps were seen, and {} are needed", "只测到 {} 个稳定的训练步，至少需要 {} 个",
                       one.seen.steps.n, kFewSteps};
   } else {
     one.findings = diagnose_program({one.seen, *one.shares, *one.work, held_up_ms});
     if (!one.findings.empty()) return;
-    one.no_finding = held_up_ms > 0 ? Text("it waits for another rank, and nothing of its own takes enough of a step",
-                                           "它在等另一个 rank，自身没有占足够多时间的原因")
-                                    : Text("no cause takes enough of a step, and the GPU computes less than most of it",
-                                           "没有哪个原因占足够多的时间，而 GPU 的计算也未占大部分");
+    one.no_finding =
+        held_up_ms > 0
+            ? Text("it waits for another rank, and no single cause of its own takes enough of a step to be named",
+                   "它在等另一个 rank，自身没有哪个原因占用的时间多到可以指认")
+            : Text("the GPU does not compute all the time, but no single cause takes enough of a step to be named",
+                   "GPU 并非一直在计算，但没有哪个原因占用的时间多到可以指认");
   }
 }
 

@@ -16,7 +16,7 @@ const std::array<KernelKindRow, kKernelKinds> kRows = {{
     {KernelKind::update, "update", {"optimiser, clipping and average", "优化器、裁剪与滑动平均"}},
     {KernelKind::copy, "copy", {"copies", "拷贝"}},
     {KernelKind::collective, "collective", {"sums over the ranks", "多卡通信"}},
-    {KernelKind::other, "other", {"other kernels", "其他内核"}},
+    {KernelKind::other, "other", {"other kernels", "其他核函数"}},
 }};
 
 struct Sign {

@@ -108,12 +108,27 @@ TEST(AgentMessages, AbsentPartsStayAbsent) {
           .observation;
   EXPECT_EQ(seen.steps.n, 0);
   EXPECT_FALSE(seen.memory || seen.trace || seen.syncs || seen.cpu_cores || seen.rate);
-  EXPECT_EQ(seen.no_trace, "the program runs a profiler of its own");
+  EXPECT_EQ(seen.no_trace.value().words, "the program runs a profiler of its own");
+}
+
+TEST(AgentMessages, AReasonWithAKeyIsReadAndWrittenWhole) {
+  const std::string refused =
+      R"({"refused":"it could not be written: full","reason":{"key":"unwritten","error":"full"}})";
+  const auto event = parse_agent_event(done_line(refused));
+  const Observation& seen = std::get<AgentDone>(event).observation;
+  EXPECT_EQ(seen.no_trace.value().key, "unwritten");
+  EXPECT_EQ(seen.no_trace->error, "full");
+  EXPECT_EQ(nlohmann::json::parse(observation_json(seen).dump())["trace"], nlohmann::json::parse(refused));
+  EXPECT_THAT(refusal(done_line(R"({"refused":"x","reason":"own_profiler"})")), HasSubstr("\"trace.reason\""));
 }
 
 TEST(AgentMessages, OfAFailedAgentItsWordsAreKept) {
   const auto event = parse_agent_event(R"({"v":1,"id":1,"event":"done","outcome":"error","message":"no hook"})");
-  EXPECT_EQ(std::get<AgentFailed>(event).message, "no hook");
+  EXPECT_EQ(std::get<AgentFailed>(event).reason.words, "no hook");
+  const auto keyed = parse_agent_event(R"({"v":1,"id":1,"event":"done","outcome":"error","message":"no hook",)"
+                                       R"("reason":{"key":"ended_early","steps":7}})");
+  EXPECT_EQ(std::get<AgentFailed>(keyed).reason.key, "ended_early");
+  EXPECT_EQ(std::get<AgentFailed>(keyed).reason.steps, 7);
 }
 
 TEST(AgentMessages, FieldsThatAreNotKnownArePassedOver) {

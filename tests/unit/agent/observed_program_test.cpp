@@ -146,7 +146,7 @@ TEST_F(Observed, AStreamThatWasClosedIsClosedForItToo) {
 TEST_F(Observed, AProcessThatEndsInAWindowIsNamedWithIt) {
   const ObservedProgram seen = run({"hello", "hear", "phase=warmup", "exit=3"});
   EXPECT_EQ(seen.end.exit_status, 3);
-  EXPECT_THAT(silence(seen), HasSubstr("ended in the phase warmup"));
+  EXPECT_THAT(silence(seen), HasSubstr("ended during the warm-up"));
 }
 
 TEST_F(Observed, AnAgentThatGaveUpIsQuoted) {

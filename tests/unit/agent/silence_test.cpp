@@ -43,10 +43,13 @@ TEST(Silence, NamesTheFirstCauseThatIsSure) {
   seen.how = EndOfProgram::interrupted;
   EXPECT_THAT(why({"python", "train.py"}), HasSubstr("interrupted"));
   seen.silent.emplace_back().phase = "warmup";
-  EXPECT_THAT(why({"python", "train.py"}), HasSubstr("interrupted while rank 0 (pid 0) was in the phase warmup"));
+  EXPECT_THAT(why({"python", "train.py"}), HasSubstr("interrupted during the warm-up of process 0"));
   seen.how = EndOfProgram::timed_out;
   seen.waited_s = 600;
-  EXPECT_THAT(why({"python", "-I", "train.py"}), HasSubstr("still in the phase warmup after 600 s"));
+  EXPECT_THAT(why({"python", "-I", "train.py"}), "after 600 s process 0 was still at the warm-up");
+  seen.silent.front().process.world_size = 2;
+  EXPECT_EQ(why({"python", "train.py"}), "after 600 s rank 0 (pid 0) was still at the warm-up");
+  EXPECT_EQ(why_silent(seen, {"python"}).value().why.zh, "600 秒后，rank 0 (pid 0) 仍处于“预热”阶段");
   seen.silent.emplace_back().failure = "its own words";
   EXPECT_THAT(why({"python", "train.py"}), HasSubstr("its own words"));
   seen.observations.emplace_back();

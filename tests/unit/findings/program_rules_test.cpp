@@ -112,7 +112,9 @@ TEST(ProgramRules, SynchronisationsNameTheirLines) {
   ASSERT_EQ(found.at(0).finding.key, "synchronisations");
   ASSERT_EQ(found[0].changes.size(), 2U);
   EXPECT_EQ(found[0].changes[0].place->line, 40);
-  EXPECT_EQ(found[0].changes[0].now, "synchronises 62 × a step");
+  EXPECT_EQ(found[0].changes[0].then, "if step % 100 == 0: …");
+  EXPECT_EQ(found[0].changes[0].note.en, "makes the CPU wait 62 × a step");
+  EXPECT_EQ(found[0].changes[0].note.zh, "每步 62 次让 CPU 等待");
 }
 
 TEST(ProgramRules, AnOptimiserThatLaunchesTensorByTensorIsFused) {
@@ -204,7 +206,8 @@ TEST(ProgramRules, OneFarBelowItIsToldWhereTheComputingGoes) {
   const auto passes = with_arithmetic(21).judged();
   EXPECT_EQ(keys(passes), "compute_bound ");
   EXPECT_EQ(passes[0].finding.headline.en, "the GPU computes 96 % of a step, at 30 % of the attainable rate");
-  EXPECT_NE(passes[0].finding.next_step.en.find("36 % of a step, are passes over memory"), std::string::npos);
+  EXPECT_NE(passes[0].finding.next_step.en.find("36 % of a step, are elementwise operations and reductions"),
+            std::string::npos);
   Planted products = with_arithmetic(14);
   EXPECT_NE(products.judged()[0].finding.next_step.en.find("at 33 % of the rate of a large one"), std::string::npos);
   products.work.kinds[0].small_ms = 50;
@@ -271,7 +274,8 @@ TEST(ProgramRules, WithoutTheAgentALoaderIsToldToHaveWorkersOnlyWhereItHasNone) 
   const auto found = program.judged();
   ASSERT_EQ(found[0].changes.size(), 1U);
   EXPECT_FALSE(found[0].changes[0].place);
-  EXPECT_EQ(found[0].changes[0].then, "num_workers of 1 and more, persistent_workers=True");
+  EXPECT_EQ(found[0].changes[0].then, "num_workers=…, persistent_workers=True");
+  EXPECT_EQ(found[0].changes[0].note.en, "num_workers: 1 or more");
 }
 
 TEST(ProgramRules, WithoutTheAgentNoPlaceAndNoCountOfTensorsIsTold) {
@@ -279,7 +283,7 @@ TEST(ProgramRules, WithoutTheAgentNoPlaceAndNoCountOfTensorsIsTold) {
   program.lose(&StepShares::optimizer_ms, 30);
   const auto found = program.judged();
   ASSERT_EQ(keys(found), "optimizer ");
-  EXPECT_EQ(found[0].finding.numbers.en, "while AdamW updates its tensors the GPU idles 30.00 ms of 100.00");
+  EXPECT_EQ(found[0].finding.numbers.en, "while AdamW updates its tensors the GPU is idle 30.00 ms of 100.00");
   ASSERT_EQ(found[0].changes.size(), 1U);
   EXPECT_FALSE(found[0].changes[0].place);
 }

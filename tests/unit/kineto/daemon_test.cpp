@@ -187,7 +187,7 @@ TEST_F(KinetoDaemon, ADamagedTraceIsToldAndADamagedProfileTakesOnlyTheShares) {
   ASSERT_TRUE(daemon_.clients()[1].observation);
   EXPECT_EQ(daemon_.clients()[1].observation->steps.n, 50);
   EXPECT_FALSE(daemon_.clients()[1].observation->trace);
-  EXPECT_THAT(daemon_.clients()[1].observation->no_trace, HasSubstr("is no whole trace"));
+  EXPECT_THAT(daemon_.clients()[1].observation->no_trace.value().words, HasSubstr("is no whole trace"));
 }
 
 TEST_F(KinetoDaemon, ATraceThatIsNoPlainFileIsNotOpened) {
@@ -216,7 +216,7 @@ TEST_F(KinetoDaemon, OneThatEndsAfterItsStepsIsToldByThem) {
   EXPECT_TRUE(daemon_.clients()[0].gone);
   ASSERT_TRUE(daemon_.clients()[0].observation);
   EXPECT_EQ(daemon_.clients()[0].observation->steps.n, 50);
-  EXPECT_EQ(daemon_.clients()[0].observation->no_trace, "the program ended before torch had written it");
+  EXPECT_EQ(daemon_.clients()[0].observation->no_trace.value().key, "ended_in_profile");
 }
 
 TEST_F(KinetoDaemon, OnceLetGoItAnswersAndAsksForNothing) {

@@ -41,11 +41,11 @@ TEST(Unheard, OneThatBeganIsToldByItsPhaseAndOneThatFailedByItsWords) {
   program.silent.resize(1);
   program.silent[0].process.pid = 7;
   program.silent[0].phase = "steps";
-  EXPECT_EQ(why(program, 1), "rank 0 (pid 7) was still in the phase steps after 60 s");
+  EXPECT_EQ(why(program, 1), "after 60 s process 7 was still at the timing of steps");
   program.silent.resize(2);
   program.silent[1].process.pid = 8;
   program.silent[1].failure = Text("it is damaged");
-  EXPECT_EQ(why(program, 2), "rank 0 (pid 8): it is damaged");
+  EXPECT_EQ(why(program, 2), "process 8: it is damaged");
 }
 
 TEST(Unheard, WhereSomethingWasSeenThereIsNothingToExplain) {

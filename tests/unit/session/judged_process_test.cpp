@@ -69,8 +69,10 @@ TEST_F(JudgedProcessTest, WithoutAGpuNothingIsDivided) {
 TEST_F(JudgedProcessTest, AProgramThatProfilesItselfIsToldSo) {
   Observation observation = seen();
   observation.trace.reset();
-  observation.no_trace = "the program runs a profiler of its own";
-  EXPECT_EQ(judge_process(observation).no_shares.en, "no trace was made: the program runs a profiler of its own");
+  observation.no_trace = AgentReason{.words = "its words", .key = "own_profiler", .steps = {}, .error = ""};
+  const Text why = judge_process(observation).no_shares;
+  EXPECT_EQ(why.en, "there is no profile of its steps: the program runs a profiler of its own");
+  EXPECT_EQ(why.zh, "没有训练步的性能分析结果：程序自身正在使用性能分析器（profiler）");
 }
 
 TEST_F(JudgedProcessTest, ADamagedTraceIsNamedAndTakesNothingElseAway) {

@@ -68,14 +68,15 @@ void collective_bound(ProgramDiagnosis& diagnosis) {
   const double collective_ms = in.shares.collective_ms - in.held_up_ms;
   const double lost = diagnosis.percent_of_step(collective_ms);
   if (lost < kWorthAChange) return;
-  ProgramFinding& found = diagnosis.add(
-      "collective_bound",
-      {"the GPU runs nothing but collectives {:.0f} % of a step", "每步有 {:.0f}% 的时间 GPU 只在做多卡通信", lost},
-      collective_ms, confidence_of(lost, kWorthAChange, 40),
-      {"{:.2f} ms of {:.2f} with collectives and no other kernel", "{1:.2f} ms 中有 {0:.2f} ms 只有多卡通信",
-       collective_ms, diagnosis.step_ms()},
-      {"no kernel runs beside the collectives ≥ {:.0f} % of a step",
-       "多卡通信期间没有其他核函数的时间 ≥ 每步的 {:.0f}%", kWorthAChange});
+  ProgramFinding& found =
+      diagnosis.add("collective_bound",
+                    {"the GPU only communicates with other GPUs {:.0f} % of a step",
+                     "每步有 {:.0f}% 的时间 GPU 只在做多卡通信", lost},
+                    collective_ms, confidence_of(lost, kWorthAChange, 40),
+                    {"{:.2f} ms of {:.2f} with NCCL's kernels and no others",
+                     "每步 {1:.2f} ms 中有 {0:.2f} ms 只有 NCCL 的核函数", collective_ms, diagnosis.step_ms()},
+                    {"no other kernel runs beside NCCL's ≥ {:.0f} % of a step",
+                     "多卡通信期间没有其他核函数的时间 ≥ 每步的 {:.0f}%", kWorthAChange});
   found.finding.next_step = {
       "a rank that waits less than the others holds them up; else accumulate gradients, or send them in 16 bits",
       "等待明显少于其他进程的那个 rank 拖慢了整体；否则可累积梯度，或用 16 位传输梯度"};

@@ -129,9 +129,10 @@ void compute_bound(ProgramDiagnosis& diagnosis) {
   const auto rate = attainable(in.seen, in.work, diagnosis.step_ms());
   ProgramFinding& found = diagnosis.add(
       "compute_bound", computes(share, rate), 0, confidence_of(share, kComputes, 97),
-      {"kernels run {:.2f} ms of {:.2f}: convolutions and products {:.2f} ms, passes over memory {:.2f} ms",
-       "每步 {1:.2f} ms 中核函数运行 {0:.2f} ms：卷积与矩阵乘 {2:.2f} ms，访存遍历 {3:.2f} ms", in.shares.computing_ms,
-       diagnosis.step_ms(), products_ms, passes_ms},
+      {"kernels run {:.2f} ms of {:.2f}: convolutions and matrix products {:.2f} ms, elementwise operations and "
+       "reductions {:.2f} ms",
+       "每步 {1:.2f} ms 中核函数运行 {0:.2f} ms：卷积与矩阵乘 {2:.2f} ms，逐元素运算与归约 {3:.2f} ms",
+       in.shares.computing_ms, diagnosis.step_ms(), products_ms, passes_ms},
       {"kernels run ≥ {:.0f} % of a step, and no cause gives back {:.0f} %",
        "核函数运行 ≥ 每步的 {:.0f}%，且没有哪个原因能省下 {:.0f}%", kComputes, kNothingLeft});
   if (rate) found.finding.numbers += Text("; {}", "；{}", attained_text(in, *rate));
@@ -139,11 +140,12 @@ void compute_bound(ProgramDiagnosis& diagnosis) {
     found.finding.next_step = where_computing_goes(in, *rate);
   } else if (passes_ms > products_ms && in.seen.compiled_modules == 0) {
     found.finding.next_step = {
-        "passes over memory outweigh the arithmetic: torch.compile joins them, by how much is not measured",
-        "访存遍历多于算术：torch.compile 可将其合并，收益未测量"};
+        "elementwise operations take longer than the matrix arithmetic: torch.compile can fuse them; the gain was not "
+        "measured",
+        "逐元素运算比矩阵运算更耗时：torch.compile 可将其融合，收益未测量"};
   } else {
-    found.finding.next_step = {"faster only with less arithmetic, a lower precision or a faster card",
-                               "只有减少计算量、降低精度或更快的显卡才能更快"};
+    found.finding.next_step = {"only less arithmetic, a lower precision or a faster card would be faster",
+                               "只有减少计算量、降低精度或换更快的显卡才能更快"};
   }
 }
 

@@ -175,21 +175,27 @@ void input_bound(ProgramDiagnosis& diagnosis) {
   ProgramFinding& found = diagnosis.add(
       "input_bound", {"the GPU waits for data {:.0f} % of a step", "每步有 {:.0f}% 的时间 GPU 在等数据", wait},
       more.workers > 0 ? more.give_back_ms : wait_ms, confidence_of(wait, kWorthAChange, 40),
-      {"the thread that steps waits {:.2f} ms of {:.2f} for its batch, and the GPU idles in {:.2f} of them",
-       "训练线程每步 {1:.2f} ms 中等待批次 {0:.2f} ms，其中 {2:.2f} ms GPU 空闲", in.seen.steps.loader_wait_ms,
+      {"the training loop waits {:.2f} ms of {:.2f} for its next batch; the GPU is idle for {:.2f} ms of that",
+       "每步 {1:.2f} ms 中训练循环等待下一批次 {0:.2f} ms，其间 GPU 空闲 {2:.2f} ms", in.seen.steps.loader_wait_ms,
        diagnosis.step_ms(), wait_ms},
-      {"the GPU idles ≥ {:.0f} % of a step while the thread that steps waits for its batch",
-       "训练线程等待批次时 GPU 空闲的时间 ≥ 每步的 {:.0f}%", kWorthAChange});
+      {"the GPU is idle ≥ {:.0f} % of a step while the training loop waits for its next batch",
+       "训练循环等待下一批次期间，GPU 空闲 ≥ 每步的 {:.0f}%", kWorthAChange});
   if (!loader && in.seen.loads_in_step) {
-    found.finding.next_step = {"more processes prepare batches", "用更多进程准备批次"};
-    found.changes.push_back(
-        {{}, "DataLoader(…)", "num_workers of 1 and more, persistent_workers=True", ResultsEffect::exact});
+    found.finding.next_step = {"worker processes prepare the batches", "用 worker 进程准备批次"};
+    found.changes.push_back({{},
+                             "DataLoader(…)",
+                             "num_workers=…, persistent_workers=True",
+                             ResultsEffect::exact,
+                             {"num_workers: 1 or more", "num_workers 至少为 1"}});
   } else if (!loader) {
-    found.finding.next_step = {"prepare the batches in other processes, ahead of the step", "在其他进程中提前准备批次"};
+    found.finding.next_step = {"prepare the batches in other processes, ahead of the step", "用其他进程提前准备批次"};
   } else if (more.workers > 0) {
-    found.finding.next_step = {"more processes prepare batches", "用更多进程准备批次"};
-    found.changes.push_back({loader->place, fmt::format("DataLoader(…, num_workers={})", loader->num_workers),
-                             loader_arguments(*loader, more.workers, diagnosis.on_gpu())});
+    found.finding.next_step = {"more worker processes prepare the batches", "用更多 worker 进程准备批次"};
+    found.changes.push_back({loader->place,
+                             fmt::format("DataLoader(…, num_workers={})", loader->num_workers),
+                             loader_arguments(*loader, more.workers, diagnosis.on_gpu()),
+                             ResultsEffect::exact,
+                             {"{:.0f} % of a step waits here", "每步有 {:.0f}% 的时间在此等待", wait}});
   } else {
     found.finding.next_step = {
         "{} workers use all {} cores: make a sample cheaper (smaller or decoded files, augmentation on the GPU)",

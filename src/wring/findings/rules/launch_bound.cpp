@@ -150,19 +150,20 @@ void launch_bound(ProgramDiagnosis& diagnosis) {
   if (lost < kLaunchGaps) return;
   ProgramFinding& found = diagnosis.add(
       "launch_bound",
-      {"the GPU waits {:.0f} % of a step for the host to launch its kernels",
-       "每步有 {:.0f}% 的时间 GPU 在等主机启动核函数", lost},
+      {"the GPU waits {:.0f} % of a step for the CPU to launch its kernels",
+       "每步有 {:.0f}% 的时间 GPU 在等 CPU 启动核函数", lost},
       in.shares.launch_ms, confidence_of(lost, kLaunchGaps, 40),
-      {"{:.0f} kernels of {:.1f} µs a step; the GPU idles {:.2f} ms of {:.2f} between them while the host works",
-       "每步 {0:.0f} 个核函数，平均 {1:.1f} µs；每步 {3:.2f} ms 中主机忙碌而 GPU 空闲 {2:.2f} ms", in.work.kernels,
+      {"{:.0f} kernels a step, {:.1f} µs each; between them the GPU is idle {:.2f} ms of {:.2f} while the CPU works",
+       "每步 {0:.0f} 个核函数，平均 {1:.1f} µs；其间每步 {3:.2f} ms 中 CPU 忙碌而 GPU 空闲 {2:.2f} ms", in.work.kernels,
        in.work.mean_kernel_us, in.shares.launch_ms, diagnosis.step_ms()},
-      {"the GPU idles ≥ {:.0f} % of a step while the host neither waits for data nor for the GPU",
-       "主机既不等数据也不等 GPU 时，GPU 空闲 ≥ 每步的 {:.0f}%", kLaunchGaps});
-  found.finding.next_step = {"launch fewer kernels, or give each more work: a larger batch changes the optimisation",
-                             "减少核函数数量，或让每个做更多工作：增大批大小会改变优化过程"};
+      {"the GPU is idle ≥ {:.0f} % of a step while the CPU waits neither for data nor for the GPU",
+       "CPU 既不等数据也不等 GPU 时，GPU 空闲 ≥ 每步的 {:.0f}%", kLaunchGaps});
+  found.finding.next_step = {
+      "launch fewer kernels, or give each more work (a larger batch does, and changes the optimisation)",
+      "减少核函数数量，或让每个核函数做更多工作（增大 batch size 可以，但会改变优化过程）"};
   const bool compiled = in.seen.compiled_modules > 0;
   found.changes.push_back({{},
-                           compiled ? "torch.compile(model)" : "",
+                           compiled ? "torch.compile(model)" : "model",
                            compiled ? R"(torch.compile(model, mode="reduce-overhead"))" : "torch.compile(model)",
                            ResultsEffect::rounding});
 }

@@ -1,8 +1,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include <fmt/format.h>
-
 #include "wring/findings/diagnosis_input.h"
 #include "wring/findings/program.h"
 #include "wring/findings/rules/rules.h"
@@ -22,15 +20,14 @@ void synchronisations(ProgramDiagnosis& diagnosis) {
   if (lost < kWorthAChange) return;
   ProgramFinding& found =
       diagnosis.add("synchronisations",
-                    {"the GPU runs dry {:.0f} % of a step, after the host has waited for it",
-                     "主机等待 GPU 之后，GPU 每步有 {:.0f}% 的时间空转", lost},
+                    {"the GPU is idle {:.0f} % of a step because the CPU waited for it (synchronisation)",
+                     "由于 CPU 等待 GPU（同步），GPU 每步有 {:.0f}% 的时间空闲", lost},
                     in.shares.sync_ms, confidence_of(lost, kWorthAChange, 30),
-                    {"{:.0f} synchronising calls a step; {:.2f} ms of {:.2f} in which the GPU idles after one of them",
-                     "每步 {0:.0f} 次同步调用；{2:.2f} ms 中有 {1:.2f} ms GPU 在其后空闲", in.work.sync_calls(),
-                     in.shares.sync_ms, diagnosis.step_ms()},
-                    {"the GPU idles ≥ {:.0f} % of a step after a synchronising call, and the host's own work would fit "
-                     "beside the GPU's",
-                     "同步调用之后 GPU 空闲 ≥ 每步的 {:.0f}%，而主机自身的工作可与 GPU 并行", kWorthAChange});
+                    {"{:.0f} calls a step make the CPU wait for the GPU, which is then idle {:.2f} ms of {:.2f}",
+                     "每步有 {0:.0f} 次调用让 CPU 等待 GPU，随后 GPU 在 {2:.2f} ms 中空闲 {1:.2f} ms",
+                     in.work.sync_calls(), in.shares.sync_ms, diagnosis.step_ms()},
+                    {"the GPU is idle ≥ {:.0f} % of a step after such a call, and would not be if the CPU had gone on",
+                     "这类调用之后 GPU 空闲 ≥ 每步的 {:.0f}%，而 CPU 若不等待，GPU 本不会空闲", kWorthAChange});
   found.finding.next_step = {
       "keep values on the GPU: .item(), .cpu(), print(tensor) and if tensor: wait for it; read them every hundred "
       "steps",
@@ -38,8 +35,11 @@ void synchronisations(ProgramDiagnosis& diagnosis) {
   if (!in.seen.syncs) return;
   for (const ObservedSync& sync : *in.seen.syncs) {
     if (found.changes.size() == kPlacesShown) break;
-    found.changes.push_back(
-        {sync.place, fmt::format("synchronises {:.3g} × a step", sync.per_step), "every 100th step"});
+    found.changes.push_back({sync.place,
+                             "",
+                             "if step % 100 == 0: …",
+                             ResultsEffect::exact,
+                             {"makes the CPU wait {:.3g} × a step", "每步 {:.3g} 次让 CPU 等待", sync.per_step}});
   }
 }
 

@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <optional>
+#include <string>
 
 #include <fmt/format.h>
 
+#include "wring/agent/words.h"
 #include "wring/findings/diagnosis.h"
 #include "wring/findings/evidence.h"
 #include "wring/findings/program.h"
@@ -31,8 +33,12 @@ double fp32_products_ms(const StepWork& work) {
   return fp32 == work.products.end() ? 0 : fp32->ms;
 }
 
-Text yes_no(bool value) {
-  return value ? Text("yes", "是") : Text("no", "否");
+// What allows TF32, without what is allowed already.
+std::string tf32_switches(const ObservedPrecision& precision) {
+  std::string code;
+  if (!precision.tf32_matmul) code = R"(torch.set_float32_matmul_precision("high"))";
+  if (!precision.tf32_cudnn) code += (code.empty() ? "" : "; ") + std::string("torch.backends.cudnn.allow_tf32 = True");
+  return code;
 }
 
 // GPM's word alone: kernels' names do not tell the precision.
@@ -90,16 +96,18 @@ void tensor_cores_unused(ProgramDiagnosis& diagnosis) {
   const bool tf32 = precision.tf32_matmul && precision.tf32_cudnn;
   const double give_back_ms = products_ms * (tf32 ? kTf32GivesBack : kFp32GivesBack);
   const Text flags = in.seen.without_agent ? Text()
-                                           : Text("; TF32: products {}, convolutions {}", "；TF32：矩阵乘 {}，卷积 {}",
-                                                  yes_no(precision.tf32_matmul), yes_no(precision.tf32_cudnn));
+                                           : Text("; TF32 is {} for matrix products and {} for convolutions",
+                                                  "；TF32：矩阵乘 {}，卷积 {}", on_off(precision.tf32_matmul),
+                                                  on_off(precision.tf32_cudnn));
   ProgramFinding& found = diagnosis.add(
       "tensor_cores_unused",
-      {"{:.0f} % of a step are convolutions and products in fp32", "每步有 {:.0f}% 的时间是 fp32 卷积与矩阵乘", share},
+      {"{:.0f} % of a step are convolutions and matrix products in fp32", "每步有 {:.0f}% 的时间是 fp32 卷积与矩阵乘",
+       share},
       give_back_ms, confidence_of(share, kFp32Products, 60),
-      {"convolutions and products on 32-bit inputs take {:.2f} ms of {:.2f}{}",
-       "32 位输入的卷积与矩阵乘占每步 {1:.2f} ms 中的 {0:.2f} ms{2}", products_ms, diagnosis.step_ms(), flags},
-      {"convolutions and products on 32-bit inputs take ≥ {:.0f} % of a step",
-       "32 位输入的卷积与矩阵乘占每步 ≥ {:.0f}%", kFp32Products});
+      {"convolutions and matrix products of fp32 tensors take {:.2f} ms of {:.2f}{}",
+       "fp32 张量的卷积与矩阵乘占每步 {1:.2f} ms 中的 {0:.2f} ms{2}", products_ms, diagnosis.step_ms(), flags},
+      {"convolutions and matrix products of fp32 tensors take ≥ {:.0f} % of a step",
+       "fp32 张量的卷积与矩阵乘占每步 ≥ {:.0f}%", kFp32Products});
   found.finding.next_step = {"compute in 16 bits on the tensor cores; the weights stay in 32",
                              "在张量核心上用 16 位计算；权重保持 32 位"};
   found.changes.push_back({{},
@@ -109,8 +117,9 @@ void tensor_cores_unused(ProgramDiagnosis& diagnosis) {
   if (tf32) return;
   found.changes.push_back({{},
                            "",
-                           R"(or torch.set_float32_matmul_precision("high"), torch.backends.cudnn.allow_tf32 = True)",
-                           ResultsEffect::rounding});
+                           tf32_switches(precision),
+                           ResultsEffect::rounding,
+                           {"instead, where 16 bits are not wanted", "若不想用 16 位，可改用此法"}});
 }
 
 }  // namespace wring::rules

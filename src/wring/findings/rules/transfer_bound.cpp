@@ -43,10 +43,10 @@ void transfer_bound(ProgramDiagnosis& diagnosis) {
       {"the GPU only copies, or waits for a copy, {:.0f} % of a step", "每步有 {:.0f}% 的时间 GPU 只在拷贝或等待拷贝",
        lost},
       in.shares.copy_ms, confidence_of(lost, kWorthAChange, 30),
-      {"{:.1f} MiB of a step from pageable memory in {:.2f} ms, {:.1f} MiB from pinned memory in {:.2f} ms",
-       "每步从可分页内存拷贝 {:.1f} MiB 用 {:.2f} ms，从锁页内存拷贝 {:.1f} MiB 用 {:.2f} ms", pageable.bytes / kMib,
-       pageable.ms, pinned.bytes / kMib, pinned.ms},
-      {"no kernel runs beside the copies ≥ {:.0f} % of a step", "拷贝期间没有核函数运行的时间 ≥ 每步的 {:.0f}%",
+      {"each step copies {:.1f} MiB from pageable memory in {:.2f} ms, {:.1f} MiB from pinned memory in {:.2f} ms",
+       "每步从普通（可分页）内存拷贝 {:.1f} MiB，用 {:.2f} ms；从锁页内存拷贝 {:.1f} MiB，用 {:.2f} ms",
+       pageable.bytes / kMib, pageable.ms, pinned.bytes / kMib, pinned.ms},
+      {"no kernel runs while data is copied ≥ {:.0f} % of a step", "拷贝期间没有核函数运行的时间 ≥ 每步的 {:.0f}%",
        kWorthAChange});
   const ObservedLoader* loader = diagnosis.waited_for();
   if (pageable.ms > pinned.ms && loader && !loader->pin_memory) {

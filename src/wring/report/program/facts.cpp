@@ -5,18 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "wring/agent/words.h"
+
 namespace wring {
 namespace {
-
-const Text& yes_no(bool value) {
-  static const Text yes{"yes", "是"}, no{"no", "否"};
-  return value ? yes : no;
-}
-
-const Text& on_off(bool value) {
-  static const Text on{"on", "开"}, off{"off", "关"};
-  return value ? on : off;
-}
 
 // Three figures, whatever the size.
 std::string figure(double value) {
@@ -29,30 +21,50 @@ void add(std::vector<Text>& lines, Text line) {
   lines.push_back(std::move(line));
 }
 
+// 124439808 → "124.4 M"
+std::string amount(std::int64_t value) {
+  const auto number = static_cast<double>(value);
+  return value >= 1'000'000'000 ? fmt::format("{:.1f} G", number / 1e9)
+         : value >= 1'000'000   ? fmt::format("{:.1f} M", number / 1e6)
+                                : fmt::to_string(value);
+}
+
+// What it computes on, as far as that is known.
+Text device_text(const ObservedProcess& process) {
+  if (process.device_name.empty()) {
+    return process.device.empty() ? Text("device unknown", "设备未知") : Text(process.device);
+  }
+  return process.device.empty() ? process.device_name : fmt::format("{} ({})", process.device_name, process.device);
+}
+
+// The rank where there are several.
 Text process_line(const Observation& seen) {
   const ObservedProcess& process = seen.process;
+  Text line;
+  if (process.world_size > 1) line = {"rank {} of {}: ", "rank {}（共 {} 个）：", process.rank, process.world_size};
   if (seen.without_agent) {
-    const Text unknown{"device unknown", "设备未知"};
-    const Text card = !process.device_name.empty() ? Text(process.device_name)
-                      : process.device.empty()     ? unknown
-                                                   : Text(process.device);
-    return {"rank {} of {}, pid {}: {}, seen without the agent",
-            "rank {}（共 {} 个），pid {}：{}，未使用探针",
-            process.rank,
-            process.world_size,
-            process.pid,
-            card};
+    line += {"{}, seen without the agent, process {}", "{}，未使用探针，进程 {}",
+             process.device_name.empty() ? device_text(process) : Text(process.device_name), process.pid};
+    return line;
   }
-  const std::string device =
-      process.device_name.empty() ? process.device : fmt::format("{} ({})", process.device_name, process.device);
-  return {"rank {} of {}, pid {}: {}, torch {}, Python {}",
-          "rank {}（共 {} 个），pid {}：{}，torch {}，Python {}",
-          process.rank,
-          process.world_size,
-          process.pid,
-          device,
-          process.torch,
-          process.python};
+  line += {"{}, torch {}, Python {}, process {}",
+           "{}，torch {}，Python {}，进程 {}",
+           device_text(process),
+           process.torch,
+           process.python,
+           process.pid};
+  return line;
+}
+
+void add_data(const Observation& seen, std::vector<Text>& lines) {
+  if (seen.loaders.empty() && !seen.without_agent) {  // without it loaders are not known one by one
+    add(lines, {"data: no DataLoader gave a batch in these steps", "数据：这些步中没有 DataLoader 给出批次"});
+    return;
+  }
+  const ObservedSteps& steps = seen.steps;
+  const double share = steps.mean_ms > 0 ? 100 * steps.loader_wait_ms / steps.mean_ms : 0;
+  add(lines, {"waits for the DataLoader: {} ms of each step, {:.0f} %", "等待 DataLoader：每步 {} ms（{:.0f}%）",
+              figure(steps.loader_wait_ms), share});
 }
 
 void add_steps(const Observation& seen, std::vector<Text>& lines) {
@@ -62,47 +74,47 @@ void add_steps(const Observation& seen, std::vector<Text>& lines) {
     return;
   }
   if (seen.without_agent) {
-    add(lines, {"these steps ran under torch's profiler, which slows the host down: without it they are shorter",
-                "这些步在 torch 性能分析器下运行，主机因此变慢：不分析时耗时更短"});
+    add(lines, {"these steps ran under torch's profiler, which slows the CPU down: without it they are shorter",
+                "这些步在 torch 的性能分析器下运行，CPU 因此变慢：不分析时耗时更短"});
   }
-  add(lines, {"step: mean {} ms; median {} ms ± {} (half of the steps), 95 % below {} ms, of {} steps",
-              "每步：均值 {} ms；中位数 {} ms ± {}（半数在内），95% 低于 {} ms，共 {} 步", figure(steps.mean_ms),
-              figure(steps.step_ms.median), figure(steps.step_ms.mad), figure(steps.step_ms.p95), steps.n});
+  add(lines, {"step: mean {} ms, median {} ms (half of the steps within ± {} ms of it), 95 % below {} ms; {} steps",
+              "每步：均值 {} ms，中位数 {} ms（半数的步与之相差不超过 {} ms），95% 低于 {} ms；共 {} 步",
+              figure(steps.mean_ms), figure(steps.step_ms.median), figure(steps.step_ms.mad), figure(steps.step_ms.p95),
+              steps.n});
   if (steps.samples_per_step && steps.mean_ms > 0) {
-    add(lines, {"speed: {} samples/s, {} samples a step", "速度：{} 样本/秒，每步 {} 个样本",
-                figure(*steps.samples_per_step * 1000 / steps.mean_ms), figure(*steps.samples_per_step)});
+    add(lines,
+        {"speed: {} samples/s, {} samples a step", "速度：{} 样本/秒，每步 {} 个样本",
+         figure(*steps.samples_per_step * 1000 / steps.mean_ms), fmt::format("{:.4g}", *steps.samples_per_step)});
   }
-  const double share = steps.mean_ms > 0 ? 100 * steps.loader_wait_ms / steps.mean_ms : 0;
-  add(lines, {"waits for the loader: {} ms a step, {} % of the mean", "等待数据加载：每步 {} ms，占 {}%",
-              figure(steps.loader_wait_ms), fmt::format("{:.0f}", share)});
+  add_data(seen, lines);
+}
+
+// As it would stand in the program, without what is not known.
+std::string loader_call(const ObservedLoader& loader) {
+  const auto flag = [](bool value) { return value ? "True" : "False"; };
+  std::string call = fmt::format("DataLoader({}", loader.dataset);
+  if (loader.batch_size) call += fmt::format(", batch_size={}", *loader.batch_size);
+  call += fmt::format(", num_workers={}, pin_memory={}, persistent_workers={}", loader.num_workers,
+                      flag(loader.pin_memory), flag(loader.persistent_workers));
+  if (loader.prefetch_factor) call += fmt::format(", prefetch_factor={}", *loader.prefetch_factor);
+  return call + ")";
 }
 
 Text loader_line(const ObservedLoader& loader, const ObservedProcess& process) {
-  const std::string batch = loader.batch_size ? fmt::to_string(*loader.batch_size) : "–";
-  const std::string ahead = loader.prefetch_factor ? fmt::to_string(*loader.prefetch_factor) : "–";
-  Text line{
-      "{}  DataLoader of {}: batch_size {}, num_workers {}, pin_memory {}, persistent_workers {}, "
-      "prefetch_factor {}, {} ms a step",
-      "{}  {} 的 DataLoader：batch_size {}，num_workers {}，pin_memory {}，persistent_workers {}，"
-      "prefetch_factor {}，每步 {} ms",
-      place_text(loader.place, process),
-      loader.dataset,
-      batch,
-      loader.num_workers,
-      yes_no(loader.pin_memory),
-      yes_no(loader.persistent_workers),
-      ahead,
-      figure(loader.wait_ms)};
-  if (!loader.in_stepping_thread) line += {", in a thread of its own", "，在另一线程中"};
-  return line;
+  const std::string place = place_text(loader.place, process), call = loader_call(loader);
+  if (!loader.in_stepping_thread) {
+    return {"{}  {}: read ahead by another thread, which waits {} ms a step",
+            "{}  {}：由另一线程预取，该线程每步等待 {} ms", place, call, figure(loader.wait_ms)};
+  }
+  return {"{}  {}: {} ms a step", "{}  {}：每步 {} ms", place, call, figure(loader.wait_ms)};
 }
 
-// Which of its implementations steps, where the program chose one.
+// In PyTorch's words.
 Text implementation_of(const ObservedOptimizer& optimizer) {
-  if (optimizer.fused.value_or(false)) return {"fused", "fused"};
-  if (optimizer.foreach_.value_or(false)) return {"foreach", "foreach"};
-  if (optimizer.fused || optimizer.foreach_) return {"single-tensor", "逐张量"};
-  return {"torch's choice of implementation", "由 torch 选择实现"};
+  if (optimizer.fused.value_or(false)) return "fused";
+  if (optimizer.foreach_.value_or(false)) return "foreach";
+  if (optimizer.fused || optimizer.foreach_) return {"one tensor after the other", "逐个张量更新（for-loop）"};
+  return {"default implementation (foreach on a GPU)", "默认实现（GPU 上为 foreach）"};
 }
 
 Text optimizer_line(const ObservedOptimizer& optimizer, const Observation& seen) {
@@ -111,32 +123,37 @@ Text optimizer_line(const ObservedOptimizer& optimizer, const Observation& seen)
                ? Text("optimiser: {}, fused, {} steps", "优化器：{}，fused，{} 步", optimizer.type, optimizer.steps)
                : Text("optimiser: {}, {} steps", "优化器：{}，{} 步", optimizer.type, optimizer.steps);
   }
-  return {"{}  {}: {} tensors, {} elements, {}, {} steps",
-          "{}  {}：{} 个张量，{} 个元素，{}，{} 步",
-          place_text(optimizer.place, seen.process),
-          optimizer.type,
-          optimizer.tensors,
-          optimizer.elements,
-          implementation_of(optimizer),
-          optimizer.steps};
+  Text line{"{}  {}, {}: {} tensors, {} parameters",
+            "{}  {}，{}：{} 个张量，{} 个参数",
+            place_text(optimizer.place, seen.process),
+            optimizer.type,
+            implementation_of(optimizer),
+            optimizer.tensors,
+            amount(optimizer.elements)};
+  if (seen.optimizers.size() < 2) return line;
+  line += {", {} steps", "，{} 步", optimizer.steps};
+  if (optimizer.counted) line += {"; its steps are what is called a step here", "；此处的“步”指它的 step"};
+  return line;
 }
 
 Text precision_line(const Observation& seen) {
   std::string types;
   for (const ParameterType& type : seen.precision.parameters) types += (types.empty() ? "" : ", ") + type.type;
-  const Text none{"none", "无"};
-  return {"precision: parameters {}, autocast {}, TF32 {} in matrix products, {} in cuDNN",
-          "精度：参数 {}，autocast {}，矩阵乘法的 TF32 {}，cuDNN 的 TF32 {}",
-          types.empty() ? none : Text(types),
-          seen.precision.autocast.empty() ? none : Text(seen.precision.autocast),
-          on_off(seen.precision.tf32_matmul),
-          on_off(seen.precision.tf32_cudnn)};
+  const Text unknown{"of unknown type", "类型未知"};
+  const std::string& autocast = seen.precision.autocast;
+  return {
+      "precision: parameters {}, {}, TF32 {} in matrix products and {} in cuDNN",
+      "精度：参数 {}，{}，TF32：矩阵乘法 {}，cuDNN {}",
+      types.empty() ? unknown : Text(types),
+      autocast.empty() ? Text("no autocast", "未使用 autocast") : Text("autocast to {}", "autocast 为 {}", autocast),
+      on_off(seen.precision.tf32_matmul),
+      on_off(seen.precision.tf32_cudnn)};
 }
 
 void add_settings(const Observation& seen, std::vector<Text>& lines) {
   if (seen.loads_in_step) {
-    add(lines, {"DataLoader without workers: the thread that steps prepares its batches itself",
-                "DataLoader 没有 worker：训练线程自己准备批次"});
+    add(lines, {"DataLoader without workers: the training loop prepares its batches itself",
+                "DataLoader 没有 worker：训练循环自己准备批次"});
   }
   if (seen.without_agent) {
     add(lines, {"not known without the agent: places in the code, settings of loaders, precision and layout, memory",
@@ -148,12 +165,14 @@ void add_settings(const Observation& seen, std::vector<Text>& lines) {
     add(lines, {"layout: {} of {} convolution weights are channels-last",
                 "布局：{1} 个卷积权重中 {0} 个为 channels-last", seen.channels_last, seen.conv_weights});
   }
-  add(lines, {"compiled modules: {}; cudnn.benchmark {}; deterministic {}",
-              "已编译模块：{}；cudnn.benchmark {}；确定性算法 {}", seen.compiled_modules, on_off(seen.cudnn_benchmark),
+  const Text compiled =
+      seen.compiled_modules > 0 ? Text("{} modules", "{} 个模块", seen.compiled_modules) : Text("not used", "未使用");
+  add(lines, {"torch.compile {}; cudnn.benchmark {}; deterministic algorithms {}",
+              "torch.compile {}；cudnn.benchmark {}；确定性算法 {}", compiled, on_off(seen.cudnn_benchmark),
               on_off(seen.deterministic)});
   if (seen.memory && seen.memory->peak_allocated_mib && seen.memory->device_total_mib) {
-    add(lines, {"memory: {} MiB at most in tensors, {} MiB reserved, of {} MiB",
-                "显存：张量最多 {} MiB，预留 {} MiB，共 {} MiB", *seen.memory->peak_allocated_mib,
+    add(lines, {"GPU memory: {} MiB at most in tensors, {} MiB reserved by PyTorch, {} MiB in all",
+                "显存：张量峰值 {} MiB，PyTorch 预留 {} MiB，总共 {} MiB", *seen.memory->peak_allocated_mib,
                 seen.memory->peak_reserved_mib.value_or(0), *seen.memory->device_total_mib});
   }
 }
@@ -177,12 +196,11 @@ void add_card(const Observation& seen, std::vector<Text>& lines) {
 
 void add_windows(const Observation& seen, std::vector<Text>& lines) {
   for (const ObservedSync& sync : seen.syncs.value_or(std::vector<ObservedSync>())) {
-    add(lines, {"{}  waits for the GPU {} × a step", "{}  每步 {} 次等待 GPU", place_text(sync.place, seen.process),
-                figure(sync.per_step)});
+    add(lines, {"{}  makes the CPU wait for the GPU, {:.3g} × a step", "{}  让 CPU 等待 GPU，每步 {:.3g} 次",
+                place_text(sync.place, seen.process), sync.per_step});
   }
-  if (!seen.no_trace.empty()) add(lines, {"no trace: {}", "没有性能记录：{}", seen.no_trace});
   if (seen.steps.n == 0 || seen.without_agent) return;
-  add(lines, {"the agent's hooks took {} µs a step, its start {} ms", "探针每步耗时 {} µs，启动耗时 {} ms",
+  add(lines, {"what measuring cost: {} µs a step, {} ms at the start", "测量本身的开销：每步 {} µs，启动 {} ms",
               figure(seen.steps.hook_us), figure(seen.process.startup_ms)});
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// "more processes prepare batches: train.py:31  DataLoader(…, num_workers=0)  →  num_workers=8"
+// "more worker processes prepare the batches: train.py:31  DataLoader(…, num_workers=0)  →  num_workers=8"
 Text next_step_at_its_place(const ProgramFinding& found, const ObservedProcess& process) {
   if (found.changes.empty() || !found.changes.front().place) return found.finding.next_step;
   const CodeChange& change = found.changes.front();

@@ -26,17 +26,17 @@ struct JudgedProcess {
 // One row a share, in the order in which they are shown.
 struct ShareRow {
   std::string_view key;  // "loader": in JSON
-  Text name;             // "waits for the loader"
+  Text name;             // "waits for data": of the GPU
   double StepShares::*ms;
 };
 inline const std::array<ShareRow, 7> kShareRows = {{
     {"computing", {"GPU computes", "GPU 计算"}, &StepShares::computing_ms},
-    {"loader", {"waits for the loader", "等待数据加载"}, &StepShares::loader_ms},
-    {"synchronisation", {"runs dry after a synchronisation", "同步后空转"}, &StepShares::sync_ms},
-    {"launch", {"waits for launches", "等待启动核函数"}, &StepShares::launch_ms},
-    {"copy", {"copies only", "仅拷贝"}, &StepShares::copy_ms},
-    {"collective", {"waits for other ranks", "等待其他进程"}, &StepShares::collective_ms},
-    {"optimizer", {"waits for the optimiser's host work", "等待优化器的主机工作"}, &StepShares::optimizer_ms},
+    {"loader", {"waits for data", "等待数据"}, &StepShares::loader_ms},
+    {"synchronisation", {"idles after a synchronisation", "同步后空闲"}, &StepShares::sync_ms},
+    {"launch", {"waits for kernel launches", "等待启动核函数"}, &StepShares::launch_ms},
+    {"copy", {"only copies", "仅拷贝"}, &StepShares::copy_ms},
+    {"collective", {"only communicates with other ranks", "仅与其他 rank 通信"}, &StepShares::collective_ms},
+    {"optimizer", {"waits for the optimiser on the CPU", "等待 CPU 执行优化器"}, &StepShares::optimizer_ms},
 }};
 
 }  // namespace wring

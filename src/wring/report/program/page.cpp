@@ -87,7 +87,7 @@ class Page {
       const double share = 100 * one.shares->computing_ms / one.shares->step_ms;
       tile(in("GPU computes", "GPU 计算"), fmt::format("{:.0f} %", share));
     }
-    tile(in("waits for the loader", "等待数据加载"),
+    tile(in("waits for the DataLoader", "等待 DataLoader"),
          fmt::format("{:.0f} %", 100 * steps.loader_wait_ms / steps.mean_ms));
     out_ += "</div>\n";
   }
@@ -163,21 +163,21 @@ class Page {
       return close_section();
     }
     const StepTimeline& step = *one.timeline;
-    paragraph({"Step {} of {} that were traced, the one of median length: {:.2f} ms.",
+    paragraph({"Step {} of {} that were profiled, the one of median length: {:.2f} ms.",
                "共记录 {1} 步，此为其中第 {0} 步（时长居中）：{2:.2f} ms。", step.number, step.steps, step.step_ms});
     if (one.seen.steps.mean_ms > 0) {
       paragraph(
-          {"It was recorded under the profiler, which slows the host down and leaves kernels as they are; without it "
+          {"It was recorded under the profiler, which slows the CPU down and leaves kernels as they are; without it "
            "a step takes {:.2f} ms.",
-           "此步在性能分析下记录：主机变慢，核函数不受影响；不作分析时每步 {:.2f} ms。", one.seen.steps.mean_ms},
+           "此步在性能分析下记录：CPU 变慢，核函数不受影响；不作分析时每步 {:.2f} ms。", one.seen.steps.mean_ms},
           "soft");
     }
     const std::size_t spans = std::max(kMostSpans / page_.ranks.size(), kFewestSpans);
     out_ += timeline_html(with_fewer_spans(step, spans), id, language_);
     paragraph(
-        {"The GPU's rows show what ran in this time, whichever step launched it. Where the host's rows are empty the "
+        {"The GPU's rows show what ran in this time, whichever step launched it. Where the CPU's rows are empty the "
          "program's own code runs, or nothing. Paler rectangles stand for several events with gaps between them.",
-         "GPU 各行为此段时间内的运行内容，不论由哪一步启动。主机各行的空白处为程序自身的代码或空闲。"
+         "GPU 各行为此段时间内的运行内容，不论由哪一步启动。CPU 各行的空白处为程序自身的代码或空闲。"
          "较淡的矩形代表有间隔的多个事件。"},
         "soft");
     if (step.more_threads + step.more_streams > 0) {

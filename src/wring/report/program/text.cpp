@@ -39,17 +39,28 @@ void add_work(ReportLines& lines, const JudgedProcess& one) {
     const auto row = std::ranges::find(kernel_kind_rows(), kind.kind, &KernelKindRow::kind);
     parts.append(comma, {"{} {:.0f} %", "{} {:.0f}%", row->name, share});
   }
-  if (!parts.empty()) lines.add(Text("  on the GPU, of a step: {}", "  GPU 上占每步的比例：{}", parts));
+  if (!parts.empty()) lines.add(Text("  kernels, in % of a step: {}", "  核函数占每步的比例：{}", parts));
 }
 
+Text effect_text(ResultsEffect effect) {
+  switch (effect) {
+    case ResultsEffect::exact:
+      return {};
+    case ResultsEffect::rounding:
+      return {"   (rounds differently)", "   （舍入不同）"};
+    case ResultsEffect::optimisation:
+      return {"   (changes the optimisation)", "   （改变优化过程）"};
+  }
+  return {};
+}
+
+// "train.py:31  DataLoader(…, num_workers=0)  →  num_workers=8     92 % of a step waits here"
 void add_change(ReportLines& lines, const CodeChange& change, const ObservedProcess& process) {
   const std::string place = change.place ? place_text(*change.place, process) + "  " : "";
   const std::string now = change.now.empty() ? "" : change.now + "  →  ";
-  const Text effect = change.effect == ResultsEffect::exact ? Text()
-                      : change.effect == ResultsEffect::rounding
-                          ? Text("   (rounds differently)", "   （舍入不同）")
-                          : Text("   (changes the optimisation)", "   （改变优化过程）");
-  lines.add(Text("     {}{}{}{}", "     {}{}{}{}", place, now, change.then, effect));
+  Text line{"     {}{}{}{}", "     {}{}{}{}", place, now, change.then, effect_text(change.effect)};
+  if (!change.note.empty()) line += {"     {}", "     {}", change.note};
+  lines.add(line);
 }
 
 }  // namespace
@@ -58,8 +69,6 @@ void add_finding(ReportLines& lines, const ProgramFinding& found, std::size_t nu
   const Finding& finding = found.finding;
   lines.add(Text("{}. {} (confidence {:.0f}%)", "{}. {}（把握 {:.0f}%）", number, finding.headline,
                  100 * finding.confidence));
-  lines.add(Text("   measured: {}", "   实测：{}", finding.numbers));
-  lines.add(Text("   rule: {}", "   规则：{}", finding.rule));
   if (found.give_back_ms > 0) {
     lines.add(Text("   gives back at most {:.2f} ms, {:.0f} % of a step: {}",
                    "   最多可省 {:.2f} ms（每步的 {:.0f}%）：{}", found.give_back_ms, found.share, finding.next_step));
@@ -67,6 +76,8 @@ void add_finding(ReportLines& lines, const ProgramFinding& found, std::size_t nu
     lines.add(Text("   next: {}", "   下一步：{}", finding.next_step));
   }
   for (const CodeChange& change : found.changes) add_change(lines, change, process);
+  lines.add(Text("   measured: {}", "   实测：{}", finding.numbers));
+  lines.add(Text("   rule: {}", "   规则：{}", finding.rule));
 }
 
 std::string judged_text(const JudgedProcess& judged, TextStyle style) {

@@ -30,7 +30,7 @@ struct KindWords {
 const KindWords& words_of(HostPart part) {
   static const std::array<std::pair<HostPart, KindWords>, 7> rows = {{
       {HostPart::operators, {"k-operators", {"operators of PyTorch", "PyTorch 算子"}}},
-      {HostPart::loader, {"k-loader", {"waits for the loader", "等待数据加载"}}},
+      {HostPart::loader, {"k-loader", {"waits for data", "等待数据"}}},
       {HostPart::optimizer, {"k-optimizer", {"optimiser's step", "优化器步"}}},
       {HostPart::launch, {"k-launch", {"launches", "启动核函数"}}},
       {HostPart::sync, {"k-synchronisation", {"waits for the GPU", "等待 GPU"}}},
@@ -66,8 +66,8 @@ std::string ms_figure(double ms) {
 Text name_of(const TimelineRow& row) {
   switch (row.of) {
     case TimelineRow::Of::work:
-      if (row.steps) return {"host: thread that steps", "主机：执行训练步的线程"};
-      return {"host: thread {}", "主机：线程 {}", row.number};
+      if (row.steps) return {"CPU: the training loop", "CPU：训练循环"};
+      return {"CPU: thread {}", "CPU：线程 {}", row.number};
     case TimelineRow::Of::calls:
       return {"its calls of CUDA", "其 CUDA 调用"};
     case TimelineRow::Of::stream:

@@ -21,6 +21,7 @@ InsideReport two_ranks() {
   InsideReport report;
   JudgedProcess& judged = report.ranks.emplace_back();
   judged.seen.process.cwd = "/srv/project";
+  judged.seen.process.device = "cuda:0";
   judged.seen.process.device_uuid = "GPU-a";
   judged.seen.steps.n = 50;
   judged.seen.steps.mean_ms = 100;
@@ -30,19 +31,19 @@ InsideReport two_ranks() {
   ProgramFinding& found = judged.findings.emplace_back();
   found.finding.key = "input_bound";
   found.finding.headline = {"the GPU waits for data 75 % of a step", "每步有 75% 的时间 GPU 在等数据"};
-  found.finding.next_step = {"more processes prepare batches", "用更多进程准备批次"};
+  found.finding.next_step = {"more worker processes prepare the batches", "用更多 worker 进程准备批次"};
   found.give_back_ms = found.share = 75;
   found.changes.push_back({CodePlace{"/srv/project/train.py", 31}, "DataLoader(…, num_workers=0)", "num_workers=5"});
-  report.silent.push_back({7, 1, "warmup", {"rank 1 was still in the phase warmup", "rank 1 仍处于 warmup 阶段"}});
+  report.silent.push_back({7, 1, "warmup", {"rank 1 was still at the warm-up", "rank 1 仍处于“预热”阶段"}});
   return report;
 }
 
 TEST(InsideReport, ItsTextHasSharesCausesAndPlacesOfEachRank) {
   EXPECT_THAT(inside_text(two_ranks(), kEnglish),
-              AllOf(HasSubstr("inside the program, rank 0"), HasSubstr("50 steady steps of 100.00 ms"),
-                    HasSubstr("waits for the loader  75.0"), HasSubstr("1. the GPU waits for data 75 % of a step"),
+              AllOf(HasSubstr("inside the program, cuda:0, "), HasSubstr("50 steady steps of 100.00 ms"),
+                    HasSubstr("waits for data  75.0"), HasSubstr("1. the GPU waits for data 75 % of a step"),
                     HasSubstr("train.py:31  DataLoader(…, num_workers=0)  →  num_workers=5"),
-                    HasSubstr("not measured: rank 1 was still in the phase warmup\n")));
+                    HasSubstr("not measured: rank 1 was still at the warm-up\n")));
 }
 
 TEST(InsideReport, WithoutAnythingItIsOneLineWithTheReason) {
@@ -62,9 +63,9 @@ TEST(InsideReport, ItsFindingsAreTheFirstOfEachRankWithTheCardAndThePlace) {
   EXPECT_EQ(findings[0].device_uuid, "GPU-a");
   EXPECT_EQ(findings[0].share, 75);
   EXPECT_EQ(findings[0].finding.next_step.en,
-            "more processes prepare batches: train.py:31  DataLoader(…, num_workers=0)  →  num_workers=5");
+            "more worker processes prepare the batches: train.py:31  DataLoader(…, num_workers=0)  →  num_workers=5");
   report.ranks[0].findings[0].changes.clear();
-  EXPECT_EQ(inside_findings(report)[0].finding.next_step.en, "more processes prepare batches");
+  EXPECT_EQ(inside_findings(report)[0].finding.next_step.en, "more worker processes prepare the batches");
 }
 
 TEST(InsideReport, ItsJsonNamesNoTraceThatIsGone) {

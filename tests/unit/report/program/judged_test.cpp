@@ -26,7 +26,11 @@ JudgedProcess waits_for_data() {
   found.finding.confidence = 0.95;
   found.give_back_ms = 75;
   found.share = 75;
-  found.changes.push_back({CodePlace{"/srv/project/train.py", 31}, "DataLoader(…, num_workers=0)", "num_workers=5"});
+  found.changes.push_back({CodePlace{"/srv/project/train.py", 31},
+                           "DataLoader(…, num_workers=0)",
+                           "num_workers=5",
+                           ResultsEffect::exact,
+                           {"75 % of a step waits here", "每步有 75% 的时间在此等待"}});
   found.changes.push_back({{}, "", "torch.compile(model)", ResultsEffect::rounding});
   judged.findings = {found};
   return judged;
@@ -34,16 +38,21 @@ JudgedProcess waits_for_data() {
 
 TEST(JudgedText, SharesStandWithBarsAndChangesWithTheirPlaces) {
   const std::string text = judged_text(waits_for_data(), {Language::en, true});
-  EXPECT_NE(text.find("  GPU computes          25.0  25.00  ██████████\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("waits for the loader  75.0  75.00  ██████████████████████████████\n"), std::string::npos)
-      << text;
+  EXPECT_NE(text.find("  GPU computes    25.0  25.00  ██████████\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("waits for data  75.0  75.00  ██████████████████████████████\n"), std::string::npos) << text;
   EXPECT_EQ(text.find("collective"), std::string::npos);  // what takes nothing has no row
-  EXPECT_NE(text.find("on the GPU, of a step: convolutions and products 20 %\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("kernels, in % of a step: convolutions and products 20 %\n"), std::string::npos) << text;
   EXPECT_NE(text.find("1. the GPU waits for data 75 % of a step (confidence 95%)\n"), std::string::npos) << text;
   EXPECT_NE(text.find("gives back at most 75.00 ms, 75 % of a step: more processes prepare batches\n"),
             std::string::npos);
-  EXPECT_NE(text.find("     train.py:31  DataLoader(…, num_workers=0)  →  num_workers=5\n"), std::string::npos) << text;
+  EXPECT_NE(
+      text.find("     train.py:31  DataLoader(…, num_workers=0)  →  num_workers=5     75 % of a step waits here\n"),
+      std::string::npos)
+      << text;
   EXPECT_NE(text.find("     torch.compile(model)   (rounds differently)\n"), std::string::npos) << text;
+  EXPECT_NE(
+      judged_text(waits_for_data(), {Language::zh, true}).find("→  num_workers=5     每步有 75% 的时间在此等待\n"),
+      std::string::npos);
 }
 
 TEST(JudgedText, ATerminalWithoutUtf8GetsAscii) {

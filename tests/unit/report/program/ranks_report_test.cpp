@@ -37,7 +37,7 @@ JudgedProgram program(std::size_t count) {
     one.shares->step_ms = 100;
     one.shares->computing_ms = 60;
     (i + 1 < count ? one.shares->collective_ms : one.shares->loader_ms) = 40;
-    one.findings = {cause("synchronisations", "the GPU runs dry", 10)};
+    one.findings = {cause("synchronisations", "the GPU is idle", 10)};
     verdict.ranks.push_back(one.seen.process.rank);
     judged.ranks.push_back(one);
   }
@@ -48,7 +48,7 @@ JudgedProgram program(std::size_t count) {
   verdict.straggler->own_ms = 100;
   verdict.straggler->reason = "loader";
   verdict.stragglers = {last};
-  verdict.causes = {{cause("synchronisations", "the GPU runs dry", 10), 0, verdict.ranks},
+  verdict.causes = {{cause("synchronisations", "the GPU is idle", 10), 0, verdict.ranks},
                     {cause("input_bound", "the GPU waits for data", 40), last, {last}}};
   return judged;
 }
@@ -61,19 +61,19 @@ TEST(RanksReport, SharesStandSideBySideAndACauseOfAllIsSaidOnce) {
   const std::string all = text(program(2));
   EXPECT_THAT(all, HasSubstr("2 ranks, seen together\n"));
   EXPECT_THAT(all, HasSubstr("rank 0  rank 1\n"));
-  EXPECT_THAT(all, HasSubstr("waits for other ranks             40.0     0.0\n")) << all;
-  EXPECT_THAT(all, HasSubstr("of it without other ranks, ms    60.00  100.00\n")) << all;
+  EXPECT_THAT(all, HasSubstr("only communicates with other ranks  40.0     0.0\n")) << all;
+  EXPECT_THAT(all, HasSubstr("of it without other ranks, ms      60.00  100.00\n")) << all;
   EXPECT_THAT(all, HasSubstr("1. straggler: all wait for the last rank (confidence 90%)\n"));
   EXPECT_THAT(all, HasSubstr("     train.py:31  num_workers=0  →  num_workers=8\n"));
-  EXPECT_THAT(all, HasSubstr("2. on both ranks: the GPU runs dry (confidence 90%)\n"));
+  EXPECT_THAT(all, HasSubstr("2. on both ranks: the GPU is idle (confidence 90%)\n"));
   EXPECT_THAT(all, HasSubstr("3. on rank 1: the GPU waits for data (confidence 90%)\n"));
-  EXPECT_THAT(text(program(2), Language::zh), HasSubstr("2. 两个 rank 都是：the GPU runs dry"));
+  EXPECT_THAT(text(program(2), Language::zh), HasSubstr("2. 两个 rank 都是：the GPU is idle"));
 }
 
 TEST(RanksReport, OfManyRanksTheSpreadAndTheStragglerAreShown) {
   const std::string all = text(program(16));
   EXPECT_THAT(all, HasSubstr("least  median   most  rank 15\n")) << all;
-  EXPECT_THAT(all, HasSubstr("on all 16 ranks: the GPU runs dry"));
+  EXPECT_THAT(all, HasSubstr("on all 16 ranks: the GPU is idle"));
   EXPECT_THAT(all, Not(HasSubstr("rank 14")));
 }
 
