@@ -1,6 +1,10 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -8,12 +12,17 @@
 #include "wring/cli/diagnose.h"
 #include "wring/cli/tuning_options.h"
 #include "wring/console/assignments.h"
+#include "wring/process/shell_words.h"
 
 namespace wring {
 namespace {
 
 constexpr int kMostSteps = 1'000'000;
 constexpr double kLongestS = 7 * 24 * 3600;
+
+// What starts programs of PyTorch, beside Python itself.
+constexpr std::array<std::string_view, 7> kLaunchers = {"torchrun", "accelerate", "deepspeed", "bash",
+                                                        "sh",       "uv",         "srun"};
 
 // "20" → steps, "5s" → seconds. The other one then has no say.
 void set_warm_up(const std::string& text, AgentRequest& request) {
@@ -102,6 +111,13 @@ class ProgramArguments {
       program.request.steps = number_of_steps(*steps_);
       program.request.max_seconds = program.timeout_s;  // those that were asked for, however long they take
     }
+    if (std::error_code error; keep_trace_ && std::filesystem::exists(*keep_trace_, error) &&
+                               !std::filesystem::is_directory(*keep_trace_, error)) {
+      throw Error(
+          ErrorCode::usage,
+          {"--keep-trace: {} is a file, not a folder", "--keep-trace：{} 是文件而非文件夹", keep_trace_->string()},
+          {"name a folder; one that does not exist is made", "请给出文件夹；不存在时会创建"});
+    }
     program.to_the_end = to_the_end_;
     program.keep_trace = keep_trace_;
     program.without_agent = without_agent_;
@@ -158,6 +174,32 @@ std::filesystem::path config_of(const std::vector<std::string>& words) {
   return words[0];
 }
 
+// Words of a program to run, where its dashes are missing: "python train.py --epochs 3". Its options would else be
+// taken for wring's.
+void refuse_program_without_dashes(const Arguments& arguments) {
+  const auto program = std::ranges::find_if(arguments, [](const std::string& word) {
+    const std::string name = std::filesystem::path(word).filename().string();
+    return name.starts_with("python") || std::ranges::find(kLaunchers, name) != kLaunchers.end();
+  });
+  if (program == arguments.end() || arguments.front() == "--help" || arguments.front() == "-h") return;
+  throw Error(ErrorCode::usage, {"'{}' is no configuration", "“{}”不是配置", *program},
+              {"a program to run goes after --: wring diagnose -- {}", "要运行的程序写在 -- 之后：wring diagnose -- {}",
+               shell_line(Arguments(program, arguments.end()))});
+}
+
+// The first word after the dashes.
+void check_program(const std::vector<std::string>& command) {
+  const Text example{"for example: wring diagnose -- python train.py", "例如：wring diagnose -- python train.py"};
+  if (command.empty() || command[0].empty()) {
+    throw Error(ErrorCode::usage, {"there is no command after --", "-- 之后没有命令"}, example);
+  }
+  if (command[0].starts_with("-")) {
+    throw Error(ErrorCode::usage,
+                {"'{}' stands after --, where the command begins", "“{}”写在 -- 之后，此处应是命令", command[0]},
+                {"options of wring diagnose go before --", "wring diagnose 的选项写在 -- 之前"});
+  }
+}
+
 }  // namespace
 
 std::optional<int> parse_diagnose(const Arguments& arguments, DiagnoseOptions& options) {
@@ -189,6 +231,7 @@ std::optional<int> parse_diagnose(const Arguments& arguments, DiagnoseOptions& o
               {"print one JSON object instead of text; what COMMAND prints goes to standard error",
                "输出一个 JSON 对象而非文本；COMMAND 的输出转到标准错误"});
   add_examples(parser);
+  if (!has_command) refuse_program_without_dashes(arguments);
   if (const auto done = parser.parse(separate_assignments(Arguments(arguments.begin(), dashes)))) return done;
   common.apply(options.tuning);
   if (!has_command) {
@@ -209,10 +252,7 @@ std::optional<int> parse_diagnose(const Arguments& arguments, DiagnoseOptions& o
   options.program->command.assign(dashes + 1, arguments.end());
   options.program->common = options.tuning.common;
   options.program->json = options.json;
-  if (options.program->command.empty()) {
-    throw Error(ErrorCode::usage, {"there is no command after --", "-- 之后没有命令"},
-                {"for example: wring diagnose -- python train.py", "例如：wring diagnose -- python train.py"});
-  }
+  check_program(options.program->command);
   return std::nullopt;
 }
 

@@ -142,8 +142,9 @@ void make_folder(const fs::path& path) {
   if (!error) return;
   throw Error(ErrorCode::failed,
               {"cannot create the folder {}: {}", "无法创建文件夹 {}：{}", path.string(), std::strerror(error.value())},
-              error.value() == ENOSPC ? Text("free some space on that disk, then run the command again")
-                                      : Text("check the path and its permissions"));
+              error.value() == ENOSPC ? Text("free some space on that disk, then run the command again",
+                                             "请在该磁盘上腾出空间，然后重新运行")
+                                      : Text("check the path and its permissions", "请检查路径和权限"));
 }
 
 bool same_file(const struct stat& a, const struct stat& b) {

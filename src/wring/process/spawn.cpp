@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "wring/base/error.h"
@@ -50,6 +51,35 @@ void hand_on(posix_spawn_file_actions_t& actions, int stream, int as) {
   }
 }
 
+// What to do about a program that cannot be started.
+Text how_to_start(const std::string& program, int error) {
+  if (error == EMFILE) return {"raise the limit of open files (ulimit -n)", "请提高打开文件数的上限（ulimit -n）"};
+  struct stat status {};
+  const bool is_there = ::stat(program.c_str(), &status) == 0;
+  if (is_there && S_ISDIR(status.st_mode))
+    return {"it is a folder: name the program in it", "它是文件夹：请给出其中的程序"};
+  if (!is_there && program.find(' ') != std::string::npos) {
+    return {"the program and each of its arguments are words of their own: leave the quotes out",
+            "程序和每个参数应是单独的词：请去掉引号"};
+  }
+  if (program.ends_with(".py")) {
+    return {"a Python file is run by Python: python {}", "Python 文件需由 Python 运行：python {}", program};
+  }
+  if (error == EACCES) {
+    return {"make it executable (chmod +x {}), or name what runs it: bash {}",
+            "请赋予其执行权限（chmod +x {}），或写明由谁运行：bash {}", program, program};
+  }
+  if (error == ENOEXEC) {
+    return {"it does not say what runs it: begin it with #!, or name that first: bash {}",
+            "它没有说明由谁运行：请在首行写 #!，或写明由谁运行：bash {}", program};
+  }
+  if (error != ENOENT) return {};
+  if (is_there && program.find('/') != std::string::npos) {
+    return {"what its first line (#!) names does not exist", "其首行（#!）指定的程序不存在"};
+  }
+  return {"check that the program is installed and on PATH", "请检查该程序是否已安装并在 PATH 中"};
+}
+
 }  // namespace
 
 int own_stream(int stream) {
@@ -59,10 +89,8 @@ int own_stream(int stream) {
 
 void throw_not_started(const std::string& program, int error) {
   const char* reason = std::strerror(error);
-  const Text cure = error == EMFILE
-                        ? Text("raise the limit of open files (ulimit -n)", "请提高打开文件数的上限（ulimit -n）")
-                        : Text("check that the program is installed and on PATH", "请检查该程序是否已安装并在 PATH 中");
-  throw Error(ErrorCode::failed, {"cannot start {}: {}", "无法启动 {}：{}", program, reason}, cure);
+  throw Error(ErrorCode::failed, {"cannot start {}: {}", "无法启动 {}：{}", program, reason},
+              how_to_start(program, error));
 }
 
 pid_t spawn_group(const std::vector<std::string>& command, const ChildOptions& options, const ChildStreams& streams) {
