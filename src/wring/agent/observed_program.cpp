@@ -1,5 +1,7 @@
 #include "wring/agent/observed_program.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <system_error>
@@ -49,7 +51,7 @@ AgentRequest request_into(const AgentFiles& files, AgentRequest request) {
 class ObservedRun {
  public:
   ObservedRun(const std::vector<std::string>& command, const AgentFiles& files, const ObserveOptions& options)
-      : options_(options), watch_([this] { wake(); }) {
+      : options_(options), watch_([this] { wake(); }, [this](int signal) { return pass_on(signal); }) {
     std::signal(SIGPIPE, SIG_IGN);  // the keeper may have gone
     if (options.source == nullptr) agents_.emplace(files.socket(), request_into(files, options.request));
     source_ = options.source != nullptr ? options.source : &*agents_;
@@ -66,10 +68,12 @@ class ObservedRun {
     observe();
     if (options_.to_the_end && !ended_ && seen_.how != EndOfProgram::interrupted) {
       collect();
+      goes_on_ = true;
+      if (watch_.interrupted()) send(SIGINT);  // it came since the last look
       source_->let_go();
       if (options_.on_observed) options_.on_observed(seen_);
-      while (!ended_ && !watch_.interrupted()) turn(kTurn);
-      seen_.how = watch_.interrupted() ? EndOfProgram::interrupted : EndOfProgram::by_itself;
+      while (!ended_) turn(kTurn);
+      seen_.how = EndOfProgram::by_itself;
     }
     if (!ended_) end_program();
     collect();
@@ -89,6 +93,7 @@ class ObservedRun {
 
   // One that is ended here may still report on its way out.
   void end_program() {
+    if (options_.on_ending) options_.on_ending(seen_.how);
     send(seen_.how == EndOfProgram::interrupted ? SIGINT : SIGTERM);
     for (const auto deadline = Clock::now() + kGrace; !ended_ && Clock::now() < deadline;) turn(kTurn);
     if (ended_) return;
@@ -99,8 +104,16 @@ class ObservedRun {
   void turn(std::chrono::milliseconds timeout) {
     const int wake = watch_.interrupted() ? -1 : wake_.get();
     source_->wait(timeout, wake);
+    tell_first_step();
     cards_.see(source_->clients());
     see_end();
+  }
+
+  void tell_first_step() {
+    const auto stepped = [](const AgentClient& client) { return client.process.pid != 0 && !client.failure; };
+    if (stepped_ || !std::ranges::any_of(source_->clients(), stepped)) return;
+    stepped_ = true;
+    if (options_.on_first_step) options_.on_first_step();
   }
 
   bool all_reported() { return reports_.all_in(source_->clients()); }
@@ -118,6 +131,12 @@ class ObservedRun {
       seen_.end.exit_status = WEXITSTATUS(status);
     }
     source_->wait(0ms);  // its last words
+  }
+
+  // From the thread of watch_.
+  bool pass_on(int signal) const {
+    if (goes_on_) send(signal);
+    return goes_on_;
   }
 
   void send(int signal) const {
@@ -147,12 +166,14 @@ class ObservedRun {
 
   const ObserveOptions& options_;
   Descriptor wake_ = make_wake();
-  InterruptWatch watch_;  // before the program, which is not to inherit what is blocked
+  std::atomic<bool> goes_on_ = false;  // without the agents, to its own end
+  InterruptWatch watch_;               // before the program, which is not to inherit what is blocked
   std::optional<AgentServer> agents_;
   ObservationSource* source_ = nullptr;
   CardWatch cards_;
   KeptCommand kept_;
   bool ended_ = false;
+  bool stepped_ = false;  // a process of it has been heard of
   ObservedProgram seen_;
   ReportWatch reports_;
 };

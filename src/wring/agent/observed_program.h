@@ -39,6 +39,8 @@ struct ObserveOptions {
   // In place of the agent, which then stays outside: where the processes report, and the variables by which they know.
   ObservationSource* source = nullptr;
   std::vector<std::pair<std::string, std::optional<std::string>>> environment;
+  std::function<void()> on_first_step;          // once a process has stepped an optimiser and is measured
+  std::function<void(EndOfProgram)> on_ending;  // before the program is ended
   // With to_the_end, once all is known that will be, and the agents have been let go: the program may run for days yet.
   std::function<void(const ObservedProgram&)> on_observed;
 };
@@ -46,8 +48,9 @@ struct ObserveOptions {
 // Runs the command with this program's standard streams, in a session of its own, so that neither Ctrl-C nor job
 // control of the terminal reaches it but through this program, and the agent in every Python that it starts (or
 // `source` in its place). Returns once it has ended; nothing of it is left running, wherever that went, however this
-// program ends. The first signal that asks this program to end (InterruptWatch) goes to the program as Ctrl-C. SIGPIPE
-// is ignored from now on. Throws Error{failed} where it cannot be started.
+// program ends. The first signal that asks this program to end (InterruptWatch) goes to the program as Ctrl-C, so that
+// its agents tell what they know; once they have been let go (to_the_end) each signal goes to it as it is. SIGPIPE is
+// ignored from now on. Throws Error{failed} where it cannot be started.
 ObservedProgram observe_program(const std::vector<std::string>& command, const AgentFiles& files,
                                 const ObserveOptions& options);
 
