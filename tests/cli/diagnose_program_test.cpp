@@ -1,8 +1,10 @@
 // wring diagnose -- COMMAND: the program's output and exit code are its own, nothing of it is left, and one clear line
 // says what could not be seen.
+#include <chrono>
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -118,6 +120,49 @@ TEST_F(DiagnoseProgram, CtrlCEndsTheProgramAndTellsWhatIsKnown) {
   EXPECT_THAT(running.err(), HasSubstr("median 12.1 ms")) << "what it said on its way out";
 }
 
+TEST_F(DiagnoseProgram, ADoubledCtrlCIsOne) {
+  std::vector<std::string> command = words({}, {"slow=asked", "hello", "hear", "write=up:x", "hold"});
+  command.insert(command.begin(), Programs::binary("wring"));
+  RunningProgram running(programs_, command);
+  ASSERT_TRUE(RunningProgram::wait_until([&] { return programs_.exists("up"); })) << running.err();
+  running.send(SIGINT);
+  std::this_thread::sleep_for(std::chrono::milliseconds(150));
+  running.send(SIGINT);
+  EXPECT_EQ(running.wait(), 130);
+  EXPECT_THAT(running.err(), HasSubstr("median 12.1 ms"));
+}
+
+TEST_F(DiagnoseProgram, SigtermEndsItWith130AsItDoesOtherMeasurements) {
+  std::vector<std::string> command = words({}, {"polite=asked", "hello", "hear", "write=up:x", "hold"});
+  command.insert(command.begin(), Programs::binary("wring"));
+  RunningProgram running(programs_, command);
+  ASSERT_TRUE(RunningProgram::wait_until([&] { return programs_.exists("up"); })) << running.err();
+  running.send(SIGTERM);
+  EXPECT_EQ(running.wait(), 130);
+  EXPECT_TRUE(programs_.exists("asked")) << "as Ctrl-C, on which Python ends in its own way";
+}
+
+TEST_F(DiagnoseProgram, ToTheEndSignalsAreTheProgramsOwnOnceItIsMeasured) {
+  std::vector<std::string> command =
+      words({"--to-the-end"}, {"term=9", "hello", "hear", "done", "let-go", "write=on:x", "hold"});
+  command.insert(command.begin(), Programs::binary("wring"));
+  RunningProgram running(programs_, command);
+  ASSERT_TRUE(RunningProgram::wait_until([&] { return programs_.exists("on"); })) << running.err();
+  running.send(SIGTERM);
+  EXPECT_EQ(running.wait(), 9);
+}
+
+TEST_F(DiagnoseProgram, TheAgentsReasonsAreInTheReadersLanguage) {
+  const std::vector<std::string> verbs = {"hello", "hear", "gave-up=7", "exit=0"};
+  EXPECT_THAT(run({}, verbs).err, HasSubstr("the program ended after 7 steps, before the ones to measure"));
+  EXPECT_THAT(run({"--lang", "zh"}, verbs).err, HasSubstr("程序在 7 步后结束，尚未开始测量"));
+}
+
+TEST_F(DiagnoseProgram, WithoutATerminalNothingIsSaidWhileItMeasures) {
+  const ChildResult result = run({}, {"hello", "hear", "done", "hold"});
+  EXPECT_THAT(result.err, Not(HasSubstr("wring: ")));
+}
+
 TEST_F(DiagnoseProgram, AfterTheTimeItIsEnded) {
   const ChildResult result = run({"--timeout", "1"}, {"clear", "hold"});
   EXPECT_EQ(result.exit_status, 1);
@@ -134,7 +179,11 @@ TEST_F(DiagnoseProgram, NothingIsLeftOfWhatItPutIntoTheBackground) {
 TEST_F(DiagnoseProgram, PythonThatIsIsolatedIsToldWithTheWayOut) {
   const ChildResult result = programs_.wring({"diagnose", "--", "python3", "-I", "-c", "pass"});
   EXPECT_EQ(result.exit_status, 1);
-  EXPECT_THAT(result.err, AllOf(HasSubstr("warning: python3 -I takes no notice"), HasSubstr("→ run it without -I")));
+  EXPECT_THAT(result.err, AllOf(HasSubstr("warning: python3 -I takes no notice"), HasSubstr("→ run it without -I"),
+                                HasSubstr("error: nothing could be measured: before it ended with exit code 0")));
+  EXPECT_EQ(result.err.find("takes no notice"), result.err.rfind("takes no notice")) << "once";
+  const std::string quiet = programs_.wring({"diagnose", "--quiet", "--", "python3", "-I", "-c", "pass"}).err;
+  EXPECT_THAT(quiet, AllOf(HasSubstr("error: nothing could be measured: before it ended"), Not(HasSubstr("warning"))));
 }
 
 TEST_F(DiagnoseProgram, TracesAreKeptWhereTheyAreWanted) {
@@ -200,6 +249,23 @@ TEST_F(DiagnoseProgram, ACommandThatDoesNotExistIsNamed) {
   EXPECT_THAT(result.err, HasSubstr("cannot start /no/such/program"));
 }
 
+TEST_F(DiagnoseProgram, WhatCannotBeStartedIsToldWithWhatToDo) {
+  const auto told = [&](const std::string& word) {
+    const ChildResult result = programs_.wring({"diagnose", "--", word});
+    EXPECT_EQ(result.exit_status, 1) << result.err;
+    EXPECT_THAT(result.err, HasSubstr("cannot start " + word));
+    return result.err;
+  };
+  programs_.folder().write("train.py", "print(1)\n");
+  programs_.folder().write("run.sh", "exit\n");
+  EXPECT_THAT(told("train.py"), HasSubstr("→ a Python file is run by Python: python train.py"));
+  EXPECT_THAT(told("./train.py"), HasSubstr("→ a Python file is run by Python: python ./train.py"));
+  EXPECT_THAT(told("./run.sh"), HasSubstr("→ make it executable (chmod +x ./run.sh), or name what runs it: bash"));
+  EXPECT_THAT(told(file("runtime")), HasSubstr("→ it is a folder"));
+  EXPECT_THAT(told("python3 train.py"), HasSubstr("→ the program and each of its arguments are words of their own"));
+  EXPECT_THAT(told("no-such-program"), HasSubstr("→ check that the program is installed and on PATH"));
+}
+
 TEST_F(DiagnoseProgram, EachFormRefusesTheOptionsOfTheOther) {
   EXPECT_THAT(refusal({"a.yaml", "--steps", "3"}), HasSubstr("--steps belongs to wring diagnose -- COMMAND"));
   EXPECT_THAT(refusal({"a.yaml", "--to-the-end"}), HasSubstr("--to-the-end belongs to"));
@@ -212,7 +278,14 @@ TEST_F(DiagnoseProgram, EachFormRefusesTheOptionsOfTheOther) {
 
 TEST_F(DiagnoseProgram, WrongUsageNamesTheArgument) {
   EXPECT_THAT(refusal({"--"}), HasSubstr("there is no command after --"));
-  EXPECT_THAT(refusal({"python", "train.py"}), HasSubstr("a program to run goes after --"));
+  EXPECT_THAT(refusal({"--", ""}), HasSubstr("there is no command after --"));
+  EXPECT_THAT(refusal({"--", "--steps", "3", "python", "train.py"}),
+              AllOf(HasSubstr("'--steps' stands after --"), HasSubstr("options of wring diagnose go before --")));
+  EXPECT_THAT(refusal({"python", "train.py", "--epochs", "3"}),
+              HasSubstr("a program to run goes after --: wring diagnose -- python train.py --epochs 3"));
+  EXPECT_THAT(refusal({"--steps", "40", "torchrun", "train.py"}), HasSubstr("wring diagnose -- torchrun train.py"));
+  programs_.folder().write("a_file", "");
+  EXPECT_THAT(refusal({"--keep-trace", "a_file", "--", "true"}), HasSubstr("--keep-trace: a_file is a file"));
   EXPECT_THAT(refusal({"train.py"}), HasSubstr("train.py is a Python file"));
   EXPECT_THAT(refusal({}), HasSubstr("CONFIG is missing"));
   for (const char* value : {"soon", "-1", "2.5", "5m", "nan"}) {

@@ -5,9 +5,11 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "wring/agent/agent_files.h"
 #include "wring/agent/observed_program.h"
@@ -59,6 +61,24 @@ Json silent_json(const ObservedProgram& seen, Language language) {
   return list;
 }
 
+Text what_comes(const DiagnoseProgramOptions& options) {
+  const AgentRequest usual, &request = options.request;
+  const bool as_usual = request.after_steps == usual.after_steps && request.after_seconds == usual.after_seconds &&
+                        request.steps == usual.steps;
+  const Text how_long = as_usual ? Text(", usually for 10 to 40 s", "，通常 10 到 40 秒") : Text();
+  const Text then = options.to_the_end ? Text("then runs on by itself", "之后继续自行运行")
+                                       : Text("is then ended (--to-the-end lets it run on)",
+                                              "随后结束它（--to-the-end 可让它继续运行）");
+  return {"the program is measured from its first training step on{}, and {}; after {:.0f} s at the latest (--timeout)",
+          "从第一个训练步开始测量该程序{}，{}；最迟在 {:.0f} 秒后（--timeout）", how_long, then, options.timeout_s};
+}
+
+Text what_ends(EndOfProgram how) {
+  if (how == EndOfProgram::interrupted) return {"interrupted, the program is ended", "已中断，正在结束程序"};
+  if (how == EndOfProgram::timed_out) return {"the time is over, the program is ended", "时间已到，正在结束程序"};
+  return {"all is measured, the program is ended", "已测完，正在结束程序"};
+}
+
 class DiagnosedProgram {
  public:
   explicit DiagnosedProgram(const DiagnoseProgramOptions& options)
@@ -74,6 +94,7 @@ class DiagnosedProgram {
     observe.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(options_.timeout_s * 1000));
     observe.to_the_end = options_.to_the_end;
     observe.output_to_errors = options_.json;
+    tell_progress(observe);
     if (!options_.json) {
       observe.on_observed = [this](const ObservedProgram& seen) {
         tell(seen);
@@ -86,6 +107,20 @@ class DiagnosedProgram {
   }
 
  private:
+  // To somebody who waits at a terminal. Nothing of what the program has printed is erased: a bar that it paints stays
+  // where it is, and goes on below.
+  void tell_progress(ObserveOptions& observe) const {
+    if (!tells_progress_) return;
+    const auto tell = [this](std::string_view before, const Text& what) {
+      write_message(fmt::format("{}wring: {}\n", before, console_.text(what)));
+    };
+    tell("", what_comes(options_));
+    observe.on_first_step = [tell] {
+      tell("\n", {"the first training step is seen, measuring", "已看到第一个训练步，正在测量"});
+    };
+    observe.on_ending = [tell](EndOfProgram how) { tell("\n", what_ends(how)); };
+  }
+
   // Where it cannot enter, or is not to.
   void look_in_without_agent(const AgentFiles& files, ObserveOptions& observe) {
     const auto isolated = isolated_python(options_.command);
@@ -118,7 +153,7 @@ class DiagnosedProgram {
     page.waited_s = seen.waited_s;
     if (program.verdict) page.verdict = ranks_text(program, {console_.language, true});
     page.ranks = program.ranks;
-    page.notes = notes_of(seen);
+    page.notes = notes_of(seen, false);
     if (const auto silence = silence_of(seen)) {
       page.reason = silence->why;
       page.way_out = silence->way_out;
@@ -131,8 +166,8 @@ class DiagnosedProgram {
     }
   }
 
-  // What is not about a rank.
-  std::vector<Text> notes_of(const ObservedProgram& seen) const {
+  // What is not about a rank. `end_is_told`: the reader knows already that the program was ended.
+  std::vector<Text> notes_of(const ObservedProgram& seen, bool end_is_told) const {
     constexpr std::size_t kMostLines = 16;
     std::vector<Text> notes;
     const std::size_t lines = std::min(seen.silent.size(), kMostLines);
@@ -145,10 +180,10 @@ class DiagnosedProgram {
       notes.push_back(std::move(note));
     }
     if (seen.killed) {
-      notes.emplace_back("the program did not end when it was asked to, and was killed",
-                         "程序未按要求结束，已被强制终止");
+      notes.emplace_back("the program did not end when it was asked to, and was killed (SIGKILL)",
+                         "程序未按要求结束，已被强制终止（SIGKILL）");
     }
-    if (seen.how == EndOfProgram::observed && !options_.to_the_end) {
+    if (seen.how == EndOfProgram::observed && !options_.to_the_end && !end_is_told) {
       notes.emplace_back("wring ended the program, since all was measured; --to-the-end lets it run on",
                          "已测完，wring 结束了该程序；--to-the-end 可让它继续运行");
     }
@@ -174,11 +209,12 @@ class DiagnosedProgram {
       }
       if (!program.verdict) text += '\n' + judged_text(rank, style);
       if (const auto& trace = rank.seen.trace; trace && options_.keep_trace) {
-        const Text kept{"trace of {} steps: {}", "{} 步的性能记录：{}", trace->steps, trace->path.string()};
+        const Text kept{"profile of {} steps, for ui.perfetto.dev: {}",
+                        "{} 步的性能分析结果（可在 ui.perfetto.dev 打开）：{}", trace->steps, trace->path.string()};
         text += fmt::format("  {}\n", console_.text(kept));
       }
     }
-    for (const Text& note : notes_of(seen)) text += console_.text(note) + "\n";
+    for (const Text& note : notes_of(seen, tells_progress_)) text += console_.text(note) + "\n";
     if (report_written_) text += console_.text({"report: {}", "报告：{}", options_.report->string()}) + "\n";
     write_message(text);
   }
@@ -217,6 +253,7 @@ class DiagnosedProgram {
 
   const DiagnoseProgramOptions& options_;
   const Console console_;
+  const bool tells_progress_ = !options_.json && !console_.quiet && ::isatty(STDERR_FILENO) != 0;
   std::optional<kineto::Daemon> profiler_;
   const std::string started_;
   std::optional<FilePlace> report_;
