@@ -964,7 +964,8 @@ class Observation:
             path = trace.export(self.request.folder, "rank%d-%d.json.gz" % (rank, os.getpid()))
             self.trace_told = {"path": path, "steps": trace.steps}
         except (OSError, RuntimeError) as error:
-            self.trace_told = Unmeasured("the trace could not be written: %s" % error, "unwritten", error=_text(error)).refused()
+            told = Unmeasured("the trace could not be written: %s" % error, "unwritten", error=_text(error))
+            self.trace_told = told.refused()
 
     def begin_syncs(self):
         if self.request.sync_steps < 1 or self.device.type != "cuda":
@@ -1220,8 +1221,7 @@ class Agent:
             message = "%s: %s" % (type(error).__name__, error) if not isinstance(error, ValueError) else str(error)
             if self.look is not None:
                 self.look.abandon()
-            reason = getattr(error, "reason", None) if isinstance(error, Unmeasured) else None
-            reason = reason or {"key": "agent_error", "error": _text(message)}
+            reason = error.reason if isinstance(error, Unmeasured) else {"key": "agent_error", "error": _text(message)}
             _ask(lambda: self.link.say("done", id=getattr(self, "request_id", 0), outcome="error",
                                        message=_text(message), reason=reason))  # fmt: skip
         self.quit()

@@ -43,9 +43,10 @@ class Progress(unittest.TestCase):
         out, seen = diagnose([], MEASURED)
         self.assertEqual(out, "")
         lines = [line for line in seen.splitlines() if line.startswith("wring: ")]
-        self.assertEqual(lines[0], "wring: the program is measured from its first training step on, usually for 10 to 40 s, and is "
-                                   "then ended (--to-the-end lets it run on); after 600 s at the latest (--timeout)")  # fmt: skip
-        self.assertEqual(lines[1:], ["wring: the first training step is seen, measuring", "wring: all is measured, the program is ended"])
+        self.assertEqual(lines[0], "wring: the program is measured from its first training step on, usually for 10 to 40 s, "
+                                   "and is then ended (--to-the-end lets it run on); after 600 s at the latest (--timeout)")  # fmt: skip
+        self.assertEqual(lines[1:], ["wring: the first training step is seen, measuring",
+                                     "wring: all is measured, the program is ended"])  # fmt: skip
         self.assertTrue(seen.startswith(lines[0]), "before the program prints anything")
         self.assertNotIn("wring ended the program", seen, "which was said before")
 

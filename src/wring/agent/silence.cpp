@@ -134,7 +134,7 @@ std::optional<Silence> isolated_python(const std::vector<std::string>& command) 
   if (letter == '\0') return std::nullopt;
   const std::string name = program_name(*python), option = std::string("-") + letter;
   return Silence{{"{} {} takes no notice of PYTHONPATH or sitecustomize, by which the agent comes in",
-                  "{} {} 不理会 PYTHONPATH 或 sitecustomize，探针无法进入", name, option},
+                  "{} {} 会忽略 PYTHONPATH 和 sitecustomize，wring 的探针因此无法进入", name, option},
                  {"run it without {}", "请去掉 {} 再运行", option}};
 }
 

@@ -18,7 +18,7 @@ const std::array<PhaseRow, 7> kPhases = {{
     {"warmup", {"the warm-up", "预热"}},
     {"steps", {"the timing of steps", "逐步计时"}},
     {"trace", {"the profile of a few steps", "性能分析"}},
-    {"export", {"the writing of the profile", "写出性能分析结果"}},
+    {"export", {"the writing of the profile", "写出性能分析记录"}},
     {"syncs", {"the search for synchronisations", "查找同步调用"}},
     {"rate", {"the timing of a large matrix product", "大矩阵乘计时"}},
 }};
@@ -50,7 +50,7 @@ const std::array<ReasonRow, 9> kReasons = {{
      }},
     {"unwritten",
      [](const AgentReason& reason) {
-       return Text("the profile could not be written: {}", "性能分析结果未能写入：{}", reason.error);
+       return Text("the profile could not be written: {}", "性能分析记录未能写入：{}", reason.error);
      }},
     {"ended_in_profile",
      [](const AgentReason&) {

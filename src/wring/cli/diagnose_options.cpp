@@ -61,7 +61,7 @@ class ProgramArguments {
     parser.option(
         "--steps", "N", steps_,
         {"with COMMAND: steps to measure (default: 50, or what comes in 15 s); beyond them a few for the trace",
-         "配合 COMMAND：测量的步数（默认：50，或 15 秒内的步数）；另有几步用于性能记录"});
+         "配合 COMMAND：测量的步数（默认：50，或 15 秒内的步数）；另有几步用于性能分析"});
     parser.option(
         "--after", "N|Ns", after_,
         {"with COMMAND: first pass over so many steps, or seconds (default: 20 steps and 2 s), until they are steady",
@@ -78,9 +78,9 @@ class ProgramArguments {
          "python has -I, -E or -S",
          "配合 COMMAND：仅通过 torch 的性能分析器观察，不进入 Python：没有代码位置；python 带 -I、-E 或 -S "
          "时自动启用"});
-    parser.option(
-        "--keep-trace", "DIR", keep_trace_,
-        {"with COMMAND: keep torch's traces of a few steps there", "配合 COMMAND：把几步的 torch 性能记录保存于此"});
+    parser.option("--keep-trace", "DIR", keep_trace_,
+                  {"with COMMAND: keep torch's traces of a few steps there",
+                   "配合 COMMAND：把几步的 torch 性能分析记录（trace）保存于此"});
     parser.option("--report", "FILE", report_,
                   {"with COMMAND: also write an HTML page, with a timeline of one step",
                    "配合 COMMAND：另写一个 HTML 报告，含一步的时间线"});
@@ -193,7 +193,7 @@ void check_program(const std::vector<std::string>& command) {
   if (command.empty() || command[0].empty()) {
     throw Error(ErrorCode::usage, {"there is no command after --", "-- 之后没有命令"}, example);
   }
-  if (command[0].starts_with("-")) {
+  if (command[0].starts_with('-')) {
     throw Error(ErrorCode::usage,
                 {"'{}' stands after --, where the command begins", "“{}”写在 -- 之后，此处应是命令", command[0]},
                 {"options of wring diagnose go before --", "wring diagnose 的选项写在 -- 之前"});

@@ -210,7 +210,7 @@ class DiagnosedProgram {
       if (!program.verdict) text += '\n' + judged_text(rank, style);
       if (const auto& trace = rank.seen.trace; trace && options_.keep_trace) {
         const Text kept{"profile of {} steps, for ui.perfetto.dev: {}",
-                        "{} 步的性能分析结果（可在 ui.perfetto.dev 打开）：{}", trace->steps, trace->path.string()};
+                        "{} 步的性能分析记录（可在 ui.perfetto.dev 打开）：{}", trace->steps, trace->path.string()};
         text += fmt::format("  {}\n", console_.text(kept));
       }
     }

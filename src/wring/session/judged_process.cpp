@@ -21,9 +21,9 @@ Text why_no_trace(const Observation& seen) {
     return {"the model computes on the CPU: there is no GPU that could wait", "模型在 CPU 上计算，没有在等待的 GPU"};
   }
   if (seen.no_trace) {
-    return {"there is no profile of its steps: {}", "没有训练步的性能分析结果：{}", reason_text(*seen.no_trace)};
+    return {"there is no profile of its steps: {}", "没有训练步的性能分析记录：{}", reason_text(*seen.no_trace)};
   }
-  if (!seen.trace) return {"there is no profile of its steps", "没有训练步的性能分析结果"};
+  if (!seen.trace) return {"there is no profile of its steps", "没有训练步的性能分析记录"};
   return {};
 }
 

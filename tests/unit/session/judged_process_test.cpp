@@ -72,7 +72,7 @@ TEST_F(JudgedProcessTest, AProgramThatProfilesItselfIsToldSo) {
   observation.no_trace = AgentReason{.words = "its words", .key = "own_profiler", .steps = {}, .error = ""};
   const Text why = judge_process(observation).no_shares;
   EXPECT_EQ(why.en, "there is no profile of its steps: the program runs a profiler of its own");
-  EXPECT_EQ(why.zh, "没有训练步的性能分析结果：程序自身正在使用性能分析器（profiler）");
+  EXPECT_EQ(why.zh, "没有训练步的性能分析记录：程序自身正在使用性能分析器（profiler）");
 }
 
 TEST_F(JudgedProcessTest, ADamagedTraceIsNamedAndTakesNothingElseAway) {
