@@ -172,6 +172,19 @@ TEST(ProgramRules, ProductsInFp32GiveBackLessWhereTf32IsOn) {
   EXPECT_EQ(keys(planted.judged()), "compute_bound ");
 }
 
+TEST(ProgramRules, ProductsInFp32AreNamedFromWhatSixteenBitsWouldGiveBack) {
+  Planted planted;
+  planted.seen.precision.autocast = "";
+  planted.work.products = {{"float32", 19.9}};
+  EXPECT_EQ(keys(planted.judged()), "compute_bound ");
+  planted.work.products = {{"float32", 29.9}};
+  EXPECT_EQ(planted.judged().at(0).finding.key, "tensor_cores_unused");
+  planted.seen.precision.tf32_matmul = planted.seen.precision.tf32_cudnn = true;
+  EXPECT_EQ(keys(planted.judged()), "compute_bound ") << "less than 15 % of the step";
+  planted.work.products = {{"float32", 30.1}};
+  EXPECT_EQ(planted.judged().at(0).finding.key, "tensor_cores_unused");
+}
+
 TEST(ProgramRules, ConversionsOfLayoutAreACauseOnlyBesideConvolutionsThatAreNotChannelsLast) {
   Planted planted;
   planted.work.order_conversions_ms = 18;

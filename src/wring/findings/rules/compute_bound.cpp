@@ -23,8 +23,9 @@ constexpr double kNothingLeft = 10;
 // Only tensor activity proves that the card does what it is for: a multiprocessor that waits for memory counts as busy.
 Text compute_next(const Features& f) {
   if (below(f.tensor_activity, limit::kTensorUnused)) {
-    return {"the tensor cores are hardly used: use_mixed_precision: true, or allow TF32",
-            "张量核心几乎没有用上：设置 use_mixed_precision: true，或允许 TF32"};
+    return {
+        "the tensor cores do little of it; where the products are in fp32: use_mixed_precision: true, or allow TF32",
+        "张量核心只承担了少部分；若矩阵乘为 fp32：设置 use_mixed_precision: true，或允许 TF32"};
   }
   if (at_least(f.tensor_activity, limit::kTensorBusy)) {
     return {

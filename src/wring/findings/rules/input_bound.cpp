@@ -15,8 +15,12 @@ namespace wring::rules {
 namespace {
 
 constexpr double kAtDisk = 40;  // of the readers
-// TensorBoard's profiler calls a step input-bound from 5 % of its time in the loader on.
-constexpr double kDataWait = 5;
+
+// What a monitor and a trace both say of the card; trials of a config may run on the CPU, and say it of the step.
+const Text& waits_for_data() {
+  static const Text text{"the GPU waits for data", "GPU 在等数据"};
+  return text;
+}
 
 // The computer's I/O wait may be another program's, and a thread that is busy waits for no disk.
 bool waits_for_disk(const Features& f) {
@@ -138,7 +142,7 @@ std::optional<Finding> input_bound(const Features& f) {
   numbers.add("time under 10 %", "低于10%的时间", f.gpu_util_under_10)
       .add("PCIe received", "PCIe接收", f.pcie_rx_mib_s, " MiB/s");
   return Finding{"input_bound",
-                 {"input-bound: the GPU waits for data", "输入受限：GPU 在等数据"},
+                 {"input-bound: {}", "输入受限：{}", waits_for_data()},
                  host_numbers(f, numbers),
                  input_rule(f),
                  confidence,
@@ -151,17 +155,17 @@ void data_bound(Diagnosis& diagnosis) {
   const double lost = std::max(in.lost_percent(), in.wait_percent());
   const auto headroom = in.headroom_percent();
   // Without the loader's own rate, its wait in the step is the evidence.
-  const bool slow_loader = headroom ? *headroom < kLoaderHeadroom : in.wait_percent() >= kDataWait;
-  if (!slow_loader || lost < kDataWait) return;
-  double sure = confidence_of(lost, kDataWait, 40);
+  const bool slow_loader = headroom ? *headroom < kLoaderHeadroom : in.wait_percent() >= kWorthAChange;
+  if (!slow_loader || lost < kWorthAChange) return;
+  double sure = confidence_of(lost, kWorthAChange, 40);
   if (!headroom) sure = std::min(sure, 0.8);
-  Finding& found =
-      diagnosis.add("data_bound", {"data-bound: the step waits for the loader", "受数据限制：训练步在等待数据加载"},
-                    lost, sure, in.three_rates(),
-                    {"the step loses {:.0f} % or more to waiting, and the loader alone makes less than {:.0f} % more "
-                     "than the step",
-                     "每步等待数据的损失不低于 {:.0f}%，且加载速率高出计算不足 {:.0f}%", kDataWait, kLoaderHeadroom},
-                    {});
+  Finding& found = diagnosis.add(
+      "data_bound", {"data-bound: the step waits for the loader", "受数据限制：训练步在等待数据加载"}, lost, sure,
+      in.three_rates(),
+      {"the step loses {:.0f} % or more to waiting, and the loader alone makes less than {:.0f} % more "
+       "than the step",
+       "每步等待数据的损失不低于 {:.0f}%，且加载速率高出计算不足 {:.0f}%", kWorthAChange, kLoaderHeadroom},
+      {});
   feed_the_step(in, found, headroom.value_or(-lost));
 }
 
@@ -173,7 +177,7 @@ void input_bound(ProgramDiagnosis& diagnosis) {
   const ObservedLoader* loader = diagnosis.waited_for();
   const MoreWorkers more = loader ? more_workers(diagnosis, *loader) : MoreWorkers{};
   ProgramFinding& found = diagnosis.add(
-      "input_bound", {"the GPU waits for data {:.0f} % of a step", "每步有 {:.0f}% 的时间 GPU 在等数据", wait},
+      "input_bound", {"{} {:.0f} % of a step", "每步有 {1:.0f}% 的时间 {0}", waits_for_data(), wait},
       more.workers > 0 ? more.give_back_ms : wait_ms, confidence_of(wait, kWorthAChange, 40),
       {"the training loop waits {:.2f} ms of {:.2f} for its next batch; the GPU is idle for {:.2f} ms of that",
        "每步 {1:.2f} ms 中训练循环等待下一批次 {0:.2f} ms，其间 GPU 空闲 {2:.2f} ms", in.seen.steps.loader_wait_ms,

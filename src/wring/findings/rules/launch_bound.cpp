@@ -26,8 +26,15 @@ constexpr double kTinyKernelSm = 10;
 // for most of the time.
 constexpr double kLowUtil = 50;
 
-// Of a program's step. Gaps of a few per cent are what any eager step has between its parts.
+// Of a program's step. Gaps of a few per cent are what any eager step has between its parts. Trials of a config draw
+// their line at 100 − kKernelsFill: their gaps are those under the profiler, which slows the host down.
 constexpr double kLaunchGaps = 8;
+
+// What trials and a trace both say. From outside only the kernels' size shows.
+const Text& waits_for_launches() {
+  static const Text text{"the GPU waits for the CPU to launch its kernels", "GPU 在等 CPU 启动核函数"};
+  return text;
+}
 
 bool launches_tiny_kernels(const Features& f) {
   return at_least(f.gpu_util, kTinyKernelUtil) && at_least(f.sm_activity, 0.001) &&
@@ -129,10 +136,7 @@ void launch_bound(Diagnosis& diagnosis) {
   }
   const double sure = gains ? confidence_of(*gain, kGraphGains, 60) : std::min(0.75, confidence_of(cost, 10, 60));
   Finding& found =
-      diagnosis.add("launch_bound",
-                    {"launch-bound: the host launches kernels more slowly than the GPU runs them",
-                     "受启动限制：主机启动内核的速度跟不上 GPU"},
-                    cost, sure, numbers,
+      diagnosis.add("launch_bound", {"launch-bound: {}", "启动受限：{}", waits_for_launches()}, cost, sure, numbers,
                     {"a graph gains {:.0f} % or more, or kernels run less than {:.0f} % of a step on a resident batch",
                      "CUDA 图可提速 {:.0f}% 以上，或数据常驻时内核运行时间不足 {:.0f}%", kGraphGains, kKernelsFill},
                     {"a larger batch, or fewer and larger layers: the graph is in use already",
@@ -149,9 +153,7 @@ void launch_bound(ProgramDiagnosis& diagnosis) {
   const double lost = diagnosis.percent_of_step(in.shares.launch_ms);
   if (lost < kLaunchGaps) return;
   ProgramFinding& found = diagnosis.add(
-      "launch_bound",
-      {"the GPU waits {:.0f} % of a step for the CPU to launch its kernels",
-       "每步有 {:.0f}% 的时间 GPU 在等 CPU 启动核函数", lost},
+      "launch_bound", {"{} {:.0f} % of a step", "每步有 {1:.0f}% 的时间 {0}", waits_for_launches(), lost},
       in.shares.launch_ms, confidence_of(lost, kLaunchGaps, 40),
       {"{:.0f} kernels a step, {:.1f} µs each; between them the GPU is idle {:.2f} ms of {:.2f} while the CPU works",
        "每步 {0:.0f} 个核函数，平均 {1:.1f} µs；其间每步 {3:.2f} ms 中 CPU 忙碌而 GPU 空闲 {2:.2f} ms", in.work.kernels,

@@ -12,14 +12,14 @@ namespace {
 
 constexpr double kSurely = 75;  // DRAM activity
 
+const Text& headline() {
+  static const Text text{"memory-bandwidth-bound: the GPU waits for its own memory", "显存带宽受限：GPU 在等显存"};
+  return text;
+}
+
 Finding found(double confidence, Text rule, Text numbers, Text next_step) {
-  return {"memory_bandwidth_bound",
-          {"memory-bandwidth-bound: the GPU waits for its own memory", "显存带宽受限：GPU 在等显存"},
-          std::move(numbers),
-          std::move(rule),
-          confidence,
-          std::move(next_step),
-          {}};
+  return {"memory_bandwidth_bound", headline(), std::move(numbers), std::move(rule), confidence,
+          std::move(next_step),     {}};
 }
 
 }  // namespace
@@ -52,9 +52,8 @@ void memory_bandwidth_bound(Diagnosis& diagnosis) {
   if (!dram || *dram < limit::kDramBound || (tensor && *tensor >= limit::kTensorBusy)) return;
   if (const auto found = in.attained(); found && found->share_percent >= kAttainedWell) return;
   Finding& found = diagnosis.add(
-      "memory_bandwidth_bound",
-      {"memory-bandwidth-bound: the GPU waits for its own memory", "受显存带宽限制：GPU 在等待自己的显存"},
-      diagnosis.own_share(), confidence_of(*dram, limit::kDramBound, 90), in.arithmetic_and_activity(),
+      "memory_bandwidth_bound", headline(), diagnosis.own_share(), confidence_of(*dram, limit::kDramBound, 90),
+      in.arithmetic_and_activity(),
       {"DRAM activity {:.0f} % or more, tensor activity below {:.0f} %",
        "显存带宽活跃度不低于 {:.0f}%，张量核心活跃度低于 {:.0f}%", limit::kDramBound, limit::kTensorBusy},
       {"fused layers (compile_model) and 16-bit tensors move less", "融合层（compile_model）与 16 位张量可减少访存"});

@@ -20,9 +20,10 @@ constexpr double kHardlyUsed = 4;
 constexpr double kSmAtWork = 50;
 constexpr double kFp32AtWork = 10;
 
-constexpr double kMixedGain = 15;  // where 16 bits gain less, they are not worth a change of the numbers
+// Where 16 bits gain less they are not worth a change of the numbers: per cent of the rate by a trial, of a program's
+// step by the bound that its trace gives.
+constexpr double kMixedGain = 15;
 
-constexpr double kFp32Products = 20;  // of a program's step
 // What 16 bits leave of a product is a quarter at most (peaks of tensor cores and of the other units are further
 // apart), and of one that runs as TF32 already a half.
 constexpr double kFp32GivesBack = 0.75;
@@ -92,9 +93,10 @@ void tensor_cores_unused(ProgramDiagnosis& diagnosis) {
   const ObservedPrecision& precision = in.seen.precision;
   const double products_ms = fp32_products_ms(in.work);
   const double share = diagnosis.percent_of_step(products_ms);
-  if (share < kFp32Products || precision.autocast == "bfloat16" || precision.autocast == "float16") return;
   const bool tf32 = precision.tf32_matmul && precision.tf32_cudnn;
-  const double give_back_ms = products_ms * (tf32 ? kTf32GivesBack : kFp32GivesBack);
+  const double given_back = tf32 ? kTf32GivesBack : kFp32GivesBack;
+  const double line = kMixedGain / given_back;
+  if (share < line || precision.autocast == "bfloat16" || precision.autocast == "float16") return;
   const Text flags = in.seen.without_agent ? Text()
                                            : Text("; TF32 is {} for matrix products and {} for convolutions",
                                                   "；TF32：矩阵乘 {}，卷积 {}", on_off(precision.tf32_matmul),
@@ -103,11 +105,11 @@ void tensor_cores_unused(ProgramDiagnosis& diagnosis) {
       "tensor_cores_unused",
       {"{:.0f} % of a step are convolutions and matrix products in fp32", "每步有 {:.0f}% 的时间是 fp32 卷积与矩阵乘",
        share},
-      give_back_ms, confidence_of(share, kFp32Products, 60),
+      products_ms * given_back, confidence_of(share, line, 60),
       {"convolutions and matrix products of fp32 tensors take {:.2f} ms of {:.2f}{}",
        "fp32 张量的卷积与矩阵乘占每步 {1:.2f} ms 中的 {0:.2f} ms{2}", products_ms, diagnosis.step_ms(), flags},
       {"convolutions and matrix products of fp32 tensors take ≥ {:.0f} % of a step",
-       "fp32 张量的卷积与矩阵乘占每步 ≥ {:.0f}%", kFp32Products});
+       "fp32 张量的卷积与矩阵乘占每步 ≥ {:.0f}%", line});
   found.finding.next_step = {"compute in 16 bits on the tensor cores; the weights stay in 32",
                              "在张量核心上用 16 位计算；权重保持 32 位"};
   found.changes.push_back({{},

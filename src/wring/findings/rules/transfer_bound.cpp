@@ -12,6 +12,7 @@ constexpr double kMib = 1 << 20;
 
 }  // namespace
 
+// By the difference of three rates, each with its noise: hence kClearGap, and not a program's kWorthAChange.
 void transfer_bound(Diagnosis& diagnosis) {
   const DiagnosisInput& in = diagnosis.input();
   const auto headroom = in.headroom_percent();
