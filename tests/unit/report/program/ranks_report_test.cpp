@@ -72,7 +72,7 @@ TEST(RanksReport, SharesStandSideBySideAndACauseOfAllIsSaidOnce) {
 
 TEST(RanksReport, OfManyRanksTheSpreadAndTheStragglerAreShown) {
   const std::string all = text(program(16));
-  EXPECT_THAT(all, HasSubstr("least  median   most  rank 15\n")) << all;
+  EXPECT_THAT(all, HasSubstr("least  median    most  rank 15\n")) << all;
   EXPECT_THAT(all, HasSubstr("on all 16 ranks: the GPU is idle"));
   EXPECT_THAT(all, Not(HasSubstr("rank 14")));
 }
