@@ -51,9 +51,10 @@ void remove_quietly(const fs::path& folder) {
 void refuse_other_bytes(const fs::path& folder) {
   const std::string name = fs::absolute(folder).string();
   if (nlohmann::json::parse(json_text(nlohmann::json(name))) == name) return;
-  throw Error(ErrorCode::failed,
-              {"traces cannot be kept in {}: the name is not UTF-8", "无法把性能记录保存于 {}：名称不是 UTF-8", name},
-              {"choose another folder", "请选择另一个文件夹"});
+  throw Error(
+      ErrorCode::failed,
+      {"traces cannot be kept in {}: the name is not UTF-8", "无法把性能分析记录保存于 {}：名称不是 UTF-8", name},
+      {"choose another folder", "请选择另一个文件夹"});
 }
 
 }  // namespace

@@ -82,7 +82,7 @@ TEST(ProgramRanks, TheOneThatNeverWaitsWhileTheOthersDoIsNamedWithWhatItDoes) {
   EXPECT_EQ(held->found.finding.key, "straggler");
   EXPECT_THAT(held->found.finding.headline.en, HasSubstr("all wait for rank 2 (cuda:2)"));
   EXPECT_THAT(held->found.finding.headline.zh, HasSubstr("rank 2"));
-  EXPECT_THAT(held->found.finding.numbers.en, HasSubstr("it waits for its loader 60.00 ms longer"));
+  EXPECT_THAT(held->found.finding.numbers.en, HasSubstr("it waits for data 60.00 ms longer"));
 }
 
 TEST(ProgramRanks, AFewPercentAreNoStraggler) {

@@ -125,8 +125,9 @@ class Page {
     std::string html;
     if (change.place) html += fmt::format("<code>{}</code> ", html_text(place_text(*change.place, process)));
     if (!change.now.empty()) html += fmt::format("<code>{}</code> → ", html_text(change.now));
-    return html + fmt::format("<code>{}</code> <span class=\"soft\">{}</span>", html_text(change.then),
-                              words(effect_of(change.effect)));
+    html += fmt::format("<code>{}</code> <span class=\"soft\">{}</span>", html_text(change.then),
+                        words(effect_of(change.effect)));
+    return change.note.empty() ? html : html + " · " + words(change.note);
   }
 
   static Text effect_of(ResultsEffect effect) {
