@@ -29,7 +29,8 @@ struct CodeChange {
 
 struct ProgramFinding {
   Finding finding;          // its fix is empty: no key of a config cures it
-  double give_back_ms = 0;  // of a step, at most; 0 for what is no cause
+  double give_back_ms = 0;  // of a step; 0 for what is no cause
+  bool at_most = true;      // it gives back no more; false: what comes beside it was not measured
   double share = 0;         // the same in per cent of the step
   std::vector<CodeChange> changes;
 };

@@ -138,6 +138,14 @@ TEST(ProgramRules, AnOptimiserWithoutAFusedFormIsNotToldToBeFused) {
   EXPECT_NE(found[0].finding.next_step.en.find("no fused form"), std::string::npos);
 }
 
+TEST(ProgramRules, AFusedOptimiserIsNotToldToBeFused) {
+  Planted planted;
+  planted.lose(&StepShares::optimizer_ms, 20);
+  const auto found = planted.judged();
+  EXPECT_TRUE(found.at(0).changes.empty());
+  EXPECT_NE(found[0].finding.next_step.en.find("AdamW is fused already"), std::string::npos);
+}
+
 TEST(ProgramRules, SmallLaunchesAreCompiledAndACompiledModelReplaysThem) {
   Planted planted;
   planted.lose(&StepShares::launch_ms, 60);
@@ -192,6 +200,7 @@ TEST(ProgramRules, ConversionsOfLayoutAreACauseOnlyBesideConvolutionsThatAreNotC
   EXPECT_EQ(keys(planted.judged()), "compute_bound ");
   planted.seen.channels_last = 0;
   EXPECT_EQ(keys(planted.judged()), "layout ");
+  EXPECT_FALSE(planted.judged()[0].at_most) << "convolutions gain too";
 }
 
 // 28 TFLOP in a step of 100 ms, on a card that attains 700 TFLOP/s: 40 % of it.

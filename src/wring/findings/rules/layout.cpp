@@ -23,7 +23,11 @@ void layout(ProgramDiagnosis& diagnosis) {
        in.work.order_conversions_ms, diagnosis.step_ms(), converted, in.seen.conv_weights},
       {"conversions of layout take ≥ {:.0f} % of a step beside convolutions that are not channels-last",
        "存在非 channels-last 卷积，且布局转换占每步 ≥ {:.0f}%", kWorthAChange});
-  found.finding.next_step = {"keep the network and its input channels-last", "让网络和输入都使用 channels-last"};
+  found.at_most = false;
+  found.finding.next_step = {
+      "keep the network and its input channels-last: no conversions, and convolutions may run faster, which is not "
+      "counted",
+      "让网络和输入都使用 channels-last：不再转换布局，卷积也可能更快（未计入）"};
   found.changes.push_back({{}, "model", "model.to(memory_format=torch.channels_last)", ResultsEffect::rounding});
   found.changes.push_back({{}, "images.to(device)", "images.to(device, memory_format=torch.channels_last)"});
 }

@@ -48,6 +48,10 @@ void optimizer(ProgramDiagnosis& diagnosis) {
                              "fused=True",
                              ResultsEffect::rounding,
                              {"{:.0f} % of a step waits for it", "每步有 {:.0f}% 的时间在等它", lost}});
+  } else if (fused) {
+    found.finding.next_step = {"{} is fused already: the trace (--keep-trace) shows what else the CPU does in its step",
+                               "{} 已是 fused：性能分析记录（--keep-trace）可显示 CPU 在其 step 中还做了什么",
+                               counted->type};
   } else {
     found.finding.next_step = {"{} has no fused form: torch.compile(optimizer.step) launches fewer kernels",
                                "{} 没有 fused 形式：torch.compile(optimizer.step) 可减少核函数", counted->type};

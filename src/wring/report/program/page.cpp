@@ -111,7 +111,7 @@ class Page {
     out_ += fmt::format("<h3>{} <span class=\"soft\">{}</span></h3>\n<ul>\n", words(finding.headline),
                         words({"(confidence {:.0f} %)", "（把握 {:.0f}%）", 100 * finding.confidence}));
     if (found.give_back_ms > 0) {
-      item(in("gives back at most:", "最多可省："),
+      item(found.at_most ? in("gives back at most:", "最多可省：") : in("gives back about:", "约可省："),
            words({"{:.2f} ms, {:.0f} % of a step", "{:.2f} ms（每步的 {:.0f}%）", found.give_back_ms, found.share}));
     }
     item(in("measured:", "实测："), words(finding.numbers));

@@ -70,8 +70,9 @@ void add_finding(ReportLines& lines, const ProgramFinding& found, std::size_t nu
   lines.add(Text("{}. {} (confidence {:.0f}%)", "{}. {}（把握 {:.0f}%）", number, finding.headline,
                  100 * finding.confidence));
   if (found.give_back_ms > 0) {
-    lines.add(Text("   gives back at most {:.2f} ms, {:.0f} % of a step: {}",
-                   "   最多可省 {:.2f} ms（每步的 {:.0f}%）：{}", found.give_back_ms, found.share, finding.next_step));
+    const Text bound = found.at_most ? Text("at most", "最多可省") : Text("about", "约可省");
+    lines.add(Text("   gives back {} {:.2f} ms, {:.0f} % of a step: {}", "   {} {:.2f} ms（每步的 {:.0f}%）：{}", bound,
+                   found.give_back_ms, found.share, finding.next_step));
   } else if (!finding.next_step.empty()) {
     lines.add(Text("   next: {}", "   下一步：{}", finding.next_step));
   }

@@ -36,6 +36,12 @@ JudgedProcess waits_for_data() {
   return judged;
 }
 
+TEST(JudgedText, WhatMayGiveBackMoreIsNotSaidToBeTheMost) {
+  JudgedProcess judged = waits_for_data();
+  judged.findings[0].at_most = false;
+  EXPECT_NE(judged_text(judged, {Language::en, true}).find("gives back about 75.00 ms"), std::string::npos);
+}
+
 TEST(JudgedText, SharesStandWithBarsAndChangesWithTheirPlaces) {
   const std::string text = judged_text(waits_for_data(), {Language::en, true});
   EXPECT_NE(text.find("  GPU computes    25.0  25.00  ██████████\n"), std::string::npos) << text;
