@@ -30,9 +30,9 @@ struct CodeChange {
 struct ProgramFinding {
   Finding finding;          // its fix is empty: no key of a config cures it
   double give_back_ms = 0;  // of a step; 0 for what is no cause
-  bool at_most = true;      // it gives back no more; false: what comes beside it was not measured
   double share = 0;         // the same in per cent of the step
   std::vector<CodeChange> changes;
+  bool at_most = true;  // it gives back no more; false: what comes beside it was not measured
 };
 
 // One process of a program, as it was measured.
@@ -68,4 +68,11 @@ class ProgramDiagnosis {
   std::vector<ProgramFinding> found_;
 };
 
+namespace rules {
+
+// Per cent of a step from which on a program's cause is worth a change: TensorBoard's profiler calls a step input-bound
+// from 5 % on.
+inline constexpr double kWorthAChange = 5;
+
+}  // namespace rules
 }  // namespace wring

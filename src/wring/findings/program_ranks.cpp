@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include "wring/findings/diagnosis_input.h"
-#include "wring/findings/rules/rules.h"
 #include "wring/findings/straggler.h"
 
 namespace wring {

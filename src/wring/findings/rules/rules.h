@@ -14,10 +14,6 @@ class ProgramDiagnosis;
 // none.
 namespace rules {
 
-// Per cent of a step from which on a program's cause is worth a change: TensorBoard's profiler calls a step input-bound
-// from 5 % on.
-inline constexpr double kWorthAChange = 5;
-
 std::optional<Finding> idle(const Features& features);
 std::optional<Finding> compute_bound(const Features& features);
 std::optional<Finding> tensor_cores_unused(const Features& features);
