@@ -29,11 +29,10 @@ std::optional<Silence> why_unheard(const ObservedProgram& program, std::size_t p
   if (!program.silent.empty()) return why_silent(program, program.silent.front());
   const Text end = ending(program);
   if (processes == 0) {
-    return Silence{
-        {"{}, no process of it imported a PyTorch whose profiler asks a daemon (2.0 and later, with Kineto)",
-         "{}没有进程导入性能分析器支持守护进程的 PyTorch（2.0 及以上，含 Kineto）", end},
-        {"where it is Python, wring_gpu.agent can be imported in it: docs/diagnose.md",
-         "若是 Python 程序，可在其中 import wring_gpu.agent：docs/diagnose.md"}};
+    return Silence{{"{}, no process of it imported a PyTorch whose profiler asks a daemon (2.0 and later, with Kineto)",
+                    "{}没有进程导入性能分析器支持守护进程的 PyTorch（2.0 及以上，含 Kineto）", end},
+                   {"where it is Python, wring_gpu.agent can be imported in it: docs/diagnose.md",
+                    "若是 Python 程序，可在其中 import wring_gpu.agent：docs/diagnose.md"}};
   }
   return Silence{
       {"{}, {} of its processes imported PyTorch, and none stepped an optimiser for long enough to be profiled",
