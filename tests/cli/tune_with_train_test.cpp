@@ -73,7 +73,7 @@ TEST_F(TuneWithTrain, ABatchIsChosenAmongThoseThatRanAndTheResultTrains) {
 
 TEST_F(TuneWithTrain, OfTwoRanksTheBatchOfEachIsChosenAndTrains) {
   const ChildResult result = programs_.wring(
-      {"benchmark", "tiny.yaml", "--device", "cpu", "--nproc", "2", "--budget", "20s", "--knobs", "none"});
+      {"benchmark", "tiny.yaml", "--device", "cpu", "--nproc", "2", "--budget", "40s", "--knobs", "none"});
   SKIP_WHERE_NOTHING_COULD_BE_COMPARED(result);
   ASSERT_EQ(result.exit_status, 0) << result.out << result.err;
   const json record = json::parse(programs_.read("tiny_optimized.json"));
