@@ -96,6 +96,12 @@ def _ask(question, default=None):
         return default
 
 
+def _batches_a_step(batches, steps):
+    """A loader that reads one ahead gives one more or one less than the steps took."""
+    whole = max(1, round(batches / steps))
+    return float(whole) if abs(batches - whole * steps) <= 1 else batches / steps
+
+
 def _median(values):
     ordered = sorted(values)
     middle = len(ordered) // 2
@@ -886,7 +892,7 @@ class Observation:
         loaders = sorted((self.loader_told(facts, own, tally, steps) for (facts, own), tally in tallies.items()),
                          key=lambda told: -told["wait_ms"])  # fmt: skip
         feeding = max(loaders, key=lambda told: told["batches"], default=None)
-        batches = feeding["batches"] / steps if feeding else 0.0
+        batches = _batches_a_step(feeding["batches"], steps) if feeding else 0.0
         batch_size = feeding and feeding["batch_size"]
         self.summary = {
             "loaders": loaders,

@@ -63,7 +63,7 @@ TEST_F(MonitorWhy, WhatWasSeenInsideIsTheVerdict) {
   EXPECT_EQ(result.out, "");
   EXPECT_THAT(result.err, AllOf(HasSubstr("Average GPU-Util: 87.0%\n"),
                                 HasSubstr("✅ GPU-Util is high, but the GPU waits for data 80 % of a step."),
-                                HasSubstr("inside the program, "), HasSubstr("waits for data  80.0"),
+                                HasSubstr("inside the program, "), HasSubstr("waits for data             80.0"),
                                 HasSubstr("train.py:31  DataLoader(…, num_workers=0)"), HasSubstr("GPU 0")));
   const auto card = summary().at("gpus").at(0);
   EXPECT_EQ(card.at("inside_verdict").at("key"), "input_bound");
@@ -109,7 +109,7 @@ TEST_F(MonitorWhy, PythonThatIsIsolatedIsToldAtTheStart) {
 
 TEST_F(MonitorWhy, TheAgentIsInEveryPythonThatItStarts) {
   const ChildResult result =
-      run({"--why", "--", "sh", "-c", "python3 -c 'import sys; print(getattr(sys, \"_wring_agent\", False))'"});
+      run({"--why", "--", "sh", "-c", "python3 -c 'import sys; print(hasattr(sys, \"_wring_agent\"))'"});
   EXPECT_EQ(result.out, "True\n");
 }
 

@@ -116,6 +116,17 @@ class Settling(unittest.TestCase):
         self.assertFalse(self.settled([1.0] * 15))
 
 
+class Batches(unittest.TestCase):
+    def test_one_that_was_read_ahead_makes_no_fraction(self):
+        for batches in (19, 20, 21):
+            self.assertEqual(agent._batches_a_step(batches, 20), 1.0)
+        self.assertEqual(agent._batches_a_step(39, 20), 2.0)
+
+    def test_more_than_one_does(self):
+        self.assertEqual(agent._batches_a_step(30, 20), 1.5)
+        self.assertEqual(agent._batches_a_step(5, 20), 0.25)
+
+
 # A frame in torch's folder.
 TORCH = types.SimpleNamespace(__file__="/fake/torch/__init__.py")
 frames = {}

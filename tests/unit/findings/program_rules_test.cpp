@@ -315,7 +315,7 @@ TEST(ProgramRules, WithoutTheAgentNothingIsSaidOfTf32) {
   program.work.products = {{"float32", 40}};
   const auto found = program.judged();
   ASSERT_EQ(found[0].finding.key, "tensor_cores_unused");
-  EXPECT_EQ(found[0].finding.numbers.en, "convolutions and products on 32-bit inputs take 40.00 ms of 100.00");
+  EXPECT_EQ(found[0].finding.numbers.en, "convolutions and matrix products of fp32 tensors take 40.00 ms of 100.00");
 }
 
 TEST(ProgramRules, ARuleCanBeDisabledByName) {

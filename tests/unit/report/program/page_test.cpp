@@ -86,7 +86,7 @@ TEST(ProgramHtml, ShowsSharesCausesTimelineKernelsAndFacts) {
                           HasSubstr("6.00 ms, 75 % of a step"), HasSubstr("5 % and more"),
                           HasSubstr("<code>train.py:31</code> <code>num_workers=0</code> → <code>num_workers=5</code>"),
                           HasSubstr("same numbers")));
-  EXPECT_THAT(html, AllOf(HasSubstr("Step 1 of 1"), HasSubstr("under the profiler, which slows the host down"),
+  EXPECT_THAT(html, AllOf(HasSubstr("Step 1 of 1"), HasSubstr("under the profiler, which slows the CPU down"),
                           HasSubstr("a step takes 8.00 ms"), HasSubstr("<svg ")));
   EXPECT_THAT(html, AllOf(HasSubstr("<code>nvjet_sm90&lt;float&gt;</code>"), HasSubstr("NVIDIA H200 (cuda:0)"),
                           HasSubstr("wring ended the program")));
@@ -95,7 +95,7 @@ TEST(ProgramHtml, ShowsSharesCausesTimelineKernelsAndFacts) {
 TEST(ProgramHtml, SpeaksChinese) {
   const std::string html = html_of({judged_rank()}, Language::zh);
   EXPECT_THAT(html, AllOf(HasSubstr("lang=\"zh-CN\""), HasSubstr("GPU 在等数据"), HasSubstr("一步的时间线"),
-                          HasSubstr("等待数据加载"), HasSubstr("wring 结束了该程序")));
+                          HasSubstr("等待数据"), HasSubstr("wring 结束了该程序")));
   for (const char* english : {"measured", "a step", "waits", "convolutions", "traced"}) {
     EXPECT_THAT(html.substr(html.find("</style>")), Not(HasSubstr(english)));
   }

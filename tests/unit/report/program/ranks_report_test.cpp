@@ -61,8 +61,8 @@ TEST(RanksReport, SharesStandSideBySideAndACauseOfAllIsSaidOnce) {
   const std::string all = text(program(2));
   EXPECT_THAT(all, HasSubstr("2 ranks, seen together\n"));
   EXPECT_THAT(all, HasSubstr("rank 0  rank 1\n"));
-  EXPECT_THAT(all, HasSubstr("only communicates with other ranks  40.0     0.0\n")) << all;
-  EXPECT_THAT(all, HasSubstr("of it without other ranks, ms      60.00  100.00\n")) << all;
+  EXPECT_THAT(all, HasSubstr("only communicates with other ranks    40.0     0.0\n")) << all;
+  EXPECT_THAT(all, HasSubstr("of it without other ranks, ms        60.00  100.00\n")) << all;
   EXPECT_THAT(all, HasSubstr("1. straggler: all wait for the last rank (confidence 90%)\n"));
   EXPECT_THAT(all, HasSubstr("     train.py:31  num_workers=0  →  num_workers=8\n"));
   EXPECT_THAT(all, HasSubstr("2. on both ranks: the GPU is idle (confidence 90%)\n"));
