@@ -148,7 +148,10 @@ std::vector<Text> rank_facts(const JudgedProgram& program, const JudgedProcess& 
       return std::ranges::any_of(known, [&](const Text& other) { return other.en == line.en; });
     });
   }
-  if (rank.findings.empty()) lines.push_back({"no verdict: {}", "没有结论：{}", rank.no_finding});
+  if (rank.findings.empty()) {
+    Text line{"no verdict: {}", "没有结论：{}", rank.no_finding};
+    lines.push_back(std::move(line));
+  }
   return lines;
 }
 
