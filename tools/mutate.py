@@ -327,6 +327,9 @@ def main():
     parser.add_argument("--jobs", type=int, default=2, help="compilers at once (default: 2)")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # A shell starts what runs in the background without these, and tests send them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     root = Path(__file__).resolve().parent.parent
     tree = (root / arguments.build).resolve()
     tree.mkdir(parents=True, exist_ok=True)
