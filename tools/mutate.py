@@ -157,7 +157,8 @@ class GTests:
 class Labelled:
     """What ctest runs beside the programs of GoogleTest: scripts that use the programs, readers of damaged files."""
 
-    targets, name = ["wring", "optimize_gpu", "yaml_fuzz", "safetensors_fuzz", "image_fuzz"], "scripts"
+    targets = ["wring", "optimize_gpu", *(f"{kind}_fuzz" for kind in ("yaml", "safetensors", "image", "pth", "trace"))]
+    name = "scripts"
 
     def commands(self, box, tree, left_out, only=None):
         command = [*box, "ctest", "--test-dir", str(tree), "-L", "terminal|web|fuzz", "--stop-on-failure", "-j2"]
