@@ -237,9 +237,9 @@ TEST_F(DiagnoseProgram, OneWhoseFolderGoesAwayMeanwhileIsAFailureAndTheTextIsThe
 }
 
 TEST_F(DiagnoseProgram, TheAgentIsInEveryPythonThatItStarts) {
-  const ChildResult result = programs_.wring(
-      {"diagnose", "--to-the-end", "--", "sh", "-c",
-       "python3 -c 'import sys; print(hasattr(sys, \"_wring_agent\"), \"torch\" in sys.modules)'"});
+  const ChildResult result =
+      programs_.wring({"diagnose", "--to-the-end", "--", "sh", "-c",
+                       "python3 -c 'import sys; print(hasattr(sys, \"_wring_agent\"), \"torch\" in sys.modules)'"});
   EXPECT_EQ(result.out, "True False\n") << "and it loads no torch";
 }
 
