@@ -106,6 +106,17 @@ TEST(Verdict, ACardThatWaitsWhileAnotherWorksWaitsInACollective) {
   EXPECT_THAT(keys(alone), testing::Not(testing::Contains("collective_bound"))) << "one card waits for no other";
 }
 
+TEST(Verdict, ThatAnotherCardWorksIsSaidWhereItDoesAndMakesItSurer) {
+  const Finding works = verdicts(waits_for_a_slower_card()).at(0);
+  EXPECT_THAT(works.rule.en, HasSubstr("and another card works"));
+  Features stuck = waits_for_a_slower_card();
+  stuck.busiest_peer_sm_activity = 17;
+  const Finding alike = verdicts(stuck).at(0);
+  ASSERT_EQ(alike.key, "collective_bound");
+  EXPECT_THAT(alike.rule.en, testing::Not(HasSubstr("another card works")));
+  EXPECT_LT(alike.confidence, works.confidence);
+}
+
 TEST(Verdict, ThrottlingIsSaidBesideTheRest) {
   Features f = matmul_loop();
   f.power_throttled = 80;

@@ -130,6 +130,14 @@ TEST_F(SummaryOfOneCard, EnergyIsTheDifferenceOfTheCounter) {
   EXPECT_TRUE(card().energy_from_counter);
 }
 
+TEST_F(SummaryOfOneCard, ACounterThatIsReadLateCountsFromItsFirstReadingOn) {
+  add(0, {{Metric::power, 300}});
+  add(1, {{Metric::power, 300}});
+  add(2, {{Metric::energy, 1000}, {Metric::power, 300}});
+  add(3, {{Metric::energy, 1250}, {Metric::power, 300}});
+  EXPECT_DOUBLE_EQ(card().energy_j.value(), 250);
+}
+
 TEST_F(SummaryOfOneCard, ACounterThatStartsAgainIsBridgedByThePower) {
   add(0, {{Metric::energy, 1000}, {Metric::power, 300}});
   add(1, {{Metric::energy, 1300}, {Metric::power, 300}});
