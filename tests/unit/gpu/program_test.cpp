@@ -225,6 +225,8 @@ TEST_F(ProgramOnACard, IsReadOnceASecondAtMost) {
   sampler.follow(10);
   sampler.sample(100);
   EXPECT_FALSE(sampler.sample(100.5));
+  training_after(1);
+  EXPECT_DOUBLE_EQ(sampler.sample(101).value().window_s, 1) << "the whole second";
 }
 
 TEST_F(ProgramOnACard, ThatHasEndedOrIsAnotherUsersIsAbsent) {
