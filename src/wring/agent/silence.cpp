@@ -155,4 +155,12 @@ std::optional<Silence> why_silent(const ObservedProgram& program, const std::vec
   return of_program(program);
 }
 
+std::vector<SilentProcess> silent_processes(const ObservedProgram& program) {
+  std::vector<SilentProcess> silent;
+  for (const AgentClient& client : program.silent) {
+    silent.push_back({client.process.pid, client.process.rank, client.phase, why_silent(program, client).why});
+  }
+  return silent;
+}
+
 }  // namespace wring

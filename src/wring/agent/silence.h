@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,15 @@ std::optional<Silence> why_silent(const ObservedProgram& program, const std::vec
 
 // The same of one of its processes.
 Silence why_silent(const ObservedProgram& program, const AgentClient& client);
+
+// A process that stepped an optimiser and gave no measurement.
+struct SilentProcess {
+  std::int64_t pid = 0;
+  std::int64_t rank = 0;
+  std::string phase;  // the window that it was in; "" before the first
+  Text reason;
+};
+std::vector<SilentProcess> silent_processes(const ObservedProgram& program);
 
 // That the command line has a Python that the agent cannot enter: -I, -E, -S.
 std::optional<Silence> isolated_python(const std::vector<std::string>& command);

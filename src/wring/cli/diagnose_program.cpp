@@ -50,17 +50,6 @@ const char* key_of(EndOfProgram how) {
   return "";
 }
 
-Json silent_json(const ObservedProgram& seen, Language language) {
-  Json list = Json::array();
-  for (const AgentClient& client : seen.silent) {
-    list.push_back({{"pid", client.process.pid},
-                    {"rank", client.process.rank},
-                    {"phase", client.phase.empty() ? Json() : Json(client.phase)},
-                    {"reason", why_silent(seen, client).why.in(language)}});
-  }
-  return list;
-}
-
 Text what_comes(const DiagnoseProgramOptions& options) {
   const AgentRequest usual, &request = options.request;
   const bool as_usual = request.after_steps == usual.after_steps && request.after_seconds == usual.after_seconds &&
@@ -237,7 +226,7 @@ class DiagnosedProgram {
                                      {"waited_s", json_number(seen.waited_s)},
                                      {"verdict", ranks_json(program, language)},
                                      {"ranks", std::move(list)},
-                                     {"silent", silent_json(seen, language)},
+                                     {"silent", silent_json(silent_processes(seen), language)},
                                      {"report", report_written_ ? Json(options_.report->string()) : Json()},
                                      {"reason", silence ? text_json(silence->why, language) : Json()},
                                      {"way_out", silence ? text_json(silence->way_out, language) : Json()}}));

@@ -156,6 +156,19 @@ void add_server_options(CommandParser& parser, MonitorOptions& options) {
                  "--serve 的客户端须提供 FILE 中的令牌（否则取自 WRING_MONITOR_TOKEN）"});
 }
 
+void add_examples(CommandParser& parser) {
+  parser.example("wring monitor", {"the live view, until q or Ctrl-C", "实时界面，直到 q 或 Ctrl-C"});
+  parser.example("wring monitor 300 --format csv > readings.csv", {"five minutes as a table", "五分钟的读数表格"});
+  parser.example("wring monitor --serve 127.0.0.1:9835",
+                 {"a web page, and /metrics for Prometheus", "网页以及供 Prometheus 使用的 /metrics"});
+  parser.example(
+      "wring monitor --log gpu.jsonl -- python train.py",
+      {"watches a training as long as it runs, and keeps its exit code", "在训练运行期间监控，并保留其退出码"});
+  parser.example("wring monitor --why -- python train.py",
+                 {"the same, and what the steps of a PyTorch program wait for, with places in it",
+                  "同上，并说明 PyTorch 程序的每步在等什么，附代码位置"});
+}
+
 }  // namespace
 
 std::optional<int> parse_monitor(const Arguments& arguments, MonitorOptions& options) {
@@ -189,16 +202,7 @@ std::optional<int> parse_monitor(const Arguments& arguments, MonitorOptions& opt
   add_server_options(parser, options);
   parser.flag("--strict", options.strict,
               {"a missing GPU is exit code 3, one lost on the way 1", "没有 GPU 时退出码为 3，中途丢失时为 1"});
-  parser.example("wring monitor", {"the live view, until q or Ctrl-C", "实时界面，直到 q 或 Ctrl-C"});
-  parser.example("wring monitor 300 --format csv > readings.csv", {"five minutes as a table", "五分钟的读数表格"});
-  parser.example("wring monitor --serve 127.0.0.1:9835",
-                 {"a web page, and /metrics for Prometheus", "网页以及供 Prometheus 使用的 /metrics"});
-  parser.example(
-      "wring monitor --log gpu.jsonl -- python train.py",
-      {"watches a training as long as it runs, and keeps its exit code", "在训练运行期间监控，并保留其退出码"});
-  parser.example("wring monitor --why -- python train.py",
-                 {"the same, and what the steps of a PyTorch program wait for, with places in it",
-                  "同上，并说明 PyTorch 程序的每步在等什么，附代码位置"});
+  add_examples(parser);
   if (const auto done = parser.parse(Arguments(arguments.begin(), dashes))) return done;
 
   if (seconds.size() > 1) {

@@ -105,9 +105,7 @@ InsideReport InsideLook::report_of(const ObservedProgram& seen) {
   InsideReport report;
   for (const Observation& rank : seen.observations) report.ranks.push_back(judge_process(rank));
   files_.reset();
-  for (const AgentClient& client : seen.silent) {
-    report.silent.push_back({client.process.pid, client.process.rank, client.phase, why_silent(seen, client).why});
-  }
+  report.silent = silent_processes(seen);
   if (const auto silence = why_silent(seen, command_)) {
     report.reason = silence->why;
     report.way_out = way_out_of(seen, command_);

@@ -59,20 +59,14 @@ std::string inside_text(const InsideReport& report, TextStyle style) {
 }
 
 Json inside_json(const InsideReport& report, Language language) {
-  Json ranks = Json::array(), silent = Json::array();
+  Json ranks = Json::array();
   for (const JudgedProcess& rank : report.ranks) {
     Json json = judged_json(rank, language);
     if (rank.seen.trace) json["trace"]["path"] = nullptr;  // it is gone with the agent's folder
     ranks.push_back(std::move(json));
   }
-  for (const SilentProcess& one : report.silent) {
-    silent.push_back({{"pid", one.pid},
-                      {"rank", one.rank},
-                      {"phase", one.phase.empty() ? Json() : Json(one.phase)},
-                      {"reason", one.reason.in(language)}});
-  }
   return {{"ranks", std::move(ranks)},
-          {"silent", std::move(silent)},
+          {"silent", silent_json(report.silent, language)},
           {"reason", text_json(report.reason, language)},
           {"way_out", text_json(report.way_out, language)}};
 }

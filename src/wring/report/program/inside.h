@@ -1,22 +1,14 @@
 #pragma once
-#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
+#include "wring/agent/silence.h"
 #include "wring/findings/judged_summary.h"
 #include "wring/monitor/write/tick_format.h"
 #include "wring/report/program/judged.h"
 
 namespace wring {
-
-// A process that stepped an optimiser and gave no measurement.
-struct SilentProcess {
-  std::int64_t pid = 0;
-  std::int64_t rank = 0;
-  std::string phase;  // the window that it was in; "" before the first
-  Text reason;
-};
 
 // One look into a program that is watched, by rank.
 struct InsideReport {

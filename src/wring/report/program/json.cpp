@@ -95,4 +95,15 @@ Json judged_json(const JudgedProcess& judged, Language language) {
   return json;
 }
 
+Json silent_json(const std::vector<SilentProcess>& silent, Language language) {
+  Json list = Json::array();
+  for (const SilentProcess& one : silent) {
+    list.push_back({{"pid", one.pid},
+                    {"rank", one.rank},
+                    {"phase", one.phase.empty() ? Json() : Json(one.phase)},
+                    {"reason", one.reason.in(language)}});
+  }
+  return list;
+}
+
 }  // namespace wring
